@@ -1,0 +1,1 @@
+"""Filters for OpenSMTPD: one module, one program."""

@@ -1,0 +1,1 @@
+"""Plugins for OpenSMTPD: the protocol core that filters and tables stand on."""

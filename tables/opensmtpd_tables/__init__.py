@@ -1,0 +1,1 @@
+"""Table backends for OpenSMTPD: one module, one program."""
