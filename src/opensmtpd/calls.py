@@ -1,0 +1,99 @@
+"""Handler calls: plain, offloaded or asynchronous, each with exactly one end."""
+
+from collections.abc import Callable
+from types import CoroutineType
+from typing import Any, TypeAlias
+
+from opensmtpd.errors import HandlerTimeout, LocalError
+from opensmtpd.message import Offload
+from opensmtpd.work import Pending, Work
+
+Log: TypeAlias = Callable[..., None]
+Refuse: TypeAlias = Callable[[BaseException], None]
+
+SECRET = frozenset(["on_auth", "on_protocol_client"])
+"""Handlers that are given passwords: the text of what they raise is not logged."""
+
+
+class Calls:
+    """Calls handlers and sees to it that each call ends in ``answer`` or ``refuse``."""
+
+    def __init__(self, deadline: float, log: Log) -> None:
+        self.deadline = deadline
+        self.now = 0.0
+        self.running: str | None = None
+        """The plain handler that runs at this moment: what a watchdog may interrupt."""
+        self.count = 0
+        """Calls so far: tells a watchdog whether it is still the same one."""
+        self.pending = Pending()
+        self.log = log
+
+    def run(
+        self,
+        session: bytes,
+        handler: Callable[..., object],
+        args: tuple[object, ...],
+        answer: Callable[[Any], None],
+        refuse: Refuse,
+    ) -> None:
+        """Call ``handler``: what it returns goes to ``answer``, what it raises to ``refuse``."""
+        self.running = handler.__name__
+        self.count += 1
+        try:
+            result = handler(*args)
+            self.running = None
+            if isinstance(result, Offload):
+                self._start(result.work, session, answer, refuse)
+            elif isinstance(result, CoroutineType):
+                self._start(result, session, answer, refuse)
+            else:
+                answer(result)
+        except BaseException as error:  # a handler's sys.exit() must not end the mail server
+            self.running = None
+            refuse(error)
+
+    def _start(
+        self, job: Any, session: bytes, answer: Callable[[Any], None], refuse: Refuse
+    ) -> None:
+        self.pending.add(Work(job, session, self.now + self.deadline, answer, refuse))
+
+    def resolve(self, work: Work, result: object) -> None:
+        """Take the result of a work, if somebody still waits for it."""
+        if self.pending.settle(work):
+            try:
+                work.answer(result)
+            except Exception as error:
+                work.refuse(error)
+
+    def fail(self, work: Work, error: BaseException) -> None:
+        """Take the exception of a work, if somebody still waits for it."""
+        if self.pending.settle(work):
+            work.refuse(error)
+
+    def expire(self, now: float) -> None:
+        """Refuse what is late."""
+        self.now = max(self.now, now)
+        for work in self.pending.late(self.now):
+            work.refuse(HandlerTimeout(f"no answer within {self.deadline:g} s"))
+
+    def failed(self, session: bytes, handler: str, error: BaseException) -> None:
+        """Log what a handler did wrong: the kind of error, the place, and the text if it may."""
+        reason = None if handler in SECRET and not isinstance(error, LocalError) else error
+        self.log(
+            "handler-failed",
+            session.decode("ascii", "backslashreplace"),
+            handler=handler,
+            error=type(error).__name__,
+            at=_place(error),
+            reason=reason,
+        )
+
+
+def _place(error: BaseException) -> str | None:
+    trace = error.__traceback__
+    if trace is None:
+        return None
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    file = trace.tb_frame.f_code.co_filename.rpartition("/")[2]
+    return f"{file}:{trace.tb_lineno}"

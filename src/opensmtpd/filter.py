@@ -1,0 +1,185 @@
+"""The base class of filters: override what you need, and only that is asked of smtpd."""
+
+from collections.abc import Coroutine
+from typing import Any, TypeAlias, TypeVar
+
+from opensmtpd import events, wire
+from opensmtpd.decisions import (
+    PROCEED,
+    CommitDecision,
+    ParameterDecision,
+    PhaseDecision,
+)
+from opensmtpd.errors import LocalError
+from opensmtpd.message import HeldMessage, Offload, StreamedMessage
+from opensmtpd.session import FILLED_BY, TRANSACTION, Session
+
+T = TypeVar("T")
+
+Answer: TypeAlias = T | Offload[T] | Coroutine[Any, Any, T]
+"""What a handler may return: the answer, work for a thread, or a coroutine (``async def``)."""
+
+
+class Filter:
+    """A filter: handlers for requests, for reports, and for messages.
+
+    Any handler may be ``async def``; a plain one costs no task. A plain one must not block: it has
+    the whole mail server waiting. Handlers not overridden are not registered.
+    """
+
+    uses: tuple[str, ...] = ()
+    """The attributes of Session that this filter reads, for example ``("rdns", "username")``."""
+
+    # --- requests: each is answered by its handler's decision ---------------------------------
+
+    def on_connect(self, session: Session, request: events.Connect) -> Answer[PhaseDecision]:
+        """A client connected; a refusal is its greeting."""
+        return PROCEED
+
+    def on_helo(self, session: Session, request: events.Helo) -> Answer[ParameterDecision]:
+        """HELO or EHLO: ``request.verb`` tells which."""
+        return PROCEED
+
+    def on_starttls(self, session: Session, request: events.StartTLS) -> Answer[PhaseDecision]:
+        """STARTTLS."""
+        return PROCEED
+
+    def on_auth(self, session: Session, request: events.Auth) -> Answer[PhaseDecision]:
+        """AUTH; the request holds the password."""
+        return PROCEED
+
+    def on_mail_from(self, session: Session, request: events.MailFrom) -> Answer[ParameterDecision]:
+        """MAIL FROM."""
+        return PROCEED
+
+    def on_rcpt_to(self, session: Session, request: events.RcptTo) -> Answer[ParameterDecision]:
+        """RCPT TO."""
+        return PROCEED
+
+    def on_data(self, session: Session, request: events.Data) -> Answer[PhaseDecision]:
+        """DATA, before the message."""
+        return PROCEED
+
+    def on_commit(self, session: Session, request: events.Commit) -> Answer[CommitDecision]:
+        """The message is complete. (To junk it now, put ``X-Spam: Yes`` in front of it.)"""
+        return PROCEED
+
+    def on_rset(self, session: Session, request: events.Rset) -> Answer[CommitDecision]:
+        """RSET."""
+        return PROCEED
+
+    def on_quit(self, session: Session, request: events.Quit) -> Answer[CommitDecision]:
+        """QUIT."""
+        return PROCEED
+
+    def on_noop(self, session: Session, request: events.Noop) -> Answer[CommitDecision]:
+        """NOOP."""
+        return PROCEED
+
+    def on_help(self, session: Session, request: events.Help) -> Answer[CommitDecision]:
+        """HELP."""
+        return PROCEED
+
+    # --- messages -----------------------------------------------------------------------------
+
+    def on_message(self, session: Session) -> HeldMessage | StreamedMessage | None:
+        """A message begins: return what is to see it, or None to let it pass untouched."""
+        return None
+
+    # --- reports: nothing is answered ---------------------------------------------------------
+
+    def on_link_connect(self, session: Session, report: events.LinkConnect) -> Answer[None]:
+        """A client connected."""
+
+    def on_link_disconnect(self, session: Session, report: events.LinkDisconnect) -> Answer[None]:
+        """A client is gone. The session object is forgotten after this."""
+
+    def on_link_greeting(self, session: Session, report: events.LinkGreeting) -> Answer[None]:
+        """The banner was sent."""
+
+    def on_link_identify(self, session: Session, report: events.LinkIdentify) -> Answer[None]:
+        """HELO or EHLO was accepted."""
+
+    def on_link_tls(self, session: Session, report: events.LinkTLS) -> Answer[None]:
+        """TLS was set up."""
+
+    def on_link_auth(self, session: Session, report: events.LinkAuth) -> Answer[None]:
+        """AUTH ended."""
+
+    def on_tx_reset(self, session: Session, report: events.TxReset) -> Answer[None]:
+        """The transaction's state is gone."""
+
+    def on_tx_begin(self, session: Session, report: events.TxBegin) -> Answer[None]:
+        """A transaction began."""
+
+    def on_tx_mail(self, session: Session, report: events.TxMail) -> Answer[None]:
+        """MAIL FROM was answered."""
+
+    def on_tx_rcpt(self, session: Session, report: events.TxRcpt) -> Answer[None]:
+        """RCPT TO was answered."""
+
+    def on_tx_envelope(self, session: Session, report: events.TxEnvelope) -> Answer[None]:
+        """An envelope was made."""
+
+    def on_tx_data(self, session: Session, report: events.TxData) -> Answer[None]:
+        """DATA was answered."""
+
+    def on_tx_commit(self, session: Session, report: events.TxCommit) -> Answer[None]:
+        """The message is in the queue."""
+
+    def on_tx_rollback(self, session: Session, report: events.TxRollback) -> Answer[None]:
+        """The message was given up."""
+
+    def on_protocol_client(self, session: Session, report: events.ProtocolClient) -> Answer[None]:
+        """A command as the client typed it, passwords included."""
+
+    def on_protocol_server(self, session: Session, report: events.ProtocolServer) -> Answer[None]:
+        """A reply as smtpd sent it."""
+
+    def on_filter_report(self, session: Session, report: events.FilterReport) -> Answer[None]:
+        """A filter reported something."""
+
+    def on_filter_response(self, session: Session, report: events.FilterResponse) -> Answer[None]:
+        """The filters of a phase came to a decision."""
+
+    def on_timeout(self, session: Session, report: events.Timeout) -> Answer[None]:
+        """The client was silent for too long."""
+
+    # --- the process --------------------------------------------------------------------------
+
+    def reload(self) -> None:
+        """SIGHUP: build the new state from the same configuration, then swap it in.
+
+        Raise ConfigError to keep the old one.
+        """
+
+
+def handler_name(event: str) -> str:
+    """Return the method that takes a phase or a report: HELO and EHLO share one."""
+    return "on_" + ("helo" if event == "ehlo" else event.replace("-", "_"))
+
+
+def overrides(filter: Filter, name: str) -> bool:
+    """Does the filter have a handler of its own?"""
+    return getattr(type(filter), name) is not getattr(Filter, name)
+
+
+def registrations(filter: Filter) -> tuple[list[str], list[str]]:
+    """Return the reports and the phases that smtpd is to send for this filter, in table order.
+
+    ``link-disconnect`` always, to forget sessions by; for messages also ``tx-reset``, which ends
+    one that the client left half sent, and ``commit``, the one place to refuse a message. Raises
+    LocalError for a name in ``uses`` that sessions have not.
+    """
+    unknown = set(filter.uses) - FILLED_BY.keys()
+    if unknown:
+        raise LocalError(f"{type(filter).__name__}.uses: a session has no {sorted(unknown)}")
+    messages = overrides(filter, "on_message")
+    reports = {FILLED_BY[name] for name in filter.uses} | {"link-disconnect"}
+    if messages or TRANSACTION & set(filter.uses):
+        reports.add("tx-reset")
+    reports |= {name for name in wire.REPORTS if overrides(filter, handler_name(name))}
+    phases = [name for name in wire.REQUESTS if overrides(filter, handler_name(name))]
+    if messages:
+        phases += ["data-line"] if "commit" in phases else ["data-line", "commit"]
+    return [name for name in wire.REPORTS if name in reports], phases

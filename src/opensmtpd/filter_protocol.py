@@ -1,0 +1,292 @@
+"""The filter protocol, sans I/O: bytes from smtpd in, handler calls, bytes for smtpd out.
+
+Every request gets exactly one legal answer, whatever the handlers do: what raises, is late or
+answers nonsense becomes the failure policy's answer and a line in the log. Source:
+``processor_io``, ``lka_filter_process_response`` and ``filter_protocol_query`` in ``lka_filter.c``.
+"""
+
+from collections.abc import Callable
+from itertools import groupby
+
+from opensmtpd import wire
+from opensmtpd.calls import Calls, Log, Refuse
+from opensmtpd.decisions import PROCEED
+from opensmtpd.errors import ProtocolError, VersionError
+from opensmtpd.filter import Filter, handler_name, overrides, registrations
+from opensmtpd.lines import LineBuffer
+from opensmtpd.log import log
+from opensmtpd.message import Message, Refused
+from opensmtpd.session import Session, told
+from opensmtpd.spool import Budget
+from opensmtpd.transfers import TEMPFAIL, Client, Policy, Transfers
+from opensmtpd.work import Work
+
+DEADLINE = 60.0
+"""Seconds for an answer; smtpd's own patience with a client is 300 (``smtp-session-timeout``)."""
+
+
+class FilterProtocol:
+    """One filter talking to one smtpd.
+
+    ``deadline`` is in seconds, ``on_failure`` what a failing handler answers: ``"tempfail"`` (451)
+    or ``"pass"`` (proceed; a message goes on untouched). ``now`` is any monotonic clock's.
+    Raises LocalError for a filter that uses what sessions have not.
+    """
+
+    def __init__(
+        self,
+        filter: Filter,
+        *,
+        deadline: float = DEADLINE,
+        on_failure: Policy = "tempfail",
+        log: Log = log,
+        budget: Budget | None = None,
+    ) -> None:
+        self.ready = False
+        self.calls = Calls(deadline, log)
+        self._filter = filter
+        self._registrations = registrations(filter)
+        self._on_failure = on_failure
+        self._log = log
+        self._lines = LineBuffer()
+        self._decoder = wire.Decoder(wire.NEWEST)
+        self._version: bytes | None = None
+        self._clients: dict[bytes, Client] = {}
+        self._transfers = Transfers(filter, self.calls, budget or Budget(), on_failure)
+        self._answers: list[bytes] = []
+        # The fast path: where session and token stand in a data-line, and whose message that is.
+        self._head = self._payload = 0
+        self._streams: dict[bytes, tuple[Client, Message]] = {}
+
+    # --- what the runner and the tests see ----------------------------------------------------
+
+    @property
+    def session_count(self) -> int:
+        """Sessions that are known."""
+        return len(self._clients)
+
+    @property
+    def message_count(self) -> int:
+        """Messages in flight."""
+        return sum(not message.done for message in self._messages())
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of messages that wait in memory or in files."""
+        return sum(len(message) for message in self._messages())
+
+    def _messages(self) -> list[Message]:
+        return [
+            message for client in self._clients.values() for message in client.messages.values()
+        ]
+
+    def take_work(self) -> list[Work]:
+        """Return the coroutines and offloads to start; give their ends to resolve or fail."""
+        return self.calls.pending.take()
+
+    def resolve(self, work: Work, result: object) -> None:
+        """Take the result of a work; it is ignored where nobody waits for it any more."""
+        self.calls.resolve(work, result)
+
+    def fail(self, work: Work, error: BaseException) -> None:
+        """Take the exception of a work."""
+        self.calls.fail(work, error)
+
+    def next_deadline(self) -> float | None:
+        """Return when ``expire`` is to be called next, None for never."""
+        return self.calls.pending.next_deadline()
+
+    def expire(self, now: float) -> None:
+        """Answer what is late."""
+        self.calls.expire(now)
+
+    def data_to_send(self) -> bytes:
+        """Return the next bytes for smtpd, some 100 KB at the most; ``b""`` when none wait."""
+        if self._answers:
+            answers, self._answers = self._answers, []
+            return b"".join(answers)
+        return self._transfers.data_to_send()
+
+    def receive(self, data: bytes, now: float) -> None:
+        """Take bytes from smtpd. Raises VersionError, in the handshake only."""
+        self.calls.now = max(self.calls.now, now)
+        lines = self._lines.feed(data)
+        if self._lines.dropped:
+            self._log("line-ignored", reason="longer than any of smtpd's")
+            self._lines.dropped = 0
+        while lines:
+            lines = self._runs(lines) if self._streams else self._until_message(lines)
+
+    # --- lines --------------------------------------------------------------------------------
+
+    def _until_message(self, lines: list[bytes]) -> list[bytes]:
+        """Take lines up to the first one of a message; return those behind it."""
+        for at, line in enumerate(lines, 1):
+            self._line(line)
+            if self._streams:
+                return lines[at:]
+        return []
+
+    def _runs(self, lines: list[bytes]) -> list[bytes]:
+        """Take lines, those of one message together: the hot path.
+
+        Of a data-line only the part from the direction to the token is compared with what a line
+        that was parsed in full had there; no client's text can stand so early in any line. Returns
+        the lines that are left when a line turns up that has its parts elsewhere.
+        """
+        head, payload = self._head, self._payload
+        at = 0
+        for key, group in groupby([line[head:payload] for line in lines]):
+            end = at + len(list(group))
+            while at < end:
+                stream = self._streams.get(key)
+                if stream is not None:
+                    run = [line[payload:] for line in lines[at:end]]
+                    at = end
+                    if run[-1] == b".":
+                        del self._streams[key]
+                    self._transfers.lines(*stream, run)
+                    continue
+                self._line(lines[at])
+                at += 1
+                if head != self._head or payload != self._payload:
+                    return lines[at:]
+        return []
+
+    def _line(self, line: bytes) -> None:
+        try:
+            if line.startswith((b"report|", b"filter|")):
+                self._event(wire.parse(line), line)
+            elif line.startswith(b"config|"):
+                self._config(line)
+            else:
+                raise ProtocolError("neither config, report nor filter")
+        except VersionError as error:
+            if not self.ready:
+                raise
+            self._log("line-ignored", reason=error)
+        except ProtocolError as error:
+            self._log("line-ignored", reason=error)
+
+    def _config(self, line: bytes) -> None:
+        key, _, value = line[7:].partition(b"|")
+        if key == b"protocol":
+            self._speak(value)
+        elif key == b"smtp-session-timeout" and value.isdigit():
+            # An answer that comes after smtpd gave up on the client is of no use.
+            self.calls.deadline = min(self.calls.deadline, max(1.0, 0.8 * int(value[:9])))
+        elif line == b"config|ready" and not self.ready:
+            reports, phases = self._registrations
+            names = [f"report|smtp-in|{name}" for name in reports]
+            names += [f"filter|smtp-in|{name}" for name in phases]
+            text = "".join(f"register|{name}\n" for name in [*names, "ready"])
+            self._answers.append(text.encode("ascii"))
+            self.ready = True
+
+    def _speak(self, version: bytes) -> None:
+        self._decoder = wire.Decoder(wire.version(version))
+        self._version = version
+
+    def _event(self, line: wire.Line, raw: bytes) -> None:
+        if line.version != self._version:  # smtpd 6.8 does not say it in the handshake
+            self._speak(line.version)
+        if line.kind == b"report":
+            self._report(line)
+            return
+        token, _, fields = line.fields.partition(b"|")
+        if not line.session or not token:
+            raise ProtocolError("a request without session or token")
+        if line.event == "data-line":
+            self._data_line(line, token, fields, raw)
+        else:
+            self._request(line, token, fields)
+
+    def _client(self, session: bytes) -> Client:
+        client = self._clients.get(session)
+        if client is None:
+            new = Session(session.decode("ascii", "backslashreplace"), self._filter.uses)
+            client = self._clients[session] = Client(session, new)
+        return client
+
+    # --- reports ------------------------------------------------------------------------------
+
+    def _report(self, line: wire.Line) -> None:
+        event = line.event
+        report = self._decoder.report(line)
+        client = self._client(line.session)
+        told(client.session, event, report)
+        name = handler_name(event)
+        if overrides(self._filter, name):
+            handler = getattr(self._filter, name)
+            self.calls.run(
+                client.id,
+                handler,
+                (client.session, report),
+                lambda _: None,
+                lambda error: self.calls.failed(client.id, name, error),
+            )
+        if event in ("tx-reset", "link-disconnect"):
+            for key in [key for key, (owner, _) in self._streams.items() if owner is client]:
+                del self._streams[key]
+            self._transfers.forget(client)
+        if event == "link-disconnect":
+            self.calls.pending.drop(client.id)
+            del self._clients[client.id]
+
+    # --- requests -----------------------------------------------------------------------------
+
+    def _request(self, asked: wire.Line, token: bytes, fields: bytes) -> None:
+        phase, name = asked.event, handler_name(asked.event)
+        client = self._client(asked.session)
+
+        def answer(decision: object) -> None:
+            line = wire.result(phase, client.id, token, decision)
+            if not self._transfers.behind(client, line):
+                self._answers.append(line)
+
+        def refuse(error: BaseException) -> None:
+            if isinstance(error, Refused):
+                answer(error.decision)
+                return
+            self.calls.failed(client.id, name, error)
+            answer(TEMPFAIL if self._on_failure == "tempfail" else PROCEED)
+
+        if phase == "commit" and client.refusal is not None:
+            refusal, client.refusal = client.refusal, None
+            answer(refusal)
+        elif phase not in wire.REQUESTS:
+            raise ProtocolError("a phase that was not registered")
+        elif not overrides(self._filter, name):
+            answer(PROCEED)
+        else:
+            self._ask(client, asked, fields, answer, refuse)
+
+    def _ask(
+        self,
+        client: Client,
+        line: wire.Line,
+        fields: bytes,
+        answer: Callable[[object], None],
+        refuse: Refuse,
+    ) -> None:
+        try:
+            request = self._decoder.request(line.event, line.time, fields)
+        except ProtocolError as error:
+            refuse(error)
+        else:
+            handler = getattr(self._filter, handler_name(line.event))
+            self.calls.run(client.id, handler, (client.session, request), answer, refuse)
+
+    # --- messages -----------------------------------------------------------------------------
+
+    def _data_line(self, line: wire.Line, token: bytes, payload: bytes, raw: bytes) -> None:
+        client = self._client(line.session)
+        message = self._transfers.message(client, token)
+        if message.ended:
+            raise ProtocolError("a data-line behind the final dot")
+        if payload != b".":
+            # From now on this message's lines are known by what stands before their payload.
+            self._head = raw.index(b"|", raw.index(b"|", 7) + 1)
+            self._payload = len(raw) - len(payload)
+            self._streams[raw[self._head : self._payload]] = (client, message)
+        self._transfers.lines(client, message, [payload])

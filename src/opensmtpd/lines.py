@@ -1,0 +1,55 @@
+"""Bytes in any chunking to complete lines, in bounded memory."""
+
+LINE_MAX = 1 << 20
+"""Bytes of one line that are kept at the most.
+
+smtpd sends lines of at most 65,534 bytes of payload and a prefix of less than 2,048 (``smtpd.h``,
+``SMTP_LINE_MAX`` and ``LINE_MAX``); whatever is longer than this is no line of smtpd's.
+"""
+
+
+class LineBuffer:
+    """Cuts a byte stream at its line feeds; what follows the last one waits for more.
+
+    A line longer than ``limit`` bytes is dropped whole and counted in ``dropped``.
+    """
+
+    def __init__(self, limit: int = LINE_MAX) -> None:
+        self.limit = limit
+        self.dropped = 0
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take ``data`` and return the lines it completes, without their line feeds."""
+        lines = data.split(b"\n")
+        rest = lines.pop()
+        if lines:
+            if self._size:
+                lines[0] = self._finish(lines[0])
+            if len(data) > self.limit or self._size > self.limit:
+                lines = self._drop_long(lines)
+            self._parts, self._size = [], 0
+        if rest:
+            self._keep(rest)
+        return lines
+
+    def _finish(self, head: bytes) -> bytes:
+        self._parts.append(head)
+        self._size += len(head)
+        return b"".join(self._parts)
+
+    def _keep(self, rest: bytes) -> None:
+        self._size += len(rest)
+        if self._size > self.limit:  # only its length is remembered: memory stays bounded
+            self._parts = []
+        else:
+            self._parts.append(rest)
+
+    def _drop_long(self, lines: list[bytes]) -> list[bytes]:
+        # The first line may have lost its beginning already: its true length is in _size.
+        kept = [line for line in lines[1:] if len(line) <= self.limit]
+        if self._size <= self.limit and len(lines[0]) <= self.limit:
+            kept.insert(0, lines[0])
+        self.dropped += len(lines) - len(kept)
+        return kept

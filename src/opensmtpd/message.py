@@ -1,0 +1,269 @@
+"""A message in flight: the lines of one DATA on their way through us, for one token.
+
+The plugin sees lines without dot-stuffing, header and body apart. What it does not change leaves
+byte for byte as it came, because the spool keeps the lines as smtpd sent them.
+"""
+
+import re
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from opensmtpd.decisions import Disconnect, Reject
+from opensmtpd.errors import DecisionError, ProtocolError
+from opensmtpd.spool import Budget, Spool
+from opensmtpd.wire import dataline_prefix
+
+ANSWER_MAX = 65536
+"""Bytes of a line to smtpd, line feed included.
+
+smtpd's buffer for our lines holds so many (``IOBUF_MAX`` in ``iobuf.c``). With a longer one its
+lookup process spins for ever: seen on 7.6 and 7.9, where a client may send lines of 65,534 bytes,
+so that even an echo of such a line with its prefix would stop the server.
+"""
+
+TOO_LONG = Reject(550, "5.6.0 Message refused: a line is longer than 65485 bytes")
+
+T = TypeVar("T")
+
+_LATER_DOT = re.compile(rb"\n\.")  # half again as fast as ``b"\n." in block``
+
+
+class Offload(Generic[T]):
+    """Work for a thread; what it returns is the answer.
+
+    For CPU work that releases the GIL (signatures, hashes of large data). ``work`` takes nothing
+    and must touch nothing that the handlers touch.
+    """
+
+    __slots__ = ("work",)
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self.work = work
+
+
+class Refused(Exception):
+    """Raised by a message handler that wants the message refused: a decision, not a failure."""
+
+    def __init__(self, decision: Reject | Disconnect) -> None:
+        self.decision = decision
+        super().__init__(repr(decision))
+
+
+Front: TypeAlias = Sequence[bytes]
+"""Header lines without line ends."""
+
+
+class HeldMessage:
+    """Sees a message while it is held, then may put header lines in front of it.
+
+    Lines are bytes without line ends, dot-stuffing undone; folded fields come as several lines.
+    """
+
+    def header(self, lines: list[bytes]) -> None:
+        """See a run of header lines; called as often as they arrive."""
+
+    def body(self, lines: list[bytes]) -> None:
+        """See a run of body lines; never called for a message without a body."""
+
+    def end(self) -> Front | Offload[Front] | Coroutine[Any, Any, Front]:
+        """Return the header lines to put in front. The message follows, untouched."""
+        return ()
+
+
+class StreamedMessage:
+    """Sees runs of lines and returns what to send in their place.
+
+    Returning the same list object passes the run untouched, at no cost.
+    """
+
+    def header(self, lines: list[bytes]) -> list[bytes]:
+        """Return what stands for a run of header lines."""
+        return lines
+
+    def body(self, lines: list[bytes]) -> list[bytes]:
+        """Return what stands for a run of body lines."""
+        return lines
+
+    def end(self) -> list[bytes]:
+        """Return lines to append to the message."""
+        return []
+
+
+class Message:
+    """The lines of one message between smtpd and a handler."""
+
+    __slots__ = (
+        "_front",
+        "_in_body",
+        "_limit",
+        "_separator",
+        "_spool",
+        "done",
+        "ended",
+        "handler",
+        "held",
+        "prefix",
+        "queued",
+        "trailer",
+    )
+
+    def __init__(
+        self,
+        session: bytes,
+        token: bytes,
+        budget: Budget,
+    ) -> None:
+        self.handler: HeldMessage | StreamedMessage | None = None
+        self.prefix = dataline_prefix(session, token)
+        self.held = False
+        self.ended = False
+        """All lines are in and the handler has said its last word."""
+        self.done = False
+        """All lines are out, the final dot too."""
+        self.queued = False
+        """Is this message in the queue of those that have something to send?"""
+        self.trailer = b""
+        """What goes out behind the final dot: the answers that must not overtake it."""
+        self._front = b""
+        self._in_body = False
+        self._spool = Spool(budget)
+        self._separator = b"\n" + self.prefix
+        self._limit = ANSWER_MAX - 1 - len(self.prefix)
+
+    def attach(self, handler: object) -> None:
+        """Have ``handler`` see the lines. Raises DecisionError for what is no message handler."""
+        if not (handler is None or isinstance(handler, HeldMessage | StreamedMessage)):
+            raise DecisionError(f"a {type(handler).__name__} is no message handler")
+        self.handler = handler
+        self.held = isinstance(handler, HeldMessage)
+
+    def receive(self, raw: list[bytes]) -> None:
+        """Take a run of lines as smtpd sent them, without the final dot.
+
+        Raises whatever the handler raises, SpoolError, and Refused for a line that smtpd could not
+        take back. Whatever is raised but SpoolError, the run is spooled.
+        """
+        raw.append(b"")
+        block = b"\n".join(raw)
+        raw.pop()
+        if _has_line_over(self._limit, block) and max(map(len, raw)) > self._limit:
+            raise Refused(TOO_LONG)
+        handler = self.handler
+        if handler is None:
+            self._spool.append(block)
+            return
+        lines = raw
+        if block.startswith(b".") or _LATER_DOT.search(block):
+            if b"." in raw:
+                raise ProtocolError("data lines behind the final dot")
+            lines = [line[1:] if line.startswith(b".") else line for line in raw]
+        if isinstance(handler, HeldMessage):
+            self._spool.append(block)
+            self._show(handler, lines)
+        else:
+            edited = block
+            try:
+                edited = self._edit(handler, lines, block)
+            finally:
+                self._spool.append(edited)
+
+    def _show(self, handler: HeldMessage, lines: list[bytes]) -> None:
+        if not self._in_body:
+            header, lines = self._cut(lines)
+            if header:
+                handler.header(header)
+        if lines:
+            handler.body(lines)
+
+    def _edit(self, handler: StreamedMessage, lines: list[bytes], block: bytes) -> bytes:
+        if self._in_body:
+            edited = handler.body(lines)
+            return block if edited is lines else self._stuff(edited)
+        header, body = self._cut(lines)
+        new_header = handler.header(header) if header else header
+        new_body = handler.body(body) if body else body
+        if new_header is header and new_body is body:
+            return block
+        blank: list[bytes] = [b""] if self._in_body else []
+        return self._stuff([*new_header, *blank, *new_body])
+
+    def _cut(self, lines: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+        """Header and body lines of a run that begins in the header."""
+        if b"" not in lines:
+            return lines, []
+        self._in_body = True
+        blank = lines.index(b"")
+        return lines[:blank], lines[blank + 1 :]
+
+    def _stuff(self, lines: Sequence[bytes]) -> bytes:
+        """Lines of a handler's as a block that smtpd takes. Raises DecisionError or TypeError."""
+        block = b"\n".join([b"." + line if line.startswith(b".") else line for line in lines])
+        if not lines:
+            return block
+        if block.count(b"\n") != len(lines) - 1 or b"\0" in block:
+            raise DecisionError("a line of a message holds a line feed or NUL")
+        if max(map(len, lines)) >= self._limit:
+            raise DecisionError("a line of a message is longer than smtpd takes")
+        return block + b"\n"
+
+    def finish(self, front: object) -> None:
+        """Let the message go: the handler's last lines are ``front``, then comes the final dot.
+
+        Raises DecisionError or TypeError for what is no list of lines.
+        """
+        if not isinstance(front, list | tuple):
+            raise DecisionError(f"a message ends in a list of lines, not {type(front).__name__}")
+        block = self._stuff(front)
+        if self.held:
+            self._front = block
+            self.held = False
+        elif block:
+            self._spool.append(block)
+        self.ended = True
+
+    def give_up(self) -> None:
+        """Send the rest untouched, if there is a rest: the handler is out of the way."""
+        self.handler = None
+        self.held = False
+
+    def drop(self) -> None:
+        """Forget all lines; only the final dot is still to be sent."""
+        self.give_up()
+        self._front = b""
+        self._spool.close()
+
+    def end(self) -> None:
+        """Forget all: smtpd waits for nothing any more."""
+        self.drop()
+        self.done = True
+
+    def wants_to_send(self) -> bool:
+        """Is there anything that may go out now?"""
+        return not self.held and (self.ended or len(self._spool) > 0) and not self.done
+
+    def take(self, size: int) -> bytes:
+        """Return about ``size`` bytes for smtpd; the last ones hold the final dot."""
+        block = self._front + self._spool.take(size) if self._front else self._spool.take(size)
+        self._front = b""
+        out = self.prefix + block[:-1].replace(b"\n", self._separator) + b"\n" if block else b""
+        if self.ended and not len(self._spool):
+            self.done = True
+            self._spool.close()
+            out += self.prefix + b".\n" + self.trailer
+        return out
+
+    def __len__(self) -> int:
+        """Bytes that wait here."""
+        return len(self._spool) + len(self._front)
+
+
+def _has_line_over(limit: int, block: bytes) -> bool:
+    """May a line of ``block`` be longer than ``limit``? Looks at a few places only.
+
+    Such a line covers a window of half its length whole, so that no line feed is found there.
+    """
+    if len(block) <= limit:
+        return False
+    window = limit // 2
+    places = range(0, len(block) - window, window)
+    return any(block.find(b"\n", at, at + window) < 0 for at in places)

@@ -1,0 +1,64 @@
+"""The options that every plugin has, and the one style of their parsers."""
+
+import argparse
+import sys
+from typing import Any
+
+DISTRIBUTION = "opensmtpd-plugins"
+
+
+class _Version(argparse.Action):
+    """Prints the version. Asked only here, because to know it takes longer than to start."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
+        from importlib.metadata import version  # noqa: PLC0415  see above
+
+        print(f"{parser.prog} ({DISTRIBUTION} {version(DISTRIBUTION)})")
+        sys.exit(0)
+
+
+def seconds(text: str) -> float:
+    """Return a positive number of seconds. Raises argparse.ArgumentTypeError for other text."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return value
+
+
+def parser(prog: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
+    """Return the parser of a filter, with the options that all filters share.
+
+    Its namespace holds ``deadline`` (float, seconds), ``on_failure`` (``"tempfail"`` or ``"pass"``)
+    and ``check`` (bool).
+    """
+    options = argparse.ArgumentParser(
+        prog=prog,
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # an option that comes later must not change what a line means today
+    )
+    every = options.add_argument_group("options that every filter has")
+    every.add_argument(
+        "--deadline",
+        type=seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="answer each request within this time (default 60, and never more than 0.8 of the"
+        " session timeout that smtpd announces)",
+    )
+    every.add_argument(
+        "--on-failure",
+        choices=("tempfail", "pass"),
+        default="tempfail",
+        help="what becomes of a command or a message when this filter itself fails: 451, so that"
+        " the client tries again (default), or let it pass untouched",
+    )
+    every.add_argument(
+        "-n", "--check", action="store_true", help="check the configuration and exit"
+    )
+    every.add_argument("-V", "--version", action=_Version, nargs=0, help="print the version")
+    return options

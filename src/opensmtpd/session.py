@@ -1,0 +1,116 @@
+"""What the reports said about a session, kept until it disconnects."""
+
+from typing import Any
+
+from opensmtpd.errors import LocalError
+from opensmtpd.events import Report
+
+FILLED_BY: dict[str, str] = {
+    "rdns": "link-connect",
+    "fcrdns": "link-connect",
+    "source": "link-connect",
+    "destination": "link-connect",
+    "greeting": "link-greeting",
+    "verb": "link-identify",
+    "identity": "link-identify",
+    "tls": "link-tls",
+    "username": "link-auth",
+    "msgid": "tx-begin",
+    "sender": "tx-mail",
+    "recipients": "tx-rcpt",
+}
+"""Attribute of a session to the report that fills it."""
+
+TRANSACTION = frozenset(["msgid", "sender", "recipients"])
+"""The attributes that end with the transaction."""
+
+
+class Session:
+    """One client's connection.
+
+    Only the attributes that the filter names in ``Filter.uses`` are kept, for each costs smtpd and
+    us a line for every session; reading another raises LocalError.
+    """
+
+    id: str
+    """16 hexadecimal digits, as in smtpd's log."""
+    rdns: bytes
+    """The client's name in the DNS, ``b"<unknown>"`` without one."""
+    fcrdns: str
+    """``"pass"``, ``"fail"`` or ``"error"``."""
+    source: bytes
+    """``b"192.0.2.1:4711"``, ``b"[2001:db8::1]:4711"`` or ``b"unix:/path"``."""
+    destination: bytes
+    """The listener's side, in the same form."""
+    greeting: bytes
+    """The name in our banner."""
+    verb: str
+    """``"HELO"`` or ``"EHLO"``."""
+    identity: bytes
+    """What the client called itself."""
+    tls: bytes | None
+    """Protocol and ciphers, None in clear text."""
+    username: bytes | None
+    """Who authenticated, None for nobody."""
+    msgid: str | None
+    """The transaction's message id in smtpd's queue, 8 hexadecimal digits."""
+    sender: bytes | None
+    """The accepted MAIL FROM without ``<>``; None outside a transaction."""
+    recipients: list[bytes]
+    """The accepted RCPT TOs without ``<>``."""
+    data: Any
+    """Yours: whatever the filter wants to keep for this session."""
+
+    def __init__(self, id: str, uses: tuple[str, ...] = ()) -> None:
+        self.id = id
+        self.data = None
+        for name in uses:
+            setattr(self, name, _EMPTY[name]())
+
+    def __getattr__(self, name: str) -> Any:
+        if name in FILLED_BY:
+            raise LocalError(f"session.{name} is not kept; add {name!r} to the filter's uses")
+        raise AttributeError(name)
+
+    def __repr__(self) -> str:
+        return f"Session({self.id!r})"
+
+
+_EMPTY: dict[str, Any] = {
+    "rdns": bytes,
+    "fcrdns": str,
+    "source": bytes,
+    "destination": bytes,
+    "greeting": bytes,
+    "verb": str,
+    "identity": bytes,
+    "tls": lambda: None,
+    "username": lambda: None,
+    "msgid": lambda: None,
+    "sender": lambda: None,
+    "recipients": list,
+}
+
+
+_FIELD = {"greeting": "hostname", "tls": "ciphers", "sender": "address", "recipients": "address"}
+"""Where the report calls it by another name."""
+
+
+def told(session: Session, event: str, report: Report) -> None:
+    """Write into ``session`` what ``report`` says of it. What was refused does not count."""
+    kept = session.__dict__
+    if event == "tx-reset":
+        for name in TRANSACTION & kept.keys():
+            kept[name] = _EMPTY[name]()
+    elif getattr(report, "result", "ok") in ("ok", "pass"):
+        for name, filled_by in FILLED_BY.items():
+            if filled_by == event and name in kept:
+                _fill(kept, name, report)
+
+
+def _fill(kept: dict[str, Any], name: str, report: Report) -> None:
+    value = getattr(report, _FIELD.get(name, name))
+    if name == "recipients":
+        kept[name].append(value)
+    else:
+        kept[name] = value

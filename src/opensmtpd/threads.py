@@ -1,0 +1,55 @@
+"""Threads for work that releases the GIL, and a pipe to say that some is done."""
+
+import contextlib
+import os
+from collections import deque
+from collections.abc import Iterator
+from queue import SimpleQueue
+from typing import TypeAlias
+
+from opensmtpd.work import Work
+
+End: TypeAlias = tuple[Work, BaseException | None, object]
+"""A work with its exception, or None and its result."""
+
+
+class Threads:
+    """As many threads as there are processors, four at the most; started when first needed.
+
+    ``wake`` is the descriptor of a non-blocking pipe that gets a byte when something is done.
+    """
+
+    def __init__(self, wake: int) -> None:
+        self._wake = wake
+        self._jobs: SimpleQueue[Work] = SimpleQueue()
+        self._ends: deque[End] = deque()
+        self._count = 0
+
+    def start(self, work: Work) -> None:
+        """Have a thread do ``work``."""
+        if self._count < min(4, os.cpu_count() or 1):
+            import threading  # noqa: PLC0415  only who offloads
+
+            threading.Thread(target=self._run, name=f"offload-{self._count}", daemon=True).start()
+            self._count += 1
+        self._jobs.put(work)
+
+    def finished(self) -> Iterator[End]:
+        """Yield what has been done since the last time."""
+        while self._ends:
+            yield self._ends.popleft()
+
+    def _run(self) -> None:
+        while True:
+            work = self._jobs.get()
+            if work.cancelled:
+                continue
+            end: End
+            try:
+                assert callable(work.job)
+                end = (work, None, work.job())
+            except BaseException as error:  # a thread that ends would leave its works unanswered
+                end = (work, error, None)
+            self._ends.append(end)
+            with contextlib.suppress(BlockingIOError):  # a full pipe wakes as it is
+                os.write(self._wake, b"\0")

@@ -1,0 +1,163 @@
+"""Messages between smtpd and their handlers: lines in, lines out, and what becomes of failures.
+
+A message that cannot be handled is either refused (its lines are dropped, its final dot is sent,
+and ``commit``, the one place to refuse a message, hears why) or goes on untouched.
+"""
+
+from collections import deque
+from typing import Literal, TypeAlias
+
+from opensmtpd.calls import Calls
+from opensmtpd.decisions import Disconnect, Reject
+from opensmtpd.errors import HandlerTimeout, SpoolError
+from opensmtpd.filter import Filter
+from opensmtpd.message import Message, Refused
+from opensmtpd.session import Session
+from opensmtpd.spool import Budget
+
+Policy: TypeAlias = Literal["tempfail", "pass"]
+
+TEMPFAIL = Reject(451, "4.3.0 Temporary failure, please try again later")
+CHUNK = 128 * 1024
+"""Bytes that one message may send before the others have their turn."""
+
+
+class Client:
+    """A session, and what is under way for it."""
+
+    __slots__ = ("id", "messages", "out", "refusal", "session")
+
+    def __init__(self, id: bytes, session: Session) -> None:
+        self.id = id
+        self.session = session
+        self.messages: dict[bytes, Message] = {}  # by token
+        self.out: deque[Message] = deque()  # those with something to send, in order
+        self.refusal: Reject | Disconnect | None = None  # what the next commit is to hear
+
+
+class Transfers:
+    """All messages in flight."""
+
+    def __init__(self, filter: Filter, calls: Calls, budget: Budget, on_failure: Policy) -> None:
+        self._filter = filter
+        self._calls = calls
+        self._budget = budget
+        self._on_failure = on_failure
+        self._sending: deque[Client] = deque()
+
+    def message(self, client: Client, token: bytes) -> Message:
+        """Return the message that is under way for a token; begin one where none is."""
+        message = client.messages.get(token)
+        if message is None or message.done:
+            message = client.messages[token] = Message(client.id, token, self._budget)
+
+            def refuse(error: BaseException) -> None:
+                self._fail(client, message, "on_message", error)
+
+            call = (client.session,)
+            self._calls.run(client.id, self._filter.on_message, call, message.attach, refuse)
+        return message
+
+    def lines(self, client: Client, message: Message, raw: list[bytes]) -> None:
+        """Take a run of a message's lines as smtpd sent them; a final dot ends the message."""
+        last = raw[-1] == b"."
+        if last:
+            raw.pop()
+        if raw and client.refusal is None:
+            self._calls.running = "message"
+            self._calls.count += 1
+            try:
+                message.receive(raw)
+                self._calls.running = None
+            except BaseException as error:  # see Calls.run
+                self._calls.running = None
+                self._fail(client, message, "message", error)
+        if last and not message.ended:
+            self._end(client, message)
+        self._queue(client, message)
+
+    def _end(self, client: Client, message: Message) -> None:
+        def answer(front: object) -> None:
+            if not message.done:
+                message.finish(front)
+                self._queue(client, message)
+
+        def refuse(error: BaseException) -> None:
+            if not message.done:
+                self._fail(client, message, "end", error)
+                message.finish(())
+                self._queue(client, message)
+
+        if message.handler is None:
+            answer(())
+        else:
+            self._calls.run(client.id, message.handler.end, (), answer, refuse)
+
+    def _fail(self, client: Client, message: Message, handler: str, error: BaseException) -> None:
+        if isinstance(error, Refused):
+            client.refusal = error.decision
+        else:
+            self._calls.failed(client.id, handler, error)
+            # A message whose spool is not whole cannot go on untouched, whatever the policy says;
+            # and a watchdog may have struck amid a write to the spool.
+            torn = isinstance(error, SpoolError | HandlerTimeout) and handler != "end"
+            if self._on_failure == "tempfail" or torn:
+                client.refusal = TEMPFAIL
+        if client.refusal is None:
+            message.give_up()
+        else:
+            message.drop()
+
+    def forget(self, client: Client) -> None:
+        """The transaction is over: only what was free to go before still goes.
+
+        smtpd ignores lines for a session that is gone, and resets no other one amid its message.
+        """
+        for message in client.messages.values():
+            if not message.queued:
+                message.end()
+        client.messages.clear()
+        client.refusal = None
+
+    # --- what goes out ------------------------------------------------------------------------
+
+    def behind(self, client: Client, line: bytes) -> bool:
+        """Put an answer behind what the session has on its way out, if there is anything."""
+        if client.out:
+            client.out[-1].trailer += line
+            return True
+        return False
+
+    def _queue(self, client: Client, message: Message) -> None:
+        if not message.queued and message.wants_to_send():
+            message.queued = True
+            client.out.append(message)
+            if len(client.out) == 1:
+                self._sending.append(client)
+
+    def data_to_send(self) -> bytes:
+        """Return about CHUNK bytes, of as many sessions as it takes; ``b""`` when none wait."""
+        out: list[bytes] = []
+        size = 0
+        while self._sending and size < CHUNK:
+            client = self._sending.popleft()
+            out.append(self._next(client, CHUNK - size))
+            size += len(out[-1])
+            if client.out:
+                self._sending.append(client)
+        return b"".join(out)
+
+    def _next(self, client: Client, size: int) -> bytes:
+        message = client.out[0]
+        try:
+            data = message.take(size)
+        except SpoolError as error:
+            self._fail(client, message, "spool", error)
+            data = b""
+        if not message.wants_to_send():
+            client.out.popleft()
+            message.queued = False
+            if message not in client.messages.values() and not message.done:  # forgotten amid
+                message.end()
+                data += message.trailer
+        return data
