@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from types import CoroutineType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
-from opensmtpd.errors import HandlerTimeout, LocalError
+from opensmtpd.errors import HandlerTimeout
 from opensmtpd.message import Offload
 from opensmtpd.work import Pending, Work
 
 Log: TypeAlias = Callable[..., None]
+T = TypeVar("T")
 Refuse: TypeAlias = Callable[[BaseException], None]
 
 SECRET = frozenset(["on_auth", "on_protocol_client"])
@@ -28,34 +29,42 @@ class Calls:
         self.pending = Pending()
         self.log = log
 
+    def plain(self, name: str, handler: Callable[..., T], *args: object) -> T:
+        """Call a handler where a watchdog can see it. Raises whatever it raises."""
+        self.count += 1
+        self.running = name
+        try:
+            return handler(*args)
+        finally:
+            self.running = None
+
     def run(
         self,
-        session: bytes,
-        handler: Callable[..., object],
-        args: tuple[object, ...],
+        owner: bytes | None,
+        name: str,
+        call: Callable[[], object],
         answer: Callable[[Any], None],
         refuse: Refuse,
     ) -> None:
-        """Call ``handler``: what it returns goes to ``answer``, what it raises to ``refuse``."""
-        self.running = handler.__name__
-        self.count += 1
+        """Make a call: what it returns goes to ``answer``, what it or that raises to ``refuse``.
+
+        ``owner`` is the session whose end cancels what the call leaves to be done, if any.
+        """
         try:
-            result = handler(*args)
-            self.running = None
+            result = self.plain(name, call)
             if isinstance(result, Offload):
-                self._start(result.work, session, answer, refuse)
+                self._start(result.work, owner, answer, refuse)
             elif isinstance(result, CoroutineType):
-                self._start(result, session, answer, refuse)
+                self._start(result, owner, answer, refuse)
             else:
                 answer(result)
         except BaseException as error:  # a handler's sys.exit() must not end the mail server
-            self.running = None
             refuse(error)
 
     def _start(
-        self, job: Any, session: bytes, answer: Callable[[Any], None], refuse: Refuse
+        self, job: Any, owner: bytes | None, answer: Callable[[Any], None], refuse: Refuse
     ) -> None:
-        self.pending.add(Work(job, session, self.now + self.deadline, answer, refuse))
+        self.pending.add(Work(job, owner, self.now + self.deadline, answer, refuse))
 
     def resolve(self, work: Work, result: object) -> None:
         """Take the result of a work, if somebody still waits for it."""
@@ -78,7 +87,7 @@ class Calls:
 
     def failed(self, session: bytes, handler: str, error: BaseException) -> None:
         """Log what a handler did wrong: the kind of error, the place, and the text if it may."""
-        reason = None if handler in SECRET and not isinstance(error, LocalError) else error
+        reason = None if handler in SECRET else error
         self.log(
             "handler-failed",
             session.decode("ascii", "backslashreplace"),

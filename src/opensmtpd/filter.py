@@ -1,6 +1,6 @@
 """The base class of filters: override what you need, and only that is asked of smtpd."""
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias, TypeVar
 
 from opensmtpd import events, wire
@@ -12,7 +12,7 @@ from opensmtpd.decisions import (
 )
 from opensmtpd.errors import LocalError
 from opensmtpd.message import HeldMessage, Offload, StreamedMessage
-from opensmtpd.session import FILLED_BY, TRANSACTION, Session
+from opensmtpd.session import FILLED_BY, Session, told_by
 
 T = TypeVar("T")
 
@@ -23,8 +23,8 @@ Answer: TypeAlias = T | Offload[T] | Coroutine[Any, Any, T]
 class Filter:
     """A filter: handlers for requests, for reports, and for messages.
 
-    Any handler may be ``async def``; a plain one costs no task. A plain one must not block: it has
-    the whole mail server waiting. Handlers not overridden are not registered.
+    Any handler but ``on_message`` may be ``async def``; a plain one costs no task. A plain one must
+    not block: it has the whole mail server waiting. Handlers not overridden are not registered.
     """
 
     uses: tuple[str, ...] = ()
@@ -83,7 +83,10 @@ class Filter:
     # --- messages -----------------------------------------------------------------------------
 
     def on_message(self, session: Session) -> HeldMessage | StreamedMessage | None:
-        """A message begins: return what is to see it, or None to let it pass untouched."""
+        """A message begins: return what is to see it, or None to let it pass untouched.
+
+        Never a coroutine: the message's lines are already there.
+        """
         return None
 
     # --- reports: nothing is answered ---------------------------------------------------------
@@ -164,6 +167,15 @@ def overrides(filter: Filter, name: str) -> bool:
     return getattr(type(filter), name) is not getattr(Filter, name)
 
 
+def handlers(filter: Filter) -> dict[str, Callable[..., object]]:
+    """Return the filter's own handlers by event: for phases and for reports."""
+    return {
+        event: getattr(filter, handler_name(event))
+        for event in (*wire.REPORTS, *wire.REQUESTS)
+        if overrides(filter, handler_name(event))
+    }
+
+
 def registrations(filter: Filter) -> tuple[list[str], list[str]]:
     """Return the reports and the phases that smtpd is to send for this filter, in table order.
 
@@ -175,11 +187,12 @@ def registrations(filter: Filter) -> tuple[list[str], list[str]]:
     if unknown:
         raise LocalError(f"{type(filter).__name__}.uses: a session has no {sorted(unknown)}")
     messages = overrides(filter, "on_message")
-    reports = {FILLED_BY[name] for name in filter.uses} | {"link-disconnect"}
-    if messages or TRANSACTION & set(filter.uses):
-        reports.add("tx-reset")
-    reports |= {name for name in wire.REPORTS if overrides(filter, handler_name(name))}
-    phases = [name for name in wire.REQUESTS if overrides(filter, handler_name(name))]
+    reports = told_by(filter.uses) | {"link-disconnect"}
+    if messages:
+        reports |= {"tx-reset"}
+    own = handlers(filter)
+    reports |= own.keys() & wire.REPORTS.keys()
+    phases = [name for name in wire.REQUESTS if name in own]
     if messages:
         phases += ["data-line"] if "commit" in phases else ["data-line", "commit"]
     return [name for name in wire.REPORTS if name in reports], phases

@@ -5,22 +5,26 @@ answers nonsense becomes the failure policy's answer and a line in the log. Sour
 ``processor_io``, ``lka_filter_process_response`` and ``filter_protocol_query`` in ``lka_filter.c``.
 """
 
+import re
 from collections.abc import Callable
+from functools import partial
 from itertools import groupby
 
 from opensmtpd import wire
-from opensmtpd.calls import Calls, Log, Refuse
+from opensmtpd.calls import Calls, Log
 from opensmtpd.decisions import PROCEED
 from opensmtpd.errors import ProtocolError, VersionError
-from opensmtpd.filter import Filter, handler_name, overrides, registrations
+from opensmtpd.events import Report
+from opensmtpd.filter import Filter, handler_name, handlers, registrations
 from opensmtpd.lines import LineBuffer
 from opensmtpd.log import log
 from opensmtpd.message import Message, Refused
-from opensmtpd.session import Session, told
+from opensmtpd.session import Session, told, told_by
 from opensmtpd.spool import Budget
 from opensmtpd.transfers import TEMPFAIL, Client, Policy, Transfers
 from opensmtpd.work import Work
 
+_ID = re.compile(rb"[0-9a-f]{1,16}")
 DEADLINE = 60.0
 """Seconds for an answer; smtpd's own patience with a client is 300 (``smtp-session-timeout``)."""
 
@@ -46,6 +50,8 @@ class FilterProtocol:
         self.calls = Calls(deadline, log)
         self._filter = filter
         self._registrations = registrations(filter)
+        self._handlers = handlers(filter)
+        self._told = told_by(filter.uses)
         self._on_failure = on_failure
         self._log = log
         self._lines = LineBuffer()
@@ -194,8 +200,8 @@ class FilterProtocol:
             self._report(line)
             return
         token, _, fields = line.fields.partition(b"|")
-        if not line.session or not token:
-            raise ProtocolError("a request without session or token")
+        if not (_ID.fullmatch(line.session) and _ID.fullmatch(token)):
+            raise ProtocolError("a request without session or token")  # an answer would be fatal
         if line.event == "data-line":
             self._data_line(line, token, fields, raw)
         else:
@@ -212,19 +218,15 @@ class FilterProtocol:
 
     def _report(self, line: wire.Line) -> None:
         event = line.event
-        report = self._decoder.report(line)
+        if event not in wire.REPORTS:
+            raise ProtocolError(f"unknown report {event!r:.40}")
         client = self._client(line.session)
-        told(client.session, event, report)
-        name = handler_name(event)
-        if overrides(self._filter, name):
-            handler = getattr(self._filter, name)
-            self.calls.run(
-                client.id,
-                handler,
-                (client.session, report),
-                lambda _: None,
-                lambda error: self.calls.failed(client.id, name, error),
-            )
+        handler = self._handlers.get(event)
+        if handler is not None or event in self._told:
+            report = self._decoder.report(line)
+            told(client.session, event, report)
+            if handler is not None:
+                self._hear(client, event, handler, report)
         if event in ("tx-reset", "link-disconnect"):
             for key in [key for key, (owner, _) in self._streams.items() if owner is client]:
                 del self._streams[key]
@@ -233,16 +235,51 @@ class FilterProtocol:
             self.calls.pending.drop(client.id)
             del self._clients[client.id]
 
+    def _hear(
+        self, client: Client, event: str, handler: Callable[..., object], report: Report
+    ) -> None:
+        name = handler_name(event)
+        # Nobody waits for what a report leaves to be done, so no session's end cancels it.
+        self.calls.run(
+            None,
+            name,
+            partial(handler, client.session, report),
+            lambda _: None,
+            partial(self.calls.failed, client.id, name),
+        )
+
     # --- requests -----------------------------------------------------------------------------
 
     def _request(self, asked: wire.Line, token: bytes, fields: bytes) -> None:
-        phase, name = asked.event, handler_name(asked.event)
+        phase = asked.event
         client = self._client(asked.session)
+        handler = self._handlers.get(phase)
+        if phase == "commit" and client.refusal is not None:
+            refusal, client.refusal = client.refusal, None
+            self._answer(client, phase, token, refusal)
+        elif handler is not None:
+            self._ask(client, asked, token, fields, handler)
+        elif phase in wire.REQUESTS:
+            self._answer(client, phase, token, PROCEED)
+        else:
+            raise ProtocolError("a phase that was not registered")
 
-        def answer(decision: object) -> None:
-            line = wire.result(phase, client.id, token, decision)
-            if not self._transfers.behind(client, line):
-                self._answers.append(line)
+    def _answer(self, client: Client, phase: str, token: bytes, decision: object) -> None:
+        line = wire.result(phase, client.id, token, decision)
+        if not self._transfers.behind(client, line):
+            self._answers.append(line)
+
+    def _ask(
+        self,
+        client: Client,
+        asked: wire.Line,
+        token: bytes,
+        fields: bytes,
+        handler: Callable[..., object],
+    ) -> None:
+        phase = asked.event
+        name = handler_name(phase)
+        answer = partial(self._answer, client, phase, token)
 
         def refuse(error: BaseException) -> None:
             if isinstance(error, Refused):
@@ -251,31 +288,14 @@ class FilterProtocol:
             self.calls.failed(client.id, name, error)
             answer(TEMPFAIL if self._on_failure == "tempfail" else PROCEED)
 
-        if phase == "commit" and client.refusal is not None:
-            refusal, client.refusal = client.refusal, None
-            answer(refusal)
-        elif phase not in wire.REQUESTS:
-            raise ProtocolError("a phase that was not registered")
-        elif not overrides(self._filter, name):
-            answer(PROCEED)
-        else:
-            self._ask(client, asked, fields, answer, refuse)
-
-    def _ask(
-        self,
-        client: Client,
-        line: wire.Line,
-        fields: bytes,
-        answer: Callable[[object], None],
-        refuse: Refuse,
-    ) -> None:
         try:
-            request = self._decoder.request(line.event, line.time, fields)
+            request = self._decoder.request(phase, asked.stamp, fields)
         except ProtocolError as error:
             refuse(error)
         else:
-            handler = getattr(self._filter, handler_name(line.event))
-            self.calls.run(client.id, handler, (client.session, request), answer, refuse)
+            self.calls.run(
+                client.id, name, partial(handler, client.session, request), answer, refuse
+            )
 
     # --- messages -----------------------------------------------------------------------------
 

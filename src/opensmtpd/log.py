@@ -21,13 +21,9 @@ def form(event: str, session: str | None = None, **fields: object) -> str:
     return " ".join(words)[:_LINE_MAX]
 
 
-def log(event: str, session: str | None = None, **fields: object) -> None:
-    """Write a line to stderr. ``session`` is its id; values may be str, bytes or numbers.
-
-    Never pass a password, a key, or the parameter of AUTH.
-    """
+def emit(line: str) -> None:
+    """Write a line to stderr, or count it as lost where that cannot be done at once."""
     global _lost  # noqa: PLW0603  stderr is the process's, and so is the count
-    line = form(event, session, **fields)
     if _lost:
         line += f"\nlog-lines-lost count={_lost}"
     try:
@@ -39,8 +35,16 @@ def log(event: str, session: str | None = None, **fields: object) -> None:
     _lost = 0 if writable else _lost + 1
 
 
+def log(event: str, session: str | None = None, **fields: object) -> None:
+    """Write a line to stderr. ``session`` is its id; values are str, bytes, numbers, exceptions.
+
+    Never pass a password, a key, or the parameter of AUTH.
+    """
+    emit(form(event, session, **fields))
+
+
 def _value(value: object) -> str:
-    text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+    text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else _str(value)
     plain = text and not any(char in text for char in ' "=\\')
     if not plain:
         text = text.replace("\\", "\\\\").replace('"', '\\"')
@@ -50,3 +54,10 @@ def _value(value: object) -> str:
 
 def _escape(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")
+
+
+def _str(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:  # an exception's own __str__ may fail, and a log line must not
+        return f"<unprintable {type(value).__name__}>"

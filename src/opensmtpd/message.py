@@ -23,12 +23,12 @@ so that even an echo of such a line with its prefix would stop the server.
 
 TOO_LONG = Reject(550, "5.6.0 Message refused: a line is longer than 65485 bytes")
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 _LATER_DOT = re.compile(rb"\n\.")  # half again as fast as ``b"\n." in block``
 
 
-class Offload(Generic[T]):
+class Offload(Generic[T_co]):
     """Work for a thread; what it returns is the answer.
 
     For CPU work that releases the GIL (signatures, hashes of large data). ``work`` takes nothing
@@ -37,14 +37,21 @@ class Offload(Generic[T]):
 
     __slots__ = ("work",)
 
-    def __init__(self, work: Callable[[], T]) -> None:
+    def __init__(self, work: Callable[[], T_co]) -> None:
+        if not callable(work):
+            raise DecisionError(f"a {type(work).__name__} is no work for a thread")
         self.work = work
 
 
 class Refused(Exception):
-    """Raised by a message handler that wants the message refused: a decision, not a failure."""
+    """Raised by a handler that wants the command or the message refused: no failure, a decision.
+
+    Raises DecisionError itself for anything but Reject and Disconnect.
+    """
 
     def __init__(self, decision: Reject | Disconnect) -> None:
+        if not isinstance(decision, Reject | Disconnect):
+            raise DecisionError(f"a {type(decision).__name__} is no refusal")
         self.decision = decision
         super().__init__(repr(decision))
 
@@ -171,9 +178,9 @@ class Message:
         if not self._in_body:
             header, lines = self._cut(lines)
             if header:
-                handler.header(header)
+                _shown(handler.header, header)
         if lines:
-            handler.body(lines)
+            _shown(handler.body, lines)
 
     def _edit(self, handler: StreamedMessage, lines: list[bytes], block: bytes) -> bytes:
         if self._in_body:
@@ -197,12 +204,13 @@ class Message:
 
     def _stuff(self, lines: Sequence[bytes]) -> bytes:
         """Lines of a handler's as a block that smtpd takes. Raises DecisionError or TypeError."""
-        block = b"\n".join([b"." + line if line.startswith(b".") else line for line in lines])
         if not lines:
-            return block
+            return b""
+        lines = [b"." + line if line.startswith(b".") else line for line in lines]
+        block = b"\n".join(lines)
         if block.count(b"\n") != len(lines) - 1 or b"\0" in block:
             raise DecisionError("a line of a message holds a line feed or NUL")
-        if max(map(len, lines)) >= self._limit:
+        if max(map(len, lines)) > self._limit:
             raise DecisionError("a line of a message is longer than smtpd takes")
         return block + b"\n"
 
@@ -255,6 +263,12 @@ class Message:
     def __len__(self) -> int:
         """Bytes that wait here."""
         return len(self._spool) + len(self._front)
+
+
+def _shown(show: Callable[[list[bytes]], object], lines: list[bytes]) -> None:
+    result = show(lines)
+    if result is not None:  # a coroutine above all: the message would pass unseen
+        raise DecisionError(f"a held message's lines were answered with a {type(result).__name__}")
 
 
 def _has_line_over(limit: int, block: bytes) -> bool:

@@ -39,6 +39,7 @@ def parser(prog: str, description: str, epilog: str = "") -> argparse.ArgumentPa
         description=description,
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        conflict_handler="resolve",  # the originals have a -h of their own; --help stays
         allow_abbrev=False,  # an option that comes later must not change what a line means today
     )
     every = options.add_argument_group("options that every filter has")
@@ -60,5 +61,12 @@ def parser(prog: str, description: str, epilog: str = "") -> argparse.ArgumentPa
     every.add_argument(
         "-n", "--check", action="store_true", help="check the configuration and exit"
     )
-    every.add_argument("-V", "--version", action=_Version, nargs=0, help="print the version")
+    every.add_argument(
+        "-V",
+        "--version",
+        action=_Version,
+        nargs=0,
+        default=argparse.SUPPRESS,
+        help="print the version",
+    )
     return options

@@ -64,6 +64,13 @@ class Runner:
             raise HandlerTimeout(f"{calls.running} blocked for {STALL:g} s")
         self._stalled = calls.count
 
+    def __enter__(self) -> None:
+        """Watch over handlers: one that stalls is interrupted."""
+        signal.setitimer(signal.ITIMER_REAL, STALL / 2, STALL / 2)
+
+    def __exit__(self, *_: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
     def reload(self) -> None:
         """Do what SIGHUP asks for; whatever goes wrong leaves all as it was."""
         self.hangup = False
@@ -71,7 +78,7 @@ class Runner:
             self.filter.reload()
         except LocalError as error:
             log("reload-failed", reason=error, kept="the old configuration")
-        except Exception as error:
+        except BaseException as error:  # sys.exit() in a plugin must not end the mail server
             log("reload-failed", error=type(error).__name__, kept="the old configuration")
         else:
             log("reloaded")
@@ -88,11 +95,8 @@ class Runner:
             data = b""
         if not data:
             raise SmtpdGone
-        signal.setitimer(signal.ITIMER_REAL, STALL / 2, STALL / 2)
-        try:
+        with self:
             self.protocol.receive(data, time.monotonic())
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
 
     def write(self) -> bool:
         """Send what waits; return whether smtpd has not taken all of it yet."""
@@ -191,6 +195,8 @@ def main(
 ) -> NoReturn:
     """Be the program: read the options, make the filter, serve smtpd, exit.
 
+    When smtpd is gone the process ends at once, whatever threads and coroutines are still at.
+
     Exit status: 0 when smtpd closed the connection or ``-n`` found nothing wrong, 1 for
     configuration that cannot be used, 2 for a wrong command line.
     """
@@ -205,7 +211,9 @@ def main(
     except (ConfigError, VersionError, LocalError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         sys.exit(1)
-    sys.exit(0)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _settle_down() -> None:

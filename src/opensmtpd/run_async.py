@@ -1,6 +1,7 @@
 """The asyncio side of the runner: for filters whose handlers are coroutines."""
 
 import asyncio
+from collections.abc import Generator
 from typing import Any
 
 from opensmtpd.run import Runner
@@ -9,7 +10,10 @@ from opensmtpd.work import Work
 
 def serve_async(runner: Runner) -> None:
     """Serve until smtpd is gone. Raises SmtpdGone."""
-    asyncio.run(_Loop(runner).serve())
+    # Not asyncio.run: it would wait for tasks and threads when smtpd is gone.
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    loop.run_until_complete(_Loop(runner).serve())
 
 
 class _Loop:
@@ -54,9 +58,8 @@ class _Loop:
             work.when_cancelled(task.cancel)
 
     async def _await(self, work: Work) -> None:
-        assert not callable(work.job)
         try:
-            result = await work.job
+            result = await _Watched(self.runner, work)
         except BaseException as error:
             self.runner.protocol.fail(work, error)
         else:
@@ -81,3 +84,27 @@ class _Loop:
         if patience is not None:
             loop = asyncio.get_running_loop()
             self.timer = loop.call_later(patience, self.event, lambda: None)
+
+
+class _Watched:
+    """A coroutine whose every step the watchdog sees: one that blocks has all of smtpd waiting."""
+
+    def __init__(self, runner: Runner, work: Work) -> None:
+        self.runner, self.work = runner, work
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        job = self.work.job
+        assert not callable(job)
+        error: BaseException | None = None
+        while True:
+            step = job.throw if error else job.send
+            try:
+                with self.runner:
+                    future = self.runner.protocol.calls.plain("coroutine", step, error)
+            except StopIteration as end:
+                return end.value
+            error = None
+            try:
+                yield future
+            except BaseException as thrown:  # a cancellation above all: it is the coroutine's
+                error = thrown

@@ -96,6 +96,14 @@ _FIELD = {"greeting": "hostname", "tls": "ciphers", "sender": "address", "recipi
 """Where the report calls it by another name."""
 
 
+def told_by(uses: tuple[str, ...]) -> frozenset[str]:
+    """Return the reports that say something about the attributes in ``uses``."""
+    reports = {FILLED_BY[name] for name in uses}
+    if TRANSACTION & set(uses):
+        reports.add("tx-reset")
+    return frozenset(reports)
+
+
 def told(session: Session, event: str, report: Report) -> None:
     """Write into ``session`` what ``report`` says of it. What was refused does not count."""
     kept = session.__dict__

@@ -30,8 +30,14 @@ class Threads:
         if self._count < min(4, os.cpu_count() or 1):
             import threading  # noqa: PLC0415  only who offloads
 
-            threading.Thread(target=self._run, name=f"offload-{self._count}", daemon=True).start()
-            self._count += 1
+            thread = threading.Thread(target=self._run, name="offload", daemon=True)
+            try:
+                thread.start()
+                self._count += 1
+            except RuntimeError as error:  # the system has no thread to give
+                if not self._count:
+                    self._ends.append((work, error, None))
+                    return
         self._jobs.put(work)
 
     def finished(self) -> Iterator[End]:

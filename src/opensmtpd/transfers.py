@@ -50,12 +50,13 @@ class Transfers:
         message = client.messages.get(token)
         if message is None or message.done:
             message = client.messages[token] = Message(client.id, token, self._budget)
-
-            def refuse(error: BaseException) -> None:
+            if client.refusal is not None:
+                return message  # a chain's next place, with the remains of what was refused
+            try:
+                handler = self._calls.plain("on_message", self._filter.on_message, client.session)
+                message.attach(handler)
+            except BaseException as error:  # see Calls.run
                 self._fail(client, message, "on_message", error)
-
-            call = (client.session,)
-            self._calls.run(client.id, self._filter.on_message, call, message.attach, refuse)
         return message
 
     def lines(self, client: Client, message: Message, raw: list[bytes]) -> None:
@@ -64,13 +65,9 @@ class Transfers:
         if last:
             raw.pop()
         if raw and client.refusal is None:
-            self._calls.running = "message"
-            self._calls.count += 1
             try:
-                message.receive(raw)
-                self._calls.running = None
+                self._calls.plain("message", message.receive, raw)
             except BaseException as error:  # see Calls.run
-                self._calls.running = None
                 self._fail(client, message, "message", error)
         if last and not message.ended:
             self._end(client, message)
@@ -88,10 +85,10 @@ class Transfers:
                 message.finish(())
                 self._queue(client, message)
 
-        if message.handler is None:
+        if message.handler is None or client.refusal is not None:
             answer(())
         else:
-            self._calls.run(client.id, message.handler.end, (), answer, refuse)
+            self._calls.run(client.id, "end", message.handler.end, answer, refuse)
 
     def _fail(self, client: Client, message: Message, handler: str, error: BaseException) -> None:
         if isinstance(error, Refused):

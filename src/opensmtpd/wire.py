@@ -69,7 +69,7 @@ class Line(NamedTuple):
 
     kind: bytes
     version: bytes
-    time: float
+    stamp: bytes
     event: str
     session: bytes
     fields: bytes
@@ -80,12 +80,15 @@ def parse(line: bytes) -> Line:
     parts = line.split(b"|", 6)
     if len(parts) < 6:
         raise ProtocolError("a line with too few fields")
+    fields = parts[6] if len(parts) > 6 else b""
+    return Line(parts[0], parts[1], parts[2], parts[4].decode("latin-1"), parts[5], fields)
+
+
+def _time(stamp: bytes) -> float:
     try:
-        time = float(parts[2])
+        return float(stamp)
     except ValueError:
         raise ProtocolError("a line without a time") from None
-    fields = parts[6] if len(parts) > 6 else b""
-    return Line(parts[0], parts[1], time, parts[4].decode("latin-1"), parts[5], fields)
 
 
 def version(text: bytes) -> tuple[int, int]:
@@ -109,8 +112,8 @@ class _Codec(NamedTuple):
     star: int | None
     required: int
 
-    def decode(self, time: float, raw: bytes) -> Any:
-        return self.make(time=time, **dict(self.cells(raw)))
+    def decode(self, stamp: bytes, raw: bytes) -> Any:
+        return self.make(time=_time(stamp), **dict(self.cells(raw)))
 
     def cells(self, raw: bytes) -> list[tuple[str, Any]]:
         names, star = self.names, self.star
@@ -165,15 +168,15 @@ class Decoder:
         codec = self._reports.get(line.event)
         if codec is None:
             raise ProtocolError(f"unknown report {line.event!r:.40}")
-        report: events.Report = codec.decode(line.time, line.fields)
+        report: events.Report = codec.decode(line.stamp, line.fields)
         return report
 
-    def request(self, phase: str, time: float, fields: bytes) -> events.Request:
+    def request(self, phase: str, stamp: bytes, fields: bytes) -> events.Request:
         """Return the request of a phase. Raises ProtocolError for one that makes no sense."""
         codec = self._requests.get(phase)
         if codec is None:
             raise ProtocolError(f"unknown phase {phase!r:.40}")
-        request: events.Request = codec.decode(time, fields)
+        request: events.Request = codec.decode(stamp, fields)
         return request
 
 

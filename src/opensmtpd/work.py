@@ -11,18 +11,18 @@ class Work:
     ``FilterProtocol.fail``. ``cancelled`` is set when nobody waits for it any more.
     """
 
-    __slots__ = ("_on_cancel", "answer", "cancelled", "deadline", "job", "refuse", "session")
+    __slots__ = ("_on_cancel", "answer", "cancelled", "deadline", "job", "owner", "refuse")
 
     def __init__(
         self,
         job: Coroutine[Any, Any, Any] | Callable[[], Any],
-        session: bytes,
+        owner: bytes | None,
         deadline: float,
         answer: Callable[[Any], None],
         refuse: Callable[[BaseException], None],
     ) -> None:
         self.job = job
-        self.session = session
+        self.owner = owner
         self.deadline = deadline
         self.answer = answer
         self.refuse = refuse
@@ -69,7 +69,7 @@ class Pending:
 
     def drop(self, session: bytes) -> None:
         """Cancel what is under way for a session."""
-        for work in [work for work in self._works if work.session == session]:
+        for work in [work for work in self._works if work.owner == session]:
             del self._works[work]
             work.cancel()
 
