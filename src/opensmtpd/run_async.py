@@ -97,7 +97,7 @@ class _Watched:
         assert not callable(job)
         error: BaseException | None = None
         while True:
-            step = job.throw if error else job.send
+            step = job.send if error is None else job.throw
             try:
                 with self.runner:
                     future = self.runner.protocol.calls.plain("coroutine", step, error)

@@ -14,7 +14,9 @@ End: TypeAlias = tuple[Work, BaseException | None, object]
 
 
 class Threads:
-    """As many threads as there are processors, four at the most; started when first needed.
+    """A thread for each processor and one more, four at the most; started when first needed.
+
+    The one more works while another waits for its turn in the interpreter.
 
     ``wake`` is the descriptor of a non-blocking pipe that gets a byte when something is done.
     """
@@ -23,11 +25,13 @@ class Threads:
         self._wake = wake
         self._jobs: SimpleQueue[Work] = SimpleQueue()
         self._ends: deque[End] = deque()
+        self._woken = False
         self._count = 0
+        self._limit = min(4, (os.cpu_count() or 1) + 1)
 
     def start(self, work: Work) -> None:
         """Have a thread do ``work``."""
-        if self._count < min(4, os.cpu_count() or 1):
+        if self._count < self._limit:
             import threading  # noqa: PLC0415  only who offloads
 
             thread = threading.Thread(target=self._run, name="offload", daemon=True)
@@ -42,6 +46,7 @@ class Threads:
 
     def finished(self) -> Iterator[End]:
         """Yield what has been done since the last time."""
+        self._woken = False  # before the first look: what is done from now on wakes anew
         while self._ends:
             yield self._ends.popleft()
 
@@ -50,12 +55,15 @@ class Threads:
             work = self._jobs.get()
             if work.cancelled:
                 continue
-            end: End
-            try:
-                assert callable(work.job)
-                end = (work, None, work.job())
-            except BaseException as error:  # a thread that ends would leave its works unanswered
-                end = (work, error, None)
-            self._ends.append(end)
-            with contextlib.suppress(BlockingIOError):  # a full pipe wakes as it is
-                os.write(self._wake, b"\0")
+            self._ends.append(self._end(work))
+            if not self._woken:
+                self._woken = True
+                with contextlib.suppress(BlockingIOError):  # a full pipe wakes as it is
+                    os.write(self._wake, b"\0")
+
+    def _end(self, work: Work) -> End:
+        try:
+            assert callable(work.job)
+            return (work, None, work.job())
+        except BaseException as error:  # a thread that ends would leave its works unanswered
+            return (work, error, None)
