@@ -1,0 +1,34 @@
+"""The test kit: smtpd as a filter sees it, without smtpd.
+
+- ``run_message`` sends one message through a filter and returns what became of it;
+- ``Smtpd`` is a model of the server, for tests that want every step in their hands; it raises
+  ``Fatal`` where the real one would stop. ``Driver`` moves the bytes between it and a filter;
+- ``Transcript`` and ``replay`` feed the recording of a real server to a filter.
+"""
+
+from opensmtpd.testing.answers import Answer
+from opensmtpd.testing.client import Client
+from opensmtpd.testing.drive import Driver
+from opensmtpd.testing.fatal import Fatal, Hung
+from opensmtpd.testing.judge import Judge, Request
+from opensmtpd.testing.message_run import Outcome, run_message
+from opensmtpd.testing.smtpd import Smtpd
+from opensmtpd.testing.transaction import Transaction
+from opensmtpd.testing.transcript import Replay, Transcript, replay
+
+__all__ = [
+    "Answer",
+    "Client",
+    "Driver",
+    "Fatal",
+    "Hung",
+    "Judge",
+    "Outcome",
+    "Replay",
+    "Request",
+    "Smtpd",
+    "Transaction",
+    "Transcript",
+    "replay",
+    "run_message",
+]

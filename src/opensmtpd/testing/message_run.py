@@ -1,0 +1,105 @@
+"""One message through one filter, in one call: what a plugin's author tests with."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from unittest.mock import patch
+
+from opensmtpd import log
+from opensmtpd.filter import Filter
+from opensmtpd.filter_protocol import FilterProtocol
+from opensmtpd.testing.client import Client
+from opensmtpd.testing.drive import Driver
+from opensmtpd.testing.fatal import Hung
+from opensmtpd.testing.smtpd import Smtpd
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a message."""
+
+    accepted: bool
+    """Did smtpd take it?"""
+    reply: bytes
+    """The last word to the client about it: ``b"550 5.7.1 You are not me"``."""
+    message: bytes
+    """The message as the filter let it go (``b""`` where it did not get so far), LF line ends."""
+    received: bytes
+    """The lines that smtpd had put on top of it before the filter saw it."""
+    junk: bool
+    """Does smtpd mark the session or the message as junk?"""
+    decisions: dict[str, bytes]
+    """For each phase that the filter was asked in, its last decision as smtpd got it:
+    ``{"ehlo": b"reject|550 5.7.1 You are not me"}``."""
+    log: tuple[str, ...]
+    """What the filter, and the core about the filter, wrote to the log."""
+
+
+def run_message(
+    filter: Filter,
+    message: bytes = b"Subject: test\n\nhello\n",
+    *,
+    version: str = "7.6.0",
+    rdns: bytes = b"client.example",
+    fcrdns: str = "pass",
+    source: bytes = b"192.0.2.5:40721",
+    helo: bytes = b"client.example",
+    tls: bool = False,
+    username: bytes | None = None,
+    sender: bytes = b"bob@remote.example",
+    recipients: Sequence[bytes] = (b"alice@example.com",),
+) -> Outcome:
+    """Send ``message`` through ``filter`` as one client of smtpd ``version``.
+
+    ``username`` logs the client in, over TLS. The session ends at the first command that is
+    refused. Raises Fatal where the filter would stop smtpd, and Hung where it would not answer.
+    """
+    smtpd = Smtpd(version)
+    driver = Driver(FilterProtocol(filter), smtpd.receive)
+    _settle(smtpd, driver)
+    logged: list[str] = []
+    with patch.object(log, "emit", logged.append):
+        client = smtpd.connect(rdns=rdns, fcrdns=fcrdns, source=source)
+        commands = [lambda: client.ehlo(helo)]
+        if tls or username is not None:
+            commands += [client.starttls, lambda: client.ehlo(helo)]
+        if username is not None:
+            commands.append(partial(client.auth, username))
+        commands.append(lambda: client.mail(sender))
+        commands += [partial(client.rcpt, recipient) for recipient in recipients]
+        commands += [client.data, lambda: client.send(message)]
+        reply = _talk(smtpd, driver, client, commands)
+    transaction = client.transactions[0] if client.transactions else None
+    return Outcome(
+        accepted=transaction is not None and transaction.fate == "accepted",
+        reply=reply,
+        message=transaction.content if transaction else b"",
+        received=transaction.received if transaction else b"",
+        junk=client.junk or (transaction is not None and transaction.junk),
+        decisions={answer.phase: answer.text for answer in smtpd.answers},
+        log=tuple(logged),
+    )
+
+
+def _talk(
+    smtpd: Smtpd, driver: Driver, client: Client, commands: Iterable[Callable[[], None]]
+) -> bytes:
+    """Have the client send its commands up to the first that is refused; return the last reply."""
+    _settle(smtpd, driver)
+    for command in commands:
+        if client.replies[-1][:1] not in (b"2", b"3"):
+            break
+        command()
+        _settle(smtpd, driver)
+    reply = client.replies[-1]
+    if client.connected:
+        client.quit()
+        _settle(smtpd, driver)
+    return reply
+
+
+def _settle(smtpd: Smtpd, driver: Driver) -> None:
+    while data := smtpd.data_to_send():
+        driver.feed(data)
+    if waiting := smtpd.hung():
+        raise Hung(waiting)

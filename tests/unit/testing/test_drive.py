@@ -1,0 +1,54 @@
+from typing import Any
+
+from opensmtpd.testing import Driver
+
+
+class Job:
+    def __init__(self, job: Any) -> None:
+        self.job = job
+
+
+class Plugin:
+    """Starts the works it is given at the first bytes it gets."""
+
+    def __init__(self, *jobs: Any) -> None:
+        self.jobs = [Job(job) for job in jobs]
+        self.said: list[object] = []
+        self.out = [b"one", b"two"]
+
+    def receive(self, data: bytes, now: float) -> None:
+        self.said.append((data, now))
+
+    def data_to_send(self) -> bytes:
+        return self.out.pop(0) if self.out else b""
+
+    def take_work(self) -> list[Any]:
+        jobs, self.jobs = self.jobs, []
+        return jobs
+
+    def resolve(self, work: Any, result: object) -> None:
+        self.said.append(result)
+        self.out.append(b"three")
+
+    def fail(self, work: Any, error: BaseException) -> None:
+        self.said.append(repr(error))
+
+
+def test_work_is_done_and_everything_written() -> None:
+    async def later() -> str:
+        return "later"
+
+    async def broken() -> None:
+        raise ValueError("x")
+
+    def leave() -> None:
+        raise SystemExit(3)
+
+    heard: list[bytes] = []
+    plugin = Plugin(lambda: "thread", later(), broken(), leave)
+    driver = Driver(plugin, heard.append)
+    driver.now = 5.0
+    driver.feed(b"bytes")
+    expected = [(b"bytes", 5.0), "thread", "later", "ValueError('x')", "SystemExit(3)"]
+    assert plugin.said == expected
+    assert heard == [b"one", b"two", b"three", b"three"]

@@ -1,0 +1,192 @@
+import pytest
+
+from opensmtpd.decisions import JUNK, PROCEED, Decision, Disconnect, PhaseDecision, Reject, Rewrite
+from opensmtpd.events import Connect, Helo, MailFrom, RcptTo
+from opensmtpd.filter import Filter
+from opensmtpd.log import log
+from opensmtpd.message import HeldMessage, Offload, Refused, StreamedMessage
+from opensmtpd.session import Session
+from opensmtpd.testing import run_message
+
+MAIL = b"Subject: hi\n\n.dot\nhello\n"
+
+
+class SelfHelo(Filter):
+    """The filter of the README."""
+
+    def __init__(self, names: frozenset[bytes]) -> None:
+        self.names = names
+
+    def on_helo(self, session: Session, request: Helo) -> Decision:
+        if request.identity.lower() in self.names:
+            return Reject(550, "5.7.1 You are not me")
+        return PROCEED
+
+
+def test_a_client_that_is_refused() -> None:
+    outcome = run_message(SelfHelo(frozenset([b"mx.example.org"])), MAIL, helo=b"MX.example.org")
+    assert outcome.decisions == {"ehlo": b"reject|550 5.7.1 You are not me"}
+    assert outcome.reply == b"550 5.7.1 You are not me"
+    assert outcome.message == b""
+    assert not outcome.accepted
+
+
+@pytest.mark.parametrize("version", ["6.8.0", "7.6.0", "7.9.0"])
+def test_a_client_that_is_not(version: str) -> None:
+    outcome = run_message(SelfHelo(frozenset([b"mx.example.org"])), MAIL, version=version)
+    assert outcome.accepted
+    assert outcome.decisions == {"ehlo": b"proceed"}
+    assert outcome.reply.startswith(b"250 2.0.0 ")
+    assert outcome.message == outcome.received + MAIL
+    assert outcome.received.startswith(
+        b"Received: from client.example (client.example [192.0.2.5])\n"
+    )
+    assert outcome.received.count(b"\n") == 4
+    assert outcome.log == ()
+
+
+def test_what_the_client_is() -> None:
+    seen: list[object] = []
+
+    class Watch(Filter):
+        uses = ("fcrdns", "source", "username", "tls", "sender", "recipients")
+
+        def on_connect(self, session: Session, request: Connect) -> PhaseDecision:
+            seen.extend([request.rdns, request.address, session.fcrdns, session.source])
+            return PROCEED
+
+        def on_data(self, session: Session, request: object) -> PhaseDecision:
+            seen.extend([session.username, session.tls, session.sender, session.recipients[:]])
+            return PROCEED
+
+    outcome = run_message(
+        Watch(),
+        rdns=b"<unknown>",
+        fcrdns="error",
+        source=b"[2001:db8::1]:999",
+        username=b"alice",
+        sender=b"",
+        recipients=[b"a@example.com", b"b@example.com"],
+    )
+    assert seen == [
+        b"<unknown>",
+        b"[2001:db8::1]",
+        "error",
+        b"[2001:db8::1]:999",
+        b"alice",
+        b"TLSv1.3:TLS_AES_256_GCM_SHA384:256",
+        b"",
+        [b"a@example.com", b"b@example.com"],
+    ]
+    assert b"with ESMTPSA id" in outcome.received
+
+
+def test_junk() -> None:
+    class Suspicious(Filter):
+        def on_connect(self, session: Session, request: Connect) -> PhaseDecision:
+            return JUNK
+
+    outcome = run_message(Suspicious(), MAIL)
+    assert outcome.junk
+    assert outcome.accepted
+    assert outcome.received.startswith(b"X-Spam: Yes\nReceived: ")
+
+
+def test_disconnect_at_connect() -> None:
+    class Closed(Filter):
+        def on_connect(self, session: Session, request: Connect) -> PhaseDecision:
+            return Disconnect(421, "4.3.2 Closed")
+
+    outcome = run_message(Closed())
+    assert (outcome.reply, outcome.accepted) == (b"421 4.3.2 Closed", False)
+
+
+def test_rewritten_envelope() -> None:
+    class Change(Filter):
+        def on_mail_from(self, session: Session, request: MailFrom) -> Decision:
+            return Rewrite(b"new@example.org")
+
+        def on_rcpt_to(self, session: Session, request: RcptTo) -> Decision:
+            return Rewrite(b"other@example.org")
+
+    outcome = run_message(Change())
+    assert outcome.decisions["mail-from"] == b"rewrite|<new@example.org>"
+    assert b"\tfor <other@example.org>;\n" in outcome.received
+    assert outcome.accepted
+
+
+def test_lines_in_front() -> None:
+    class Front(HeldMessage):
+        def end(self) -> Offload[list[bytes]]:
+            return Offload(lambda: [b"X-Checked: yes"])
+
+    class Checked(Filter):
+        def on_message(self, session: Session) -> HeldMessage:
+            return Front()
+
+    outcome = run_message(Checked(), MAIL)
+    assert outcome.message == b"X-Checked: yes\n" + outcome.received + MAIL
+    assert outcome.decisions == {"commit": b"proceed"}
+
+
+def test_lines_changed() -> None:
+    class Shout(StreamedMessage):
+        def body(self, lines: list[bytes]) -> list[bytes]:
+            return [line.upper() for line in lines]
+
+    class Shouting(Filter):
+        def on_message(self, session: Session) -> StreamedMessage:
+            return Shout()
+
+    outcome = run_message(Shouting(), MAIL)
+    assert outcome.message == outcome.received + b"Subject: hi\n\n.DOT\nHELLO\n"
+
+
+def test_a_refused_message() -> None:
+    class Picky(HeldMessage):
+        def body(self, lines: list[bytes]) -> None:
+            raise Refused(Reject(550, "5.7.1 No bodies"))
+
+    class Bodiless(Filter):
+        def on_message(self, session: Session) -> HeldMessage:
+            return Picky()
+
+    outcome = run_message(Bodiless(), MAIL)
+    assert outcome.reply == b"550 5.7.1 No bodies"
+    assert not outcome.accepted
+
+
+def test_failures_are_logged() -> None:
+    class Broken(Filter):
+        async def on_mail_from(self, session: Session, request: MailFrom) -> Decision:
+            raise ValueError("no such thing")
+
+    outcome = run_message(Broken())
+    assert outcome.reply.startswith(b"451 4.3.0 ")
+    (line,) = outcome.log
+    assert "handler=on_mail_from error=ValueError" in line
+    assert 'reason="no such thing"' in line
+
+
+def test_what_the_filter_logs_is_kept(capfd: pytest.CaptureFixture[str]) -> None:
+    class Chatty(Filter):
+        def on_helo(self, session: Session, request: Helo) -> Decision:
+            log("hello", session.id, identity=request.identity)
+            return PROCEED
+
+    outcome = run_message(Chatty(), helo=b"a.example")
+    (line,) = outcome.log
+    assert line.endswith(" hello identity=a.example")
+    log("afterwards")
+    assert capfd.readouterr().err == "afterwards\n"
+
+
+def test_coroutines_that_wait() -> None:
+    class Slow(Filter):
+        async def on_mail_from(self, session: Session, request: MailFrom) -> Decision:
+            import asyncio
+
+            await asyncio.sleep(0)
+            return Reject(550, "5.7.1 No")
+
+    assert run_message(Slow()).reply == b"550 5.7.1 No"
