@@ -1,0 +1,16 @@
+"""filter-dkimsign that also answers connect: to see what its messages do to other sessions."""
+
+from opensmtpd import run
+from opensmtpd.decisions import PROCEED, PhaseDecision
+from opensmtpd.events import Connect
+from opensmtpd.session import Session
+from opensmtpd_filters import dkimsign
+
+
+class Both(dkimsign.DkimSign):
+    def on_connect(self, session: Session, request: Connect) -> PhaseDecision:
+        return PROCEED
+
+
+if __name__ == "__main__":
+    run.main(Both, dkimsign.parser())
