@@ -1,178 +1,20 @@
-"""Runs a filter as smtpd's child: the one module that touches descriptors, signals and the clock.
+"""Runs a filter as smtpd's child: what a plugin's ``main()`` calls.
 
-Standard input and output are one socket pair with smtpd at the other end. Reading never waits for
-writing: what smtpd does not take yet stays queued. A plain loop serves until the first coroutine
-turns up, and an asyncio loop from then on, with the same state.
+A plain loop serves until the first coroutine turns up, and an asyncio loop from then on, with the
+same state.
 """
 
 import argparse
 import os
-import select
 import signal
 import sys
-import time
 from collections.abc import Callable
-from types import CoroutineType, FrameType
 from typing import NoReturn
 
-from opensmtpd.errors import ConfigError, HandlerTimeout, LocalError, VersionError
-from opensmtpd.filter import Filter
+from opensmtpd.errors import ConfigError, LocalError, VersionError
+from opensmtpd.filter import Filter, registrations
 from opensmtpd.filter_protocol import FilterProtocol
-from opensmtpd.log import log
-from opensmtpd.threads import Threads
-from opensmtpd.work import Work
-
-READ = 256 * 1024
-"""Bytes of one read: a little more than smtpd's end of the socket pair holds."""
-STALL = 5.0
-"""Seconds that a plain handler may run, for all wait for it. It gets at least half of them."""
-
-
-class SmtpdGone(Exception):
-    """The other end is closed: smtpd stopped, and so do we."""
-
-
-class Runner:
-    """Moves bytes between smtpd and a protocol, and runs the work that handlers return."""
-
-    def __init__(self, protocol: FilterProtocol, filter: Filter, stdin: int, stdout: int) -> None:
-        self.protocol = protocol
-        self.filter = filter
-        self.stdin, self.stdout = stdin, stdout
-        self.wake, wake = os.pipe()
-        self.threads = Threads(wake)
-        self.coroutines: list[Work] = []
-        self.hangup = False
-        self._rest: memoryview = memoryview(b"")
-        self._stalled = -1
-        for fd in (stdin, stdout, self.wake, wake):
-            os.set_blocking(fd, False)
-        signal.signal(signal.SIGHUP, self._on_hangup)
-        signal.signal(signal.SIGALRM, self._on_alarm)
-        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-
-    # --- signals ------------------------------------------------------------------------------
-
-    def _on_hangup(self, _signal: int, _frame: FrameType | None) -> None:
-        self.hangup = True
-
-    def _on_alarm(self, _signal: int, _frame: FrameType | None) -> None:
-        calls = self.protocol.calls
-        if calls.running is None:
-            return
-        if calls.count == self._stalled:
-            raise HandlerTimeout(f"{calls.running} blocked for {STALL:g} s")
-        self._stalled = calls.count
-
-    def __enter__(self) -> None:
-        """Watch over handlers: one that stalls is interrupted."""
-        signal.setitimer(signal.ITIMER_REAL, STALL / 2, STALL / 2)
-
-    def __exit__(self, *_: object) -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-    def reload(self) -> None:
-        """Do what SIGHUP asks for; whatever goes wrong leaves all as it was."""
-        self.hangup = False
-        try:
-            self.filter.reload()
-        except LocalError as error:
-            log("reload-failed", reason=error, kept="the old configuration")
-        except BaseException as error:  # sys.exit() in a plugin must not end the mail server
-            log("reload-failed", error=type(error).__name__, kept="the old configuration")
-        else:
-            log("reloaded")
-
-    # --- smtpd --------------------------------------------------------------------------------
-
-    def read(self) -> None:
-        """Take what smtpd sent. Raises SmtpdGone at its end."""
-        try:
-            data = os.read(self.stdin, READ)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            raise SmtpdGone
-        with self:
-            self.protocol.receive(data, time.monotonic())
-
-    def write(self) -> bool:
-        """Send what waits; return whether smtpd has not taken all of it yet."""
-        while True:
-            if not self._rest:
-                self._rest = memoryview(self.protocol.data_to_send())
-                if not self._rest:
-                    return False
-            try:
-                self._rest = self._rest[os.write(self.stdout, self._rest) :]
-            except BlockingIOError:
-                return True
-            except OSError:
-                raise SmtpdGone from None
-
-    # --- work ---------------------------------------------------------------------------------
-
-    def drain_wake(self) -> None:
-        """Empty the pipe that signals and threads wake us through."""
-        while True:
-            try:
-                if len(os.read(self.wake, 4096)) < 4096:
-                    break
-            except BlockingIOError:
-                break
-
-    def step(self) -> bool:
-        """Do all that follows from what came in; return whether there is something to write."""
-        if self.hangup:
-            self.reload()
-        for work, error, result in self.threads.finished():
-            if error is None:
-                self.protocol.resolve(work, result)
-            else:
-                self.protocol.fail(work, error)
-        deadline = self.protocol.next_deadline()
-        if deadline is not None and deadline <= time.monotonic():
-            self.protocol.expire(time.monotonic())
-        for work in self.protocol.take_work():
-            if isinstance(work.job, CoroutineType):
-                self.coroutines.append(work)
-            else:
-                self.threads.start(work)
-        return self.write()
-
-    def patience(self) -> float | None:
-        """Seconds until the next deadline."""
-        deadline = self.protocol.next_deadline()
-        return None if deadline is None else max(0.0, deadline - time.monotonic())
-
-    def serve(self) -> None:
-        """Serve until smtpd is gone, or until there is a coroutine to run."""
-        poll = select.poll()
-        poll.register(self.wake, select.POLLIN)
-        poll.register(self.stdin, select.POLLIN)
-        waiting = False
-        while not self.coroutines:
-            patience = self.patience()
-            ready = poll.poll(None if patience is None else patience * 1000 + 1)
-            for fd, event in ready:
-                if fd == self.wake:
-                    self.drain_wake()
-                elif fd == self.stdin and event & ~select.POLLOUT:
-                    self.read()
-            if self.step() != waiting:
-                waiting = not waiting
-                self._watch(poll, waiting)
-
-    def _watch(self, poll: select.poll, writable: bool) -> None:
-        out = select.POLLOUT if writable else 0
-        if self.stdin == self.stdout:
-            poll.register(self.stdin, select.POLLIN | out)
-        elif writable:
-            poll.register(self.stdout, out)
-        else:
-            poll.unregister(self.stdout)
+from opensmtpd.runner import Runner, SmtpdGone
 
 
 def serve(filter: Filter, options: argparse.Namespace, stdin: int = 0, stdout: int = 1) -> None:
@@ -181,7 +23,7 @@ def serve(filter: Filter, options: argparse.Namespace, stdin: int = 0, stdout: i
     runner = Runner(protocol, filter, stdin, stdout)
     try:
         runner.serve()
-        from opensmtpd.run_async import serve_async  # noqa: PLC0415  asyncio: only who needs it
+        from opensmtpd.runner_async import serve_async  # noqa: PLC0415  asyncio: only who needs it
 
         serve_async(runner)
     except SmtpdGone:
@@ -203,6 +45,7 @@ def main(
     options = parser.parse_args(argv)
     try:
         filter = make(options)
+        registrations(filter)  # what it uses is checked at start, too
         if options.check:
             print(f"{parser.prog}: configuration OK")
             sys.exit(0)

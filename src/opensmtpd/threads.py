@@ -41,6 +41,7 @@ class Threads:
             except RuntimeError as error:  # the system has no thread to give
                 if not self._count:
                     self._ends.append((work, error, None))
+                    self._wake_up()
                     return
         self._jobs.put(work)
 
@@ -56,10 +57,13 @@ class Threads:
             if work.cancelled:
                 continue
             self._ends.append(self._end(work))
-            if not self._woken:
-                self._woken = True
-                with contextlib.suppress(BlockingIOError):  # a full pipe wakes as it is
-                    os.write(self._wake, b"\0")
+            self._wake_up()
+
+    def _wake_up(self) -> None:
+        if not self._woken:
+            self._woken = True
+            with contextlib.suppress(BlockingIOError):  # a full pipe wakes as it is
+                os.write(self._wake, b"\0")
 
     def _end(self, work: Work) -> End:
         try:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Generator
 from typing import Any
 
-from opensmtpd.run import Runner
+from opensmtpd.runner import Runner
 from opensmtpd.work import Work
 
 

@@ -1,0 +1,58 @@
+"""The hierarchy, and the one form of a configuration error."""
+
+import pytest
+
+from opensmtpd.errors import (
+    ConfigError,
+    DecisionError,
+    Error,
+    HandlerTimeout,
+    LocalError,
+    ProtocolError,
+    RemoteError,
+    SpoolError,
+    VersionError,
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "parent"),
+    [
+        (LocalError, Error),
+        (ConfigError, LocalError),
+        (DecisionError, LocalError),
+        (SpoolError, LocalError),
+        (RemoteError, Error),
+        (ProtocolError, RemoteError),
+        (VersionError, ProtocolError),
+        (HandlerTimeout, BaseException),
+    ],
+)
+def test_hierarchy(error: type, parent: type) -> None:
+    assert error.__bases__ == (parent,)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ConfigError("no key"), "no key"),
+        (ConfigError("no key", remedy="make one"), "no key; make one"),
+        (ConfigError("bad word", path="/etc/keys"), "/etc/keys: bad word"),
+        (ConfigError("bad word", path="/etc/keys", line=7), "/etc/keys:7: bad word"),
+        (ConfigError("bad", path="k", line=1, remedy="remove it"), "k:1: bad; remove it"),
+        (ConfigError("a line without a file", line=3), "a line without a file"),
+    ],
+)
+def test_config_error_is_one_line_that_names_place_and_remedy(
+    error: ConfigError, text: str
+) -> None:
+    assert str(error) == text
+
+
+def test_config_error_keeps_its_parts() -> None:
+    error = ConfigError("bad", path="keys", line=7, remedy="remove it")
+    assert (error.message, error.path, error.line, error.remedy) == ("bad", "keys", 7, "remove it")
+
+
+def test_a_handlers_own_except_clause_does_not_catch_its_timeout() -> None:
+    assert not issubclass(HandlerTimeout, Exception)

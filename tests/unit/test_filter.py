@@ -1,0 +1,154 @@
+"""What a filter asks of smtpd: what it overrides and uses, and no more."""
+
+import inspect
+from typing import Any, get_args
+
+import pytest
+
+from opensmtpd import wire
+from opensmtpd.decisions import PROCEED
+from opensmtpd.errors import LocalError
+from opensmtpd.events import Report, Request
+from opensmtpd.filter import Filter, handler_name, overrides, registrations
+from opensmtpd.message import HeldMessage
+from opensmtpd.session import Session
+
+
+def filter_with(*handlers: str, uses: tuple[str, ...] = ()) -> Filter:
+    """Return a filter that overrides ``handlers``."""
+    body: dict[str, Any] = dict.fromkeys(handlers, lambda self, *_: PROCEED)
+    return type("Some", (Filter,), {**body, "uses": uses})()  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("handlers", "uses", "reports", "phases"),
+    [
+        ("", "", "link-disconnect", ""),
+        ("on_connect", "", "link-disconnect", "connect"),
+        ("on_helo", "", "link-disconnect", "helo ehlo"),
+        ("on_mail_from on_rcpt_to", "", "link-disconnect", "mail-from rcpt-to"),
+        ("on_link_disconnect", "", "link-disconnect", ""),
+        ("on_link_connect", "", "link-connect link-disconnect", ""),
+        ("on_timeout on_tx_commit", "", "link-disconnect tx-commit timeout", ""),
+        ("on_message", "", "link-disconnect tx-reset", "data-line commit"),
+        ("on_message on_commit", "", "link-disconnect tx-reset", "commit data-line"),
+        ("on_message on_tx_reset", "", "link-disconnect tx-reset", "data-line commit"),
+        ("", "rdns fcrdns source destination", "link-connect link-disconnect", ""),
+        ("", "username tls", "link-disconnect link-tls link-auth", ""),
+        ("", "verb identity greeting", "link-disconnect link-greeting link-identify", ""),
+        ("", "sender", "link-disconnect tx-reset tx-mail", ""),
+        ("", "recipients msgid", "link-disconnect tx-reset tx-begin tx-rcpt", ""),
+        (
+            "on_message on_connect on_tx_mail",
+            "rdns sender",
+            "link-connect link-disconnect tx-reset tx-mail",
+            "connect data-line commit",
+        ),
+    ],
+)
+def test_only_what_is_overridden_or_used_is_registered(
+    handlers: str, uses: str, reports: str, phases: str
+) -> None:
+    some = filter_with(*handlers.split(), uses=tuple(uses.split()))
+    assert registrations(some) == (reports.split(), phases.split())
+
+
+def test_everything() -> None:
+    everything = filter_with(*(name for name in vars(Filter) if name.startswith("on_")))
+    assert registrations(everything) == (
+        [
+            "link-connect",
+            "link-disconnect",
+            "link-greeting",
+            "link-identify",
+            "link-tls",
+            "link-auth",
+            "tx-reset",
+            "tx-begin",
+            "tx-mail",
+            "tx-rcpt",
+            "tx-envelope",
+            "tx-data",
+            "tx-commit",
+            "tx-rollback",
+            "protocol-client",
+            "protocol-server",
+            "filter-report",
+            "filter-response",
+            "timeout",
+        ],
+        [
+            "connect",
+            "helo",
+            "ehlo",
+            "starttls",
+            "auth",
+            "mail-from",
+            "rcpt-to",
+            "data",
+            "commit",
+            "rset",
+            "quit",
+            "noop",
+            "help",
+            "data-line",
+        ],
+    )
+
+
+@pytest.mark.parametrize("uses", [("rdsn",), ("rdns", "data"), "rdns", ("id",)])
+def test_a_name_in_uses_that_sessions_have_not(uses: Any) -> None:
+    with pytest.raises(LocalError, match=r"Some\.uses: a session has no"):
+        registrations(filter_with(uses=uses))
+
+
+def test_a_handler_of_a_base_class_counts() -> None:
+    class Base(Filter):
+        def on_quit(self, session: Session, request: object) -> Any:
+            return PROCEED
+
+    class Derived(Base):
+        pass
+
+    assert overrides(Derived(), "on_quit")
+    assert not overrides(Derived(), "on_noop")
+    assert registrations(Derived()) == (["link-disconnect"], ["quit"])
+
+
+@pytest.mark.parametrize(
+    ("event", "name"),
+    [("helo", "on_helo"), ("ehlo", "on_helo"), ("tx-mail", "on_tx_mail"), ("data", "on_data")],
+)
+def test_handler_name(event: str, name: str) -> None:
+    assert handler_name(event) == name
+
+
+def test_every_event_has_its_handler_and_every_handler_its_event() -> None:
+    named = {handler_name(event) for event in [*wire.REPORTS, *wire.REQUESTS]}
+    assert named | {"on_message"} == {name for name in vars(Filter) if name.startswith("on_")}
+
+
+@pytest.mark.parametrize("event", [*wire.REPORTS, *wire.REQUESTS])
+def test_the_handlers_type_is_that_of_the_event(event: str) -> None:
+    handler = getattr(Filter, handler_name(event))
+    _, _, parameter = inspect.signature(handler).parameters.values()
+    make = {**wire.REPORTS, **wire.REQUESTS}["ehlo" if event == "helo" else event][0]
+    assert parameter.annotation is make
+    assert make in (*get_args(Report), *get_args(Request))
+
+
+def test_what_is_not_overridden_does_no_harm() -> None:
+    plain, session = Filter(), Session("1718c5e591926d28")
+    assert plain.on_message(session) is None
+    for name in wire.REQUESTS:
+        assert getattr(plain, handler_name(name))(session, None) is PROCEED
+    for name in wire.REPORTS:
+        assert getattr(plain, handler_name(name))(session, None) is None
+    plain.reload()
+
+
+def test_a_held_message_does_nothing_by_itself() -> None:
+    held = HeldMessage()
+    held.header([b"A: 1"])
+    held.body([b"x"])
+    assert held.end() == ()

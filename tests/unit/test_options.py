@@ -1,0 +1,68 @@
+"""The options that every filter has."""
+
+from importlib.metadata import version
+
+import pytest
+
+from opensmtpd.options import parser
+
+OPTIONS = parser("filter-x", "Does nothing.", "See also: nothing.")
+
+
+def test_defaults() -> None:
+    assert vars(OPTIONS.parse_args([])) == {
+        "deadline": 60.0,
+        "on_failure": "tempfail",
+        "check": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("argv", "name", "value"),
+    [
+        (["--deadline", "2.5"], "deadline", 2.5),
+        (["--on-failure", "pass"], "on_failure", "pass"),
+        (["--on-failure", "tempfail"], "on_failure", "tempfail"),
+        (["-n"], "check", True),
+        (["--check"], "check", True),
+    ],
+)
+def test_options(argv: list[str], name: str, value: object) -> None:
+    assert getattr(OPTIONS.parse_args(argv), name) == value
+
+
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        (["--deadline", "0"], "'0' is not a number of seconds above 0"),
+        (["--deadline", "-1"], "argument --deadline"),
+        (["--deadline", "soon"], "'soon' is not a number of seconds above 0"),
+        (["--deadline", "nan"], "'nan' is not a number of seconds above 0"),
+        (["--deadline", "inf"], "'inf' is not a number of seconds above 0"),
+        (["--on-failure", "junk"], "invalid choice: 'junk'"),
+        (["--dead", "1"], "unrecognized arguments: --dead 1"),
+        (["file"], "unrecognized arguments: file"),
+    ],
+)
+def test_usage_errors(argv: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        OPTIONS.parse_args(argv)
+    assert caught.value.code == 2
+    assert reason in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["-V", "--version"])
+def test_version(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        OPTIONS.parse_args([option])
+    assert caught.value.code == 0
+    number = version("opensmtpd-plugins")
+    assert capsys.readouterr().out == f"filter-x (opensmtpd-plugins {number})\n"
+
+
+def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        OPTIONS.parse_args(["--help"])
+    text = capsys.readouterr().out
+    for part in ("Does nothing.", "See also: nothing.", "--deadline SECONDS", "-n, --check", "451"):
+        assert part in text

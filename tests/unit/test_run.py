@@ -1,0 +1,226 @@
+"""The runner as a real process: what smtpd and an administrator see of it."""
+
+from pathlib import Path
+
+import pytest
+
+from opensmtpd import run
+from opensmtpd.filter import Filter
+from opensmtpd.options import parser
+from unit.child import Child
+from unit.talk import HELLO, TEMPFAIL, data, datalines, request, result
+
+NOOP = """
+class Some(Filter):
+    def on_noop(self, session, request):
+        return PROCEED
+"""
+ECHO = """
+class Some(Filter):
+    def on_noop(self, session, request):
+        return PROCEED
+    def on_message(self, session):
+        return None
+"""
+OTHER = b"1718c5e887ba5b41"
+
+
+# --- start and end --------------------------------------------------------------------------------
+
+
+def test_the_handshake_and_the_end(tmp_path: Path) -> None:
+    with Child(tmp_path, NOOP) as child:
+        assert child.hello() == (
+            b"register|report|smtp-in|link-disconnect\n"
+            b"register|filter|smtp-in|noop\nregister|ready\n"
+        )
+        child.send(request(b"noop"))
+        assert child.lines() == [result(b"proceed")]
+        assert child.end() == (0, b"", "")
+
+
+def test_the_end_before_the_handshake(tmp_path: Path) -> None:
+    with Child(tmp_path, NOOP) as child:
+        assert child.end() == (0, b"", "")
+
+
+def test_smtpd_is_gone_while_we_have_something_to_say(tmp_path: Path) -> None:
+    with Child(tmp_path, ECHO) as child:
+        child.hello()
+        child.send(data(*[b"x" * 1000] * 2000))
+        child.socket.close()
+        assert child.process.wait(20) == 0
+        assert child.errors.read() == ""
+
+
+def test_the_end_does_not_wait_for_a_thread(tmp_path: Path) -> None:
+    source = """
+class Some(Filter):
+    def on_noop(self, session, request):
+        return Offload(self.work)
+    def work(self):
+        log("working")
+        time.sleep(3600)
+"""
+    with Child(tmp_path, source) as child:
+        child.hello()
+        child.send(request(b"noop"))
+        assert child.log() == "working"
+        assert child.end() == (0, b"", "")
+
+
+def test_input_in_pieces(tmp_path: Path) -> None:
+    with Child(tmp_path, ECHO) as child:
+        for byte in HELLO:
+            child.send(bytes([byte]))
+        child.until(b"register|ready\n")
+        for byte in data(b"A: 1", b".") + request(b"noop"):
+            child.send(bytes([byte]))
+        assert b"".join(child.lines(3)) == datalines(b"A: 1", b".") + result(b"proceed")
+
+
+def test_a_protocol_too_old(tmp_path: Path) -> None:
+    with Child(tmp_path, NOOP) as child:
+        child.send(b"config|protocol|0.4\n")
+        status, _, log = child.wait()
+        assert (status, log) == (
+            1,
+            "filter-x: filter protocol 0.4 is older than 0.5 and not spoken\n",
+        )
+
+
+def test_a_filter_that_uses_what_sessions_have_not(tmp_path: Path) -> None:
+    with Child(tmp_path, "class Some(Filter):\n    uses = ('rdsn',)\n") as child:
+        status, _, log = child.wait()
+        assert (status, log) == (1, "filter-x: Some.uses: a session has no ['rdsn']\n")
+
+
+# --- the command line -----------------------------------------------------------------------------
+
+CONFIGURED = """
+def make(options):
+    raise ConfigError("no such key", path="/etc/keys", line=7, remedy="make one")
+run.main(make, parser("filter-x", "A filter."))
+"""
+
+
+@pytest.mark.parametrize("argv", [[], ["-n"]])
+def test_configuration_that_cannot_be_used(tmp_path: Path, argv: list[str]) -> None:
+    with Child(tmp_path, "", *argv, main=CONFIGURED) as child:
+        status, out, log = child.wait()
+        assert (status, out) == (1, b"")
+        assert log == "filter-x: /etc/keys:7: no such key; make one\n"
+
+
+@pytest.mark.parametrize("option", ["-n", "--check"])
+def test_check(tmp_path: Path, option: str) -> None:
+    with Child(tmp_path, NOOP, option) as child:
+        assert child.wait() == (0, b"filter-x: configuration OK\n", "")
+
+
+@pytest.mark.parametrize("argv", [["--bogus"], ["--deadline", "0"], ["--on-failure", "x"]])
+def test_a_wrong_command_line(tmp_path: Path, argv: list[str]) -> None:
+    with Child(tmp_path, NOOP, *argv) as child:
+        status, out, log = child.wait()
+        assert (status, out) == (2, b"")
+        assert log.startswith("usage: filter-x ")
+
+
+def test_main_returns_to_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run.main(lambda _: Filter(), parser("filter-x", ""), ["-n"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == "filter-x: configuration OK\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "answer"), [([], TEMPFAIL), (["--on-failure", "pass"], b"proceed")]
+)
+def test_on_failure(tmp_path: Path, argv: list[str], answer: bytes) -> None:
+    source = """
+class Some(Filter):
+    def on_noop(self, session, request):
+        sys.exit(1)
+"""
+    with Child(tmp_path, source, *argv) as child:
+        child.hello()
+        child.send(request(b"noop"))
+        assert child.lines() == [result(answer)]
+        assert child.log() == (
+            "1718c5e591926d28 handler-failed handler=on_noop error=SystemExit"
+            " at=filter.py:13 reason=1"
+        )
+
+
+# --- SIGHUP ---------------------------------------------------------------------------------------
+
+RELOADS = """
+class Some(Filter):
+    def __init__(self):
+        self.answer = "first"
+        self.acts = iter(ACTS)
+    def on_noop(self, session, request):
+        return Reject(550, self.answer)
+    def reload(self):
+        self.answer = next(self.acts)() or self.answer
+def explode(error):
+    raise error
+"""
+
+
+def test_reload(tmp_path: Path) -> None:
+    with Child(tmp_path, RELOADS + "ACTS = [lambda: 'second', lambda: 'third']\n") as child:
+        child.hello()
+        for answer in (b"first", b"second", b"third"):
+            child.send(request(b"noop"))
+            assert child.lines() == [result(b"reject|550 " + answer)]
+            if answer != b"third":
+                child.hang_up()
+                assert child.log() == "reloaded"
+        assert child.end() == (0, b"", "")
+
+
+@pytest.mark.parametrize(
+    ("act", "reason"),
+    [
+        (
+            "explode(ConfigError('bad key', path='keys', line=3))",
+            'reason="keys:3: bad key"',
+        ),
+        ("explode(ValueError('secret'))", "error=ValueError"),
+        ("sys.exit('bad configuration')", "error=SystemExit"),
+        ("explode(KeyboardInterrupt())", "error=KeyboardInterrupt"),
+    ],
+)
+def test_a_reload_that_fails_keeps_the_old(tmp_path: Path, act: str, reason: str) -> None:
+    source = RELOADS + f"ACTS = [lambda: {act}, lambda: 'second']\n"
+    with Child(tmp_path, source) as child:
+        child.hello()
+        child.hang_up()
+        assert child.log() == f'reload-failed {reason} kept="the old configuration"'
+        child.send(request(b"noop"))
+        assert child.lines() == [result(b"reject|550 first")]
+        child.hang_up()
+        assert child.log() == "reloaded"
+        child.send(request(b"noop"))
+        assert child.lines() == [result(b"reject|550 second")]
+
+
+def test_a_reload_drops_no_session(tmp_path: Path) -> None:
+    source = """
+class Some(Filter):
+    def on_message(self, session):
+        return Sign()
+    def reload(self):
+        pass
+class Sign(HeldMessage):
+    def end(self):
+        return [b"X: y"]
+"""
+    with Child(tmp_path, source) as child:
+        child.hello()
+        child.send(data(b"A: 1"))
+        child.hang_up()
+        assert child.log() == "reloaded"
+        child.send(data(b"B: 2", b"."))
+        assert b"".join(child.lines(4)) == datalines(b"X: y", b"A: 1", b"B: 2", b".")

@@ -1,0 +1,198 @@
+"""The runner under load: handlers that block, offloads, an smtpd that does not read."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from unit.child import Child
+from unit.talk import TEMPFAIL, S, data, datalines, report, request, result
+
+NOOP = """
+class Some(Filter):
+    def on_noop(self, session, request):
+        return PROCEED
+"""
+ECHO = """
+class Some(Filter):
+    def on_noop(self, session, request):
+        return PROCEED
+    def on_message(self, session):
+        return None
+"""
+OTHER = b"1718c5e887ba5b41"
+
+
+# --- handlers that block --------------------------------------------------------------------------
+
+BLOCKS = """
+runner.STALL = 0.2
+class Some(Filter):
+    def on_connect(self, session, request):
+        while True:
+            try:
+                while True:
+                    pass
+            except Exception:
+                pass
+    def on_noop(self, session, request):
+        return PROCEED
+    def on_message(self, session):
+        return Blocked()
+class Blocked(HeldMessage):
+    def header(self, lines):
+        Some.on_connect(None, None, None)
+"""
+CONNECT = request(b"connect", b"localhost|127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("argv", "answer"), [([], TEMPFAIL), (["--on-failure", "pass"], b"proceed")]
+)
+def test_a_handler_that_blocks_is_interrupted(
+    tmp_path: Path, argv: list[str], answer: bytes
+) -> None:
+    with Child(tmp_path, BLOCKS, *argv) as child:
+        child.hello()
+        child.send(CONNECT, request(b"noop"), CONNECT)
+        assert child.lines(3) == [result(answer), result(b"proceed"), result(answer)]
+        for _ in range(2):
+            line = child.log()
+            assert "handler-failed handler=on_connect error=HandlerTimeout" in line
+            assert line.endswith(' reason="on_connect blocked for 0.2 s"')
+        assert child.end() == (0, b"", "")
+
+
+def test_a_message_handler_that_blocks_is_interrupted(tmp_path: Path) -> None:
+    with Child(tmp_path, BLOCKS) as child:
+        child.hello()
+        child.send(data(b"A: 1", b"."))
+        assert child.lines() == [datalines(b".")]
+        child.send(request(b"commit"))
+        assert child.lines() == [result(TEMPFAIL)]
+        assert 'reason="message blocked for 0.2 s"' in child.log()
+
+
+def test_a_sleeping_handler_is_interrupted(tmp_path: Path) -> None:
+    source = """
+runner.STALL = 0.2
+class Some(Filter):
+    def on_noop(self, session, request):
+        time.sleep(3600)
+"""
+    with Child(tmp_path, source) as child:
+        child.hello()
+        child.send(request(b"noop"))
+        assert child.lines() == [result(TEMPFAIL)]
+
+
+def test_many_quick_calls_are_not_taken_for_one_that_blocks(tmp_path: Path) -> None:
+    source = """
+runner.STALL = 0.1
+class Some(Filter):
+    def on_noop(self, session, request):
+        time.sleep(0.01)
+        return PROCEED
+"""
+    with Child(tmp_path, source) as child:
+        child.hello()
+        child.send(request(b"noop") * 50)
+        assert child.lines(50) == [result(b"proceed")] * 50
+        assert child.end() == (0, b"", "")
+
+
+# --- offloads -------------------------------------------------------------------------------------
+
+
+def test_offloads(tmp_path: Path) -> None:
+    source = """
+class Some(Filter):
+    def on_noop(self, session, request):
+        return Offload(lambda: Reject(550, session.id))
+"""
+    with Child(tmp_path, source) as child:
+        child.hello()
+        sessions = [b"%016x" % number for number in range(200)]
+        child.send(*(request(b"noop", session=session) for session in sessions))
+        assert sorted(child.lines(200)) == [
+            result(b"reject|550 " + session, session=session) for session in sessions
+        ]
+        assert child.end() == (0, b"", "")
+
+
+def test_an_offload_that_does_not_end(tmp_path: Path) -> None:
+    source = """
+class Some(Filter):
+    def on_connect(self, session, request):
+        return Offload(lambda: time.sleep(3600))
+    def on_noop(self, session, request):
+        return PROCEED
+"""
+    with Child(tmp_path, source, "--deadline", "0.2") as child:
+        child.hello()
+        child.send(CONNECT, request(b"noop"))
+        assert child.lines(2) == [result(b"proceed"), result(TEMPFAIL)]
+        assert child.log() == (
+            "1718c5e591926d28 handler-failed handler=on_connect error=HandlerTimeout"
+            ' reason="no answer within 0.2 s"'
+        )
+        assert child.end() == (0, b"", "")
+
+
+# --- an smtpd that does not read ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("line", [b"x" * 60, b"x" * 65_000])
+def test_an_smtpd_that_does_not_read_is_still_read_from(tmp_path: Path, line: bytes) -> None:
+    """All 8 MB are taken, more than sockets and the memory for spools hold; then all come back."""
+    with Child(tmp_path, ECHO) as child:
+        child.hello()
+        lines = [line] * (8_000_000 // len(line))
+        child.send(data(*lines, b"."))
+        assert child.until(datalines(b".")) == datalines(*lines, b".")
+        child.send(request(b"noop"))
+        assert child.lines() == [result(b"proceed")]
+        assert child.end() == (0, b"", "")
+
+
+def test_output_a_few_bytes_at_a_time(tmp_path: Path) -> None:
+    with Child(tmp_path, ECHO) as child:
+        child.hello()
+        child.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        lines = [b"%d" % number for number in range(20_000)]
+        child.send(data(*lines, b"."))
+        answer = b""
+        while not answer.endswith(datalines(b".")):
+            answer += child.socket.recv(977)
+        assert answer == datalines(*lines, b".")
+
+
+def test_a_session_that_streams_does_not_keep_others_waiting(tmp_path: Path) -> None:
+    with Child(tmp_path, ECHO) as child:
+        child.hello()
+        lines = [b"x" * 1000] * 4000
+        child.send(data(*lines), request(b"noop", session=OTHER), data(b"."))
+        answer = child.until(datalines(b"."))
+        assert answer.replace(result(b"proceed", session=OTHER), b"") == datalines(*lines, b".")
+        assert answer.index(result(b"proceed", session=OTHER)) < len(answer) // 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
+def test_memory_is_bounded_while_smtpd_does_not_read(tmp_path: Path) -> None:
+    source = """
+class Some(Filter):
+    def on_message(self, session):
+        return None
+    def on_tx_data(self, session, report):
+        status = dict(line.split(":") for line in open("/proc/self/status"))
+        log("peak", below_60_megabytes=int(status["VmHWM"].split()[0]) < 60_000)
+"""
+    with Child(tmp_path, source) as child:
+        child.hello()
+        lines = data(*[b"x" * 1000] * 1000)
+        for _ in range(100):
+            child.send(lines)
+        child.send(report(b"tx-data", b"018a64ac", b"ok"))
+        assert child.log() == "peak below_60_megabytes=True"
+        child.send(report(b"link-disconnect"))
+        assert S in child.until(b"\n")

@@ -1,0 +1,118 @@
+"""Sessions: what the reports say of them, as far as the filter asked for it."""
+
+import pytest
+
+from opensmtpd import events, wire
+from opensmtpd.errors import LocalError
+from opensmtpd.session import FILLED_BY, Session, told
+
+ALL = tuple(FILLED_BY)
+
+
+def session(*uses: str) -> Session:
+    return Session("1718c5e591926d28", uses or ALL)
+
+
+def test_what_a_new_session_knows() -> None:
+    new = session()
+    assert new.id == "1718c5e591926d28"
+    assert {name: getattr(new, name) for name in ALL} == {
+        "rdns": b"",
+        "fcrdns": "",
+        "source": b"",
+        "destination": b"",
+        "greeting": b"",
+        "verb": "",
+        "identity": b"",
+        "tls": None,
+        "username": None,
+        "msgid": None,
+        "sender": None,
+        "recipients": [],
+    }
+    assert new.data is None
+    assert repr(new) == "Session('1718c5e591926d28')"
+
+
+def test_what_the_reports_fill() -> None:
+    s = session()
+    told(
+        s,
+        "link-connect",
+        events.LinkConnect(1.0, b"mx.example.org", "pass", b"192.0.2.1:4711", b"192.0.2.9:25"),
+    )
+    told(s, "link-greeting", events.LinkGreeting(1.0, b"mail.example.com"))
+    told(s, "link-identify", events.LinkIdentify(1.0, "EHLO", b"c1.example"))
+    told(s, "link-tls", events.LinkTLS(1.0, b"TLSv1.3:X:256"))
+    told(s, "link-auth", events.LinkAuth(1.0, "pass", b"alice"))
+    told(s, "tx-begin", events.TxBegin(1.0, "018a64ac"))
+    told(s, "tx-mail", events.TxMail(1.0, "018a64ac", "ok", b"a@example.org"))
+    told(s, "tx-rcpt", events.TxRcpt(1.0, "018a64ac", "ok", b"b@example.org"))
+    told(s, "tx-rcpt", events.TxRcpt(1.0, "018a64ac", "ok", b"c@example.org"))
+    assert [getattr(s, name) for name in ALL] == [
+        b"mx.example.org",
+        "pass",
+        b"192.0.2.1:4711",
+        b"192.0.2.9:25",
+        b"mail.example.com",
+        "EHLO",
+        b"c1.example",
+        b"TLSv1.3:X:256",
+        b"alice",
+        "018a64ac",
+        b"a@example.org",
+        [b"b@example.org", b"c@example.org"],
+    ]
+
+
+@pytest.mark.parametrize("result", ["fail", "error"])
+def test_who_failed_to_authenticate_is_nobody(result: str) -> None:
+    s = session("username")
+    told(s, "link-auth", events.LinkAuth(1.0, result, b"mallory"))
+    assert s.username is None
+
+
+@pytest.mark.parametrize("result", ["permfail", "tempfail"])
+def test_what_was_refused_is_not_of_the_envelope(result: str) -> None:
+    s = session()
+    told(s, "tx-mail", events.TxMail(1.0, "018a64ac", result, b"a@example.org"))
+    told(s, "tx-rcpt", events.TxRcpt(1.0, "018a64ac", result, b"b@example.org"))
+    assert s.sender is None
+    assert s.recipients == []
+
+
+def test_a_reset_ends_the_transaction_and_nothing_else() -> None:
+    s = session("msgid", "sender", "recipients", "username")
+    told(s, "link-auth", events.LinkAuth(1.0, "pass", b"alice"))
+    told(s, "tx-begin", events.TxBegin(1.0, "018a64ac"))
+    told(s, "tx-mail", events.TxMail(1.0, "018a64ac", "ok", b""))
+    told(s, "tx-rcpt", events.TxRcpt(1.0, "018a64ac", "ok", b"b@example.org"))
+    kept = s.recipients
+    assert s.sender == b""
+    told(s, "tx-reset", events.TxReset(1.0, "018a64ac"))
+    assert [s.msgid, s.sender, s.recipients, s.username] == [None, None, [], b"alice"]
+    assert kept == [b"b@example.org"]  # whoever kept the list keeps what was in it
+
+
+def test_sessions_do_not_share_their_recipients() -> None:
+    one, other = session("recipients"), session("recipients")
+    told(one, "tx-rcpt", events.TxRcpt(1.0, "018a64ac", "ok", b"b@example.org"))
+    assert other.recipients == []
+
+
+def test_only_what_is_used_is_kept() -> None:
+    s = session("fcrdns")
+    told(s, "link-connect", events.LinkConnect(1.0, b"mx", "fail", b"unix:/run/x", b"local"))
+    assert s.fcrdns == "fail"
+    with pytest.raises(LocalError, match=r"session\.rdns is not kept; add 'rdns' to the filter's"):
+        _ = s.rdns
+
+
+def test_other_names_are_ordinary() -> None:
+    with pytest.raises(AttributeError):
+        _ = session("rdns").colour
+    assert not hasattr(session("rdns"), "__len__")
+
+
+def test_every_attribute_is_filled_by_a_report_that_exists() -> None:
+    assert set(FILLED_BY.values()) <= wire.REPORTS.keys()

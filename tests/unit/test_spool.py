@@ -1,0 +1,189 @@
+"""Spools: first in, first out, in memory or on disk, within the budget."""
+
+import errno
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opensmtpd.errors import SpoolError
+from opensmtpd.spool import Budget, Spool
+
+
+def drain(spool: Spool, size: int = 10) -> list[bytes]:
+    return list(iter(lambda: spool.take(size), b""))
+
+
+def full_disk(*_: Any) -> int:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_the_default_budget() -> None:
+    budget = Budget()
+    assert (budget.total, budget.each, budget.used) == (16777216, 4194304, 0)
+
+
+def test_memory_first_in_first_out() -> None:
+    budget = Budget(100, 100)
+    spool = Spool(budget)
+    for block in (b"one\n", b"two\n", b"three\n"):
+        spool.append(block)
+    assert (len(spool), budget.used) == (14, 14)
+    assert spool.take(1) == b"one\n"
+    assert (len(spool), budget.used) == (10, 10)
+    assert spool.take(5) == b"two\nthree\n"
+    assert (spool.take(1), len(spool), budget.used) == (b"", 0, 0)
+
+
+@pytest.mark.parametrize(("total", "each"), [(8, 100), (100, 8)])
+def test_beyond_total_or_each_it_goes_to_a_file(total: int, each: int) -> None:
+    budget = Budget(total, each)
+    spool = Spool(budget)
+    spool.append(b"one\n")
+    spool.append(b"two\n")
+    assert (spool._file, budget.used) == (None, 8)
+    spool.append(b"x\n")
+    assert spool._file is not None
+    assert (len(spool), budget.used) == (10, 0)
+    spool.append(b"y\n")
+    assert drain(spool, 4) == [b"one\n", b"two\n", b"x\ny\n"]
+
+
+def test_one_spool_leaves_no_memory_for_another() -> None:
+    budget = Budget(8, 8)
+    one, other = Spool(budget), Spool(budget)
+    one.append(b"1234567\n")
+    other.append(b"abc\n")
+    assert (one._file, budget.used) == (None, 8)
+    assert other._file is not None
+    one.close()
+    assert budget.used == 0
+    assert drain(other) == [b"abc\n"]
+
+
+def test_the_file_has_no_name(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    spool = Spool(Budget(0, 0))
+    spool.append(b"secret\n")
+    assert list(tmp_path.iterdir()) == []
+    spool.close()
+
+
+def test_from_a_file_come_whole_lines() -> None:
+    spool = Spool(Budget(0, 0))
+    spool.append(b"one\ntwo\n" + b"x" * 50 + b"\nend\n")
+    assert spool.take(7) == b"one\n"
+    assert spool.take(8) == b"two\n"
+    assert spool.take(20) == b"x" * 50 + b"\nend\n"  # longer than asked for, and whole
+    assert (spool.take(20), len(spool)) == (b"", 0)
+
+
+def test_close_gives_everything_back() -> None:
+    budget = Budget(10, 10)
+    memory, file = Spool(budget), Spool(budget)
+    memory.append(b"12345\n")
+    file.append(b"1234567890\n")
+    assert file._file is not None
+    fd = file._file.fileno()
+    for spool in (memory, file):
+        spool.close()
+        assert (len(spool), spool.take(9)) == (0, b"")
+        spool.close()
+    assert budget.used == 0
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)
+
+
+def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    budget = Budget(4, 4)
+    spool = Spool(budget)
+    spool.append(b"one\n")
+    monkeypatch.setattr(os, "pwrite", full_disk)
+    with pytest.raises(SpoolError, match="cannot spool the message: No space left on device"):
+        spool.append(b"two\n")
+    assert len(spool) == 4
+    spool.close()
+    assert budget.used == 0
+
+
+def test_a_disk_that_fills_amid_a_block_leaves_no_half_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spool = Spool(Budget(0, 0))
+    spool.append(b"one\n")
+    pwrite = os.pwrite
+    first: list[bool] = []
+
+    def half(fd: int, data: memoryview, at: int) -> int:
+        if first:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        first.append(True)
+        return pwrite(fd, data[:2], at)
+
+    monkeypatch.setattr(os, "pwrite", half)
+    with pytest.raises(SpoolError):
+        spool.append(b"two\n")
+    assert drain(spool) == [b"one\n"]
+
+
+def test_short_writes_are_completed(monkeypatch: pytest.MonkeyPatch) -> None:
+    pwrite = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: pwrite(fd, data[:3], at))
+    spool = Spool(Budget(0, 0))
+    spool.append(b"one two three\n")
+    assert drain(spool, 100) == [b"one two three\n"]
+
+
+def test_no_temporary_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_file(**_: Any) -> Any:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", no_file)
+    with pytest.raises(SpoolError, match="No usable temporary directory found"):
+        Spool(Budget(0, 0)).append(b"x\n")
+
+
+@pytest.mark.parametrize(
+    ("pread", "reason"),
+    [
+        (lambda fd, size, at: b"o", "the spool file was cut"),
+        (full_disk, "cannot read the spool: No space left on device"),
+    ],
+)
+def test_a_disk_that_does_not_give_back(
+    monkeypatch: pytest.MonkeyPatch, pread: Callable[..., bytes], reason: str
+) -> None:
+    spool = Spool(Budget(0, 0))
+    spool.append(b"one\n")
+    monkeypatch.setattr(os, "pread", pread)
+    with pytest.raises(SpoolError, match=reason):
+        spool.take(10)
+
+
+BLOCKS = st.lists(st.binary(max_size=12).map(lambda raw: raw + b"\n"), max_size=12)
+STEPS = st.lists(st.tuples(BLOCKS, st.integers(min_value=1, max_value=40)), max_size=6)
+
+
+@given(steps=STEPS, total=st.integers(0, 60), each=st.integers(0, 40))
+def test_what_goes_in_comes_out_in_order_and_in_whole_lines(
+    steps: list[tuple[list[bytes], int]], total: int, each: int
+) -> None:
+    budget = Budget(total, each)
+    spool = Spool(budget)
+    put = got = b""
+    for blocks, size in steps:
+        for block in blocks:
+            spool.append(block)
+            put += block
+            assert budget.used <= total
+        taken = spool.take(size)
+        got += taken
+        assert taken == b"" or taken.endswith(b"\n")
+        assert len(spool) == len(put) - len(got)
+    got += b"".join(drain(spool, 7))
+    assert got == put
+    spool.close()
+    assert budget.used == 0
