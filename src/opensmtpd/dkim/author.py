@@ -1,0 +1,99 @@
+"""The author's domain: that of the first mailbox of a From field (RFC 5322 section 3.4).
+
+Everyday fields take one regular expression. For others a small reader follows the grammar where it
+matters (comments, quoted strings, groups, obsolete routes, folding) and is lenient where mail in
+the wild is sloppy and the domain is still clear: an ``@`` in an unquoted name, 8-bit names, a dot
+at the end.
+"""
+
+import re
+
+_ATOM = rb'[^\s"(),:;<>@\\\[\]]+'
+_HOST = rb"([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)"
+
+# Everywhere in this module: no two neighbouring repetitions can match the same byte, or a client
+# could make the search take for ever.
+_EVERYDAY = re.compile(
+    rb'(?:[ \t\n]*"[^"\\]*"[ \t\n]*|[^"(),:;<>@\\\[\]\r]*)<' + _ATOM + rb"@" + _HOST + rb">[ \t\n]*"
+    rb"|[ \t\n]*" + _ATOM + rb"@" + _HOST + rb"[ \t\n]*"
+)
+_TOKEN = re.compile(
+    rb"\\.?"  # a backslash and what it quotes
+    rb'|"(?:[^"\\]++|\\.)*+"'  # a quoted string
+    rb"|\[[^\[\]\\]*\]"  # a domain literal
+    rb'|[()<>,:;@"\[\]]'
+    rb'|[^()<>,:;@"\[\]\\]++',
+    re.DOTALL,
+)
+_IN_COMMENT = re.compile(rb"\\.?|[()]|[^()\\]++", re.DOTALL)
+_LABELS = re.compile(rb"\[[^\[\]@]*\]|[^\s@\"<>,\[\]]+")
+_WHITE = b" \t\n\r"
+
+
+def author_domain(value: bytes) -> bytes | None:
+    """Return the domain of the first mailbox in lower case, None where there is none.
+
+    ``value`` is what follows the colon of a From field, folded lines joined by a line feed.
+    A domain literal is returned with its brackets.
+    """
+    everyday = _EVERYDAY.fullmatch(value)
+    if everyday:
+        return (everyday[1] or everyday[2]).lower()
+    return _Reader().read(value)
+
+
+class _Reader:
+    """Reads up to the end of the first mailbox."""
+
+    def __init__(self) -> None:
+        self.angle = False  # inside <>
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what was read: the mailbox begins only now."""
+        self.local = False  # was there anything in front of the @?
+        self.domain: list[bytes] | None = None  # what follows it
+
+    def read(self, value: bytes) -> bytes | None:
+        for token in _without_comments(value):
+            if token == b"<":
+                if self.angle:
+                    return None
+                self.angle = True
+                self.begin()
+            elif token == b":":  # behind it: a group's members, or what the route leads to
+                self.begin()
+            elif token == b">" or (token in (b",", b";") and not self.angle):
+                # The lists of old may have empty members in front of the first.
+                if self.angle or self.local or self.domain is not None:
+                    return self.result() if self.angle == (token == b">") else None
+            elif token == b"@":
+                # A second one leaves the domain unclear, unless a "<" or ":" begins it anew.
+                self.domain = [] if self.domain is None else [b"@"]
+            elif self.domain is not None:
+                self.domain.append(token)
+            else:
+                self.local = self.local or bool(token.strip(_WHITE))
+        return None if self.angle else self.result()
+
+    def result(self) -> bytes | None:
+        if not self.domain or not self.local:
+            return None
+        domain = b"".join(self.domain).rstrip(_WHITE).removesuffix(b".")
+        labels = [label.strip(_WHITE) for label in domain.split(b".")]
+        if not all(labels) or not _LABELS.fullmatch(b".".join(labels)):
+            return None
+        return b".".join(labels).lower()
+
+
+def _without_comments(value: bytes) -> list[bytes]:
+    """Cut into tokens, with a space for each comment; comments nest and know no quotes."""
+    tokens = []
+    depth = at = 0
+    while at < len(value):
+        match = (_IN_COMMENT if depth else _TOKEN).match(value, at)
+        assert match is not None  # each pattern takes any byte
+        token, at = match[0], match.end()
+        depth += (token == b"(") - (token == b")" and depth > 0)
+        tokens.append(b" " if depth or token == b")" else token)
+    return tokens
