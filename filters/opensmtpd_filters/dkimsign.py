@@ -1,0 +1,196 @@
+"""filter-dkimsign: sign outgoing mail with DKIM (RFC 6376, RFC 8301, RFC 8463).
+
+In smtpd.conf::
+
+    filter "dkimsign" proc-exec "filter-dkimsign -d example.com -s mail \
+        -k /etc/mail/dkim/private.key" user _dkimsign group _dkimsign
+    listen on socket filter "dkimsign"
+
+Takes the flags of the C filter-dkimsign and makes the same signatures. filter-dkimsign(8) describes
+them, what there is besides, and where the two differ.
+"""
+
+import argparse
+
+from opensmtpd import options, run
+from opensmtpd.decisions import Reject
+from opensmtpd.dkim import keyring, keys, style
+from opensmtpd.dkim.edits import is_submission
+from opensmtpd.dkim.signer import TIME_MAX, Prepared, Signer, Signing, Unsignable
+from opensmtpd.errors import ConfigError
+from opensmtpd.filter import Filter
+from opensmtpd.log import log
+from opensmtpd.message import Front, HeldMessage, Offload, Refused
+from opensmtpd.session import Session
+
+EPILOG = """\
+In smtpd.conf, for one domain:
+
+  filter "dkimsign" proc-exec "filter-dkimsign -d example.com -s mail \\
+      -k /etc/mail/dkim/private.key" user _dkimsign group _dkimsign
+  listen on socket filter "dkimsign"
+
+The key, and the TXT record of mail._domainkey.example.com that verifiers look up:
+
+  openssl genrsa -out /etc/mail/dkim/private.key 2048
+  openssl rsa -in /etc/mail/dkim/private.key -pubout -outform DER | openssl base64 -A
+  "v=DKIM1; k=rsa; p=...what the line above printed..."
+
+For many domains, or for RSA and Ed25519 side by side, a key table (-f), a line for each key:
+
+  example.com  mail    /etc/mail/dkim/example.com.key
+  example.com  mail-ed /etc/mail/dkim/example.com.ed25519.key
+
+SIGHUP has it read keys, key table and domain files anew.
+"""
+
+
+class DkimSign(Filter):
+    """Signs each message of a domain that it has a key for."""
+
+    def __init__(self, flags: argparse.Namespace) -> None:
+        """Raises ConfigError for flags, files and keys that cannot be used."""
+        self.flags = flags
+        self.uses = ("destination",) if flags.add_missing else ()
+        self.signer = make_signer(flags)
+
+    def reload(self) -> None:
+        """Read everything anew."""
+        self.signer = make_signer(self.flags)
+
+    def on_message(self, session: Session) -> HeldMessage:
+        """Have the message signed."""
+        add = self.flags.add_missing and is_submission(session.destination)
+        return Message(Signing(self.signer, add), session.id, self.flags.unsigned)
+
+
+class Message(HeldMessage):
+    """One message on its way through."""
+
+    def __init__(self, signing: Signing, session: str, unsigned: str) -> None:
+        self.signing = signing
+        self.session = session
+        self.unsigned = unsigned
+
+    def header(self, lines: list[bytes]) -> None:
+        """Pass on a run of header lines."""
+        self.signing.header(lines)
+
+    def body(self, lines: list[bytes]) -> None:
+        """Pass on a run of body lines."""
+        self.signing.body(lines)
+
+    def end(self) -> Front | Offload[Front]:
+        """Sign; in a thread what would keep others waiting."""
+        if self.signing.large:
+            return Offload(lambda: self.prepare().lines())
+        prepared = self.prepare()
+        return Offload(prepared.lines) if prepared.slow else prepared.lines()
+
+    def prepare(self) -> Prepared:
+        """Do all but sign. Raises Refused for what may not go out without a signature."""
+        try:
+            prepared = self.signing.prepare()
+        except Unsignable as error:
+            log("dkim-unsigned", self.session, reason=error, domain=error.domain)
+            if self.unsigned == "refuse":
+                raise Refused(Reject(550, f"5.7.20 Cannot be signed with DKIM: {error}")) from None
+            return Prepared([], [], [], False)
+        if prepared.left_out:
+            reason = "a bare address, which smtpd will complete"
+            log("dkim-not-covered", self.session, fields=",".join(prepared.left_out), reason=reason)
+        return prepared
+
+
+def make_signer(flags: argparse.Namespace) -> Signer:
+    """Read what the flags name. Raises ConfigError for what cannot be used."""
+    ring = make_keyring(flags)
+    for warning in dict.fromkeys(text for identity in ring for text in identity.key.warnings):
+        log("dkim-key-warning", reason=warning)
+    if "bcc" in (flags.headers or "").lower().split(":"):
+        log("dkim-not-covered", fields="bcc", reason="smtpd drops this field after its filters")
+    chosen = None if flags.headers is None else style.field_names(flags.headers)
+    header, body = style.canonicalization(flags.canonicalization)
+    how = style.Style(
+        header=header,
+        body=body,
+        names=chosen or style.field_names(style.NAMES),
+        oversigned=style.oversigned(chosen) if flags.oversign else (),
+        timestamp=flags.timestamp,
+        lifetime=flags.expire,
+        copies=flags.copy_headers,
+        unmatched=flags.unmatched,
+    )
+    return Signer(ring, how)
+
+
+def make_keyring(flags: argparse.Namespace) -> keyring.Keyring:
+    """Read the keys. Raises ConfigError."""
+    single = (flags.domain, flags.domain_file, flags.selector, flags.key, flags.algorithm)
+    if flags.key_table:
+        if any(single):
+            remedy = "write all keys into the table, or use -d, -s and -k without it"
+            raise ConfigError("-f does not go with -d, -D, -s, -k or -a", remedy=remedy)
+        return keyring.key_table(flags.key_table)
+    domains = list(flags.domain)
+    for path in flags.domain_file:
+        domains += keyring.domain_file(path)
+    if not (domains and flags.selector and flags.key):
+        remedy = "give a domain (-d), a selector (-s) and a key (-k), or a key table (-f)"
+        raise ConfigError("nothing to sign with", remedy=remedy)
+    key = keys.load(flags.key, flags.algorithm or keys.RSA)
+    return keyring.one_key(domains, flags.selector, key)
+
+
+def lifetime(text: str) -> int:
+    """Return a number of seconds above 0."""
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= TIME_MAX):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return int(text)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    flags = options.parser("filter-dkimsign", "Sign outgoing mail with DKIM.", EPILOG)
+    flags.conflict_handler = "resolve"  # -h lists header fields here, as in the C filter
+    add = flags.add_argument_group("what to sign with").add_argument
+    # fmt: off
+    add("-d", "--domain", action="append", default=[], help="a domain to sign for; of several,"
+        " that of the first mailbox in From signs, or its nearest parent, or else the first given")
+    add("-D", "--domain-file", action="append", default=[], metavar="FILE",
+        help="more domains, one a line; lines that begin with # are skipped")
+    add("-s", "--selector", help="the key is published as SELECTOR._domainkey.DOMAIN")
+    add("-k", "--key", metavar="FILE", help="the private key, in PEM")
+    add("-a", "--algorithm", choices=keys.ALGORITHMS, help="of that key (default rsa-sha256)")
+    add("-f", "--key-table", metavar="FILE", help="instead of all these, a file of lines 'domain"
+        " selector keyfile [algorithm]'; all lines of a domain sign")
+    add = flags.add_argument_group("how to sign").add_argument
+    add("-c", "--canonicalization", metavar="HEADER[/BODY]", default="simple",
+        help="simple or relaxed for each; relaxed/relaxed survives most (default simple/simple)")
+    add("-h", "--headers", metavar="NAME:NAME...",
+        help=f"the header fields to cover, From among them (default {style.NAMES})")
+    add("-t", "--timestamp", action="store_true", help="add the time of signing")
+    add("-x", "--expire", type=lifetime, default=0, metavar="SECONDS",
+        help="add when the signature ends, so many seconds from now")
+    add("-z", "--copy-headers", action="count", default=0,
+        help="add a copy of the fields that are covered; twice: of the whole header")
+    add("--oversign", action="store_true", help="cover each field once more than it occurs, so that"
+        " nobody can add one (not Date and Message-ID, which smtpd itself may add)")
+    add("-m", "--add-missing", action="store_true", help="add Date and Message-ID before signing,"
+        " where smtpd would add them afterwards: on local listeners and port 587")
+    add = flags.add_argument_group("what not to sign").add_argument
+    add("-u", "--unmatched", choices=("first", "skip"), default="first", help="what signs for an"
+        " author whose domain is not listed: the first domain (default), or nothing")
+    add("--unsigned", choices=("pass", "refuse"), default="pass", help="what becomes of a message"
+        " that stays unsigned: it goes out, and the log says why (default), or it is refused")
+    # fmt: on
+    return flags
+
+
+def main() -> None:
+    """Be filter-dkimsign."""
+    run.main(DkimSign, parser())
+
+
+if __name__ == "__main__":
+    main()
