@@ -75,12 +75,13 @@ class Child:
     def __init__(self, command: list[str]) -> None:
         ours, theirs = socket.socketpair()
         self.started = time.perf_counter()
+        # smtpd starts its filters with next to no environment; ours would switch off .pyc files.
         self.process = subprocess.Popen(
             command,
             stdin=theirs.fileno(),
             stdout=theirs.fileno(),
             stderr=subprocess.DEVNULL,
-            close_fds=True,
+            env={"PATH": os.environ.get("PATH", os.defpath)},
         )
         theirs.close()
         self.socket = ours

@@ -1,5 +1,6 @@
 """Keys: what is taken, what is not, and what is said about it."""
 
+from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
 
@@ -170,3 +171,22 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 def test_a_key_shows_nothing_of_itself(rsa_file: str) -> None:
     shown = repr(load(rsa_file))
     assert SECRET not in shown
+
+
+def integer(value: int) -> bytes:
+    """An INTEGER in DER."""
+    data = value.to_bytes(value.bit_length() // 8 + 1, "big")
+    size = len(data).to_bytes((len(data).bit_length() + 7) // 8, "big")
+    return b"\x02" + (size if len(data) < 128 else bytes([0x80 | len(size)]) + size) + data
+
+
+def test_a_key_whose_numbers_do_not_go_together(tmp_path: Path) -> None:
+    numbers = rsa.generate_private_key(65537, 1024).private_numbers()
+    public = numbers.public_numbers
+    damaged = (0, public.n, public.e, numbers.d ^ 2, numbers.p, numbers.q)
+    body = b"".join(map(integer, (*damaged, numbers.dmp1 ^ 2, numbers.dmq1, numbers.iqmp)))
+    der = b"\x30\x82" + len(body).to_bytes(2, "big") + body
+    text = b64encode(der).decode()
+    data = f"-----BEGIN RSA PRIVATE KEY-----\n{text}\n-----END RSA PRIVATE KEY-----\n"
+    with pytest.raises(ConfigError, match="a damaged private key"):
+        load(key_file(tmp_path, data.encode()))
