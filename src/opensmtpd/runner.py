@@ -19,6 +19,9 @@ from opensmtpd.work import Work
 
 READ = 256 * 1024
 """Bytes of one read: a little more than smtpd's end of the socket pair holds."""
+WRITE = 256 * 1024
+"""Bytes to write before looking at what smtpd has to say: a large message must not keep it waiting.
+"""
 STALL = 5.0
 """Seconds that a plain handler may run, for all wait for it. It gets at least half of them."""
 
@@ -95,18 +98,22 @@ class Runner:
             self.protocol.receive(data, time.monotonic())
 
     def write(self) -> bool:
-        """Send what waits; return whether smtpd has not taken all of it yet."""
-        while True:
+        """Send what waits, but not for long; return whether there is more to send."""
+        sent = 0
+        while sent < WRITE:
             if not self._rest:
                 self._rest = memoryview(self.protocol.data_to_send())
                 if not self._rest:
                     return False
             try:
-                self._rest = self._rest[os.write(self.stdout, self._rest) :]
+                count = os.write(self.stdout, self._rest)
             except BlockingIOError:
                 return True
             except OSError:
                 raise SmtpdGone from None
+            self._rest = self._rest[count:]
+            sent += count
+        return True
 
     # --- work ---------------------------------------------------------------------------------
 
