@@ -1,0 +1,44 @@
+# What a developer runs. Everything but lab's Debian packages and roots stays in this tree.
+
+PYTHON ?= python3
+BIN := .venv/bin
+LAB := PYTHONPATH=tests $(BIN)/python -m lab
+CODE := src filters tables tests bench
+
+.NOTPARALLEL:
+.PHONY: setup packages demo demo-shell test lint bench clean
+
+setup: .venv/installed
+
+# Only where this Python cannot make a .venv is a Debian package asked for (python3-venv).
+.venv/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(PYTHON) tests/lab/packages.py
+	@echo "setup: making .venv"
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dkim,dev]'
+	@touch $@
+
+packages:
+	@$(PYTHON) tests/lab/packages.py
+
+demo: packages setup
+	@$(LAB) demo
+
+demo-shell: packages setup
+	@$(LAB) shell
+
+test: packages setup
+	@$(LAB) run $(BIN)/pytest
+
+lint: setup
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy --strict $(CODE)
+
+bench: packages setup
+	@$(LAB) bench
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +

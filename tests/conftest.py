@@ -1,0 +1,28 @@
+"""What tests of several folders share.
+
+Hypothesis as the tests want it: no deadlines, no files, in CI the same examples each time.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from lab.support import need_stage
+
+settings.register_profile("dev", deadline=None, database=None)
+settings.register_profile("ci", deadline=None, database=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+@pytest.fixture(scope="session")
+def trixie_root() -> Path:
+    """A Debian root with smtpd 7.6 and the C plugins, to be read and not written."""
+    return need_stage("7.6").root
+
+
+# Hypothesis as the tests want it: no deadlines, no files, in CI the same examples each time.
+settings.register_profile("dev", deadline=None, database=None)
+settings.register_profile("ci", deadline=None, database=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "dev")

@@ -1,0 +1,32 @@
+"""``python -m lab demo | shell | bench [OPTION…] | run COMMAND…``: see the package."""
+
+import subprocess
+import sys
+
+from lab import namespace, stage
+
+PYTHON = [sys.executable, "-m"]
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the first argument says; returns the exit code."""
+    match arguments:
+        case ["demo" | "shell" as what]:
+            return stage.enter(["7.6"], [*PYTHON, "lab.demo", what])
+        case ["bench", *options]:
+            return stage.enter(["7.6"], [*PYTHON, "lab.benchmark", *options])
+        case ["run", _, *_]:
+            return stage.enter(["7.6", "7.9"], arguments[1:])
+        case ["enter", *rest] if "--" in rest:  # ourselves, as root
+            split = rest.index("--")
+            return stage.enter(rest[:split], rest[split + 1 :])
+        case ["inside", "--", *command]:  # ourselves, first process of the namespace
+            namespace.set_up()
+            return subprocess.call(command)
+        case _:
+            print(__doc__)
+            return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,72 @@
+"""The private network, and throw-away views of the cached roots.
+
+Everything here runs inside ``unshare`` (see ``lab.__main__``): the host sees none of it, and all of
+it is gone when the namespace's first process ends.
+"""
+
+import socket
+import subprocess
+from pathlib import Path
+
+from lab.root import CACHE
+
+CHROOT = "/usr/sbin/chroot"
+UNSHARE = ("unshare", "--net", "--mount", "--pid", "--uts", "--fork", "--kill-child",
+           "--mount-proc")  # fmt: skip
+
+SERVER4 = "192.168.0.1"
+SERVER6 = "2001:db8::"
+SOURCE4 = "192.168.1.1"
+"""The address that the guide's mail leaves from (/etc/mail/hosts)."""
+NO_PTR = "192.0.2.5"
+LYING_PTR = "192.0.2.6"
+CONFIRMED_PTR = "192.0.2.7"
+OUTSIDE_MX = "192.0.2.25"
+"""A mail server of somebody else."""
+VIEWS = CACHE / "views"
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True)
+
+
+def set_up() -> None:
+    """Make the guide's network: loopback is named lo0, vio0 has the addresses of all parties.
+
+    Addresses other than 127.0.0.1 must not stand on lo0, where ``listen on lo0`` would bind them
+    a second time.
+    """
+    socket.sethostname("example.com")
+    _ip("link", "set", "lo", "name", "lo0")
+    _ip("link", "set", "lo0", "up")
+    _ip("link", "add", "vio0", "type", "veth", "peer", "name", "peer0")
+    _ip("link", "set", "vio0", "up")
+    _ip("link", "set", "peer0", "up")
+    for address in (SERVER4, SOURCE4, NO_PTR, LYING_PTR, CONFIRMED_PTR, OUTSIDE_MX):
+        _ip("address", "add", f"{address}/24", "dev", "vio0")
+    # Duplicate address detection would take a second, in which nobody can bind it.
+    _ip("address", "add", f"{SERVER6}/64", "dev", "vio0", "nodad")
+    VIEWS.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", VIEWS], check=True)
+
+
+def view(root: Path, name: str) -> Path:
+    """Return a writable view of ``root`` that takes nothing but what is written to it.
+
+    Where the kernel has no overlayfs, it is a copy. Either lives on the namespace's own tmpfs.
+    """
+    base = VIEWS / name
+    merged = base / "root"
+    for folder in (base / "upper", base / "work", merged):
+        folder.mkdir(parents=True)
+    base.joinpath("upper").chmod(0o755)
+    layers = f"lowerdir={root},upperdir={base}/upper,workdir={base}/work"
+    mounted = subprocess.run(
+        ["mount", "-t", "overlay", "-o", layers, "overlay", merged],
+        stderr=subprocess.DEVNULL, check=False,
+    )  # fmt: skip
+    if mounted.returncode:
+        subprocess.run(["cp", "-aT", root, merged], check=True)
+    subprocess.run(["mount", "--rbind", "/dev", merged / "dev"], check=True)
+    subprocess.run(["mount", "-t", "proc", "proc", merged / "proc"], check=True)
+    return merged

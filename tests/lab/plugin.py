@@ -1,0 +1,87 @@
+"""Our package as wheels for the Python of a root, and installed into a view of it."""
+
+import hashlib
+import platform
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+from lab.namespace import CHROOT
+from lab.root import CACHE, VENV, Recipe, RootError, building
+
+TREE = Path(__file__).parents[2]
+SOURCES = ("pyproject.toml", "README.md", "LICENSE", "src", "filters", "tables")
+LIBEXEC = "usr/libexec/opensmtpd"
+ORIGINAL = "filter-dkimsign.c-original"
+DAY = 86400.0
+
+
+def ensure(recipe: Recipe) -> Path:
+    """Return the folder of wheels for ``recipe``; needs the network when our sources are new.
+
+    Call it with ``lab.root.cache_lock`` held. Raises RootError.
+    """
+    folder = CACHE / f"wheels-{recipe.python}-{_fingerprint()}"
+    if folder.is_dir():
+        return folder
+    for stale in CACHE.glob("wheels-*"):
+        if time.time() - stale.stat().st_mtime > DAY:  # else another run may be about to use it
+            shutil.rmtree(stale)
+    dependencies = _dependencies(recipe)
+    with building(folder) as work:
+        _pip("wheel", "--no-deps", "--wheel-dir", str(work), str(TREE))
+        for wheel in dependencies.glob("*.whl"):
+            shutil.copy(wheel, work)
+    return folder
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256()
+    for name in SOURCES:
+        path = TREE / name
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(str(file.relative_to(TREE)).encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _dependencies(recipe: Recipe) -> Path:
+    project = tomllib.loads((TREE / "pyproject.toml").read_text())["project"]
+    wanted: list[str] = [*project["dependencies"], *project["optional-dependencies"]["dkim"]]
+    digest = hashlib.sha256("\n".join(wanted).encode()).hexdigest()[:12]
+    folder = CACHE / f"dependencies-{recipe.python}-{digest}"
+    if folder.is_dir():
+        return folder
+    print(f"lab: downloading {', '.join(wanted)} for Python {recipe.python}", flush=True)
+    libc = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014")
+    platforms = [f"--platform={name}_{platform.machine()}" for name in libc]
+    with building(folder) as work:
+        _pip("download", "--only-binary=:all:", "--python-version", recipe.python, *platforms,
+             "--dest", str(work), *wanted)  # fmt: skip
+    return folder
+
+
+def _pip(*arguments: str) -> None:
+    command = [sys.executable, "-m", "pip", "-qq", "--disable-pip-version-check"]
+    if subprocess.run([*command, *arguments], stdin=subprocess.DEVNULL, check=False).returncode:
+        raise RootError(f"pip {arguments[0]} failed")
+
+
+def install(view: Path, wheels: Path) -> None:
+    """Install our package into a view of a root, offline, and take the C filter's place.
+
+    The C filter stays beside it as ``ORIGINAL``. Raises CalledProcessError.
+    """
+    shutil.copytree(wheels, view / "wheels")
+    subprocess.run(
+        [CHROOT, view, f"{VENV}/bin/pip", "install", "--quiet", "--no-index", "--no-cache-dir",
+         "--root-user-action=ignore", "--find-links=/wheels", "opensmtpd-plugins[dkim]"],
+        stdin=subprocess.DEVNULL, check=True,
+        env={"PATH": "/usr/bin:/bin", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+    )  # fmt: skip
+    original = view / LIBEXEC / "filter-dkimsign"
+    original.rename(original.with_name(ORIGINAL))
+    original.symlink_to(f"{VENV}/bin/filter-dkimsign")

@@ -1,0 +1,123 @@
+"""Debian roots with OpenSMTPD inside, built once by debootstrap and kept in a cache."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+CACHE = Path("/var/cache/opensmtpd-plugins")
+MIRROR = "http://deb.debian.org/debian"
+VENV = "/opt/opensmtpd-plugins"
+"""The virtual environment inside each root, empty until a run installs our package."""
+
+COMMON = (
+    "opensmtpd",
+    "opensmtpd-filter-dkimsign",
+    "python3",
+    "python3-venv",
+    "iproute2",
+    "ca-certificates",  # 7.9 dies at start without it
+    "openssl",
+)
+
+
+class RootError(Exception):
+    """A root could not be built: the text says why and where the log is."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to build one root."""
+
+    smtpd: str
+    """Version of smtpd in it: "7.6"."""
+    suite: str
+    """Debian suite."""
+    python: str
+    """Version of its Python: "3.13"."""
+    packages: tuple[str, ...]
+    script: str
+    """debootstrap script: an older debootstrap knows no forky, but sid is built alike."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the finished root stands; another recipe has another folder."""
+        digest = hashlib.sha256(repr((self, MIRROR, VENV)).encode()).hexdigest()[:12]
+        return CACHE / f"root-{self.suite}-{digest}"
+
+
+TRIXIE = Recipe("7.6", "trixie", "3.13", (*COMMON, "opensmtpd-table-sqlite"), "trixie")
+FORKY = Recipe("7.9", "forky", "3.14", COMMON, "sid")
+RECIPES = {recipe.smtpd: recipe for recipe in (TRIXIE, FORKY)}
+
+
+@contextmanager
+def cache_lock() -> Iterator[None]:
+    """Hold the cache: two runs at once build nothing twice."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def building(final: Path) -> Iterator[Path]:
+    """Make ``final`` whole or not at all: yields a new folder, which gets that name at the end.
+
+    An interrupted build leaves no half of one; what a killed one left is swept up by the next. Call
+    it with ``cache_lock`` held.
+    """
+    for stale in CACHE.glob("building-*"):  # the lock says that nobody builds
+        shutil.rmtree(stale)
+    folder = Path(tempfile.mkdtemp(prefix="building-", dir=CACHE))
+    folder.chmod(0o755)
+    try:
+        yield folder
+        folder.rename(final)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def ensure(recipe: Recipe) -> Path:
+    """Return the root of ``recipe``, building it where the cache has none.
+
+    Call it with ``cache_lock`` held. Raises RootError.
+    """
+    if not recipe.folder.is_dir():
+        what = f"a Debian {recipe.suite} with smtpd {recipe.smtpd}"
+        print(f"lab: building {what} in {recipe.folder} (a minute or two, once)", flush=True)
+        start = time.monotonic()
+        with building(recipe.folder) as folder:
+            _build(recipe, folder)
+        print(f"lab: built it in {time.monotonic() - start:.0f} s", flush=True)
+    return recipe.folder
+
+
+def _build(recipe: Recipe, folder: Path) -> None:
+    log = CACHE / f"build-{recipe.suite}.log"
+    script = f"/usr/share/debootstrap/scripts/{recipe.script}"
+    packages = ",".join(recipe.packages)
+    steps = (
+        ["debootstrap", "--variant=minbase", f"--include={packages}", recipe.suite, str(folder),
+         MIRROR, script],
+        ["chroot", str(folder), "apt-get", "clean"],
+        ["chroot", str(folder), "python3", "-m", "venv", VENV],
+    )  # fmt: skip
+    path = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+    proxies = {key: value for key, value in os.environ.items() if key.lower().endswith("_proxy")}
+    with open(log, "wb") as out:
+        for step in steps:
+            done = subprocess.run(
+                step, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=path | proxies,
+                check=False,
+            )  # fmt: skip
+            if done.returncode:
+                raise RootError(f"{step[0]} for {recipe.suite} failed; see {log}")

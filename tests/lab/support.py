@@ -1,0 +1,56 @@
+"""What tests ask for: a prepared stage, the published test material, a running mail server."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from lab import stage
+from lab.guide import Guide
+from lab.maildir import Maildir
+from lab.nameserver import NameServer
+from lab.plugin import TREE
+from lab.server import Server
+from lab.sink import Sink
+
+OUTSIDE = "not inside a private network; `make test` makes one where it can"
+
+
+def shared(folder: str, variable: str) -> Path:
+    """Return a folder of material that is not in the tree; it need not exist."""
+    chosen = os.environ.get(variable)
+    return Path(chosen) if chosen else TREE.parent / "shared" / folder
+
+
+SUITES = shared("suites", "OPENSMTPD_PLUGINS_SUITES")
+
+
+def need_stage(smtpd: str) -> stage.Stage:
+    """Return the prepared stage, or skip the test; in CI its absence is a failure."""
+    if stage.inside():
+        return stage.stages()[smtpd]
+    if os.environ.get("CI"):
+        pytest.fail(OUTSIDE)
+    pytest.skip(OUTSIDE)
+
+
+@dataclass
+class Lab:
+    """A running mail server and what is around it."""
+
+    smtpd: str
+    guide: Guide
+    server: Server
+    sink: Sink
+    dns: NameServer
+
+    @property
+    def inbox(self) -> Maildir:
+        """Alice's mail."""
+        return Maildir(self.guide.home("alice") / "Maildir")
+
+    @property
+    def log(self) -> str:
+        """What smtpd and the filter have logged so far."""
+        return self.server.log.read_text(errors="replace")
