@@ -15,7 +15,8 @@ from opensmtpd.calls import Calls, Log
 from opensmtpd.decisions import PROCEED
 from opensmtpd.errors import ProtocolError, VersionError
 from opensmtpd.events import Report
-from opensmtpd.filter import Filter, handler_name, handlers, registrations
+from opensmtpd.filter import Filter, handler_name, handlers
+from opensmtpd.handshake import Handshake
 from opensmtpd.lines import LineBuffer
 from opensmtpd.log import log
 from opensmtpd.message import Message, Refused
@@ -46,17 +47,14 @@ class FilterProtocol:
         log: Log = log,
         budget: Budget | None = None,
     ) -> None:
-        self.ready = False
         self.calls = Calls(deadline, log)
+        self._handshake = Handshake(filter, self.calls)
         self._filter = filter
-        self._registrations = registrations(filter)
         self._handlers = handlers(filter)
         self._told = told_by(filter.uses)
         self._on_failure = on_failure
         self._log = log
         self._lines = LineBuffer()
-        self._decoder = wire.Decoder(wire.NEWEST)
-        self._version: bytes | None = None
         self._clients: dict[bytes, Client] = {}
         self._transfers = Transfers(filter, self.calls, budget or Budget(), on_failure)
         self._answers: list[bytes] = []
@@ -65,6 +63,11 @@ class FilterProtocol:
         self._streams: dict[bytes, tuple[Client, Message]] = {}
 
     # --- what the runner and the tests see ----------------------------------------------------
+
+    @property
+    def ready(self) -> bool:
+        """Is the handshake over?"""
+        return self._handshake.ready
 
     @property
     def session_count(self) -> int:
@@ -126,10 +129,9 @@ class FilterProtocol:
     # --- lines --------------------------------------------------------------------------------
 
     def _until_message(self, lines: list[bytes]) -> list[bytes]:
-        """Take lines up to the first one of a message; return those behind it."""
-        for at, line in enumerate(lines, 1):
-            self._line(line)
-            if self._streams:
+        """Take lines up to the first one of a message; return it and those behind it."""
+        for at, line in enumerate(lines):
+            if not self._line(line):
                 return lines[at:]
         return []
 
@@ -153,59 +155,42 @@ class FilterProtocol:
                         del self._streams[key]
                     self._transfers.lines(*stream, run)
                     continue
-                self._line(lines[at])
-                at += 1
+                at += self._line(lines[at])
                 if head != self._head or payload != self._payload:
                     return lines[at:]
         return []
 
-    def _line(self, line: bytes) -> None:
+    def _line(self, line: bytes) -> bool:
+        """Take a line that is none of a message we know; False for one that begins a message.
+
+        Such a one is left to be taken with those that follow it.
+        """
         try:
             if line.startswith((b"report|", b"filter|")):
-                self._event(wire.parse(line), line)
-            elif line.startswith(b"config|"):
-                self._config(line)
-            else:
+                return self._event(wire.parse(line), line)
+            if not line.startswith(b"config|"):
                 raise ProtocolError("neither config, report nor filter")
+            self._answers.append(self._handshake.config(line))
         except VersionError as error:
-            if not self.ready:
+            if not self._handshake.ready:
                 raise
             self._log("line-ignored", reason=error)
         except ProtocolError as error:
             self._log("line-ignored", reason=error)
+        return True
 
-    def _config(self, line: bytes) -> None:
-        key, _, value = line[7:].partition(b"|")
-        if key == b"protocol":
-            self._speak(value)
-        elif key == b"smtp-session-timeout" and value.isdigit():
-            # An answer that comes after smtpd gave up on the client is of no use.
-            self.calls.deadline = min(self.calls.deadline, max(1.0, 0.8 * int(value[:9])))
-        elif line == b"config|ready" and not self.ready:
-            reports, phases = self._registrations
-            names = [f"report|smtp-in|{name}" for name in reports]
-            names += [f"filter|smtp-in|{name}" for name in phases]
-            text = "".join(f"register|{name}\n" for name in [*names, "ready"])
-            self._answers.append(text.encode("ascii"))
-            self.ready = True
-
-    def _speak(self, version: bytes) -> None:
-        self._decoder = wire.Decoder(wire.version(version))
-        self._version = version
-
-    def _event(self, line: wire.Line, raw: bytes) -> None:
-        if line.version != self._version:  # smtpd 6.8 does not say it in the handshake
-            self._speak(line.version)
+    def _event(self, line: wire.Line, raw: bytes) -> bool:
+        self._handshake.speak(line.version)
         if line.kind == b"report":
             self._report(line)
-            return
+            return True
         token, _, fields = line.fields.partition(b"|")
         if not (_ID.fullmatch(line.session) and _ID.fullmatch(token)):
             raise ProtocolError("a request without session or token")  # an answer would be fatal
         if line.event == "data-line":
-            self._data_line(line, token, fields, raw)
-        else:
-            self._request(line, token, fields)
+            return self._data_line(line, token, fields, raw)
+        self._request(line, token, fields)
+        return True
 
     def _client(self, session: bytes) -> Client:
         client = self._clients.get(session)
@@ -214,8 +199,6 @@ class FilterProtocol:
             client = self._clients[session] = Client(session, new)
         return client
 
-    # --- reports ------------------------------------------------------------------------------
-
     def _report(self, line: wire.Line) -> None:
         event = line.event
         if event not in wire.REPORTS:
@@ -223,13 +206,12 @@ class FilterProtocol:
         client = self._client(line.session)
         handler = self._handlers.get(event)
         if handler is not None or event in self._told:
-            report = self._decoder.report(line)
+            report = self._handshake.decoder.report(line)
             told(client.session, event, report)
             if handler is not None:
                 self._hear(client, event, handler, report)
         if event in ("tx-reset", "link-disconnect"):
-            for key in [key for key, (owner, _) in self._streams.items() if owner is client]:
-                del self._streams[key]
+            self._forget(lambda owner, message: owner is client)
             self._transfers.forget(client)
         if event == "link-disconnect":
             self.calls.pending.drop(client.id)
@@ -289,7 +271,7 @@ class FilterProtocol:
             answer(TEMPFAIL if self._on_failure == "tempfail" else PROCEED)
 
         try:
-            request = self._decoder.request(phase, asked.stamp, fields)
+            request = self._handshake.decoder.request(phase, asked.stamp, fields)
         except ProtocolError as error:
             refuse(error)
         else:
@@ -297,16 +279,21 @@ class FilterProtocol:
                 client.id, name, partial(handler, client.session, request), answer, refuse
             )
 
-    # --- messages -----------------------------------------------------------------------------
-
-    def _data_line(self, line: wire.Line, token: bytes, payload: bytes, raw: bytes) -> None:
+    def _data_line(self, line: wire.Line, token: bytes, payload: bytes, raw: bytes) -> bool:
         client = self._client(line.session)
         message = self._transfers.message(client, token)
         if message.ended:
             raise ProtocolError("a data-line behind the final dot")
-        if payload != b".":
-            # From now on this message's lines are known by what stands before their payload.
-            self._head = raw.index(b"|", raw.index(b"|", 7) + 1)
-            self._payload = len(raw) - len(payload)
-            self._streams[raw[self._head : self._payload]] = (client, message)
-        self._transfers.lines(client, message, [payload])
+        if payload == b".":
+            self._forget(lambda owner, mine: mine is message)
+            self._transfers.lines(client, message, [payload])
+            return True
+        # From now on this message's lines are known by what stands before their payload.
+        self._head = raw.index(b"|", raw.index(b"|", 7) + 1)
+        self._payload = len(raw) - len(payload)
+        self._streams[raw[self._head : self._payload]] = (client, message)
+        return False
+
+    def _forget(self, which: Callable[[Client, Message], bool]) -> None:
+        for key in [key for key, stream in self._streams.items() if which(*stream)]:
+            del self._streams[key]

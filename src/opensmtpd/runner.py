@@ -17,8 +17,8 @@ from opensmtpd.log import log
 from opensmtpd.threads import Threads
 from opensmtpd.work import Work
 
-READ = 256 * 1024
-"""Bytes of one read: a little more than smtpd's end of the socket pair holds."""
+READ = 64 * 1024
+"""Bytes of one read: less than may be there, so that threads can begin on the first messages."""
 WRITE = 256 * 1024
 """Bytes to write before looking at what smtpd has to say: a large message must not keep it waiting.
 """

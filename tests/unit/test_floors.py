@@ -25,6 +25,7 @@ FLOORS = {
     "filter": 4,
     "calls": 4,
     "transfers": 5,
+    "handshake": 5,
     "filter_protocol": 6,
     "threads": 6,
     "runner": 7,

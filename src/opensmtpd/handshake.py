@@ -1,0 +1,49 @@
+"""What smtpd and a filter tell each other before the first event.
+
+smtpd says ``config|KEY|VALUE`` lines that end with ``config|ready`` and is answered with what to
+send. Source: ``lka_proc_config`` and ``processor_register`` in ``lka_filter.c``.
+"""
+
+from opensmtpd import wire
+from opensmtpd.calls import Calls
+from opensmtpd.filter import Filter, registrations
+
+
+class Handshake:
+    """The configuration of one connection, and the protocol version that it speaks.
+
+    Raises LocalError for a filter that uses what sessions have not.
+    """
+
+    def __init__(self, filter: Filter, calls: Calls) -> None:
+        self.ready = False
+        self.decoder = wire.Decoder(wire.NEWEST)
+        self._version: bytes | None = None
+        self._calls = calls
+        self._registrations = registrations(filter)
+
+    def speak(self, version: bytes) -> None:
+        """Read events as ``version`` orders them. Raises VersionError.
+
+        smtpd 6.8 names its version in each event only.
+        """
+        if version != self._version:
+            self.decoder = wire.Decoder(wire.version(version))
+            self._version = version
+
+    def config(self, line: bytes) -> bytes:
+        """Take a ``config|`` line; return what to answer, nothing to all but the last."""
+        key, _, value = line[7:].partition(b"|")
+        if key == b"protocol":
+            self.speak(value)
+        elif key == b"smtp-session-timeout" and value.isdigit():
+            # An answer that comes after smtpd gave up on the client is of no use.
+            limit = max(1.0, 0.8 * int(value[:9]))
+            self._calls.deadline = min(self._calls.deadline, limit)
+        elif line == b"config|ready" and not self.ready:
+            self.ready = True
+            reports, phases = self._registrations
+            names = [f"report|smtp-in|{name}" for name in reports]
+            names += [f"filter|smtp-in|{name}" for name in phases]
+            return "".join(f"register|{name}\n" for name in [*names, "ready"]).encode("ascii")
+        return b""

@@ -1,0 +1,66 @@
+"""The handshake: what is asked for, in which version, and until when answers are of use."""
+
+import pytest
+
+from opensmtpd.calls import Calls
+from opensmtpd.decisions import PROCEED, PhaseDecision
+from opensmtpd.errors import LocalError, VersionError
+from opensmtpd.events import Connect, LinkAuth
+from opensmtpd.filter import Filter
+from opensmtpd.handshake import Handshake
+from opensmtpd.session import Session
+
+
+class Some(Filter):
+    uses = ("sender",)
+
+    def on_connect(self, session: Session, request: Connect) -> PhaseDecision:
+        return PROCEED
+
+    def on_link_auth(self, session: Session, report: LinkAuth) -> None:
+        pass
+
+
+def handshake(filter: Filter | None = None, deadline: float = 60.0) -> tuple[Handshake, Calls]:
+    calls = Calls(deadline, lambda *_, **__: None)
+    return Handshake(filter or Some(), calls), calls
+
+
+def test_only_the_last_line_is_answered_and_only_once() -> None:
+    shake, _ = handshake()
+    for line in (b"config|smtpd-version|7.6.0", b"config|no-such-key|x", b"config|", b"config"):
+        assert shake.config(line) == b""
+    assert not shake.ready
+    assert shake.config(b"config|ready") == (
+        b"register|report|smtp-in|link-disconnect\n"
+        b"register|report|smtp-in|link-auth\n"
+        b"register|report|smtp-in|tx-reset\n"
+        b"register|report|smtp-in|tx-mail\n"
+        b"register|filter|smtp-in|connect\n"
+        b"register|ready\n"
+    )
+    assert shake.ready
+    assert shake.config(b"config|ready") == b""
+
+
+@pytest.mark.parametrize(
+    ("value", "deadline"), [(b"300", 60.0), (b"50", 40.0), (b"0", 1.0), (b"x", 60.0), (b"", 60.0)]
+)
+def test_the_deadline_ends_before_smtpd_gives_up(value: bytes, deadline: float) -> None:
+    shake, calls = handshake()
+    shake.config(b"config|smtp-session-timeout|" + value)
+    assert calls.deadline == deadline
+
+
+def test_a_version_too_old() -> None:
+    shake, _ = handshake()
+    with pytest.raises(VersionError, match=r"filter protocol 0\.4 is older than 0\.5"):
+        shake.config(b"config|protocol|0.4")
+
+
+def test_uses_is_checked_before_anything_is_said() -> None:
+    class Wrong(Filter):
+        uses = ("colour",)
+
+    with pytest.raises(LocalError, match="colour"):
+        handshake(Wrong())
