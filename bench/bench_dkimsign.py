@@ -19,7 +19,7 @@ from pathlib import Path
 from driver import CONNECT, STAMP, Child, Run, measure, message, nofile, wire
 
 HERE = Path(__file__).parent
-SIZES = ((2_000, 6_000, 16), (100_000, 400, 8), (2_000_000, 30, 4))
+SIZES = ((2_000, 6_000, 32), (100_000, 400, 8), (2_000_000, 30, 4))
 """Bytes, messages, sessions at a time."""
 GOALS = {2_000: 1.6, 100_000: 4.0, 2_000_000: 5.0}
 

@@ -17,7 +17,7 @@ from opensmtpd.log import log
 from opensmtpd.threads import Threads
 from opensmtpd.work import Work
 
-READ = 64 * 1024
+READ = 128 * 1024
 """Bytes of one read: less than may be there, so that threads can begin on the first messages."""
 WRITE = 256 * 1024
 """Bytes to write before looking at what smtpd has to say: a large message must not keep it waiting.
