@@ -6,7 +6,7 @@ LAB := PYTHONPATH=tests $(BIN)/python -m lab
 CODE := src filters tables tests bench
 
 .NOTPARALLEL:
-.PHONY: setup packages demo demo-shell test lint bench clean
+.PHONY: setup packages demo demo-shell test lint bench chaos clean
 
 setup: .venv/installed
 
@@ -38,6 +38,9 @@ lint: setup
 
 bench: packages setup
 	@$(LAB) bench
+
+chaos: packages setup
+	@$(LAB) chaos
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""``python -m lab demo | shell | bench [OPTION…] | run COMMAND…``: see the package."""
+"""``python -m lab demo | shell | bench [OPTION…] | chaos [OPTION…] | run COMMAND…``."""
 
 import subprocess
 import sys
@@ -13,8 +13,9 @@ def main(arguments: list[str]) -> int:
     match arguments:
         case ["demo" | "shell" as what]:
             return stage.enter(["7.6"], [*PYTHON, "lab.demo", what])
-        case ["bench", *options]:
-            return stage.enter(["7.6"], [*PYTHON, "lab.benchmark", *options])
+        case ["bench" | "chaos" as what, *options]:
+            versions = ["7.6"] if what == "bench" else ["7.6", "7.9"]
+            return stage.enter(versions, [*PYTHON, f"lab.{what}", *options])
         case ["run", _, *_]:
             return stage.enter(["7.6", "7.9"], arguments[1:])
         case ["enter", *rest] if "--" in rest:  # ourselves, as root
