@@ -93,12 +93,13 @@ class Calls:
             session.decode("ascii", "backslashreplace"),
             handler=handler,
             error=type(error).__name__,
-            at=_place(error),
+            at=place(error),
             reason=reason,
         )
 
 
-def _place(error: BaseException) -> str | None:
+def place(error: BaseException) -> str | None:
+    """Return where an exception was raised: ``"file.py:12"``."""
     trace = error.__traceback__
     if trace is None:
         return None

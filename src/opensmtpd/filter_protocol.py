@@ -11,7 +11,7 @@ from functools import partial
 from itertools import groupby
 
 from opensmtpd import wire
-from opensmtpd.calls import Calls, Log
+from opensmtpd.calls import Calls, Log, place
 from opensmtpd.decisions import PROCEED
 from opensmtpd.errors import ProtocolError, VersionError
 from opensmtpd.events import Report
@@ -126,8 +126,6 @@ class FilterProtocol:
         while lines:
             lines = self._runs(lines) if self._streams else self._until_message(lines)
 
-    # --- lines --------------------------------------------------------------------------------
-
     def _until_message(self, lines: list[bytes]) -> list[bytes]:
         """Take lines up to the first one of a message; return it and those behind it."""
         for at, line in enumerate(lines):
@@ -177,6 +175,8 @@ class FilterProtocol:
             self._log("line-ignored", reason=error)
         except ProtocolError as error:
             self._log("line-ignored", reason=error)
+        except Exception as error:  # a bug of ours: only its line is lost
+            self._log("internal-error", error=type(error).__name__, at=place(error))
         return True
 
     def _event(self, line: wire.Line, raw: bytes) -> bool:

@@ -8,14 +8,19 @@ import os
 import select
 import signal
 import time
+from collections.abc import Callable
 from types import CoroutineType, FrameType
+from typing import TypeVar
 
-from opensmtpd.errors import HandlerTimeout, LocalError
+from opensmtpd.calls import place
+from opensmtpd.errors import HandlerTimeout, LocalError, VersionError
 from opensmtpd.filter import Filter
 from opensmtpd.filter_protocol import FilterProtocol
 from opensmtpd.log import log
 from opensmtpd.threads import Threads
 from opensmtpd.work import Work
+
+T = TypeVar("T")
 
 READ = 128 * 1024
 """Bytes of one read: less than may be there, so that threads can begin on the first messages."""
@@ -59,7 +64,8 @@ class Runner:
         if calls.running is None:
             return
         if calls.count == self._stalled:
-            raise HandlerTimeout(f"{calls.running} blocked for {STALL:g} s")
+            name, calls.running = calls.running, None  # even if this strikes on its way out: once
+            raise HandlerTimeout(f"{name} blocked for {STALL:g} s")
         self._stalled = calls.count
 
     def __enter__(self) -> None:
@@ -68,6 +74,16 @@ class Runner:
 
     def __exit__(self, *_: object) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def survive(self, call: Callable[..., T], *args: object, otherwise: T) -> T:
+        """Return what ``call`` returns; a bug of ours is logged, and the mail server goes on."""
+        try:
+            return call(*args)
+        except VersionError:
+            raise
+        except Exception as error:
+            log("internal-error", error=type(error).__name__, at=place(error))
+            return otherwise
 
     def reload(self) -> None:
         """Do what SIGHUP asks for; whatever goes wrong leaves all as it was."""
@@ -95,14 +111,14 @@ class Runner:
         if not data:
             raise SmtpdGone
         with self:
-            self.protocol.receive(data, time.monotonic())
+            self.survive(self.protocol.receive, data, time.monotonic(), otherwise=None)
 
     def write(self) -> bool:
         """Send what waits, but not for long; return whether there is more to send."""
         sent = 0
         while sent < WRITE:
             if not self._rest:
-                self._rest = memoryview(self.protocol.data_to_send())
+                self._rest = memoryview(self.survive(self.protocol.data_to_send, otherwise=b""))
                 if not self._rest:
                     return False
             try:
@@ -132,12 +148,12 @@ class Runner:
             self.reload()
         for work, error, result in self.threads.finished():
             if error is None:
-                self.protocol.resolve(work, result)
+                self.survive(self.protocol.resolve, work, result, otherwise=None)
             else:
-                self.protocol.fail(work, error)
+                self.survive(self.protocol.fail, work, error, otherwise=None)
         deadline = self.protocol.next_deadline()
         if deadline is not None and deadline <= time.monotonic():
-            self.protocol.expire(time.monotonic())
+            self.survive(self.protocol.expire, time.monotonic(), otherwise=None)
         for work in self.protocol.take_work():
             if isinstance(work.job, CoroutineType):
                 self.coroutines.append(work)

@@ -61,9 +61,9 @@ class _Loop:
         try:
             result = await _Watched(self.runner, work)
         except BaseException as error:
-            self.runner.protocol.fail(work, error)
+            self.runner.survive(self.runner.protocol.fail, work, error, otherwise=None)
         else:
-            self.runner.protocol.resolve(work, result)
+            self.runner.survive(self.runner.protocol.resolve, work, result, otherwise=None)
         self.event(lambda: None)
 
     def _watch(self, waiting: bool) -> None:

@@ -196,3 +196,48 @@ class Some(Filter):
         assert child.log() == "peak below_60_megabytes=True"
         child.send(report(b"link-disconnect"))
         assert S in child.until(b"\n")
+
+
+# --- bugs of ours ---------------------------------------------------------------------------------
+
+BUGGY = """
+from opensmtpd.filter_protocol import FilterProtocol
+def faulty(name, calls):
+    good, count = getattr(FilterProtocol, name), [0]
+    def method(self, *args):
+        count[0] += 1
+        if count[0] in calls:
+            raise RuntimeError("a secret that an exception's text may hold")
+        return good(self, *args)
+    setattr(FilterProtocol, name, method)
+class Some(Filter):
+    def on_connect(self, session, request):
+        return Offload(lambda: PROCEED)
+    def on_noop(self, session, request):
+        return PROCEED
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "calls"), [("_request", (1,)), ("receive", (2,)), ("data_to_send", (2, 3))]
+)
+def test_a_bug_of_ours_does_not_end_the_mail_server(
+    tmp_path: Path, method: str, calls: tuple[int, ...]
+) -> None:
+    with Child(tmp_path, f"{BUGGY}faulty({method!r}, {calls})\n") as child:
+        child.hello()
+        child.send(request(b"noop"))
+        line = child.log()
+        assert line.startswith("internal-error error=RuntimeError at=filter.py:")
+        assert "secret" not in line
+        child.send(CONNECT)
+        assert result(b"proceed") in child.lines()
+
+
+def test_a_bug_of_ours_behind_a_thread(tmp_path: Path) -> None:
+    with Child(tmp_path, BUGGY + "faulty('resolve', (1,))\n") as child:
+        child.hello()
+        child.send(CONNECT)
+        assert child.log().startswith("internal-error error=RuntimeError at=filter.py:")
+        child.send(request(b"noop"))
+        assert child.lines() == [result(b"proceed")]
