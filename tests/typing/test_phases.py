@@ -1,0 +1,87 @@
+"""The type checker knows what may answer which phase, before anything runs."""
+
+from pathlib import Path
+
+import pytest
+from mypy import api
+
+PREAMBLE = """
+from opensmtpd import events
+from opensmtpd.decisions import JUNK, PROCEED, CommitDecision, Decision, Junk, PhaseDecision, Reject
+from opensmtpd.decisions import ParameterDecision, Rewrite
+from opensmtpd.filter import Filter
+from opensmtpd.message import HeldMessage, Offload
+from opensmtpd.session import Session
+
+class Some(Filter):
+"""
+
+GOOD = """
+    def on_connect(self, session: Session, request: events.Connect) -> PhaseDecision:
+        return JUNK
+    async def on_helo(self, session: Session, request: events.Helo) -> ParameterDecision:
+        return Rewrite(b"name.example")
+    def on_mail_from(self, session: Session, request: events.MailFrom) -> Offload[Junk]:
+        return Offload(lambda: JUNK)
+    def on_commit(self, session: Session, request: events.Commit) -> CommitDecision:
+        return Reject(550, "5.7.1 No") if session.id else PROCEED
+    async def on_tx_commit(self, session: Session, report: events.TxCommit) -> None:
+        print(report.size)
+    def on_message(self, session: Session) -> HeldMessage:
+        return HeldMessage()
+"""
+BAD = {
+    "junk at commit": """
+    def on_commit(self, session: Session, request: events.Commit) -> PhaseDecision:
+        return JUNK
+""",
+    "junk at commit, out of sight": """
+    async def on_commit(self, session: Session, request: events.Commit) -> CommitDecision:
+        return JUNK
+""",
+    "rewrite at connect": """
+    def on_connect(self, session: Session, request: events.Connect) -> ParameterDecision:
+        return Rewrite(b"x")
+""",
+    "text for a decision": """
+    def on_data(self, session: Session, request: events.Data) -> str:
+        return "proceed"
+""",
+    "nothing for a decision": """
+    def on_rcpt_to(self, session: Session, request: events.RcptTo) -> None:
+        return None
+""",
+    "junk to QUIT": """
+    def on_quit(self, session: Session, request: events.Quit) -> Offload[Decision]:
+        return Offload(lambda: JUNK)
+""",
+    "a coroutine for a message": """
+    async def on_message(self, session: Session) -> HeldMessage:
+        return HeldMessage()
+""",
+    "the wrong event": """
+    def on_helo(self, session: Session, request: events.Connect) -> PhaseDecision:
+        return PROCEED
+""",
+}
+
+
+def check(folder: Path, source: str) -> tuple[str, int]:
+    """Run mypy on a filter; return its words and its exit code."""
+    path = folder / "some.py"
+    path.write_text(PREAMBLE + source)
+    cache = folder.parent / "mypy-cache"
+    out, err, code = api.run(["--strict", f"--cache-dir={cache}", str(path)])
+    return out + err, code
+
+
+def test_legal_answers_pass(tmp_path: Path) -> None:
+    assert check(tmp_path, GOOD) == ("Success: no issues found in 1 source file\n", 0)
+
+
+@pytest.mark.parametrize("source", BAD.values(), ids=BAD)
+def test_illegal_answers_do_not(tmp_path: Path, source: str) -> None:
+    words, code = check(tmp_path, source)
+    assert code == 1, words
+    assert "error:" in words
+    assert "some.py" in words
