@@ -152,7 +152,6 @@ def lifetime(text: str) -> int:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     flags = options.parser("filter-dkimsign", "Sign outgoing mail with DKIM.", EPILOG)
-    flags.conflict_handler = "resolve"  # -h lists header fields here, as in the C filter
     add = flags.add_argument_group("what to sign with").add_argument
     # fmt: off
     add("-d", "--domain", action="append", default=[], help="a domain to sign for; of several,"

@@ -6,8 +6,8 @@ import pytest
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.filter import registrations
-from opensmtpd_filters.dkimsign import DkimSign, parser
-from unit.dkim.material import ED25519_PEM, RSA_PEM, tags, verifies
+from unit.dkim.material import tags, verifies
+from unit.dkimsign_flags import ed, make, rsa, table
 from unit.talk import M, Talk, data, datalines, report, request, result
 
 MESSAGE = [
@@ -18,33 +18,6 @@ MESSAGE = [
     b"..stuffed",
     b"",
 ]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for name, text in (("rsa.key", RSA_PEM), ("ed.key", ED25519_PEM)):
-        (tmp_path / name).write_text(text, encoding="ascii")
-        (tmp_path / name).chmod(0o600)
-    return tmp_path
-
-
-def ed(folder: Path, *more: str) -> list[str]:
-    """Flags that sign with Ed25519: at once, without a thread."""
-    key = str(folder / "ed.key")
-    return ["-d", "example.com", "-s", "ed", "-k", key, "-a", "ed25519-sha256", *more]
-
-
-def rsa(folder: Path, *more: str) -> list[str]:
-    return ["-d", "example.com", "-s", "mail", "-k", str(folder / "rsa.key"), *more]
-
-
-def table(folder: Path, text: str) -> list[str]:
-    (folder / "table").write_text(text, encoding="ascii")
-    return ["-f", str(folder / "table")]
-
-
-def make(flags: list[str]) -> DkimSign:
-    return DkimSign(parser().parse_args(flags))
 
 
 def send(talk: Talk, lines: list[bytes]) -> list[bytes]:

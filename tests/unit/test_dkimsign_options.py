@@ -8,35 +8,7 @@ import pytest
 
 from opensmtpd.errors import ConfigError
 from opensmtpd_filters.dkimsign import DkimSign, main, parser
-from unit.dkim.material import ED25519_PEM, RSA_PEM
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for name, text in (("rsa.key", RSA_PEM), ("ed.key", ED25519_PEM)):
-        (tmp_path / name).write_text(text, encoding="ascii")
-        (tmp_path / name).chmod(0o600)
-    return tmp_path
-
-
-def ed(folder: Path, *more: str) -> list[str]:
-    """Flags that sign with Ed25519: at once, without a thread."""
-    key = str(folder / "ed.key")
-    return ["-d", "example.com", "-s", "ed", "-k", key, "-a", "ed25519-sha256", *more]
-
-
-def rsa(folder: Path, *more: str) -> list[str]:
-    return ["-d", "example.com", "-s", "mail", "-k", str(folder / "rsa.key"), *more]
-
-
-def table(folder: Path, text: str) -> list[str]:
-    (folder / "table").write_text(text, encoding="ascii")
-    return ["-f", str(folder / "table")]
-
-
-def make(flags: list[str]) -> DkimSign:
-    return DkimSign(parser().parse_args(flags))
-
+from unit.dkimsign_flags import ed, make, rsa, table
 
 # --- options ------------------------------------------------------------------------------------
 
