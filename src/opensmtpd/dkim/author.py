@@ -28,6 +28,8 @@ _TOKEN = re.compile(
 _IN_COMMENT = re.compile(rb"\\.?|[()]|[^()\\]++", re.DOTALL)
 _LABELS = re.compile(rb"\[[^\[\]@]*\]|[^\s@\"<>,\[\]]+")
 _WHITE = b" \t\n\r"
+_DOMAIN_MAX = 255
+"""RFC 1035 section 2.3.4; and to look for the parents of a longer one would take long."""
 
 
 def author_domain(value: bytes) -> bytes | None:
@@ -37,9 +39,8 @@ def author_domain(value: bytes) -> bytes | None:
     A domain literal is returned with its brackets.
     """
     everyday = _EVERYDAY.fullmatch(value)
-    if everyday:
-        return (everyday[1] or everyday[2]).lower()
-    return _Reader().read(value)
+    domain = (everyday[1] or everyday[2]).lower() if everyday else _Reader().read(value)
+    return domain if domain is not None and len(domain) <= _DOMAIN_MAX else None
 
 
 class _Reader:

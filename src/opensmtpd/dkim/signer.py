@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from typing import NamedTuple
+from weakref import WeakSet
 
 from opensmtpd.dkim.author import author_domain
 from opensmtpd.dkim.body import RelaxedBody, SimpleBody
@@ -13,9 +14,11 @@ from opensmtpd.dkim.signature import Covered, Template
 from opensmtpd.dkim.style import Style
 from opensmtpd.errors import RemoteError
 
-HEADER_MAX = 1 << 20
+HEADER_MAX = 1 << 18
 """Bytes of header that are kept for one message; one with more is not signed."""
-LARGE = 1 << 16
+ALL_HEADERS_MAX = 1 << 24
+"""Bytes that all headers over LARGE together may have; beyond it messages are not signed."""
+LARGE = 1 << 13
 """Bytes of header from which on even its parsing takes noticeable time."""
 TIME_MAX = (1 << 63) - 1
 
@@ -57,6 +60,8 @@ class Signer:
         self.find = finder(style.names)
         self.canonical = CANONICAL[style.header]
         self.body = SimpleBody if style.body == "simple" else RelaxedBody
+        self.large: WeakSet[Signing] = WeakSet()
+        """Messages under way with a large header."""
         self._templates = {
             identity: Template(identity, style.header, style.body) for identity in keyring
         }
@@ -89,13 +94,13 @@ class Signer:
 class Signing:
     """One message on its way to a signature."""
 
-    __slots__ = ("_add_missing", "_body", "_lines", "_signer", "_size", "body")
+    __slots__ = ("__weakref__", "_add_missing", "_blocks", "_body", "_signer", "_size", "body")
 
     def __init__(self, signer: Signer, add_missing: bool = False) -> None:
         """``add_missing`` puts Date and Message-ID in front, where they lack."""
         self._signer = signer
         self._add_missing = add_missing
-        self._lines: list[bytes] = []
+        self._blocks: list[bytes] = []  # not lines: a short one takes twenty times its size
         self._size = 0
         self._body = signer.body()
         self.body: Callable[[list[bytes]], None] = self._body.feed
@@ -103,23 +108,34 @@ class Signing:
 
     def header(self, lines: list[bytes]) -> None:
         """Take a run of header lines."""
+        if not lines:
+            return
         self._size += sum(map(len, lines)) + len(lines)
+        if self.large:
+            self._signer.large.add(self)
+            if sum(each.kept for each in self._signer.large) > ALL_HEADERS_MAX:
+                self._size = HEADER_MAX + 1
         if self._size <= HEADER_MAX:
-            self._lines += lines
+            self._blocks.append(b"\n".join(lines))
         else:
-            self._lines = []
+            self._blocks = []
 
     @property
     def large(self) -> bool:
         """Is the header so large that even ``prepare`` belongs into a thread?"""
         return self._size > LARGE
 
+    @property
+    def kept(self) -> int:
+        """Bytes of header that this message keeps."""
+        return self._size if self._size <= HEADER_MAX else 0
+
     def prepare(self) -> Prepared:
         """Do all but sign. Raises Unsignable for a message that must not be signed."""
         if self._size > HEADER_MAX:
-            raise Unsignable(f"header larger than {HEADER_MAX} bytes")
-        signer, lines = self._signer, self._lines
-        header = b"\n" + b"\n".join(lines)
+            raise Unsignable(f"header larger than {HEADER_MAX} bytes, or too many such at once")
+        signer = self._signer
+        header = b"\n" + b"\n".join(self._blocks)
         fields = signer.find(header)
         identities = signer.identities(_author(fields))
         now = signer.clock()
@@ -127,7 +143,7 @@ class Signing:
         if self._add_missing:
             front = added_fields(header, identities[0].domain.encode("ascii"), now)
             fields = signer.find(b"\n" + b"\n".join(front)) + fields if front else fields
-        left_out = [name for field in fields if (name := _completed(field))]
+        left_out = dict.fromkeys(name for field in fields if (name := _completed(field)))
         if left_out:
             fields = [field for field in fields if field[0].lower() not in left_out]
         covered = Covered(
@@ -137,11 +153,11 @@ class Signing:
             self._copies(fields, front),
             signer.times(now),
         )
-        names = [name.decode("ascii") for name in dict.fromkeys(left_out)]
+        names = [name.decode("ascii") for name in left_out]
         slow = any(identity.key.slow for identity in identities)
         return Prepared(signer.parts(identities, covered), front, names, slow)
 
-    def _names(self, fields: list[Field], left_out: list[bytes]) -> list[bytes]:
+    def _names(self, fields: list[Field], left_out: dict[bytes, None]) -> list[bytes]:
         """For ``h=``: from bottom to top, as section 5.4.2 has it, then those that are absent."""
         names = [field[0].lower() for field in reversed(fields)]
         return names + [name for name in self._signer.style.oversigned if name not in left_out]
@@ -151,7 +167,7 @@ class Signing:
         if not copies:
             return None
         if copies > 1:
-            return copied(front + self._lines)
+            return copied(front + b"\n".join(self._blocks).split(b"\n"))
         return copied([line for field in fields for line in text(field).split(b"\n")])
 
 

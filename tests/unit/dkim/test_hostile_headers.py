@@ -1,0 +1,95 @@
+"""Headers made to be slow or large: what they cost grows with their size and no faster.
+
+Counted are the lines of Python that run, not seconds.
+"""
+
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from opensmtpd.dkim import keys
+from opensmtpd.dkim.keyring import one_key
+from opensmtpd.dkim.signer import ALL_HEADERS_MAX, HEADER_MAX, Signer, Signing, Unsignable
+from opensmtpd.dkim.style import Style
+
+Header = Callable[[int], list[bytes]]
+HEADERS: dict[str, Header] = {
+    "bare To and Date": lambda n: [b"From: a@b.example"] + [b"To:a", b"Date:"] * (n // 11),
+    "bare To": lambda n: [b"From: a@b.example"] + [b"To:a"] * (n // 5),
+    "dotted domain": lambda n: [b"From: <a@" + b"a." * (n // 2) + b"b>"],
+    "parentheses": lambda n: [b"From: " + b"(" * n],
+    "quotes": lambda n: [b"From: " + b'"' * n],
+    "escapes": lambda n: [b"From: " + b"\\\\" * (n // 2)],
+    "commas": lambda n: [b"From: " + b"," * n],
+    "groups": lambda n: [b"From: " + b"a:" * (n // 2)],
+    "angles": lambda n: [b"From: " + b"<" * n],
+}
+
+
+@pytest.fixture
+def signer(ed25519_file: str) -> Signer:
+    return Signer(one_key(["b.example"], "s", keys.load(ed25519_file)), Style())
+
+
+def cost(signer: Signer, lines: list[bytes]) -> int:
+    """The number of lines of Python that run to prepare a signature."""
+    signing = Signing(signer)
+    signing.header(lines)
+    count = 0
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal count
+        count += 1
+        return trace
+
+    sys.settrace(trace)
+    try:
+        signing.prepare()
+    except Unsignable:
+        pass
+    finally:
+        sys.settrace(None)
+    return count
+
+
+@pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS)
+def test_twice_the_header_costs_twice_as_much(signer: Signer, header: Header) -> None:
+    assert cost(signer, header(8_000)) <= 2.5 * cost(signer, header(4_000)) + 200
+
+
+def test_each_name_is_left_out_once(signer: Signer) -> None:
+    signing = Signing(signer)
+    signing.header([b"From: a@b.example", *[b"To: a", b"Cc: b"] * 500])
+    assert signing.prepare().left_out == ["to", "cc"]
+
+
+def test_a_domain_longer_than_a_name_in_the_dns_is_none(signer: Signer) -> None:
+    signing = Signing(signer)
+    signing.header([b"From: <a@" + b"a." * 127 + b"bc>"])
+    with pytest.raises(Unsignable, match="no domain in From"):
+        signing.prepare()
+
+
+def test_a_header_takes_about_its_own_size(signer: Signer) -> None:
+    """Kept in blocks as it came, not in lines, of which each takes 35 bytes and a pointer."""
+    signing = Signing(signer)
+    for _ in range(HEADER_MAX // 3000):
+        signing.header([b"ab"] * 1000)
+    assert sum(map(sys.getsizeof, signing._blocks)) < 1.1 * HEADER_MAX
+
+
+def test_all_headers_together_are_bounded(signer: Signer) -> None:
+    signings = [Signing(signer) for _ in range(100)]
+    for signing in signings:
+        signing.header([b"From: a@b.example", *[b"ab"] * (HEADER_MAX // 3 - 20)])
+    kept = sum(sum(map(len, signing._blocks)) for signing in signings)
+    assert 0 < kept <= ALL_HEADERS_MAX
+    with pytest.raises(Unsignable, match="too many such at once"):
+        signings[-1].prepare()
+    del signings, signing
+    after = Signing(signer)
+    after.header([b"From: a@b.example", *[b"ab"] * 10_000])
+    assert len(after.prepare().parts) == 1
