@@ -189,6 +189,9 @@ class Message:
         header, body = self._cut(lines)
         new_header = handler.header(header) if header else header
         new_body = handler.body(body) if body else body
+        for edited in (new_header, new_body):
+            if not isinstance(edited, list | tuple):
+                raise DecisionError(f"lines were answered with a {type(edited).__name__}")
         if new_header is header and new_body is body:
             return block
         blank: list[bytes] = [b""] if self._in_body else []
@@ -204,6 +207,8 @@ class Message:
 
     def _stuff(self, lines: Sequence[bytes]) -> bytes:
         """Lines of a handler's as a block that smtpd takes. Raises DecisionError or TypeError."""
+        if not isinstance(lines, list | tuple):  # a forgotten return would lose the lines
+            raise DecisionError(f"lines were answered with a {type(lines).__name__}")
         if not lines:
             return b""
         lines = [b"." + line if line.startswith(b".") else line for line in lines]

@@ -11,13 +11,13 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from opensmtpd.errors import ConfigError, LocalError, VersionError
+from opensmtpd.errors import LocalError, VersionError
 from opensmtpd.filter import Filter, registrations
 from opensmtpd.filter_protocol import FilterProtocol
 from opensmtpd.runner import Runner, SmtpdGone
 
 
-def serve(filter: Filter, options: argparse.Namespace, stdin: int = 0, stdout: int = 1) -> None:
+def serve(filter: Filter, options: argparse.Namespace, stdin: int, stdout: int) -> None:
     """Serve smtpd on two descriptors until it closes them. Raises VersionError, LocalError."""
     protocol = FilterProtocol(filter, deadline=options.deadline, on_failure=options.on_failure)
     runner = Runner(protocol, filter, stdin, stdout)
@@ -42,7 +42,10 @@ def main(
     Exit status: 0 when smtpd closed the connection or ``-n`` found nothing wrong, 1 for
     configuration that cannot be used, 2 for a wrong command line.
     """
+    # A SIGHUP that comes before we listen for it must not end us, and the mail server with us.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     options = parser.parse_args(argv)
+    stdin, stdout = (0, 1) if options.check else _put_away()
     try:
         filter = make(options)
         registrations(filter)  # what it uses is checked at start, too
@@ -50,13 +53,27 @@ def main(
             print(f"{parser.prog}: configuration OK")
             sys.exit(0)
         _settle_down()
-        serve(filter, options)
-    except (ConfigError, VersionError, LocalError) as error:
+        serve(filter, options, stdin, stdout)
+    except (LocalError, VersionError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         sys.exit(1)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+def _put_away() -> tuple[int, int]:
+    """Take smtpd's descriptors out of reach of ``print`` and of child processes; return them.
+
+    Whatever else stands on standard output is fatal to smtpd ("Invalid filter message type"). It
+    goes to the log instead, and nobody but us reads what smtpd says.
+    """
+    stdin, stdout = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return stdin, stdout
 
 
 def _settle_down() -> None:

@@ -64,8 +64,8 @@ class Runner:
         if calls.running is None:
             return
         if calls.count == self._stalled:
-            name, calls.running = calls.running, None  # even if this strikes on its way out: once
-            raise HandlerTimeout(f"{name} blocked for {STALL:g} s")
+            self._stalled = -1  # should the handler swallow this, it gets the next one later
+            raise HandlerTimeout(f"{calls.running} blocked for {STALL:g} s")
         self._stalled = calls.count
 
     def __enter__(self) -> None:
@@ -164,7 +164,7 @@ class Runner:
     def patience(self) -> float | None:
         """Seconds until the next deadline."""
         deadline = self.protocol.next_deadline()
-        return None if deadline is None else max(0.0, deadline - time.monotonic())
+        return None if deadline is None else min(max(0.0, deadline - time.monotonic()), 3600.0)
 
     def serve(self) -> None:
         """Serve until smtpd is gone, or until there is a coroutine to run."""

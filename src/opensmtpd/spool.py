@@ -12,6 +12,13 @@ from opensmtpd.errors import SpoolError
 KIB = 1024
 
 
+def _folder() -> str | None:
+    """Where spool files go: /tmp is memory on many systems, and memory is what is to be saved."""
+    if "TMPDIR" in os.environ or not os.access("/var/tmp", os.W_OK):
+        return None
+    return "/var/tmp"
+
+
 class Budget:
     """Bytes that all spools together, and each alone, may keep in memory."""
 
@@ -85,7 +92,7 @@ class Spool:
     def _open(self) -> None:
         import tempfile  # noqa: PLC0415  most mail never gets here: start without it
 
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  closed with the spool
+        self._file = tempfile.TemporaryFile(buffering=0, dir=_folder())  # noqa: SIM115  closed with the spool
         while self._blocks:
             self._put(self._blocks[0])
             self._forget(len(self._blocks.popleft()))

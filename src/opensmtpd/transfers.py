@@ -97,7 +97,8 @@ class Transfers:
             self._calls.failed(client.id, handler, error)
             # A message whose spool is not whole cannot go on untouched, whatever the policy says;
             # and a watchdog may have struck amid a write to the spool.
-            torn = isinstance(error, SpoolError | HandlerTimeout) and handler != "end"
+            torn = isinstance(error, SpoolError)
+            torn = torn or (isinstance(error, HandlerTimeout) and handler == "message")
             if self._on_failure == "tempfail" or torn:
                 client.refusal = TEMPFAIL
         if client.refusal is None:

@@ -84,3 +84,14 @@ def test_refused_takes_refusals_only(decision: object) -> None:
 def test_offload_takes_functions_only(work: object) -> None:
     with pytest.raises(DecisionError):
         Offload(work)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("nothing", [None, False, 0, "", b"", {}, iter(())])
+@pytest.mark.parametrize("run", [1, 1000])
+def test_a_forgotten_return_loses_no_line_unseen(nothing: object, run: int) -> None:
+    class Forgetful(StreamedMessage):
+        def body(self, lines: list[bytes]) -> list[bytes]:
+            return nothing  # type: ignore[return-value]  # the mistake under test
+
+    with pytest.raises(DecisionError, match="lines were answered with a"):
+        through(Forgetful(), [b"A: 1", b"", b"precious"], run)

@@ -241,3 +241,106 @@ def test_a_bug_of_ours_behind_a_thread(tmp_path: Path) -> None:
         assert child.log().startswith("internal-error error=RuntimeError at=filter.py:")
         child.send(request(b"noop"))
         assert child.lines() == [result(b"proceed")]
+
+
+# --- what else a plugin may do --------------------------------------------------------------------
+
+TALKS = """
+import subprocess
+class Some(Filter):
+    def on_connect(self, session, request):
+        print("debug", flush=True)
+        return PROCEED
+    def on_noop(self, session, request):
+        subprocess.run(["sh", "-c", "cat; echo from a child"])
+        return PROCEED
+"""
+
+
+def test_what_a_plugin_prints_goes_to_the_log_and_never_to_smtpd(tmp_path: Path) -> None:
+    with Child(tmp_path, TALKS) as child:
+        child.hello()
+        child.send(CONNECT)
+        assert child.lines() == [result(b"proceed")]
+        assert child.log() == "debug"
+        child.send(request(b"noop"))
+        assert child.lines() == [result(b"proceed")]
+        assert child.log() == "from a child"
+
+
+STUBBORN = """
+runner.STALL = 0.2
+class Some(Filter):
+    def on_connect(self, session, request):
+        for _ in range(3):
+            try:
+                while True:
+                    pass
+            except:
+                pass
+        return PROCEED
+"""
+
+
+def test_a_handler_that_swallows_the_interruption_is_interrupted_again(tmp_path: Path) -> None:
+    with Child(tmp_path, STUBBORN) as child:
+        child.hello()
+        child.send(CONNECT)
+        assert child.lines() == [result(b"proceed")]
+
+
+SLOW_START = """
+runner.STALL = 0.2
+class Some(Filter):
+    def on_message(self, session):
+        while True:
+            pass
+"""
+
+
+def test_a_message_that_nobody_has_seen_passes_where_failures_pass(tmp_path: Path) -> None:
+    with Child(tmp_path, SLOW_START, "--on-failure", "pass") as child:
+        child.hello()
+        child.send(data(b"A: 1", b"."))
+        assert child.lines(2) == [datalines(b"A: 1"), datalines(b".")]
+
+
+def test_a_deadline_too_long_for_poll(tmp_path: Path) -> None:
+    source = """
+class Some(Filter):
+    def on_connect(self, session, request):
+        return Offload(lambda: PROCEED)
+"""
+    with Child(tmp_path, source, "--deadline", "99999999") as child:
+        child.send(b"config|ready\n")
+        while child.lines() != [b"register|ready\n"]:
+            pass
+        child.send(CONNECT)
+        assert child.lines() == [result(b"proceed")]
+
+
+def test_a_hangup_before_we_listen_for_it(tmp_path: Path) -> None:
+    import signal
+    import subprocess
+    import sys
+
+    script = tmp_path / "early.py"
+    script.write_text(
+        "import os, signal, sys\n"
+        "from opensmtpd import options, run\n"
+        "from opensmtpd.filter import Filter\n"
+        "def make(options):\n"
+        "    os.kill(os.getpid(), signal.SIGHUP)\n"
+        "    return Filter()\n"
+        "run.main(make, options.parser('x', 'x'))\n"
+    )
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        process = subprocess.Popen(
+            [sys.executable, str(script)], stdin=theirs.fileno(), stdout=theirs.fileno()
+        )
+        theirs.close()
+        ours.settimeout(20)
+        ours.sendall(b"config|ready\n")
+        assert ours.recv(4096).startswith(b"register|")
+    assert process.wait(20) == 0 != -signal.SIGHUP
