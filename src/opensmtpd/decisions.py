@@ -42,7 +42,16 @@ class Junk:
         return "Junk()"
 
 
-class _Reply:
+class _Fixed:
+    """What is checked when it is made cannot be changed afterwards."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} cannot be changed")
+
+
+class _Reply(_Fixed):
     """A decision that answers the client: code (400 to 599) and one line of printable ASCII.
 
     Raises DecisionError for anything that smtpd would turn into ``421 Internal server error``.
@@ -50,6 +59,8 @@ class _Reply:
 
     __slots__ = ("code", "text")
     name = b""
+    code: int
+    text: str
 
     def __init__(self, code: int, text: str) -> None:
         if not isinstance(code, int) or not 400 <= code <= 599:
@@ -60,7 +71,8 @@ class _Reply:
             raise DecisionError(f"reply text is not one line of printable ASCII: {text!r}")
         if len(text) + 4 > REPLY_MAX:
             raise DecisionError(f"reply line is longer than {REPLY_MAX} bytes")
-        self.code, self.text = code, text
+        object.__setattr__(self, "code", code)
+        object.__setattr__(self, "text", text)
 
     def wire(self, phase: str) -> bytes:
         """Return the decision as smtpd reads it."""
@@ -84,10 +96,11 @@ class Disconnect(_Reply):
     name = b"disconnect"
 
 
-class Rewrite:
+class Rewrite(_Fixed):
     """Replace the command's parameter: the identity, or an address (bytes, without ``<>``)."""
 
     __slots__ = ("value",)
+    value: bytes
 
     def __init__(self, value: bytes) -> None:
         if not isinstance(value, bytes):
@@ -96,7 +109,7 @@ class Rewrite:
             raise DecisionError("a rewritten parameter is one line without control characters")
         if b"<" in value or b">" in value:
             raise DecisionError("a rewritten address goes without its angle brackets")
-        self.value = value
+        object.__setattr__(self, "value", value)
 
     def wire(self, phase: str) -> bytes:
         """Return the decision as smtpd reads it: addresses get their brackets back."""

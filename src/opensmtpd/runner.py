@@ -40,7 +40,7 @@ class Runner:
 
     def __init__(self, protocol: FilterProtocol, filter: Filter, stdin: int, stdout: int) -> None:
         self.protocol = protocol
-        self.filter = filter
+        self.reloader: Callable[[], object] = filter.reload
         self.stdin, self.stdout = stdin, stdout
         self.wake, wake = os.pipe()
         self.threads = Threads(wake)
@@ -59,13 +59,14 @@ class Runner:
     def _on_hangup(self, _signal: int, _frame: FrameType | None) -> None:
         self.hangup = True
 
-    def _on_alarm(self, _signal: int, _frame: FrameType | None) -> None:
+    def _on_alarm(self, _signal: int, frame: FrameType | None) -> None:
         calls = self.protocol.calls
         if calls.running is None:
             return
         if calls.count == self._stalled:
             self._stalled = -1  # should the handler swallow this, it gets the next one later
-            raise HandlerTimeout(f"{calls.running} blocked for {STALL:g} s")
+            at = f" in line {frame.f_lineno} of {frame.f_code.co_filename}" if frame else ""
+            raise HandlerTimeout(f"{calls.running} blocked for {STALL:g} s{at}")
         self._stalled = calls.count
 
     def __enter__(self) -> None:
@@ -90,7 +91,9 @@ class Runner:
         self.hangup = False
         try:
             with self:
-                self.protocol.calls.plain("reload", self.filter.reload)
+                result: object = self.protocol.calls.plain("reload", self.reloader)
+                if result is not None:  # an async def above all: it has done nothing
+                    raise LocalError(f"reload returned a {type(result).__name__}")
         except LocalError as error:
             log("reload-failed", reason=error, kept="the old configuration")
         except BaseException as error:  # sys.exit() in a plugin must not end the mail server
@@ -158,7 +161,7 @@ class Runner:
             if isinstance(work.job, CoroutineType):
                 self.coroutines.append(work)
             else:
-                self.threads.start(work)
+                self.threads.start(work, time.monotonic())
         return self.write()
 
     def patience(self) -> float | None:

@@ -7,16 +7,22 @@ from collections.abc import Iterator
 from queue import SimpleQueue
 from typing import TypeAlias
 
+from opensmtpd.log import log
 from opensmtpd.work import Work
 
 End: TypeAlias = tuple[Work, BaseException | None, object]
 """A work with its exception, or None and its result."""
 
 
+STUCK_MAX = 32
+"""Threads that are made up for; each costs some memory for ever."""
+
+
 class Threads:
     """A thread for each processor and one more, four at the most; started when first needed.
 
-    The one more works while another waits for its turn in the interpreter.
+    The one more works while another waits for its turn in the interpreter. A thread whose work is
+    past its deadline is made up for by another, up to STUCK_MAX: what hangs must not stop the rest.
 
     ``wake`` is the descriptor of a non-blocking pipe that gets a byte when something is done.
     """
@@ -28,10 +34,16 @@ class Threads:
         self._woken = False
         self._count = 0
         self._limit = min(4, (os.cpu_count() or 1) + 1)
+        self._running: set[Work] = set()
+        self._stuck = 0
 
-    def start(self, work: Work) -> None:
-        """Have a thread do ``work``."""
-        if self._count < self._limit:
+    def start(self, work: Work, now: float) -> None:
+        """Have a thread do ``work``; ``now`` is on the clock of its deadline."""
+        stuck = min(sum(each.deadline < now for each in tuple(self._running)), STUCK_MAX)
+        if stuck > self._stuck:
+            log("threads-stuck", count=stuck, reason="work that never returns")
+            self._stuck = stuck
+        if self._count < self._limit + self._stuck:
             import threading  # noqa: PLC0415  only who offloads
 
             thread = threading.Thread(target=self._run, name="offload", daemon=True)
@@ -68,6 +80,9 @@ class Threads:
     def _end(self, work: Work) -> End:
         try:
             assert callable(work.job)
+            self._running.add(work)
             return (work, None, work.job())
         except BaseException as error:  # a thread that ends would leave its works unanswered
             return (work, error, None)
+        finally:
+            self._running.discard(work)

@@ -165,3 +165,12 @@ def test_a_rewrite_is_refused_or_stands_on_one_line(value: bytes, phase: str) ->
     bare = wire[9:-1] if phase in ("mail-from", "rcpt-to") else wire[8:]
     assert bare == value
     assert not set(wire) & {0, 10, 13}
+
+
+@pytest.mark.parametrize(
+    ("decision", "name"),
+    [(Reject(550, "no"), "text"), (Disconnect(421, "no"), "code"), (Rewrite(b"x"), "value")],
+)
+def test_what_was_checked_cannot_be_changed(decision: object, name: str) -> None:
+    with pytest.raises(AttributeError, match="cannot be changed"):
+        setattr(decision, name, "a\nb")

@@ -224,3 +224,12 @@ class Sign(HeldMessage):
         assert child.log() == "reloaded"
         child.send(data(b"B: 2", b"."))
         assert b"".join(child.lines(4)) == datalines(b"X: y", b"A: 1", b"B: 2", b".")
+
+
+def test_an_asynchronous_reload_has_done_nothing_and_says_so(tmp_path: Path) -> None:
+    source = f"{NOOP}    async def reload(self):\n        pass\n"
+    with Child(tmp_path, source) as child:
+        child.hello()
+        child.process.send_signal(1)
+        line = child.log()
+        assert line.startswith('reload-failed reason="reload returned a coroutine"')

@@ -59,7 +59,8 @@ def test_a_handler_that_blocks_is_interrupted(
         for _ in range(2):
             line = child.log()
             assert "handler-failed handler=on_connect error=HandlerTimeout" in line
-            assert line.endswith(' reason="on_connect blocked for 0.2 s"')
+            assert ' reason="on_connect blocked for 0.2 s in line ' in line
+            assert line.endswith('/filter.py"')
         assert child.end() == (0, b"", "")
 
 
@@ -70,7 +71,7 @@ def test_a_message_handler_that_blocks_is_interrupted(tmp_path: Path) -> None:
         assert child.lines() == [datalines(b".")]
         child.send(request(b"commit"))
         assert child.lines() == [result(TEMPFAIL)]
-        assert 'reason="message blocked for 0.2 s"' in child.log()
+        assert 'reason="message blocked for 0.2 s in line ' in child.log()
 
 
 def test_a_sleeping_handler_is_interrupted(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opensmtpd.errors import SpoolError
-from opensmtpd.spool import Budget, Spool
+from opensmtpd.spool import Budget, Spool, _folder
 
 
 def drain(spool: Spool, size: int = 10) -> list[bytes]:
@@ -187,3 +188,13 @@ def test_what_goes_in_comes_out_in_order_and_in_whole_lines(
     assert got == put
     spool.close()
     assert budget.used == 0
+
+
+def test_files_are_not_where_memory_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("TMPDIR", raising=False)
+    assert _folder() == "/var/tmp"
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert _folder() is None
+    monkeypatch.undo()
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert _folder() is None

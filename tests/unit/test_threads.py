@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from opensmtpd import log
 from opensmtpd.threads import End, Threads
 from opensmtpd.work import Work
 
@@ -20,10 +21,11 @@ class Pool:
         self.reader, self.writer = os.pipe()
         os.set_blocking(self.writer, False)
         self.threads = Threads(self.writer)
+        self.now = 0.0
 
     def start(self, job: Callable[[], Any]) -> Work:
         work = Work(job, b"1718c5e591926d28", 10.0, lambda _: None, lambda _: None)
-        self.threads.start(work)
+        self.threads.start(work, self.now)
         return work
 
     def ends(self, count: int) -> list[End]:
@@ -137,3 +139,30 @@ def test_work_waits_for_the_threads_that_there_are(
 
 def explode() -> None:
     raise RuntimeError("can't start new thread")
+
+
+def test_what_hangs_past_its_deadline_does_not_stop_the_rest(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(log, "emit", logged.append)
+    gate, hung = threading.Event(), threading.Semaphore(0)
+
+    def hang() -> None:
+        hung.release()
+        gate.wait(20)
+
+    for _ in range(pool.threads._limit):
+        pool.start(hang)
+    for _ in range(pool.threads._limit):
+        assert hung.acquire(timeout=20)
+    pool.now = 10.0
+    waits = pool.start(lambda: "not yet late")
+    pool.now = 10.1
+    assert pool.threads._count == pool.threads._limit
+    works = [waits, pool.start(lambda: "made up for")]
+    assert [work for work, _, _ in pool.ends(2)] == works
+    count = pool.threads._limit
+    assert logged == [f'threads-stuck count={count} reason="work that never returns"']
+    gate.set()
+    assert len(pool.ends(count)) == count

@@ -16,7 +16,7 @@ from opensmtpd.errors import RemoteError
 
 HEADER_MAX = 1 << 18
 """Bytes of header that are kept for one message; one with more is not signed."""
-ALL_HEADERS_MAX = 1 << 24
+ALL_HEADERS_MAX = 1 << 23
 """Bytes that all headers over LARGE together may have; beyond it messages are not signed."""
 LARGE = 1 << 13
 """Bytes of header from which on even its parsing takes noticeable time."""
