@@ -20,8 +20,9 @@ from opensmtpd.dkim.signer import TIME_MAX, Prepared, Signer, Signing, Unsignabl
 from opensmtpd.errors import ConfigError
 from opensmtpd.filter import Filter
 from opensmtpd.log import log
-from opensmtpd.message import Front, HeldMessage, Offload, Refused
+from opensmtpd.message import Front, HeldMessage, Refused
 from opensmtpd.session import Session
+from opensmtpd.work import Offload
 
 EPILOG = """\
 In smtpd.conf, for one domain:

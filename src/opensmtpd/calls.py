@@ -5,8 +5,7 @@ from types import CoroutineType
 from typing import Any, TypeAlias, TypeVar
 
 from opensmtpd.errors import HandlerTimeout
-from opensmtpd.message import Offload
-from opensmtpd.work import Pending, Work
+from opensmtpd.work import Offload, Pending, Work
 
 Log: TypeAlias = Callable[..., None]
 T = TypeVar("T")

@@ -1,7 +1,6 @@
 """The base class of filters: override what you need, and only that is asked of smtpd."""
 
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable
 
 from opensmtpd import events, wire
 from opensmtpd.decisions import (
@@ -11,13 +10,9 @@ from opensmtpd.decisions import (
     PhaseDecision,
 )
 from opensmtpd.errors import LocalError
-from opensmtpd.message import HeldMessage, Offload, StreamedMessage
+from opensmtpd.message import HeldMessage, StreamedMessage
 from opensmtpd.session import FILLED_BY, Session, told_by
-
-T = TypeVar("T")
-
-Answer: TypeAlias = T | Offload[T] | Coroutine[Any, Any, T]
-"""What a handler may return: the answer, work for a thread, or a coroutine (``async def``)."""
+from opensmtpd.work import Answer
 
 
 class Filter:

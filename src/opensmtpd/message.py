@@ -5,13 +5,14 @@ byte for byte as it came, because the spool keeps the lines as smtpd sent them.
 """
 
 import re
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Generic, TypeAlias, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from opensmtpd.decisions import Disconnect, Reject
 from opensmtpd.errors import DecisionError, ProtocolError
 from opensmtpd.spool import Budget, Spool
 from opensmtpd.wire import dataline_prefix
+from opensmtpd.work import Answer
 
 ANSWER_MAX = 65536
 """Bytes of a line to smtpd, line feed included.
@@ -23,24 +24,7 @@ so that even an echo of such a line with its prefix would stop the server.
 
 TOO_LONG = Reject(550, "5.6.0 Message refused: a line is longer than 65485 bytes")
 
-T_co = TypeVar("T_co", covariant=True)
-
 _LATER_DOT = re.compile(rb"\n\.")  # half again as fast as ``b"\n." in block``
-
-
-class Offload(Generic[T_co]):
-    """Work for a thread; what it returns is the answer.
-
-    For CPU work that releases the GIL (signatures, hashes of large data). ``work`` takes nothing
-    and must touch nothing that the handlers touch.
-    """
-
-    __slots__ = ("work",)
-
-    def __init__(self, work: Callable[[], T_co]) -> None:
-        if not callable(work):
-            raise DecisionError(f"a {type(work).__name__} is no work for a thread")
-        self.work = work
 
 
 class Refused(Exception):
@@ -72,7 +56,7 @@ class HeldMessage:
     def body(self, lines: list[bytes]) -> None:
         """See a run of body lines; never called for a message without a body."""
 
-    def end(self) -> Front | Offload[Front] | Coroutine[Any, Any, Front]:
+    def end(self) -> Answer[Front]:
         """Return the header lines to put in front. The message follows, untouched."""
         return ()
 

@@ -10,14 +10,13 @@ import signal
 import time
 from collections.abc import Callable
 from types import CoroutineType, FrameType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from opensmtpd.calls import place
-from opensmtpd.errors import HandlerTimeout, LocalError, VersionError
-from opensmtpd.filter import Filter
-from opensmtpd.filter_protocol import FilterProtocol
+from opensmtpd.calls import Calls, place
+from opensmtpd.errors import LocalError, VersionError
 from opensmtpd.log import log
 from opensmtpd.threads import Threads
+from opensmtpd.watchdog import Watchdog
 from opensmtpd.work import Work
 
 T = TypeVar("T")
@@ -27,54 +26,58 @@ READ = 128 * 1024
 WRITE = 256 * 1024
 """Bytes to write before looking at what smtpd has to say: a large message must not keep it waiting.
 """
-STALL = 5.0
-"""Seconds that a plain handler may run, for all wait for it. It gets at least half of them."""
 
 
 class SmtpdGone(Exception):
     """The other end is closed: smtpd stopped, and so do we."""
 
 
-class Runner:
-    """Moves bytes between smtpd and a protocol, and runs the work that handlers return."""
+class Served(Protocol):
+    """What filters' and tables' protocols have in common: see FilterProtocol."""
 
-    def __init__(self, protocol: FilterProtocol, filter: Filter, stdin: int, stdout: int) -> None:
+    calls: Calls
+
+    def receive(self, data: bytes, now: float) -> None: ...  # noqa: D102
+    def data_to_send(self) -> bytes: ...  # noqa: D102
+    def take_work(self) -> list[Work]: ...  # noqa: D102
+    def resolve(self, work: Work, result: object) -> None: ...  # noqa: D102
+    def fail(self, work: Work, error: BaseException) -> None: ...  # noqa: D102
+    def next_deadline(self) -> float | None: ...  # noqa: D102
+    def expire(self, now: float) -> None: ...  # noqa: D102
+
+
+class Runner:
+    """Moves bytes between smtpd and a protocol, and runs the work that handlers return.
+
+    ``reload`` is called on SIGHUP; without it the signal stays as it is.
+    """
+
+    def __init__(
+        self,
+        protocol: Served,
+        stdin: int,
+        stdout: int,
+        reload: Callable[[], object] | None = None,
+    ) -> None:
         self.protocol = protocol
-        self.reloader: Callable[[], object] = filter.reload
+        self.reloader = reload
         self.stdin, self.stdout = stdin, stdout
+        self.watchdog = Watchdog(protocol.calls)
         self.wake, wake = os.pipe()
         self.threads = Threads(wake)
         self.coroutines: list[Work] = []
         self.hangup = False
         self._rest: memoryview = memoryview(b"")
-        self._stalled = -1
         for fd in (stdin, stdout, self.wake, wake):
             os.set_blocking(fd, False)
-        signal.signal(signal.SIGHUP, self._on_hangup)
-        signal.signal(signal.SIGALRM, self._on_alarm)
+        if reload is not None:
+            signal.signal(signal.SIGHUP, self._on_hangup)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
 
     # --- signals ------------------------------------------------------------------------------
 
     def _on_hangup(self, _signal: int, _frame: FrameType | None) -> None:
         self.hangup = True
-
-    def _on_alarm(self, _signal: int, frame: FrameType | None) -> None:
-        calls = self.protocol.calls
-        if calls.running is None:
-            return
-        if calls.count == self._stalled:
-            self._stalled = -1  # should the handler swallow this, it gets the next one later
-            at = f" in line {frame.f_lineno} of {frame.f_code.co_filename}" if frame else ""
-            raise HandlerTimeout(f"{calls.running} blocked for {STALL:g} s{at}")
-        self._stalled = calls.count
-
-    def __enter__(self) -> None:
-        """Watch over handlers: one that stalls is interrupted."""
-        signal.setitimer(signal.ITIMER_REAL, STALL / 2, STALL / 2)
-
-    def __exit__(self, *_: object) -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
     def survive(self, call: Callable[..., T], *args: object, otherwise: T) -> T:
         """Return what ``call`` returns; a bug of ours is logged, and the mail server goes on."""
@@ -89,11 +92,12 @@ class Runner:
     def reload(self) -> None:
         """Do what SIGHUP asks for; whatever goes wrong leaves all as it was."""
         self.hangup = False
+        assert self.reloader is not None
         try:
-            with self:
-                result: object = self.protocol.calls.plain("reload", self.reloader)
-                if result is not None:  # an async def above all: it has done nothing
-                    raise LocalError(f"reload returned a {type(result).__name__}")
+            self.watchdog.watch()
+            result: object = self.protocol.calls.plain("reload", self.reloader)
+            if result is not None:  # an async def above all: it has done nothing
+                raise LocalError(f"reload returned a {type(result).__name__}")
         except LocalError as error:
             log("reload-failed", reason=error, kept="the old configuration")
         except BaseException as error:  # sys.exit() in a plugin must not end the mail server
@@ -113,8 +117,8 @@ class Runner:
             data = b""
         if not data:
             raise SmtpdGone
-        with self:
-            self.survive(self.protocol.receive, data, time.monotonic(), otherwise=None)
+        self.watchdog.watch()
+        self.survive(self.protocol.receive, data, time.monotonic(), otherwise=None)
 
     def write(self) -> bool:
         """Send what waits, but not for long; return whether there is more to send."""
@@ -175,7 +179,12 @@ class Runner:
         poll.register(self.wake, select.POLLIN)
         poll.register(self.stdin, select.POLLIN)
         waiting = False
-        while not self.coroutines:
+        while True:
+            if self.step() != waiting:
+                waiting = not waiting
+                self._watch(poll, waiting)
+            if self.coroutines:
+                return
             patience = self.patience()
             ready = poll.poll(None if patience is None else patience * 1000 + 1)
             for fd, event in ready:
@@ -183,9 +192,6 @@ class Runner:
                     self.drain_wake()
                 elif fd == self.stdin and event & ~select.POLLOUT:
                     self.read()
-            if self.step() != waiting:
-                waiting = not waiting
-                self._watch(poll, waiting)
 
     def _watch(self, poll: select.poll, writable: bool) -> None:
         out = select.POLLOUT if writable else 0

@@ -99,8 +99,8 @@ class _Watched:
         while True:
             step = job.send if error is None else job.throw
             try:
-                with self.runner:
-                    future = self.runner.protocol.calls.plain("coroutine", step, error)
+                self.runner.watchdog.watch()
+                future = self.runner.protocol.calls.plain("coroutine", step, error)
             except StopIteration as end:
                 return end.value
             error = None

@@ -1,7 +1,31 @@
 """Answers that are still being worked on, and until when: each is given exactly once."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from opensmtpd.errors import DecisionError
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Offload(Generic[T_co]):
+    """Work for a thread; what it returns is the answer.
+
+    For CPU work that releases the GIL (signatures, hashes of large data). ``work`` takes nothing
+    and must touch nothing that the handlers touch.
+    """
+
+    __slots__ = ("work",)
+
+    def __init__(self, work: Callable[[], T_co]) -> None:
+        if not callable(work):
+            raise DecisionError(f"a {type(work).__name__} is no work for a thread")
+        self.work = work
+
+
+Answer: TypeAlias = T | Offload[T] | Coroutine[Any, Any, T]
+"""What a handler may return: the answer, work for a thread, or a coroutine (``async def``)."""
 
 
 class Work:

@@ -6,8 +6,9 @@ from typing import Any
 
 from opensmtpd.decisions import JUNK, PROCEED, Disconnect, Reject, Rewrite
 from opensmtpd.filter import Filter
-from opensmtpd.message import HeldMessage, Offload, Refused, StreamedMessage
+from opensmtpd.message import HeldMessage, Refused, StreamedMessage
 from opensmtpd.session import Session
+from opensmtpd.work import Offload
 
 REQUESTS = (
     *("connect", "helo", "starttls", "auth", "mail_from", "rcpt_to"),

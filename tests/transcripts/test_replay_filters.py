@@ -14,8 +14,9 @@ import pytest
 from opensmtpd.decisions import PROCEED
 from opensmtpd.filter import Filter
 from opensmtpd.filter_protocol import FilterProtocol
-from opensmtpd.message import HeldMessage, Offload, StreamedMessage
+from opensmtpd.message import HeldMessage, StreamedMessage
 from opensmtpd.testing import Replay, Transcript, replay
+from opensmtpd.work import Offload
 
 HUGE = 1 << 30
 

@@ -10,7 +10,8 @@ from opensmtpd import events
 from opensmtpd.decisions import JUNK, PROCEED, CommitDecision, Decision, Junk, PhaseDecision, Reject
 from opensmtpd.decisions import ParameterDecision, Rewrite
 from opensmtpd.filter import Filter
-from opensmtpd.message import HeldMessage, Offload
+from opensmtpd.message import HeldMessage
+from opensmtpd.work import Offload
 from opensmtpd.session import Session
 
 class Some(Filter):

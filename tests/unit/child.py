@@ -15,13 +15,14 @@ PATIENCE = 20.0
 
 PREAMBLE = """
 import asyncio, os, sys, time
-from opensmtpd import run, runner
+from opensmtpd import run, watchdog
 from opensmtpd.decisions import *
 from opensmtpd.errors import *
 from opensmtpd.filter import Filter
 from opensmtpd.log import log
 from opensmtpd.message import *
 from opensmtpd.options import parser
+from opensmtpd.work import *
 """
 MAIN = """
 run.main(lambda options: Some(), parser("filter-x", "A filter."))

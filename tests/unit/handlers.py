@@ -7,8 +7,9 @@ import pytest
 
 from opensmtpd.decisions import PROCEED, Reject
 from opensmtpd.filter import Filter
-from opensmtpd.message import HeldMessage, Offload, StreamedMessage
+from opensmtpd.message import HeldMessage, StreamedMessage
 from opensmtpd.session import Session
+from opensmtpd.work import Offload
 from unit.talk import TEMPFAIL, Talk, report, request
 
 Act: TypeAlias = Callable[[], Any]

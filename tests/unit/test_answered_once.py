@@ -9,8 +9,9 @@ import pytest
 from opensmtpd.decisions import JUNK, PROCEED, Reject, Rewrite
 from opensmtpd.errors import HandlerTimeout, LocalError
 from opensmtpd.filter import Filter
-from opensmtpd.message import HeldMessage, Offload, Refused
+from opensmtpd.message import HeldMessage, Refused
 from opensmtpd.transfers import Policy
+from opensmtpd.work import Offload
 from unit.handlers import BOTH, CONNECT, DISCONNECT, OTHER, WAYS, Answers, explode, finish
 from unit.talk import TEMPFAIL, Talk, request, result
 

@@ -9,7 +9,7 @@ import pytest
 from opensmtpd.calls import Calls
 from opensmtpd.errors import DecisionError, HandlerTimeout, LocalError
 from opensmtpd.log import form
-from opensmtpd.message import Offload
+from opensmtpd.work import Offload
 from unit.talk import run
 
 S = b"1718c5e591926d28"

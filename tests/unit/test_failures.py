@@ -8,9 +8,10 @@ import pytest
 
 from opensmtpd.decisions import JUNK, PROCEED
 from opensmtpd.errors import HandlerTimeout
-from opensmtpd.message import HeldMessage, Offload, StreamedMessage
+from opensmtpd.message import HeldMessage, StreamedMessage
 from opensmtpd.spool import Budget
 from opensmtpd.transfers import Policy
+from opensmtpd.work import Offload
 from unit.handlers import (
     COMMIT,
     KINDS,

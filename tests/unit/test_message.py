@@ -8,10 +8,10 @@ from opensmtpd.decisions import PROCEED
 from opensmtpd.errors import DecisionError
 from opensmtpd.message import (
     HeldMessage,
-    Offload,
     StreamedMessage,
 )
 from opensmtpd.spool import Budget
+from opensmtpd.work import Offload
 from unit.lone_message import message, sent, through
 
 

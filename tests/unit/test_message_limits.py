@@ -10,11 +10,11 @@ from opensmtpd.message import (
     ANSWER_MAX,
     TOO_LONG,
     HeldMessage,
-    Offload,
     Refused,
     StreamedMessage,
     _has_line_over,
 )
+from opensmtpd.work import Offload
 from unit.lone_message import LONGEST, message, sent, through
 
 # --- long lines -----------------------------------------------------------------------------------

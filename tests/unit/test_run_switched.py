@@ -7,7 +7,7 @@ from unit.handlers import CONNECT, OTHER
 from unit.talk import TEMPFAIL, data, datalines, request, result
 
 SWITCHED = """
-runner.STALL = 0.2
+watchdog.STALL = 0.2
 class Some(Filter):
     answer = "first"
     async def on_connect(self, session, request):

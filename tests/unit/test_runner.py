@@ -26,7 +26,7 @@ OTHER = b"1718c5e887ba5b41"
 # --- handlers that block --------------------------------------------------------------------------
 
 BLOCKS = """
-runner.STALL = 0.2
+watchdog.STALL = 0.2
 class Some(Filter):
     def on_connect(self, session, request):
         while True:
@@ -76,7 +76,7 @@ def test_a_message_handler_that_blocks_is_interrupted(tmp_path: Path) -> None:
 
 def test_a_sleeping_handler_is_interrupted(tmp_path: Path) -> None:
     source = """
-runner.STALL = 0.2
+watchdog.STALL = 0.2
 class Some(Filter):
     def on_noop(self, session, request):
         time.sleep(3600)
@@ -89,7 +89,7 @@ class Some(Filter):
 
 def test_many_quick_calls_are_not_taken_for_one_that_blocks(tmp_path: Path) -> None:
     source = """
-runner.STALL = 0.1
+watchdog.STALL = 0.1
 class Some(Filter):
     def on_noop(self, session, request):
         time.sleep(0.01)
@@ -220,7 +220,7 @@ class Some(Filter):
 
 
 @pytest.mark.parametrize(
-    ("method", "calls"), [("_request", (1,)), ("receive", (2,)), ("data_to_send", (2, 3))]
+    ("method", "calls"), [("_request", (1,)), ("receive", (2,)), ("data_to_send", (3, 4))]
 )
 def test_a_bug_of_ours_does_not_end_the_mail_server(
     tmp_path: Path, method: str, calls: tuple[int, ...]
@@ -270,7 +270,7 @@ def test_what_a_plugin_prints_goes_to_the_log_and_never_to_smtpd(tmp_path: Path)
 
 
 STUBBORN = """
-runner.STALL = 0.2
+watchdog.STALL = 0.2
 class Some(Filter):
     def on_connect(self, session, request):
         for _ in range(3):
@@ -291,7 +291,7 @@ def test_a_handler_that_swallows_the_interruption_is_interrupted_again(tmp_path:
 
 
 SLOW_START = """
-runner.STALL = 0.2
+watchdog.STALL = 0.2
 class Some(Filter):
     def on_message(self, session):
         while True:

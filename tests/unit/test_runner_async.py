@@ -191,7 +191,7 @@ class Some(Filter):
 
 def test_a_coroutine_that_blocks_is_interrupted(tmp_path: Path) -> None:
     source = """
-runner.STALL = 0.2
+watchdog.STALL = 0.2
 class Some(Filter):
     async def on_connect(self, session, request):
         await asyncio.sleep(0)

@@ -4,9 +4,10 @@ from opensmtpd.decisions import JUNK, PROCEED, Decision, Disconnect, PhaseDecisi
 from opensmtpd.events import Connect, Helo, MailFrom, RcptTo
 from opensmtpd.filter import Filter
 from opensmtpd.log import log
-from opensmtpd.message import HeldMessage, Offload, Refused, StreamedMessage
+from opensmtpd.message import HeldMessage, Refused, StreamedMessage
 from opensmtpd.session import Session
 from opensmtpd.testing import run_message
+from opensmtpd.work import Offload
 
 MAIL = b"Subject: hi\n\n.dot\nhello\n"
 

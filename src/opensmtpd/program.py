@@ -1,0 +1,72 @@
+"""What the programs of filters and tables have in common, from command line to exit status."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
+
+from opensmtpd import log
+from opensmtpd.errors import LocalError, VersionError
+from opensmtpd.runner import Runner, SmtpdGone
+
+T = TypeVar("T")
+
+
+def be(
+    make: Callable[[argparse.Namespace], T],
+    parser: argparse.ArgumentParser,
+    argv: list[str] | None,
+    serve: Callable[[T, argparse.Namespace, int, int], None],
+) -> NoReturn:
+    """Read the options, make the plugin, serve smtpd on two descriptors, exit.
+
+    When smtpd is gone the process ends at once, whatever threads and coroutines are still at.
+
+    Exit status: 0 when smtpd closed the connection or ``-n`` found nothing wrong, 1 for
+    configuration that cannot be used, 2 for a wrong command line.
+    """
+    # A SIGHUP that comes before we listen for it must not end us, and the mail server with us.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    options = parser.parse_args(argv)
+    stdin, stdout = (0, 1) if options.check else _put_away()
+    try:
+        plugin = make(options)
+        if options.check:
+            print(f"{parser.prog}: configuration OK")
+            sys.exit(0)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback at ^C
+        serve(plugin, options, stdin, stdout)
+    except (LocalError, VersionError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        log.to_syslog(str(error))
+        sys.exit(1)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def work(runner: Runner) -> None:
+    """Serve smtpd until it is gone, on asyncio from the first coroutine on. Raises VersionError."""
+    try:
+        runner.serve()
+        from opensmtpd.runner_async import serve_async  # noqa: PLC0415  asyncio: only who needs it
+
+        serve_async(runner)
+    except SmtpdGone:
+        return
+
+
+def _put_away() -> tuple[int, int]:
+    """Take smtpd's descriptors out of reach of ``print`` and of child processes; return them.
+
+    Whatever else stands on standard output is fatal to smtpd ("Invalid filter message type"). It
+    goes to the log instead, and nobody but us reads what smtpd says.
+    """
+    stdin, stdout = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return stdin, stdout

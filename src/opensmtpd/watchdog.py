@@ -1,0 +1,49 @@
+"""Interrupts a plain call that blocks: while it does, smtpd waits, and all mail with it."""
+
+import signal
+from types import FrameType
+
+from opensmtpd.calls import Calls
+from opensmtpd.errors import HandlerTimeout
+
+STALL = 5.0
+"""Seconds that a plain call may run, for all wait for it. It gets at least half of them."""
+RELOAD_STALL = 60.0
+"""Seconds that reading everything anew may take: what is cut off there would never be done."""
+_RELOADS = frozenset(["reload", "update"])
+
+
+class Watchdog:
+    """Raises HandlerTimeout in a call that is found running twice, or for too long.
+
+    The timer is started by the first call and stops when it finds none, so that neither a call
+    costs a system call nor an idle process wakes up.
+    """
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._armed = False
+        self._seen = self._looks = -1
+        signal.signal(signal.SIGALRM, self._look)
+
+    def watch(self) -> None:
+        """A call is about to begin."""
+        if not self._armed:
+            self._armed = True
+            signal.setitimer(signal.ITIMER_REAL, STALL / 2, STALL / 2)
+
+    def _look(self, _signal: int, frame: FrameType | None) -> None:
+        calls = self._calls
+        if calls.running is None:
+            self._armed = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        elif calls.count != self._seen:
+            self._seen, self._looks = calls.count, 0
+        else:
+            self._looks += 1
+            limit = RELOAD_STALL if calls.running in _RELOADS else STALL
+            if self._looks * STALL / 2 < limit / 2:
+                return
+            self._seen = -1  # should the call swallow this, it gets the next one later
+            at = f" in line {frame.f_lineno} of {frame.f_code.co_filename}" if frame else ""
+            raise HandlerTimeout(f"{calls.running} blocked for {limit:g} s{at}")
