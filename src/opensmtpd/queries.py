@@ -1,0 +1,61 @@
+"""What smtpd asks a table, and what a table may answer.
+
+Source: ``table_proc.c`` of OpenSMTPD 7.6 and 7.9, ``table_service_name`` in ``table.c``.
+"""
+
+from enum import StrEnum
+
+from opensmtpd.errors import DecisionError
+
+VALUE_MAX = 2047
+"""Bytes of a value: smtpd copies values into buffers of 2,048 (``LINE_MAX``)."""
+
+
+class Service(StrEnum):
+    """What a table is used for: its values are smtpd's names."""
+
+    ALIAS = "alias"
+    DOMAIN = "domain"
+    CREDENTIALS = "credentials"
+    NETADDR = "netaddr"
+    USERINFO = "userinfo"
+    SOURCE = "source"
+    MAILADDR = "mailaddr"
+    ADDRNAME = "addrname"
+    MAILADDRMAP = "mailaddrmap"
+    RELAYHOST = "relayhost"
+    STRING = "string"
+    REGEX = "regex"
+    AUTH = "auth"
+
+
+SERVICES = {service.value.encode("ascii"): service for service in Service}
+"""Services by their names on the wire."""
+
+
+def valid(value: object) -> str:
+    """Return a value that smtpd can take. Raises DecisionError."""
+    encode(value)
+    assert isinstance(value, str)
+    return value
+
+
+def encode(value: object) -> bytes:
+    """Return a value as it goes to smtpd.
+
+    Raises DecisionError for what smtpd would die of (empty: ``found|`` is "empty response"; a line
+    feed) or cannot use (NUL, CR, more than VALUE_MAX bytes).
+    """
+    if not isinstance(value, str):
+        raise DecisionError(f"a value is a str, not {type(value).__name__}")
+    try:
+        raw = value.encode() if value.isascii() else value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise DecisionError("the value is no text") from None
+    if not raw:
+        raise DecisionError("the value is empty")
+    if len(raw) > VALUE_MAX:
+        raise DecisionError(f"the value has {len(raw)} bytes, and smtpd takes {VALUE_MAX}")
+    if b"\n" in raw or b"\r" in raw or b"\0" in raw:
+        raise DecisionError("the value holds a line end or a NUL")
+    return raw
