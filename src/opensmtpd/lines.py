@@ -20,6 +20,11 @@ class LineBuffer:
         self._parts: list[bytes] = []
         self._size = 0
 
+    @property
+    def unfinished(self) -> bool:
+        """Does a line wait for its end?"""
+        return self._size > 0
+
     def feed(self, data: bytes) -> list[bytes]:
         """Take ``data`` and return the lines it completes, without their line feeds."""
         lines = data.split(b"\n")

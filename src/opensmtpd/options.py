@@ -2,7 +2,10 @@
 
 import argparse
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+_Add: TypeAlias = Callable[..., argparse.Action]
 
 DISTRIBUTION = "opensmtpd-plugins"
 
@@ -28,12 +31,9 @@ def seconds(text: str) -> float:
     return value
 
 
-def parser(prog: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
-    """Return the parser of a filter, with the options that all filters share.
-
-    Its namespace holds ``deadline`` (float, seconds), ``on_failure`` (``"tempfail"`` or ``"pass"``)
-    and ``check`` (bool).
-    """
+def _common(
+    prog: str, description: str, epilog: str, whose: str
+) -> tuple[argparse.ArgumentParser, _Add]:
     options = argparse.ArgumentParser(
         prog=prog,
         description=description,
@@ -42,26 +42,9 @@ def parser(prog: str, description: str, epilog: str = "") -> argparse.ArgumentPa
         conflict_handler="resolve",  # the originals have a -h of their own; --help stays
         allow_abbrev=False,  # an option that comes later must not change what a line means today
     )
-    every = options.add_argument_group("options that every filter has")
-    every.add_argument(
-        "--deadline",
-        type=seconds,
-        default=60.0,
-        metavar="SECONDS",
-        help="answer each request within this time (default 60, and never more than 0.8 of the"
-        " session timeout that smtpd announces)",
-    )
-    every.add_argument(
-        "--on-failure",
-        choices=("tempfail", "pass"),
-        default="tempfail",
-        help="what becomes of a command or a message when this filter itself fails: 451, so that"
-        " the client tries again (default), or let it pass untouched",
-    )
-    every.add_argument(
-        "-n", "--check", action="store_true", help="check the configuration and exit"
-    )
-    every.add_argument(
+    add = options.add_argument_group(f"options that every {whose} has").add_argument
+    add("-n", "--check", action="store_true", help="check the configuration and exit")
+    add(
         "-V",
         "--version",
         action=_Version,
@@ -69,4 +52,39 @@ def parser(prog: str, description: str, epilog: str = "") -> argparse.ArgumentPa
         default=argparse.SUPPRESS,
         help="print the version",
     )
+    return options, add
+
+
+def parser(prog: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
+    """Return the parser of a filter, with the options that all filters share.
+
+    Its namespace holds ``deadline`` (float, seconds), ``on_failure`` (``"tempfail"`` or ``"pass"``)
+    and ``check`` (bool).
+    """
+    options, add = _common(prog, description, epilog, "filter")
+    add(
+        "--deadline",
+        type=seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="answer each request within this time (default 60, and never more than 0.8 of the"
+        " session timeout that smtpd announces)",
+    )
+    add(
+        "--on-failure",
+        choices=("tempfail", "pass"),
+        default="tempfail",
+        help="what becomes of a command or a message when this filter itself fails: 451, so that"
+        " the client tries again (default), or let it pass untouched",
+    )
+    return options
+
+
+def table_parser(prog: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
+    """Return the parser of a table. smtpd gives it one argument, the path in ``TYPE:/path``.
+
+    Its namespace holds ``path`` (str) and ``check`` (bool).
+    """
+    options, _ = _common(prog, description, epilog, "table")
+    options.add_argument("path", metavar="FILE", help="what stands behind the colon in smtpd.conf")
     return options

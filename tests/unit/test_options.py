@@ -1,12 +1,13 @@
-"""The options that every filter has."""
+"""The options that every filter has, and every table."""
 
 from importlib.metadata import version
 
 import pytest
 
-from opensmtpd.options import parser
+from opensmtpd.options import parser, table_parser
 
 OPTIONS = parser("filter-x", "Does nothing.", "See also: nothing.")
+TABLE = table_parser("table-x", "Serves nothing.", "See also: nothing.")
 
 
 def test_defaults() -> None:
@@ -66,3 +67,57 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     for part in ("Does nothing.", "See also: nothing.", "--deadline SECONDS", "-n, --check", "451"):
         assert part in text
+
+
+# --- tables ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("argv", "path", "check"),
+    [
+        (["/etc/mail/t"], "/etc/mail/t", False),
+        (["-n", "/etc/mail/t"], "/etc/mail/t", True),
+        (["/etc/mail/t", "--check"], "/etc/mail/t", True),
+        (["--", "-n"], "-n", False),
+        (["\udcff"], "\udcff", False),
+    ],
+)
+def test_a_table_is_given_one_path(argv: list[str], path: str, check: bool) -> None:
+    assert vars(TABLE.parse_args(argv)) == {"path": path, "check": check}
+
+
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        ([], "the following arguments are required: FILE"),
+        (["-n"], "the following arguments are required: FILE"),
+        (["/a", "/b"], "unrecognized arguments: /b"),
+        (["--deadline", "1", "/a"], "unrecognized arguments: --deadline"),
+        (["--on-failure", "pass", "/a"], "unrecognized arguments: --on-failure"),
+        (["--chec", "/a"], "unrecognized arguments: --chec"),
+    ],
+)
+def test_usage_errors_of_tables(
+    argv: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        TABLE.parse_args(argv)
+    assert caught.value.code == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_version_of_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        TABLE.parse_args(["-V"])
+    assert caught.value.code == 0
+    number = version("opensmtpd-plugins")
+    assert capsys.readouterr().out == f"table-x (opensmtpd-plugins {number})\n"
+
+
+def test_help_of_a_table_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        TABLE.parse_args(["--help"])
+    text = capsys.readouterr().out
+    for part in ("Serves nothing.", "See also: nothing.", "FILE", "-n, --check", "every table has"):
+        assert part in text
+    assert "--deadline" not in text

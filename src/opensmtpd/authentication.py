@@ -1,0 +1,40 @@
+"""``check auth user:password``: passwords checked by us, for hashes that crypt(3) lacks."""
+
+from collections.abc import Coroutine
+from functools import partial
+from types import CoroutineType
+from typing import Any
+
+from opensmtpd import hashes, queries
+from opensmtpd.queries import Service
+from opensmtpd.table import Table
+from opensmtpd.work import Offload
+
+_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+
+def authenticate(table: Table, key: str) -> Offload[bool] | Coroutine[Any, Any, bool]:
+    """Return the work of checking a key: the table's hash, computed in a thread.
+
+    smtpd sends ``user:password`` as the client typed it (``lka_authenticate`` in ``lka.c``); users
+    are looked up in lower case, as for ``credentials``.
+    """
+    user, _, password = key.partition(":")
+    value = table.lookup(Service.AUTH, user.translate(_LOWER))
+    if isinstance(value, CoroutineType):
+        return _later(value, password)
+    return Offload(partial(hashes.verify, password, _hash(value)))
+
+
+async def _later(lookup: Coroutine[Any, Any, object], password: str) -> bool:
+    import asyncio  # noqa: PLC0415  whoever has coroutines has it already
+
+    return await asyncio.to_thread(hashes.verify, password, _hash(await lookup))
+
+
+def _hash(value: object) -> str | None:
+    """Return the hash in ``user:hash`` or ``hash``. Raises DecisionError."""
+    if value is None:
+        return None
+    user, colon, hash = queries.valid(value).partition(":")
+    return hash if colon else user

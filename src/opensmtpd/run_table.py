@@ -1,0 +1,38 @@
+"""Runs a table as smtpd's child: what a table's ``main()`` calls.
+
+A blocking loop serves until an answer has to wait for a coroutine or a thread; from then on it is
+the loop of the filters, with the same state.
+"""
+
+import argparse
+from collections.abc import Callable
+from typing import NoReturn
+
+from opensmtpd import log, program
+from opensmtpd.runner import Runner, SmtpdGone
+from opensmtpd.runner_plain import serve_plain
+from opensmtpd.table import Table
+from opensmtpd.table_protocol import TableProtocol
+
+
+def serve(table: Table, options: argparse.Namespace, stdin: int, stdout: int) -> None:
+    """Serve smtpd on two descriptors until it closes them. Raises VersionError."""
+    protocol = TableProtocol(table)
+    try:
+        serve_plain(protocol, stdin, stdout)
+    except SmtpdGone:
+        return
+    program.work(Runner(protocol, stdin, stdout))
+
+
+def main(
+    make: Callable[[argparse.Namespace], Table],
+    parser: argparse.ArgumentParser,
+    argv: list[str] | None = None,
+) -> NoReturn:
+    """Be the program: see ``opensmtpd.program.be``. What is logged goes to syslog, too.
+
+    A table inherits smtpd's own standard error, which leads nowhere when smtpd is a daemon.
+    """
+    log.use_syslog(parser.prog)
+    program.be(make, parser, argv, serve)

@@ -1,0 +1,34 @@
+"""The plain side of the runner: read, answer, write, for tables whose answers wait for nothing."""
+
+import os
+import time
+
+from opensmtpd.runner import SmtpdGone
+from opensmtpd.table_protocol import TableProtocol
+from opensmtpd.watchdog import Watchdog
+
+READ = 16 * 1024
+"""Bytes of one read: many requests."""
+
+
+def serve_plain(protocol: TableProtocol, stdin: int, stdout: int) -> None:
+    """Serve until there is work to wait for. Raises SmtpdGone, and VersionError at start.
+
+    smtpd asks and waits, so there is nothing to poll for: a lookup costs one read and one write.
+    """
+    watchdog = Watchdog(protocol.calls)
+    while not protocol.busy:
+        try:
+            data = os.read(stdin, READ)
+        except OSError:
+            data = b""
+        if not data:
+            raise SmtpdGone
+        watchdog.watch()
+        protocol.receive(data, time.monotonic())
+        rest = protocol.data_to_send()
+        while rest:
+            try:
+                rest = rest[os.write(stdout, rest) :]
+            except OSError:
+                raise SmtpdGone from None

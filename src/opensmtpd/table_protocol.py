@@ -1,0 +1,310 @@
+"""The table protocol, sans I/O: bytes from smtpd in, calls of a table, bytes for smtpd out.
+
+Every request gets exactly one legal answer, in the order of the requests: what raises, is late or
+answers nonsense becomes ``error|message`` and a line in the log. Source: ``table_proc.c``.
+"""
+
+import re
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from types import CoroutineType
+from typing import TypeAlias
+
+from opensmtpd import queries
+from opensmtpd.calls import Calls, Log, place
+from opensmtpd.errors import DecisionError, HandlerTimeout, LocalError, ProtocolError, VersionError
+from opensmtpd.lines import LineBuffer
+from opensmtpd.log import log, text
+from opensmtpd.queries import SERVICES, Service
+from opensmtpd.table import Ask, Table, checker, find
+from opensmtpd.work import Offload, Work
+
+VERSION = b"0.1"
+DEADLINE = 5.0
+"""Seconds for an answer: smtpd asks no other table, for no other mail, until it has it."""
+LINE_MAX = 65536
+"""Bytes of a request; smtpd's keys have less than 2,048."""
+MESSAGE_MAX = 200
+"""Characters of an error's text, which smtpd writes to its log."""
+
+_VERSION = re.compile(rb"([0-9]+)\.([0-9]+)")
+AUTH_SINCE = (7, 9)
+"""Before, smtpd lower-cases what it asks ``auth`` for, password included (``table_lookup``)."""
+SAFE_SINCE = (7, 9)
+"""Before, smtpd sends a line feed in a key as it is (``table_proc_lookup``)."""
+_TYPED = ([b"credentials"], [b"auth"], [b"mailaddrmap"], [b"mailaddr"], [b"string"], [b"regex"])
+"""Services whose keys may be user names, in which a client can have a line feed: AUTH is base64."""
+
+
+Form: TypeAlias = Callable[[object], bytes]
+_LATER = (Offload, CoroutineType)
+
+
+class TableProtocol:
+    """One table talking to one smtpd. ``deadline`` is in seconds, of any monotonic clock."""
+
+    def __init__(self, table: Table, *, deadline: float = DEADLINE, log: Log = log) -> None:
+        self.calls = Calls(deadline, log)
+        self.ready = False
+        self._table = table
+        self._kinds: dict[bytes, tuple[str, Ask, Form]] = {
+            b"lookup": ("lookup", table.lookup, _value),
+            b"check": ("check", checker(table), _found),
+        }
+        self._log = log
+        self._lines = LineBuffer(LINE_MAX)
+        self._name = b""
+        self._smtpd = (0, 0)
+        self._parts: list[bytes] = []
+        """Lines of an smtpd before 7.9 that has not ended its request yet."""
+        self._requests: deque[bytes] = deque()
+        self.busy = False
+        """Is an answer being worked on, by a coroutine or a thread?"""
+        self._answers: list[bytes] = []
+
+    # --- what the runner and the tests see ----------------------------------------------------
+
+    def take_work(self) -> list[Work]:
+        """Return the coroutines and offloads to start; give their ends to resolve or fail."""
+        return self.calls.pending.take()
+
+    def resolve(self, work: Work, result: object) -> None:
+        """Take the result of a work; it is ignored where nobody waits for it any more."""
+        self.calls.resolve(work, result)
+        self._serve()
+
+    def fail(self, work: Work, error: BaseException) -> None:
+        """Take the exception of a work."""
+        self.calls.fail(work, error)
+        self._serve()
+
+    def next_deadline(self) -> float | None:
+        """Return when ``expire`` is to be called next, None for never."""
+        return self.calls.pending.next_deadline()
+
+    def expire(self, now: float) -> None:
+        """Answer what is late."""
+        self.calls.expire(now)
+        self._serve()
+
+    def data_to_send(self) -> bytes:
+        """Return the next bytes for smtpd; ``b""`` when none wait."""
+        answers, self._answers = self._answers, []
+        return b"".join(answers)
+
+    def receive(self, data: bytes, now: float) -> None:
+        """Take bytes from smtpd. Raises VersionError, in the handshake only."""
+        self.calls.now = now
+        lines = self._lines.feed(data)
+        if self.ready and self._smtpd < SAFE_SINCE:
+            lines = self._whole(lines)
+        if self._lines.dropped:
+            self._log("line-ignored", reason="longer than any of smtpd's")
+            self._lines.dropped = 0
+        if len(lines) == 1 and not self.busy:  # smtpd asks and waits
+            self._line(lines[0])
+        else:
+            self._requests += lines
+            self._serve()
+
+    def _whole(self, lines: list[bytes]) -> list[bytes]:
+        """Put together again a key with line feeds in it, which is the last of what smtpd sent.
+
+        To answer what a client wrote behind one would be an answer too many, and the end of smtpd.
+        """
+        lines = [*self._parts, *lines]
+        if self._lines.unfinished:  # a client cannot keep smtpd from ending its request
+            self._parts = lines
+            return []
+        self._parts = []
+        if len(lines) > 1:
+            for at, line in enumerate(lines):
+                _, _, request = line.partition(b"|%s|" % self._name)
+                if request.split(b"|", 2)[1:2] in _TYPED:
+                    return [*lines[:at], b"\n".join(lines[at:])]
+        return lines
+
+    def _serve(self) -> None:
+        """Take the requests in turn, each when the one before it is answered."""
+        if len(self._requests) > 1 and not self.busy:
+            try:
+                with self._table.together():
+                    self._drain()
+            except BaseException as error:  # the table's own; what was served has its answer
+                if isinstance(error, VersionError) and not self.ready:
+                    raise
+                self._log("together-failed", error=type(error).__name__, at=place(error))
+        self._drain()
+
+    def _drain(self) -> None:
+        while self._requests and not self.busy:
+            self._line(self._requests.popleft())
+
+    def _line(self, line: bytes) -> None:
+        try:
+            if line.startswith(b"config|") and not self.ready:
+                self._config(line)
+            elif line.startswith(b"table|") and self.ready:
+                self._request(line)
+            else:  # among them what a line feed in a key makes of it, before smtpd 7.9
+                raise ProtocolError("not what is to come here")
+        except VersionError:
+            raise
+        except ProtocolError as error:
+            self._log("line-ignored", reason=error)
+        except Exception as error:  # a bug of ours: only its line is lost
+            self._log("internal-error", error=type(error).__name__, at=place(error))
+
+    # --- the handshake ------------------------------------------------------------------------
+
+    def _config(self, line: bytes) -> None:
+        key, _, value = line[7:].partition(b"|")
+        if key == b"protocol" and value != VERSION:
+            raise VersionError(f"smtpd speaks table protocol {value!r:.20}, and we 0.1")
+        if key == b"smtpd-version" and (found := _VERSION.match(value)):
+            self._smtpd = (int(found[1][:9]), int(found[2][:9]))
+        elif key == b"tablename":
+            self._name = value
+        elif line == b"config|ready":
+            names = [*self._services(), "ready"]
+            self._answers.append("".join(f"register|{name}\n" for name in names).encode("ascii"))
+            self.ready = True
+
+    def _services(self) -> list[str]:
+        services = [service for service in Service if service in self._table.services]
+        if Service.AUTH in services and self._smtpd < AUTH_SINCE and not self._table.force_auth:
+            services.remove(Service.AUTH)
+            reason = "this smtpd lower-cases passwords; from 7.9 on it does not"
+            self._log("auth-refused", table=self._name, reason=reason)
+        if not services:
+            raise VersionError("a table without a service that this smtpd can use")
+        return [service.value for service in services]
+
+    # --- requests -----------------------------------------------------------------------------
+
+    def _request(self, line: bytes) -> None:
+        parts = line.split(b"|", 7)
+        if len(parts) != 8 or parts[3] != self._name or parts[1] != VERSION:
+            self._rare_request(line)
+            return
+        self._find(parts[4], parts[5], parts[6], parts[7])
+
+    def _rare_request(self, line: bytes) -> None:
+        """Take a request that has no key, or whose table has a bar in its name."""
+        _, version, *more = line.split(b"|", 3)
+        if version != VERSION or len(more) != 2:
+            raise ProtocolError("another version than the handshake's")
+        if not more[1].startswith(self._name + b"|"):
+            raise ProtocolError("another table's")
+        match more[1][len(self._name) + 1 :].split(b"|", 3):
+            case [verb, label, id, key]:
+                self._find(verb, label, id, key)
+            case [b"fetch", label, id]:
+                service = SERVICES.get(label)
+                fetch = _unknown if service is None else self._table.fetch
+                self._call("fetch", b"fetch-result|%s|" % id, _value, service, fetch, service)
+            case [b"update", id]:
+                head = b"update-result|%s|" % id
+                self._call("update", head, _done, None, self._table.update)
+            case _:
+                raise ProtocolError("an unknown request")
+
+    def _find(self, verb: bytes, label: bytes, id: bytes, raw: bytes) -> None:
+        kind = self._kinds.get(verb)
+        if kind is None:
+            raise ProtocolError("an unknown request")
+        name, ask, form = kind
+        head = b"%s-result|%s|" % (verb, id)
+        key = raw.decode() if raw.isascii() else raw.decode("utf-8", "surrogateescape")
+        service = SERVICES.get(label)
+        if service is None or (service is Service.AUTH and name != "check"):
+            self._call(name, head, form, service, _unknown)  # nobody but us sees hashes of auth
+        elif service is Service.AUTH:
+            from opensmtpd.authentication import authenticate  # noqa: PLC0415  only who needs it
+
+            self._call("auth", head, form, service, authenticate, self._table, key)
+        else:
+            self._call(name, head, form, service, find, self._table, ask, service, key)
+
+    def _call(
+        self,
+        name: str,
+        head: bytes,
+        form: Form,
+        service: Service | None,
+        function: Callable[..., object],
+        *args: object,
+    ) -> None:
+        """Call the table; ``form`` makes of what it returns what follows ``head`` in the answer."""
+        calls = self.calls
+        calls.count += 1  # as Calls.plain does, which would cost as much again as the call
+        calls.running = name
+        try:
+            try:
+                result = function(*args)
+            finally:
+                calls.running = None  # the watchdog strikes before an answer, or not at all
+        except BaseException as error:  # sys.exit() in a table must not end the mail server
+            self._refuse(head, name, service, error)
+            return
+        if not isinstance(result, _LATER):
+            try:
+                self._answers.append(b"%s%s\n" % (head, form(result)))
+            except Exception as error:
+                self._refuse(head, name, service, error)
+            return
+        self.busy = True
+
+        def answer(result: object) -> None:
+            self._answer(head + form(result))
+
+        refuse = partial(self._refuse, head, name, service)
+        calls.run(None, name, lambda: result, answer, refuse)
+
+    def _answer(self, line: bytes) -> None:
+        self._answers.append(line + b"\n")
+        self.busy = False
+
+    def _refuse(
+        self, head: bytes, name: str, service: Service | None, error: BaseException
+    ) -> None:
+        kind = type(error).__name__
+        # What others raise may quote rows, and what goes wrong with passwords may quote those.
+        reason = error if isinstance(error, LocalError | HandlerTimeout) else None
+        self._log(
+            f"{name}-failed",
+            table=self._name,
+            service=service,
+            error=kind,
+            at=place(error) if reason is None else None,
+            reason=reason,
+        )
+        said = text(kind if reason is None else reason).encode("ascii", "replace")
+        self._answer(head + b"error|" + said.translate(_PRINTABLE)[:MESSAGE_MAX])
+
+
+_PRINTABLE = bytes(byte if 32 <= byte < 127 else 63 for byte in range(256))
+
+
+def _value(value: object) -> bytes:
+    """Return the end of an answer to ``lookup`` and ``fetch``. Raises DecisionError."""
+    return b"not-found" if value is None else b"found|" + queries.encode(value)
+
+
+def _found(result: object) -> bytes:
+    """Return the end of an answer to ``check``. Raises DecisionError."""
+    if result is None or isinstance(result, bool | str):
+        return b"found" if result else b"not-found"
+    raise DecisionError(f"a check ends in a bool, not in a {type(result).__name__}")
+
+
+def _done(result: object) -> bytes:
+    """Return the end of an answer to ``update``. Raises DecisionError."""
+    if result is not None:
+        raise DecisionError(f"an update returns nothing, not a {type(result).__name__}")
+    return b"ok"
+
+
+def _unknown(*_: object) -> None:
+    raise LocalError("an unknown service")
