@@ -33,9 +33,13 @@ class Calls:
         self.count += 1
         self.running = name
         try:
-            return handler(*args)
-        finally:
+            try:
+                return handler(*args)
+            finally:
+                self.running = None
+        except HandlerTimeout:  # it may have struck right in that "finally"
             self.running = None
+            raise
 
     def run(
         self,

@@ -246,6 +246,7 @@ class TableProtocol:
             finally:
                 calls.running = None  # the watchdog strikes before an answer, or not at all
         except BaseException as error:  # sys.exit() in a table must not end the mail server
+            calls.running = None  # the watchdog may have struck right in that "finally"
             self._refuse(head, name, service, error)
             return
         if not isinstance(result, _LATER):

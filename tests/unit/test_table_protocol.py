@@ -289,6 +289,25 @@ def test_what_a_client_typed_is_one_key_whatever_it_says(verb: bytes, service: b
     assert talk.say(lookup()) == answer(b"not-found")
 
 
+def test_also_when_it_comes_in_two_pieces() -> None:
+    """Where the cut is behind a line feed nobody can tell; smtpd writes a request at once."""
+    line = request(b"lookup", b"credentials", ID, FORGED)
+    for cut in range(1, len(line)):
+        if line[cut - 1 : cut] != b"\n":
+            talk = Talk(table := Rows(), hello=OLD)
+            assert talk.say(line[:cut]) == b""
+            assert talk.say(line[cut:]) == answer(b"not-found")
+            assert table.asked == [FORGED.decode()]
+
+
+@pytest.mark.parametrize("size", [0, 70, 500])
+def test_a_line_too_long_among_them(size: int) -> None:
+    talk = Talk(Rows("alice"), hello=OLD)
+    assert talk.say(b"x" * 70_000 + b"\n", size=size) == b""
+    assert talk.say(lookup(service=b"credentials"), size=size) == answer(b"found|found it")
+    assert talk.say(lookup(service=b"credentials"), size=size) == answer(b"found|found it")
+
+
 @pytest.mark.parametrize("service", [b"alias", b"domain", b"userinfo", b"netaddr", b"addrname"])
 def test_other_requests_may_be_sent_at_once(service: bytes) -> None:
     talk = Talk(Rows("alice"), hello=OLD)

@@ -67,7 +67,7 @@ class _Literals:
 
 
 class Patterns:
-    """An index of all the rows of a table, in memory; built once and then only read."""
+    """An index of all the rows of a table, in memory."""
 
     def __init__(self, service: Service, rows: Iterable[str], delimiter: str = "+") -> None:
         self.unreadable: list[str] = []
@@ -75,10 +75,14 @@ class Patterns:
         self._index = _index(service, delimiter)
         self._count = 0
         for row in rows:
-            if row and len(as_bytes(row)) <= KEY_MAX and self._index.add(row):
-                self._count += 1
-            else:
-                self.unreadable.append(row)
+            self.add(row)
+
+    def add(self, row: str) -> None:
+        """Take one more row."""
+        if row and len(as_bytes(row)) <= KEY_MAX and self._index.add(row):
+            self._count += 1
+        else:
+            self.unreadable.append(row)
 
     def __len__(self) -> int:
         """Return the number of rows that can match, those given twice counted twice."""

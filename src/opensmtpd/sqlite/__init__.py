@@ -1,0 +1,1 @@
+"""What table-sqlite knows of its configuration file and of the database."""

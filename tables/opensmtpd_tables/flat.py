@@ -1,0 +1,157 @@
+"""table-flat: plain files in the format of table(5).
+
+In smtpd.conf::
+
+    table aliases flat:/etc/mail/aliases
+
+Serves the files of smtpd's own ``file:`` tables, for every service and with the same meaning. A
+file that has become unusable is refused when it is read again, and the rows of before stay.
+
+In the file, comments that only this program reads: ``# @delimiter -`` sets the delimiter of tags
+in mail addresses, ``# @auth`` has passwords checked here, ``# @auth force`` with an smtpd before
+7.9, too.
+"""
+
+import argparse
+
+from opensmtpd import options, run_table
+from opensmtpd.errors import ConfigError
+from opensmtpd.log import log
+from opensmtpd.meaning import Patterns
+from opensmtpd.queries import VALUE_MAX, Service
+from opensmtpd.table import Table
+from opensmtpd.tablefile import TableFile, auth_directive, lines
+
+EPILOG = """\
+In smtpd.conf:
+
+  table aliases flat:/etc/mail/aliases
+
+and in /etc/mail/aliases, as table(5) describes it:
+
+  root:  alice, bob@example.org
+
+A file of credentials with the line "# @auth" has passwords checked here, so that hashes may be of
+kinds that smtpd itself does not know. "# @delimiter -" is for smtpd's "smtp sub-addr-delim".
+"""
+
+SERVICES = frozenset(Service) - {Service.AUTH}
+INDEXED = frozenset([Service.DOMAIN, Service.NETADDR, Service.MAILADDR, Service.REGEX])
+"""Services whose rows may match other keys than their own (``keycmp`` in ``table_static.c``)."""
+
+
+class Content:
+    """What a file holds."""
+
+    def __init__(self, path: str) -> None:
+        """Read it. Raises ConfigError."""
+        file = TableFile(lines(path), path)
+        self.rows: dict[str, str] = {}
+        for line, key, value in file:
+            # The answer for a row of a list is the row. Of the same key the last row counts.
+            self.rows[key] = key if value is None else value
+            size = len(_raw(value or key))
+            if size > VALUE_MAX:
+                remedy = f"smtpd takes {VALUE_MAX}: shorten it, or use :include:"
+                raise ConfigError(f"a value of {size} bytes", path=path, line=line, remedy=remedy)
+        self.auth = auth_directive(file.directives, path)
+        self.delimiter = file.directives.get("delimiter", "+")
+        if len(self.delimiter) != 1:
+            fault = "@delimiter with other than one character"
+            raise ConfigError(fault, path=path, remedy='write "# @delimiter -"')
+        self._indexes: dict[Service, Patterns] = {}
+        self._unfinished: dict[Service, tuple[Patterns, list[str]]] = {}
+        self._turns: list[str] | None = None
+        self._turn = 0
+
+    @property
+    def indexed(self) -> list[Service]:
+        """The services that have been asked for an index."""
+        return list(self._indexes)
+
+    def index(self, service: Service) -> Patterns:
+        """Return the index of all rows, made when it is asked for first."""
+        found = self._indexes.get(service)
+        if found is None:
+            if service not in self._unfinished:
+                self._unfinished[service] = (
+                    Patterns(service, (), self.delimiter),
+                    list(reversed(self.rows)),
+                )
+            found, rows = self._unfinished[service]
+            while rows:  # of many rows the watchdog lets us take some at a time
+                found.add(rows[-1])
+                rows.pop()
+            self._indexes[service] = found
+            del self._unfinished[service]
+            if found.unreadable:
+                count, first = len(found.unreadable), found.unreadable[0]
+                log("rows-ignored", service=service, count=count, first=first)
+        return found
+
+    def next(self) -> str | None:
+        """Return the keys in turn, in the order of their bytes: ``table_static_fetch``."""
+        if self._turns is None:
+            self._turns = sorted(filter(None, self.rows), key=_raw)
+        if not self._turns:
+            return None
+        key = self._turns[self._turn]
+        self._turn = (self._turn + 1) % len(self._turns)
+        return key
+
+
+class Flat(Table):
+    """Serves the rows of one file from memory."""
+
+    def __init__(self, flags: argparse.Namespace) -> None:
+        """Raises ConfigError for a file that cannot be used."""
+        self.path: str = flags.path
+        self._use(Content(self.path))
+        # Services are registered once: @auth that comes later waits for a restart of smtpd.
+        self.services = SERVICES if self.content.auth is None else frozenset(Service)
+        self.force_auth = self.content.auth == "force"
+
+    def _use(self, content: Content) -> None:
+        self.content = content
+        self.delimiter = content.delimiter
+
+    def update(self) -> None:
+        """Read the file anew. Raises ConfigError and keeps the old rows."""
+        new = Content(self.path)
+        for service in self.content.indexed:  # now, lest the next lookup has to wait for it
+            new.index(service)
+        self._use(new)
+
+    def lookup(self, service: Service, key: str) -> str | None:
+        """Return the value of a row; of a list, the row."""
+        return self.content.rows.get(key)
+
+    def check(self, service: Service, key: str) -> bool:
+        """Is there such a row?"""
+        return key in self.content.rows
+
+    def patterns(self, service: Service) -> Patterns | None:
+        """Return the index of a service whose rows have wildcards, networks or the like."""
+        return self.content.index(service) if service in INDEXED else None
+
+    def fetch(self, service: Service) -> str | None:
+        """Return the next key."""
+        return self.content.next()
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    return options.table_parser("table-flat", "Serve a table from a plain file.", EPILOG)
+
+
+def main() -> None:
+    """Be table-flat."""
+    run_table.main(Flat, parser())
+
+
+if __name__ == "__main__":
+    main()

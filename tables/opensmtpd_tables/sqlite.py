@@ -1,0 +1,194 @@
+"""table-sqlite: aliases, users, domains and the rest from an SQLite database.
+
+In smtpd.conf::
+
+    table aliases sqlite:/etc/mail/sqlite.conf
+
+Takes the configuration files of the C table-sqlite and gives the same answers. table-sqlite(5)
+describes them, what there is besides, and where the two differ.
+"""
+
+import argparse
+from contextlib import AbstractContextManager
+
+from opensmtpd import options, run_table
+from opensmtpd.errors import ConfigError, HandlerTimeout
+from opensmtpd.log import log
+from opensmtpd.meaning import Patterns
+from opensmtpd.queries import Service
+from opensmtpd.sqlite import config
+from opensmtpd.sqlite.database import Database, Unavailable
+from opensmtpd.sqlite.rows import Rotation, text, value
+from opensmtpd.table import Table
+
+EPILOG = """\
+In smtpd.conf:
+
+  table aliases sqlite:/etc/mail/sqlite.conf
+
+and in /etc/mail/sqlite.conf, where '?' stands for the key:
+
+  dbpath /etc/mail/smtp.sqlite
+  query_alias SELECT destination FROM aliases WHERE name = ?
+"""
+
+PLAIN_SERVICES = frozenset(Service) - {Service.AUTH}
+JOINED = frozenset([Service.ALIAS, Service.MAILADDRMAP])
+"""Services whose rows make up one list."""
+
+
+class Sqlite(Table):
+    """Asks the database anew for each key: what others change counts at once."""
+
+    def __init__(self, flags: argparse.Namespace) -> None:
+        """Raises ConfigError for a configuration or a query that cannot be used.
+
+        A database that cannot be used is an error when it is asked, for that may end by itself;
+        with ``-n`` it is one, too.
+        """
+        self.path: str = flags.path
+        self.state = State(config.read(self.path))
+        with_auth = "query_auth" in self.state.config.statements
+        self.services = frozenset(Service) if with_auth else PLAIN_SERVICES
+        self.force_auth = self.state.config.force_auth
+        self.delimiter = self.state.config.delimiter
+        try:
+            self.state.learn()
+        except Unavailable as error:
+            if flags.check:
+                line = self.state.config.dbpath_line
+                raise ConfigError(str(error), path=self.path, line=line) from None
+            log("database-unavailable", reason=error)
+
+    def update(self) -> None:
+        """Read the configuration anew. Raises ConfigError, Unavailable, and keeps the old one."""
+        new = State(config.read(self.path))
+        try:
+            new.learn()
+        except BaseException:
+            new.database.close()
+            raise
+        self.state.database.close()
+        self.state = new
+        self.delimiter = new.config.delimiter
+
+    def check(self, service: Service, key: str) -> bool:
+        """Is there a row, whatever it holds?"""
+        return self.state.database.row(self.state.query(service), key) is not None
+
+    def lookup(self, service: Service, key: str) -> str | None:
+        """Return the first row's value; of ``alias`` and ``mailaddrmap`` those of all rows."""
+        state = self.state
+        statement = state.query(service)
+        if service in JOINED:
+            rows = state.database.rows(statement, key)
+            return ", ".join([cell for row in rows if (cell := text(row[0]))]) or None
+        row = state.database.row(statement, key)
+        return None if row is None else value(service, row)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Answer several lookups from one state of the database."""
+        return self.state.database.snapshot()
+
+    def patterns(self, service: Service) -> Patterns | None:
+        """Return the rows of ``patterns_SERVICE``, as they are now."""
+        return self.state.patterns(service)
+
+    def fetch(self, service: Service) -> str | None:
+        """Return the next row of ``fetch_SERVICE``."""
+        return self.state.fetch(service)
+
+
+class State:
+    """A configuration, its database, and what is kept in memory of that."""
+
+    def __init__(self, new: config.Config) -> None:
+        self.config = new
+        self.database = Database(new)
+        self._queries = {
+            service: statement
+            for service in Service
+            if (statement := new.statements.get(f"query_{service}")) is not None
+        }
+        self._indexes: dict[Service, Index] = {}
+        self._rotations: dict[Service, Rotation] = {}
+
+    def learn(self) -> None:
+        """Check the statements and read what is to be indexed: here it may take its time.
+
+        Raises ConfigError, Unavailable.
+        """
+        self.database.check()
+        for key in self.config.statements:
+            if key.startswith("patterns_"):
+                self.patterns(Service(key.removeprefix("patterns_")))
+
+    def query(self, service: Service) -> config.Statement:
+        """Return ``query_SERVICE``. Raises ConfigError."""
+        statement = self._queries.get(service)
+        if statement is None:
+            raise ConfigError(f"no query_{service}", path=self.config.path)
+        return statement
+
+    def patterns(self, service: Service) -> Patterns | None:
+        """Return the index of ``patterns_SERVICE``, if there are any. Raises Unavailable."""
+        statement = self.config.statements.get(f"patterns_{service}")
+        if statement is None:
+            return None
+        index = self._indexes.get(service)
+        version = self.database.version()
+        if index is None or version != index.version:
+            rows = [text(row[0]) for row in self.database.rows(statement)]
+            if index is None:
+                index = self._indexes[service] = Index(service, rows, self.config, version)
+            elif not index.still(rows, version):
+                try:
+                    index = self._indexes[service] = Index(service, rows, self.config, version)
+                except HandlerTimeout as error:  # it would be cut off again and again
+                    remedy = "smtpctl update table"
+                    log("patterns-kept", service=service, reason=error, remedy=remedy)
+        return index.patterns
+
+    def fetch(self, service: Service) -> str | None:
+        """Return the next row of ``fetch_SERVICE``. Raises ConfigError, Unavailable."""
+        statement = self.config.statements.get(f"fetch_{service}")
+        if statement is None:
+            raise ConfigError(f"no fetch_{service}", path=self.config.path)
+        rotation = self._rotations.get(service)
+        if rotation is None or rotation.spent(self.config):
+            rows = self.database.rows(statement)
+            rotation = self._rotations[service] = Rotation(text(row[0]) for row in rows)
+        return rotation.next()
+
+
+class Index:
+    """The rows of ``patterns_SERVICE`` at one version of the database."""
+
+    def __init__(
+        self, service: Service, rows: list[str], limits: config.Config, version: tuple[int, int]
+    ) -> None:
+        self.patterns = Patterns(service, rows, limits.delimiter)
+        self.version = version
+        self._digest = hash(tuple(rows))
+        if self.patterns.unreadable:
+            count, first = len(self.patterns.unreadable), self.patterns.unreadable[0]
+            log("rows-ignored", service=service, count=count, first=first)
+
+    def still(self, rows: list[str], version: tuple[int, int]) -> bool:
+        """Are these the rows? Whoever changed the database changed something else, most likely."""
+        self.version = version
+        return hash(tuple(rows)) == self._digest
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    return options.table_parser("table-sqlite", "Serve tables from SQLite.", EPILOG)
+
+
+def main() -> None:
+    """Be table-sqlite."""
+    run_table.main(Sqlite, parser())
+
+
+if __name__ == "__main__":
+    main()
