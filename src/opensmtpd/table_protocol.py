@@ -17,7 +17,7 @@ from opensmtpd.errors import DecisionError, HandlerTimeout, LocalError, Protocol
 from opensmtpd.lines import LineBuffer
 from opensmtpd.log import log, text
 from opensmtpd.queries import SERVICES, Service
-from opensmtpd.table import Ask, Table, checker, find
+from opensmtpd.table import Table, checker, find
 from opensmtpd.work import Offload, Work
 
 VERSION = b"0.1"
@@ -48,10 +48,7 @@ class TableProtocol:
         self.calls = Calls(deadline, log)
         self.ready = False
         self._table = table
-        self._kinds: dict[bytes, tuple[str, Ask, Form]] = {
-            b"lookup": ("lookup", table.lookup, _value),
-            b"check": ("check", checker(table), _found),
-        }
+        self._routes = _routes(table)
         self._log = log
         self._lines = LineBuffer(LINE_MAX)
         self._name = b""
@@ -143,6 +140,13 @@ class TableProtocol:
 
     def _line(self, line: bytes) -> None:
         try:
+            parts = line.split(b"|", 7)
+            if len(parts) == 8 and parts[3] == self._name and parts[1] == VERSION and self.ready:
+                _, _, _, _, verb, label, id, key = parts
+                route = self._routes.get((verb, label))
+                if route is not None:  # as all but updates and fetches
+                    self._call(route, id, _str(key))
+                    return
             if line.startswith(b"config|") and not self.ready:
                 self._config(line)
             elif line.startswith(b"table|") and self.ready:
@@ -184,105 +188,116 @@ class TableProtocol:
     # --- requests -----------------------------------------------------------------------------
 
     def _request(self, line: bytes) -> None:
-        parts = line.split(b"|", 7)
-        if len(parts) != 8 or parts[3] != self._name or parts[1] != VERSION:
-            self._rare_request(line)
-            return
-        self._find(parts[4], parts[5], parts[6], parts[7])
-
-    def _rare_request(self, line: bytes) -> None:
-        """Take a request that has no key, or whose table has a bar in its name."""
+        """Take a request whose table has a bar in its name, or that is a rare one."""
         _, version, *more = line.split(b"|", 3)
         if version != VERSION or len(more) != 2:
             raise ProtocolError("another version than the handshake's")
         if not more[1].startswith(self._name + b"|"):
             raise ProtocolError("another table's")
         match more[1][len(self._name) + 1 :].split(b"|", 3):
-            case [verb, label, id, key]:
-                self._find(verb, label, id, key)
+            case [b"lookup" | b"check" as verb, label, id, key]:
+                route = self._routes.get((verb, label), Route(verb, None, _unknown, _found))
+                self._call(route, id, _str(key))
             case [b"fetch", label, id]:
                 service = SERVICES.get(label)
                 fetch = _unknown if service is None else self._table.fetch
-                self._call("fetch", b"fetch-result|%s|" % id, _value, service, fetch, service)
+                self._call(Route(b"fetch", service, fetch, _value), id, service)
             case [b"update", id]:
-                head = b"update-result|%s|" % id
-                self._call("update", head, _done, None, self._table.update)
+                self._call(Route(b"update", None, self._table.update, _done), id)
             case _:
                 raise ProtocolError("an unknown request")
 
-    def _find(self, verb: bytes, label: bytes, id: bytes, raw: bytes) -> None:
-        kind = self._kinds.get(verb)
-        if kind is None:
-            raise ProtocolError("an unknown request")
-        name, ask, form = kind
-        head = b"%s-result|%s|" % (verb, id)
-        key = raw.decode() if raw.isascii() else raw.decode("utf-8", "surrogateescape")
-        service = SERVICES.get(label)
-        if service is None or (service is Service.AUTH and name != "check"):
-            self._call(name, head, form, service, _unknown)  # nobody but us sees hashes of auth
-        elif service is Service.AUTH:
-            from opensmtpd.authentication import authenticate  # noqa: PLC0415  only who needs it
-
-            self._call("auth", head, form, service, authenticate, self._table, key)
-        else:
-            self._call(name, head, form, service, find, self._table, ask, service, key)
-
-    def _call(
-        self,
-        name: str,
-        head: bytes,
-        form: Form,
-        service: Service | None,
-        function: Callable[..., object],
-        *args: object,
-    ) -> None:
-        """Call the table; ``form`` makes of what it returns what follows ``head`` in the answer."""
+    def _call(self, route: "Route", id: bytes, *args: object) -> None:
+        """Call the table, and answer with what ``route.form`` makes of what it returns."""
         calls = self.calls
         calls.count += 1  # as Calls.plain does, which would cost as much again as the call
-        calls.running = name
+        calls.running = route.name
         try:
             try:
-                result = function(*args)
+                result = route.ask(*args)
             finally:
                 calls.running = None  # the watchdog strikes before an answer, or not at all
         except BaseException as error:  # sys.exit() in a table must not end the mail server
             calls.running = None  # the watchdog may have struck right in that "finally"
-            self._refuse(head, name, service, error)
+            self._refuse(route, id, error)
             return
         if not isinstance(result, _LATER):
             try:
-                self._answers.append(b"%s%s\n" % (head, form(result)))
+                self._answers.append(b"%s-result|%s|%s\n" % (route.verb, id, route.form(result)))
             except Exception as error:
-                self._refuse(head, name, service, error)
+                self._refuse(route, id, error)
             return
         self.busy = True
 
         def answer(result: object) -> None:
-            self._answer(head + form(result))
+            self._answer(route, id, route.form(result))
 
-        refuse = partial(self._refuse, head, name, service)
-        calls.run(None, name, lambda: result, answer, refuse)
+        calls.run(None, route.name, lambda: result, answer, partial(self._refuse, route, id))
 
-    def _answer(self, line: bytes) -> None:
-        self._answers.append(line + b"\n")
+    def _answer(self, route: "Route", id: bytes, result: bytes) -> None:
+        self._answers.append(b"%s-result|%s|%s\n" % (route.verb, id, result))
         self.busy = False
 
-    def _refuse(
-        self, head: bytes, name: str, service: Service | None, error: BaseException
-    ) -> None:
+    def _refuse(self, route: "Route", id: bytes, error: BaseException) -> None:
         kind = type(error).__name__
         # What others raise may quote rows, and what goes wrong with passwords may quote those.
         reason = error if isinstance(error, LocalError | HandlerTimeout) else None
         self._log(
-            f"{name}-failed",
+            f"{route.name}-failed",
             table=self._name,
-            service=service,
+            service=route.service,
             error=kind,
             at=place(error) if reason is None else None,
             reason=reason,
         )
         said = text(kind if reason is None else reason).encode("ascii", "replace")
-        self._answer(head + b"error|" + said.translate(_PRINTABLE)[:MESSAGE_MAX])
+        self._answer(route, id, b"error|" + said.translate(_PRINTABLE)[:MESSAGE_MAX])
+
+
+class Route:
+    """Where a request goes, and what becomes of the answer."""
+
+    __slots__ = ("ask", "form", "name", "service", "verb")
+
+    def __init__(
+        self,
+        verb: bytes,
+        service: Service | None,
+        ask: Callable[..., object],
+        form: Form,
+        name: str = "",
+    ) -> None:
+        self.verb = verb
+        self.service = service
+        self.ask = ask
+        self.form = form
+        self.name = name or verb.decode("ascii")
+        """What the call is called in the log."""
+
+
+def _routes(table: Table) -> dict[tuple[bytes, bytes], Route]:
+    """Return the routes of requests that have a key, by verb and service."""
+    routes = {}
+    for label, service in SERVICES.items():
+        lookup, check = partial(find, table, table.lookup), partial(find, table, checker(table))
+        routes[b"lookup", label] = Route(b"lookup", service, partial(lookup, service), _value)
+        routes[b"check", label] = Route(b"check", service, partial(check, service), _found)
+    # Nobody but us sees the hashes of auth.
+    routes[b"lookup", b"auth"] = Route(b"lookup", None, _unknown, _value)
+    routes[b"check", b"auth"] = Route(
+        b"check", Service.AUTH, partial(_authenticate, table), _found, "auth"
+    )
+    return routes
+
+
+def _authenticate(table: Table, key: str) -> object:
+    from opensmtpd.authentication import authenticate  # noqa: PLC0415  only who needs it
+
+    return authenticate(table, key)
+
+
+def _str(key: bytes) -> str:
+    return key.decode() if key.isascii() else key.decode("utf-8", "surrogateescape")
 
 
 _PRINTABLE = bytes(byte if 32 <= byte < 127 else 63 for byte in range(256))

@@ -138,6 +138,8 @@ class Database:
 
     def _arguments(self, statement: Statement, key: str) -> Arguments:
         count = statement.parameters
+        if count == 1 and key.isascii() and not statement.named:
+            return (key,)
         if count is None:
             count = self._count(statement)
         if not key.isascii():
