@@ -1,6 +1,6 @@
 """The base class of tables: say which services there are, and look up rows."""
 
-from collections.abc import Callable, Collection, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine
 from contextlib import AbstractContextManager, nullcontext
 from types import CoroutineType
 from typing import Any, TypeAlias, TypeVar
@@ -85,16 +85,23 @@ def find(table: Table, ask: Ask, service: Service, key: str) -> object:
 
     A coroutine where the table's methods are.
     """
-    if service is Service.REGEX and (index := table.patterns(service)) is not None:
-        row = index.find(key)  # a key is no expression, even where it is spelled like one
+    if service not in _MATCHED:
+        return ask(service, key)
+    index = table.patterns(service) if service is Service.REGEX else None
+    if index is not None:  # a key is no expression, even where it is spelled like one
+        row = index.find(key)
         return None if row is None else ask(service, row)
     answer = ask(service, key)
     if isinstance(answer, CoroutineType):
         return _find_later(answer, table, ask, service, key)
-    if answer or service not in _MATCHED:
+    if answer:
         return answer
+    index = table.patterns(service)
+    if index is not None:
+        row = index.find(key)
+        return None if row is None or row == key else ask(service, row)
     with table.together():
-        for row in _others(table, service, key):
+        for row in candidates(service, key, table.delimiter):
             answer = ask(service, row)
             if answer:
                 break
@@ -105,20 +112,14 @@ async def _find_later(
     first: Coroutine[Any, Any, object], table: Table, ask: Ask, service: Service, key: str
 ) -> object:
     answer = await first
-    if answer or service not in _MATCHED:
+    if answer:
         return answer
-    for row in _others(table, service, key):
-        later = ask(service, row)
-        answer = await later if isinstance(later, CoroutineType) else later
+    index = table.patterns(service)
+    rows = candidates(service, key, table.delimiter) if index is None else [index.find(key)]
+    for row in rows:
+        if row is not None and row != key:
+            later = ask(service, row)
+            answer = await later if isinstance(later, CoroutineType) else later
         if answer:
             break
     return answer
-
-
-def _others(table: Table, service: Service, key: str) -> Iterable[str]:
-    """Return the rows but the literal one that ``key`` may match."""
-    index = table.patterns(service)
-    if index is None:
-        return candidates(service, key, table.delimiter)
-    row = index.find(key)
-    return () if row is None or row == key else (row,)

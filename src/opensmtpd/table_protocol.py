@@ -6,18 +6,17 @@ answers nonsense becomes ``error|message`` and a line in the log. Source: ``tabl
 
 import re
 from collections import deque
-from collections.abc import Callable
 from functools import partial
 from types import CoroutineType
-from typing import TypeAlias
 
-from opensmtpd import queries
+from opensmtpd import routes
 from opensmtpd.calls import Calls, Log, place
-from opensmtpd.errors import DecisionError, HandlerTimeout, LocalError, ProtocolError, VersionError
+from opensmtpd.errors import HandlerTimeout, LocalError, ProtocolError, VersionError
 from opensmtpd.lines import LineBuffer
 from opensmtpd.log import log, text
 from opensmtpd.queries import SERVICES, Service
-from opensmtpd.table import Table, checker, find
+from opensmtpd.routes import Route
+from opensmtpd.table import Table
 from opensmtpd.work import Offload, Work
 
 VERSION = b"0.1"
@@ -35,9 +34,6 @@ SAFE_SINCE = (7, 9)
 """Before, smtpd sends a line feed in a key as it is (``table_proc_lookup``)."""
 _TYPED = ([b"credentials"], [b"auth"], [b"mailaddrmap"], [b"mailaddr"], [b"string"], [b"regex"])
 """Services whose keys may be user names, in which a client can have a line feed: AUTH is base64."""
-
-
-Form: TypeAlias = Callable[[object], bytes]
 _LATER = (Offload, CoroutineType)
 
 
@@ -48,7 +44,7 @@ class TableProtocol:
         self.calls = Calls(deadline, log)
         self.ready = False
         self._table = table
-        self._routes = _routes(table)
+        self._routes = routes.keyed(table)
         self._log = log
         self._lines = LineBuffer(LINE_MAX)
         self._name = b""
@@ -111,14 +107,14 @@ class TableProtocol:
         To answer what a client wrote behind one would be an answer too many, and the end of smtpd.
         """
         lines = [*self._parts, *lines]
-        if self._lines.unfinished:  # a client cannot keep smtpd from ending its request
-            self._parts = lines
-            return []
         self._parts = []
-        if len(lines) > 1:
+        if len(lines) > 1 or self._lines.unfinished:
             for at, line in enumerate(lines):
                 _, _, request = line.partition(b"|%s|" % self._name)
                 if request.split(b"|", 2)[1:2] in _TYPED:
+                    if self._lines.unfinished:  # a client cannot keep smtpd from ending it
+                        self._parts = lines[at:]
+                        return lines[:at]
                     return [*lines[:at], b"\n".join(lines[at:])]
         return lines
 
@@ -196,18 +192,20 @@ class TableProtocol:
             raise ProtocolError("another table's")
         match more[1][len(self._name) + 1 :].split(b"|", 3):
             case [b"lookup" | b"check" as verb, label, id, key]:
-                route = self._routes.get((verb, label), Route(verb, None, _unknown, _found))
+                route = self._routes.get(
+                    (verb, label), Route(verb, None, routes.unknown, routes.found)
+                )
                 self._call(route, id, _str(key))
             case [b"fetch", label, id]:
                 service = SERVICES.get(label)
-                fetch = _unknown if service is None else self._table.fetch
-                self._call(Route(b"fetch", service, fetch, _value), id, service)
+                fetch = routes.unknown if service is None else self._table.fetch
+                self._call(Route(b"fetch", service, fetch, routes.value), id, service)
             case [b"update", id]:
-                self._call(Route(b"update", None, self._table.update, _done), id)
+                self._call(Route(b"update", None, self._table.update, routes.done), id)
             case _:
                 raise ProtocolError("an unknown request")
 
-    def _call(self, route: "Route", id: bytes, *args: object) -> None:
+    def _call(self, route: Route, id: bytes, *args: object) -> None:
         """Call the table, and answer with what ``route.form`` makes of what it returns."""
         calls = self.calls
         calls.count += 1  # as Calls.plain does, which would cost as much again as the call
@@ -234,11 +232,11 @@ class TableProtocol:
 
         calls.run(None, route.name, lambda: result, answer, partial(self._refuse, route, id))
 
-    def _answer(self, route: "Route", id: bytes, result: bytes) -> None:
+    def _answer(self, route: Route, id: bytes, result: bytes) -> None:
         self._answers.append(b"%s-result|%s|%s\n" % (route.verb, id, result))
         self.busy = False
 
-    def _refuse(self, route: "Route", id: bytes, error: BaseException) -> None:
+    def _refuse(self, route: Route, id: bytes, error: BaseException) -> None:
         kind = type(error).__name__
         # What others raise may quote rows, and what goes wrong with passwords may quote those.
         reason = error if isinstance(error, LocalError | HandlerTimeout) else None
@@ -254,73 +252,8 @@ class TableProtocol:
         self._answer(route, id, b"error|" + said.translate(_PRINTABLE)[:MESSAGE_MAX])
 
 
-class Route:
-    """Where a request goes, and what becomes of the answer."""
-
-    __slots__ = ("ask", "form", "name", "service", "verb")
-
-    def __init__(
-        self,
-        verb: bytes,
-        service: Service | None,
-        ask: Callable[..., object],
-        form: Form,
-        name: str = "",
-    ) -> None:
-        self.verb = verb
-        self.service = service
-        self.ask = ask
-        self.form = form
-        self.name = name or verb.decode("ascii")
-        """What the call is called in the log."""
-
-
-def _routes(table: Table) -> dict[tuple[bytes, bytes], Route]:
-    """Return the routes of requests that have a key, by verb and service."""
-    routes = {}
-    for label, service in SERVICES.items():
-        lookup, check = partial(find, table, table.lookup), partial(find, table, checker(table))
-        routes[b"lookup", label] = Route(b"lookup", service, partial(lookup, service), _value)
-        routes[b"check", label] = Route(b"check", service, partial(check, service), _found)
-    # Nobody but us sees the hashes of auth.
-    routes[b"lookup", b"auth"] = Route(b"lookup", None, _unknown, _value)
-    routes[b"check", b"auth"] = Route(
-        b"check", Service.AUTH, partial(_authenticate, table), _found, "auth"
-    )
-    return routes
-
-
-def _authenticate(table: Table, key: str) -> object:
-    from opensmtpd.authentication import authenticate  # noqa: PLC0415  only who needs it
-
-    return authenticate(table, key)
-
-
 def _str(key: bytes) -> str:
     return key.decode() if key.isascii() else key.decode("utf-8", "surrogateescape")
 
 
 _PRINTABLE = bytes(byte if 32 <= byte < 127 else 63 for byte in range(256))
-
-
-def _value(value: object) -> bytes:
-    """Return the end of an answer to ``lookup`` and ``fetch``. Raises DecisionError."""
-    return b"not-found" if value is None else b"found|" + queries.encode(value)
-
-
-def _found(result: object) -> bytes:
-    """Return the end of an answer to ``check``. Raises DecisionError."""
-    if result is None or isinstance(result, bool | str):
-        return b"found" if result else b"not-found"
-    raise DecisionError(f"a check ends in a bool, not in a {type(result).__name__}")
-
-
-def _done(result: object) -> bytes:
-    """Return the end of an answer to ``update``. Raises DecisionError."""
-    if result is not None:
-        raise DecisionError(f"an update returns nothing, not a {type(result).__name__}")
-    return b"ok"
-
-
-def _unknown(*_: object) -> None:
-    raise LocalError("an unknown service")

@@ -285,3 +285,25 @@ def test_what_was_encrypted_matches_and_nothing_else_does(password: str, other: 
     hash = encrypt(password)
     assert verify(password, hash) is True
     assert verify(other, hash) is (password == other)
+
+
+def test_a_password_in_clear_is_no_salt_of_des() -> None:
+    with pytest.raises(LocalError, match="cannot check an unknown kind of hash"):
+        verify("x", "Secret pass!!")  # as long as a hash of DES
+
+
+@pytest.mark.parametrize(
+    "hash",
+    [
+        "$argon2id$v=19$m=1048577,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+        "$argon2id$v=19$m=65536,t=999,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+        "$scrypt$ln=21,r=8,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+        "$scrypt$ln=999999999999,r=8,p=1$c2FsdHNhbHQ$aGFzaA",
+        "$2b$17$abcdefghijklmnopqrstuu2bVvAyH4k1tGbIQBfxqYqZ1vQ0uPvJm",
+        "$6$rounds=9999999$saltsalt$hash",
+        "$5$rounds=9999999$saltsalt$hash",
+    ],
+)
+def test_hashes_that_ask_for_too_much(hash: str) -> None:
+    with pytest.raises(LocalError, match="asks for too much memory or time"):
+        verify("x", hash)

@@ -1,0 +1,82 @@
+"""Where the requests of a table go, and what becomes of the answers.
+
+Source: ``table_proc_lookup``, ``table_proc_fetch`` and ``table_proc_update`` in ``table_proc.c``.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
+
+from opensmtpd import queries
+from opensmtpd.errors import DecisionError, LocalError
+from opensmtpd.queries import SERVICES, Service
+from opensmtpd.table import Table, checker, find
+
+Form: TypeAlias = Callable[[object], bytes]
+"""Makes of what a table returned the end of an answer. Raises DecisionError."""
+
+
+class Route:
+    """Where a request goes, and what becomes of the answer."""
+
+    __slots__ = ("ask", "form", "name", "service", "verb")
+
+    def __init__(
+        self,
+        verb: bytes,
+        service: Service | None,
+        ask: Callable[..., object],
+        form: Form,
+        name: str = "",
+    ) -> None:
+        self.verb = verb
+        self.service = service
+        self.ask = ask
+        self.form = form
+        self.name = name or verb.decode("ascii")
+        """What the call is called in the log."""
+
+
+def keyed(table: Table) -> dict[tuple[bytes, bytes], Route]:
+    """Return the routes of requests that have a key, by verb and service."""
+    routes = {}
+    for label, service in SERVICES.items():
+        lookup, check = partial(find, table, table.lookup), partial(find, table, checker(table))
+        routes[b"lookup", label] = Route(b"lookup", service, partial(lookup, service), value)
+        routes[b"check", label] = Route(b"check", service, partial(check, service), found)
+    # Nobody but us sees the hashes of auth.
+    routes[b"lookup", b"auth"] = Route(b"lookup", None, unknown, value)
+    routes[b"check", b"auth"] = Route(
+        b"check", Service.AUTH, partial(_authenticate, table), found, "auth"
+    )
+    return routes
+
+
+def _authenticate(table: Table, key: str) -> object:
+    from opensmtpd.authentication import authenticate  # noqa: PLC0415  only who needs it
+
+    return authenticate(table, key)
+
+
+def value(value: object) -> bytes:
+    """Return the end of an answer to ``lookup`` and ``fetch``. Raises DecisionError."""
+    return b"not-found" if value is None else b"found|" + queries.encode(value)
+
+
+def found(result: object) -> bytes:
+    """Return the end of an answer to ``check``. Raises DecisionError."""
+    if result is None or isinstance(result, bool | str):
+        return b"found" if result else b"not-found"
+    raise DecisionError(f"a check ends in a bool, not in a {type(result).__name__}")
+
+
+def done(result: object) -> bytes:
+    """Return the end of an answer to ``update``. Raises DecisionError."""
+    if result is not None:
+        raise DecisionError(f"an update returns nothing, not a {type(result).__name__}")
+    return b"ok"
+
+
+def unknown(*_: object) -> None:
+    """Raise LocalError: nobody serves that."""
+    raise LocalError("an unknown service")
