@@ -62,6 +62,15 @@ def answer(text: bytes, verb: bytes = b"lookup", id: bytes = ID) -> bytes:
     return b"%s-result|%s|%s\n" % (verb, id, text)
 
 
+REQUESTS = {
+    "lookup": lookup(service=b"string"),
+    "check": check(service=b"string"),
+    "fetch": fetch(),
+    "update": update(),
+}
+"""A request of each kind; those with keys ask for what has no patterns."""
+
+
 class Talk:
     """A protocol with the handshake done."""
 

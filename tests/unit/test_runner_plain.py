@@ -1,10 +1,17 @@
 """The plain loop of tables as a process: read, answer, write."""
 
+import os
+import select
+import signal
+import socket
 from pathlib import Path
 
 import pytest
 
-from unit.lookups import HELLO, answer, check, fetch, lookup, request, update
+from opensmtpd.runner import SmtpdGone
+from opensmtpd.runner_plain import serve_plain
+from opensmtpd.table_protocol import TableProtocol
+from unit.lookups import HELLO, Rows, answer, check, fetch, lookup, request, update
 from unit.table_child import TableChild
 
 ONE, TWO, THREE = b"00000001", b"00000002", b"00000003"
@@ -55,6 +62,26 @@ def test_many_requests_at_once(tmp_path: Path) -> None:
         child.send(*(lookup(id=id) for id in ids))
         assert child.lines(1000) == [answer(b"found|bob@example.org", id=id) for id in ids]
         assert child.end() == (0, b"", "")
+
+
+def test_what_smtpd_takes_in_pieces_is_written_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal can cut a write short."""
+    before = signal.getsignal(signal.SIGALRM)
+    write = os.write
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(HELLO + lookup() * 3)
+        ours.shutdown(socket.SHUT_WR)
+        monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:7]))
+        try:
+            with pytest.raises(SmtpdGone):
+                serve_plain(TableProtocol(Rows("alice")), theirs.fileno(), theirs.fileno())
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+        theirs.close()
+        said = ours.makefile("rb").read()
+    assert said.endswith(b"register|ready\n" + answer(b"found|found it") * 3)
 
 
 # --- lookups that block ---------------------------------------------------------------------------
@@ -137,6 +164,15 @@ def test_smtpd_is_gone(tmp_path: Path, said: bytes) -> None:
         assert child.errors.read() == ""
 
 
+def test_smtpd_is_gone_without_having_read_our_answer(tmp_path: Path) -> None:
+    with TableChild(tmp_path, ROWS) as child:
+        child.send(HELLO)
+        select.select([child.socket], [], [], 20)
+        child.socket.close()  # the other end's next read is a reset
+        assert child.process.wait(20) == 0
+        assert child.errors.read() == ""
+
+
 def test_smtpd_is_gone_while_a_lookup_is_at_work(tmp_path: Path) -> None:
     source = """
 class Some(Table):
@@ -146,8 +182,6 @@ class Some(Table):
         os.read(os.open(PIPE, os.O_RDONLY), 1)
         return "x"
 """
-    import os
-
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with TableChild(tmp_path, f"PIPE = {str(pipe)!r}\n" + source) as child:

@@ -38,6 +38,11 @@ def put(path: Path, **rows: object) -> None:
         connection.executemany("INSERT INTO rows VALUES (?, ?)", rows.items())
 
 
+def fill(path: Path) -> None:
+    """Add rows for many pages: ``key0`` to ``key499``."""
+    put(path, **{f"key{number}": "x" * 500 for number in range(500)})
+
+
 def settings(path: Path, *lines: str) -> Path:
     """Write the configuration file of a database, and return its path."""
     conf = path.with_suffix(".conf")

@@ -1,15 +1,11 @@
 """The model of smtpd's side of tables, against the verdicts of a running smtpd 7.6."""
 
-import asyncio
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from opensmtpd.queries import Service
-from opensmtpd.table import Table
-from opensmtpd.testing import Fatal, Hung, TableAnswer, TableSmtpd, ask
-from opensmtpd.work import Offload
+from opensmtpd.testing import Fatal, TableSmtpd
 
 HELLO = b"config|smtpd-version|7.9.0\nconfig|protocol|0.1\nconfig|tablename|aliases\nconfig|ready\n"
 EVERYTHING = b"".join(b"register|%s\n" % service.encode() for service in Service)
@@ -255,61 +251,3 @@ def test_requests_sent_at_once_are_answered_in_their_order(smtpd: TableSmtpd) ->
         smtpd.receive(answers[1])
     smtpd.receive(answers[0] + answers[1])
     assert smtpd.answers == [("found", "a"), ("not-found", "")]
-
-
-# --- ask ------------------------------------------------------------------------------------------
-
-
-class Small(Table):
-    services = (Service.ALIAS, Service.DOMAIN, Service.SOURCE, Service.AUTH)
-
-    def lookup(self, service: Service, key: str) -> Any:
-        if service is Service.DOMAIN:
-            return key if key in ("example.net", "*.example.org") else None
-        if key == "thread":
-            return Offload(lambda: "from a thread")
-        if key == "slow":
-            return self.slow()
-        return {"root": "alice", "bad": ""}.get(key)
-
-    async def slow(self) -> str:
-        await asyncio.sleep(0)
-        return "from a coroutine"
-
-    def fetch(self, service: Service) -> str:
-        return "192.0.2.1"
-
-
-@pytest.mark.parametrize(
-    ("asked", "answer"),
-    [
-        (("lookup", "alias", "Root"), ("found", "alice")),
-        (("lookup", Service.ALIAS, "root"), ("found", "alice")),
-        (("lookup", "alias", "bob"), ("not-found", "")),
-        (("lookup", "alias", "bad"), ("error", "the value is empty")),
-        (("lookup", "alias", "thread"), ("found", "from a thread")),
-        (("lookup", "alias", "slow"), ("found", "from a coroutine")),
-        (("check", "domain", "www.example.org"), ("found", "")),
-        (("check", "domain", "www.example.net"), ("not-found", "")),
-        (("fetch", "source"), ("found", "192.0.2.1")),
-        (("update",), ("ok", "")),
-        (("check", "auth", "nobody:secret"), ("not-found", "")),
-    ],
-)
-def test_ask(asked: tuple[str, ...], answer: tuple[str, str]) -> None:
-    assert ask(Small(), *asked) == TableAnswer(*answer)
-
-
-def test_ask_for_what_is_not_registered() -> None:
-    with pytest.raises(ValueError, match="does not ask this table for netaddr"):
-        ask(Small(), "check", "netaddr", "192.0.2.1")
-    with pytest.raises(ValueError, match="does not ask this table for auth"):
-        ask(Small(), "check", "auth", "alice:x", version="7.6.0-portable")
-
-
-def test_ask_what_is_never_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    from opensmtpd.table_protocol import TableProtocol
-
-    monkeypatch.setattr(TableProtocol, "_request", lambda self, line: None)
-    with pytest.raises(Hung, match="alice"):
-        ask(Small(), "lookup", "alias", "alice")

@@ -1,0 +1,73 @@
+"""One request to one table, in one call."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from opensmtpd.queries import Service
+from opensmtpd.table import Table
+from opensmtpd.table_protocol import TableProtocol
+from opensmtpd.testing import Hung, TableAnswer, ask
+from opensmtpd.work import Offload
+
+# --- ask ------------------------------------------------------------------------------------------
+
+
+class Small(Table):
+    services = (Service.ALIAS, Service.DOMAIN, Service.SOURCE, Service.AUTH)
+
+    def lookup(self, service: Service, key: str) -> Any:
+        if service is Service.DOMAIN:
+            return key if key in ("example.net", "*.example.org") else None
+        if key == "thread":
+            return Offload(lambda: "from a thread")
+        if key == "slow":
+            return self.slow()
+        return {"root": "alice", "bad": ""}.get(key)
+
+    async def slow(self) -> str:
+        await asyncio.sleep(0)
+        return "from a coroutine"
+
+    def fetch(self, service: Service) -> str:
+        return "192.0.2.1"
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        (("lookup", "alias", "Root"), ("found", "alice")),
+        (("lookup", Service.ALIAS, "root"), ("found", "alice")),
+        (("lookup", "alias", "bob"), ("not-found", "")),
+        (("lookup", "alias", "bad"), ("error", "the value is empty")),
+        (("lookup", "alias", "thread"), ("found", "from a thread")),
+        (("lookup", "alias", "slow"), ("found", "from a coroutine")),
+        (("check", "domain", "www.example.org"), ("found", "")),
+        (("check", "domain", "www.example.net"), ("not-found", "")),
+        (("fetch", "source"), ("found", "192.0.2.1")),
+        (("update",), ("ok", "")),
+        (("check", "auth", "nobody:secret"), ("not-found", "")),
+    ],
+)
+def test_ask(asked: tuple[str, ...], answer: tuple[str, str]) -> None:
+    assert ask(Small(), *asked) == TableAnswer(*answer)
+
+
+def test_ask_for_what_is_not_registered() -> None:
+    with pytest.raises(ValueError, match="does not ask this table for netaddr"):
+        ask(Small(), "check", "netaddr", "192.0.2.1")
+    with pytest.raises(ValueError, match="does not ask this table for auth"):
+        ask(Small(), "check", "auth", "alice:x", version="7.6.0-portable")
+
+
+def test_ask_what_is_never_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    spoken = TableProtocol.data_to_send
+
+    def mute(self: TableProtocol) -> bytes:
+        said = spoken(self)
+        return b"" if said.startswith(b"lookup-result|") else said
+
+    monkeypatch.setattr(TableProtocol, "data_to_send", mute)
+    with pytest.raises(Hung, match="alice"):
+        ask(Small(), "lookup", "alias", "alice")
