@@ -20,6 +20,8 @@ import re
 from opensmtpd.meaning.brackets import read_bracket
 from opensmtpd.meaning.text import as_bytes
 
+_DEPTH_MAX = 100
+"""Groups within groups; Python's own limit depends on who calls."""
 _REPEAT_MAX = 32767  # glibc's RE_DUP_MAX
 _INTERVAL = re.compile(r"([0-9]*)(,?)([0-9]*)\}")
 _ATOMS = {"w": r"\w", "W": r"\W", "s": r"\s", "S": r"\S"}
@@ -83,6 +85,8 @@ class _Reader:
             self._add(r"\)")  # POSIX: special only where it has an opening one
         else:
             if char == "(":
+                if len(self._open) >= _DEPTH_MAX:
+                    raise ValueError("groups too deep")
                 self._open.append(len(self._out))
             self._out.append({"(": "(?:", "|": "|", "^": r"\A", "$": r"\Z"}[char])
             self._atom = None
