@@ -1,10 +1,11 @@
-"""The README's filters are filters, and its test passes."""
+"""The README's filters are filters, its table is a table, and its test passes."""
 
 import re
 from pathlib import Path
 from typing import Any
 
 from opensmtpd.filter import Filter
+from unit.table_talk import Talk
 
 README = Path(__file__).parents[2] / "README.md"
 BLOCKS: list[str] = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
@@ -16,7 +17,7 @@ def run(source: str, names: dict[str, Any]) -> None:
 
 def test_the_first_filter_fits_in_fifteen_lines_and_its_test_passes() -> None:
     names: dict[str, Any] = {"__name__": "selfhelo"}
-    filter, _, own_test = BLOCKS
+    filter, _, own_test, _ = BLOCKS
     run(filter, names)
     run(own_test, names)
     assert names["outcome"].accepted is False
@@ -28,3 +29,14 @@ def test_uses_names_what_sessions_have() -> None:
     names: dict[str, Any] = {"Filter": Filter}
     run(BLOCKS[1], names)
     assert names["NoStrangers"].uses == ("rdns", "username")
+
+
+def test_the_table_fits_in_fifteen_lines_and_answers() -> None:
+    names: dict[str, Any] = {"__name__": "numbered"}
+    run(BLOCKS[3], names)
+    talk = Talk(names["Numbered"]())
+    assert talk.services == ["alias"]
+    assert talk.lookup("alias", "alice7") == "found|alice"
+    assert talk.lookup("alias", "alice") == "not-found"
+    code = [line for line in BLOCKS[3].splitlines() if line.strip()]
+    assert len([line for line in code if not line.startswith(("from", '"""'))]) <= 15

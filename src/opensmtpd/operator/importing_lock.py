@@ -1,0 +1,60 @@
+"""The database that ``import --force`` replaces: nobody writes to it meanwhile."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from opensmtpd.errors import ConfigError
+
+WAIT = 5.0
+"""Seconds in which whoever uses the old database may end."""
+
+
+def refuse_left(database: str) -> None:
+    """Raises ConfigError for a journal beside a database: SQLite would play it into a new one."""
+    for suffix in ("-journal", "-wal", "-shm"):
+        if os.path.lexists(database + suffix):
+            reason = "belongs to a database of this name that is in use or was left broken"
+            raise ConfigError(reason, path=database + suffix, remedy="stop what uses it")
+
+
+@contextmanager
+def locked(database: str) -> Iterator[None]:
+    """Lock an old database, if there is one. Raises ConfigError where that cannot be.
+
+    So it has no journal when another takes its place. Whoever has the old one open then, and writes
+    later, is stopped by SQLite, which sees that the file is not there any more
+    (SQLITE_READONLY_DBMOVED). Nothing may open the file meanwhile in this process: the lock would
+    be lost when that is closed (fcntl(2)).
+    """
+    if not os.path.lexists(database) or not os.path.getsize(database):
+        refuse_left(database)
+        yield  # SQLite would begin an empty one, with a journal
+        return
+    uri = Path(database).as_uri() + "?mode=rw"
+    try:
+        db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=WAIT)
+    except sqlite3.Error as error:
+        raise _refused(database, error) from None
+    with closing(db):
+        try:
+            db.execute("PRAGMA journal_mode = DELETE")  # no write-ahead log, which others can read
+            db.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error as error:
+            raise _refused(database, error) from None
+        refuse_left(database)
+        yield
+
+
+def _refused(database: str, error: sqlite3.Error) -> ConfigError:
+    code = error.sqlite_errorcode & 0xFF  # without what an extended code adds
+    if code == sqlite3.SQLITE_BUSY:
+        return ConfigError("is in use", path=database, remedy="stop what uses it, or try again")
+    remedy = "remove it, or choose another place"
+    if code == sqlite3.SQLITE_NOTADB:
+        return ConfigError(
+            "is no SQLite database, and is not replaced", path=database, remedy=remedy
+        )
+    return ConfigError(f"cannot be locked: {error}", path=database, remedy=remedy)

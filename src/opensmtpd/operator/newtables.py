@@ -1,0 +1,63 @@
+"""Tables that come into being with their first row, and their configuration files."""
+
+import os
+import sqlite3
+from types import TracebackType
+
+import click
+
+from opensmtpd.errors import ConfigError
+from opensmtpd.operator import schema, schema_queries
+from opensmtpd.operator.conf_lexer import written
+from opensmtpd.operator.importing_files import NewFiles
+from opensmtpd.operator.schema import Entry, Kind
+from opensmtpd.queries import Service
+
+
+class NewTables:
+    """Use it in ``with`` around a transaction: what is not kept at its end goes away again."""
+
+    def __init__(self, database: str) -> None:
+        self._database = os.path.abspath(database)
+        self._files = NewFiles(force=False)
+        self._lines: dict[str, str] = {}
+        self._placed = False
+
+    def __enter__(self) -> "NewTables":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._files.__exit__(kind, error, trace)
+        for path in self._lines if self._placed else ():
+            os.unlink(path)
+
+    def table(self, db: sqlite3.Connection, service: Service, kind: Kind) -> Entry:
+        """Make a table called as its service. Raises ConfigError where that cannot be."""
+        entry = Entry(service.value, kind, (service,))
+        if any(other.name.lower() == entry.name for other in schema.entries(db)):
+            message = f"no table has the service {service}, and that called so is for another"
+            raise ConfigError(message, path=self._database, remedy="name a table with --table")
+        schema.create_table(db, entry)
+        path = os.path.join(os.path.dirname(self._database), f"{entry.name}.conf")
+        self._lines[path] = f"table {written(entry.name)} {written('sqlite:' + path)}"
+        temporary = self._files.new(path)
+        with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(schema_queries.configuration(entry, self._database))
+        os.chmod(temporary, 0o644)
+        return entry
+
+    def place(self) -> None:
+        """Give the files their names. Raises OSError. To be called before the commit."""
+        self._files.place()
+        self._placed = True
+
+    def keep(self) -> None:
+        """All went well: print the lines for smtpd.conf. To be called behind the commit."""
+        self._placed = False  # even if nobody can be told
+        for line in self._lines.values():
+            click.echo(line)

@@ -1,0 +1,27 @@
+"""Where the swap to SQLite takes place."""
+
+from pathlib import Path
+
+import pytest
+
+from unit.operator.swap import Program
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Program:
+    """The program ``opensmtpd-plugins``."""
+    return Program(capsys)
+
+
+@pytest.fixture
+def mail(tmp_path: Path) -> Path:
+    """A folder for smtpd.conf and table files."""
+    (tmp_path / "mail").mkdir()
+    return tmp_path / "mail"
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    """The name of a database, in a folder of its own."""
+    (tmp_path / "db").mkdir()
+    return tmp_path / "db" / "smtpd.sqlite"

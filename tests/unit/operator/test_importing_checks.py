@@ -1,0 +1,133 @@
+"""What is said about rows."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opensmtpd.operator import values
+from opensmtpd.operator.importing_checks import _PLAIN, cells, checks
+from opensmtpd.operator.schema import Entry, Kind
+from opensmtpd.queries import Service
+from opensmtpd.tablefile import Row
+
+
+def warnings(service: Service, key: str, value: str | None = None) -> list[str]:
+    entry = Entry("t", Kind.LIST if value is None else Kind.MAPPING, (service,))
+    return [text for check in checks(entry) if (text := check(Row(1, key, value)))]
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "wanted"),
+    [
+        (Kind.LIST, ("a b", None), ("a b",)),
+        (Kind.LIST, ("ü", None), ("ü",)),
+        (Kind.LIST, ("a\udcff", None), (b"a\xff",)),
+        (Kind.MAPPING, ("a", "b: c"), ("a", "b: c")),
+        (Kind.MAPPING, ("a", "\t\udcff"), ("a", b"\t\xff")),
+        (Kind.CREDENTIALS, ("a", "Bob:x:y"), ("a", "Bob", "x:y")),
+        (Kind.CREDENTIALS, ("a", "$2b$10$x"), ("a", "a", "$2b$10$x")),
+        (Kind.USERINFO, ("a", "1000:0100:/home/a:b"), ("a", 1000, 100, "/home/a:b")),
+        (Kind.USERINFO, ("a", " 1:+2:/"), ("a", 1, 2, "/")),
+    ],
+)
+def test_cells(kind: Kind, row: tuple[str, str | None], wanted: tuple[object, ...]) -> None:
+    assert cells(kind, Row(1, *row)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value", "message"),
+    [
+        (Kind.LIST, "", None, "an empty key"),
+        (Kind.LIST, "a" * 1024, None, "a key of 1,024 bytes; 1,023 are possible"),
+        (Kind.LIST, "é" * 512, None, "a key of 1,024 bytes; 1,023 are possible"),
+        (Kind.LIST, "a\rb", None, "a line end or NUL in the key"),
+        (Kind.MAPPING, "a", "", "an empty value"),
+        (Kind.MAPPING, "a", "b\nc", "a line end or NUL in the value"),
+        (Kind.MAPPING, "a", "b" * 2048, "a value of 2,048 bytes; 2,047 are possible"),
+        (Kind.CREDENTIALS, "a", ":x", "no user:hash"),
+        (Kind.CREDENTIALS, "a", "x:", "no user:hash"),
+        (Kind.CREDENTIALS, "a", "xy", "no user:hash"),
+        (Kind.CREDENTIALS, "a", "x" * 2047, "a value of 2,049 bytes; 2,047 are possible"),
+        (Kind.USERINFO, "a", "x:1:/", "no uid:gid:home with numbers for uid and gid"),
+        (Kind.USERINFO, "a", "1:4294967296:/", "no uid:gid:home with numbers for uid and gid"),
+        (Kind.USERINFO, "a", "1:2", "no uid:gid:home"),
+        (Kind.USERINFO, "a", "1:2:", "an empty home directory"),
+        (Kind.USERINFO, "a:b", "1:2:/", "no uid:gid:home"),
+    ],
+)
+def test_rows_that_smtpd_could_not_use(
+    kind: Kind, key: str, value: str | None, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        cells(kind, Row(1, key, value))
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("service", "key", "value"),
+    [
+        (Service.ALIAS, "a", "b c"),
+        (Service.ALIAS, "a", '"b'),
+        (Service.ALIAS, "a", "b\\"),
+        (Service.MAILADDRMAP, "a", "'b"),
+        (Service.SOURCE, "10.0.0.300", None),
+        (Service.SOURCE, "10.0.0.0/8", None),
+        (Service.SOURCE, "mail.example.org", None),
+    ],
+)
+def test_what_smtpd_fails_on(service: Service, key: str, value: str | None) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        warnings(service, key, value)
+
+
+@pytest.mark.parametrize(
+    ("service", "key", "value", "message"),
+    [
+        (Service.ALIAS, "a", "|/bin/x", "a runs a program for each mail, as the user"),
+        (Service.ALIAS, "a", 'b, "|/bin/x y"', "a runs a program for each mail, as the user"),
+        (Service.ALIAS, "a", "b@c_d", "smtpd reads b@c_d as the user b"),
+        (Service.ADDRNAME, "::1", "host", r"never asked for: smtpd writes \[::1\]"),
+        (Service.ADDRNAME, "host", "host", "never asked for: 'host' is no address"),
+        (Service.NETADDR, "10.0.0.300", None, "10.0.0.300 matches nothing"),
+        (Service.NETADDR, "[::1", None, r"\[::1 matches nothing"),
+        (Service.NETADDR, "[2001:db8::]/32", None, r"\[2001:db8::\]/32 matches nothing"),
+        (Service.REGEX, "a(", None, r"a\( matches nothing: it is no regular expression"),
+        (Service.DOMAIN, "\udcff", None, "a key that is not UTF-8"),
+    ],
+)
+def test_what_does_not_help(service: Service, key: str, value: str | None, message: str) -> None:
+    (warning,) = warnings(service, key, value)
+    assert re.match(message, warning)
+
+
+@pytest.mark.parametrize(
+    ("service", "key", "value"),
+    [
+        (Service.ALIAS, "a", "b, c@example.org,d+e"),
+        (Service.ALIAS, "a", ":include:/etc/mail/list"),
+        (Service.ALIAS, "a", "/var/mail/archive"),
+        (Service.ALIAS, "a", "error:550 gone"),
+        (Service.MAILADDRMAP, "a", "@example.org, b"),
+        (Service.SOURCE, "[::1]", None),
+        (Service.SOURCE, "2001:db8::", None),
+        (Service.ADDRNAME, "[::1]", "host"),
+        (Service.NETADDR, "local", None),
+        (Service.NETADDR, "10/8", None),
+        (Service.NETADDR, "[2001:db8::/32]", None),
+        (Service.NETADDR, "2001:db8::/32", None),
+        (Service.REGEX, "^(a|b)+$", None),
+        (Service.DOMAIN, "*.example.org", None),
+        (Service.DOMAIN, "ü.example.org", None),
+    ],
+)  # fmt: skip
+def test_nothing_to_say(service: Service, key: str, value: str | None) -> None:
+    assert warnings(service, key, value) == []
+
+
+@given(st.text("ab1@.,+- \t|/:'\"\\é", max_size=20))
+def test_plain_aliases_are_what_the_whole_reading_finds_plain(value: str) -> None:
+    if _PLAIN.fullmatch(value):
+        kinds = {(kind, text == source) for kind, text, source in values.alias(value)}
+        assert kinds <= {("user", True), ("address", True)}

@@ -1,0 +1,137 @@
+"""The configuration files of table-sqlite."""
+
+import itertools
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from opensmtpd.errors import ConfigError
+from opensmtpd.operator import schema
+from opensmtpd.operator.schema import Entry, Kind
+from opensmtpd.operator.schema_queries import configuration
+from opensmtpd.queries import Service
+from opensmtpd.sqlite import config
+from opensmtpd.sqlite.database import Database
+
+PATH = "/var/db/smtpd.sqlite"
+
+
+def text(kind: Kind, *services: Service, delimiter: str = "+") -> list[str]:
+    lines = configuration(Entry("t", kind, services), PATH, delimiter).splitlines()
+    return [line for line in lines if not line.startswith(("#", "dbpath "))]
+
+
+ONE_ROW = ' FROM "t" WHERE key = ?'
+KEYS = {
+    (Kind.MAPPING, "alias"): [f"query_alias SELECT value{ONE_ROW}"],
+    (Kind.MAPPING, "mailaddrmap"): [f"query_mailaddrmap SELECT value{ONE_ROW}"],
+    (Kind.MAPPING, "addrname"): [f"query_addrname SELECT value{ONE_ROW}"],
+    (Kind.MAPPING, "relayhost"): [f"query_relayhost SELECT value{ONE_ROW}"],
+    (Kind.MAPPING, "source"): [
+        f"query_source SELECT key{ONE_ROW}",
+        'fetch_source SELECT key FROM "t" ORDER BY key',
+    ],
+    (Kind.MAPPING, "mailaddr"): [
+        f"query_mailaddr SELECT key{ONE_ROW}",
+        'patterns_mailaddr SELECT key FROM "t"',
+    ],
+    (Kind.LIST, "relayhost"): ['fetch_relayhost SELECT key FROM "t" ORDER BY key'],
+    (Kind.LIST, "domain"): [
+        f"query_domain SELECT key{ONE_ROW}",
+        "patterns_domain SELECT key FROM \"t\" WHERE instr(key, '*') > 0",
+    ],
+    (Kind.LIST, "netaddr"): [
+        f"query_netaddr SELECT key{ONE_ROW}",
+        "patterns_netaddr SELECT key FROM \"t\" WHERE instr(key, '/') > 0"
+        " OR key NOT GLOB '[0-9]*.[0-9]*.[0-9]*.[0-9]*'",
+    ],
+    (Kind.LIST, "regex"): [
+        f"query_regex SELECT key{ONE_ROW}",
+        'patterns_regex SELECT key FROM "t"',
+    ],
+    (Kind.LIST, "string"): [f"query_string SELECT key{ONE_ROW}"],
+    (Kind.LIST, "credentials"): [f"query_credentials SELECT key, key{ONE_ROW}"],
+    (Kind.CREDENTIALS, "credentials"): [f"query_credentials SELECT user, password{ONE_ROW}"],
+    (Kind.USERINFO, "userinfo"): [f"query_userinfo SELECT uid, gid, home{ONE_ROW}"],
+}
+
+
+@pytest.mark.parametrize(("kind", "service"), KEYS)
+def test_the_keys_of_a_service(kind: Kind, service: str) -> None:
+    assert text(kind, Service(service)) == KEYS[kind, service]
+
+
+def test_a_whole_file() -> None:
+    entry = Entry('my "users"', Kind.CREDENTIALS, (Service.CREDENTIALS, Service.STRING))
+    assert (
+        configuration(entry, PATH)
+        == """\
+# Table "my "users"" of smtpd.conf, by opensmtpd-plugins import. Used for: credentials, string.
+dbpath /var/db/smtpd.sqlite
+query_credentials SELECT user, password FROM "my ""users\""" WHERE key = ?
+# For hashes of a listener's users that crypt(3) lacks, with smtpd 7.9 or later:
+# instead of query_credentials, this. Then table-sqlite checks the passwords itself.
+# query_auth SELECT user, password FROM "my ""users\""" WHERE key = ?
+query_string SELECT key FROM "my ""users\""" WHERE key = ?
+"""
+    )
+
+
+def test_the_delimiter_of_tags() -> None:
+    lines = text(Kind.LIST, Service.MAILADDR, delimiter="-")
+    assert lines[0] == "sub_addr_delim -"
+
+
+@pytest.mark.parametrize(
+    ("kind", "services"),
+    [
+        (Kind.LIST, "domain netaddr source mailaddr relayhost string"),
+        (Kind.MAPPING, "alias mailaddrmap addrname relayhost mailaddr string"),
+        (Kind.CREDENTIALS, "credentials"),
+        (Kind.USERINFO, "userinfo"),
+    ],
+)
+def test_a_table_without_a_use_serves_all_that_fit(kind: Kind, services: str) -> None:
+    found = [re.split("[_ ]", line)[1] for line in text(kind)]
+    assert list(dict.fromkeys(found)) == services.split()
+
+
+@pytest.mark.parametrize("path", ["/a\nb", "/a ", " /a"])
+def test_paths_that_the_format_cannot_hold(path: str) -> None:
+    with pytest.raises(ConfigError, match="begins or ends with a space"):
+        configuration(Entry("t", Kind.LIST), path)
+
+
+COMBINATIONS = [
+    (kind, service)
+    for kind, service in itertools.product(Kind, [None, *Service])
+    if service is not Service.AUTH and text(kind, *([service] if service else []))
+]
+
+
+@pytest.mark.parametrize(("kind", "service"), COMBINATIONS)
+def test_table_sqlite_takes_it_and_looks_up_by_index(
+    tmp_path: Path, kind: Kind, service: Service | None
+) -> None:
+    path = str(tmp_path / "db")
+    entry = Entry('odd " [x] :', kind, (service,) if service else ())
+    db = sqlite3.connect(path, isolation_level=None)
+    schema.create(db, [entry])
+    (tmp_path / "c").write_text(configuration(entry, path), encoding="utf-8")
+    found = config.read(str(tmp_path / "c"))
+    assert found.dbpath == path
+    database = Database(found)
+    database.check()
+    database.close()
+    for statement in found.statements.values():
+        keys = ("x",) * statement.sql.count("?")
+        plan = db.execute(f"EXPLAIN QUERY PLAN {statement.sql}", keys).fetchall()
+        (detail,) = [row[3] for row in plan]
+        if statement.key.startswith("query_"):
+            assert "SEARCH" in detail
+            assert "PRIMARY KEY (key=?)" in detail
+        elif service is Service.DOMAIN and statement.key == "patterns_domain":
+            assert "patterns" in detail  # the index of rows with a star
+    db.close()
