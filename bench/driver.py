@@ -1,4 +1,4 @@
-"""Plays smtpd to a filter process over a socket pair: rate, CPU, memory, latency."""
+"""Plays smtpd to a plugin over a socket pair: rate, CPU, memory, latency."""
 
 import os
 import resource
@@ -12,6 +12,13 @@ from pathlib import Path
 STAMP = b"1795335705.127288"
 DATA, COMMIT, CONNECT = b"1f083015d732b8dd", b"1f08301bf13c4c1f", b"1f08300d56622f13"
 
+HELLO = (
+    b"config|smtpd-version|7.6.0\nconfig|protocol|0.7\nconfig|smtp-session-timeout|300\n"
+    b"config|subsystem|smtp-in\nconfig|admd|bench\nconfig|ready\n"
+)
+TABLE_HELLO = (
+    b"config|smtpd-version|7.6.0\nconfig|protocol|0.1\nconfig|tablename|bench\nconfig|ready\n"
+)
 
 _DOT = b"|%s|.\n" % DATA  # the end of a message's last line; its session stands before it
 _RESULT = b"filter-result|"
@@ -70,12 +77,12 @@ def wire(text: bytes, session: bytes) -> bytes:
 
 
 class Child:
-    """A filter process whose standard input and output are one socket pair, as under smtpd."""
+    """A plugin whose standard input and output are one socket pair, as under smtpd."""
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], hello: bytes = HELLO) -> None:
         ours, theirs = socket.socketpair()
         self.started = time.perf_counter()
-        # smtpd starts its filters with next to no environment; ours would switch off .pyc files.
+        # smtpd starts its plugins with next to no environment; ours would switch off .pyc files.
         self.process = subprocess.Popen(
             command,
             stdin=theirs.fileno(),
@@ -85,10 +92,7 @@ class Child:
         )
         theirs.close()
         self.socket = ours
-        ours.sendall(
-            b"config|smtpd-version|7.6.0\nconfig|protocol|0.7\nconfig|smtp-session-timeout|300\n"
-            b"config|subsystem|smtp-in\nconfig|admd|bench\nconfig|ready\n"
-        )
+        ours.sendall(hello)
         answer = b""
         while not answer.endswith(b"register|ready\n"):
             data = ours.recv(65536)

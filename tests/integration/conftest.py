@@ -1,4 +1,8 @@
-"""The guide's mail server on smtpd 7.6 and 7.9, one after the other."""
+"""The guide's mail server on smtpd 7.6 and 7.9, one after the other.
+
+A module that wants other ones parametrizes ``running`` with its own setups, indirectly: there is
+one fixture, so that no two of them run at once.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,26 +13,29 @@ from lab.guide import records
 from lab.nameserver import NameServer
 from lab.server import Server
 from lab.sink import Sink
-from lab.support import Lab, need_stage
+from lab.support import Lab, Setup, need_stage
 
 
-@pytest.fixture(scope="session", params=["7.6", "7.9"])
+@pytest.fixture(scope="session", params=[Setup("7.6"), Setup("7.9")], ids=str)
 def running(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    stage = need_stage(request.param)
-    guide = stage.guide()
+    setup: Setup = request.param
+    guide = need_stage(setup.smtpd).guide(str(setup))
+    if setup.prepare:
+        setup.prepare(guide)
     with NameServer(records(guide)) as dns, Sink() as sink, Server(guide.view) as server:
-        yield Lab(request.param, guide, server, sink, dns)
+        yield Lab(setup.smtpd, guide, server, sink, dns)
     assert server.survivors == []
 
 
 @pytest.fixture
 def lab(running: Lab) -> Iterator[Lab]:
-    """The mail server; at the end of each test it must be the same, alive, with the same filter."""
-    before = running.server.filters()
-    assert len(before) == 1
+    """The mail server; at the end of each test it must be the same, alive, with its plugins."""
+    filters, tables = running.server.filters(), running.server.tables()
+    assert len(filters) == 1
     yield running
     running.server.check()
-    assert running.server.filters() == before
+    assert running.server.filters() == filters
+    assert running.server.tables() == tables
     assert running.inbox.rest() == []
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from lab.root import loaded
 from opensmtpd_filters import dkimsign
 from unit.dkim.material import ED25519_PEM, RSA_PEM, tags
 from unit.talk import HELLO, Talk, data
@@ -25,11 +26,8 @@ class Original:
     def __init__(self, root: Path, flags: Sequence[str]) -> None:
         mine, its = socket.socketpair()
         self.socket = mine
-        # By its own loader, so that it sees its own libraries and our files.
         self.process = subprocess.Popen(
-            [str(next(root.glob("usr/lib*/ld-linux-*.so.*"))),
-             "--library-path", str(next(root.glob("usr/lib/*-linux-gnu*"))),
-             str(root / "usr/libexec/opensmtpd/filter-dkimsign"), *flags],
+            [*loaded(root, "usr/libexec/opensmtpd/filter-dkimsign"), *flags],
             stdin=its.fileno(), stdout=its.fileno(), stderr=subprocess.PIPE,
         )  # fmt: skip
         its.close()

@@ -1,4 +1,7 @@
-"""``make demo``: the guide's mail server with our filter, and what becomes of its users' mail."""
+"""``make demo``: the guide's mail server with our plugins, and what becomes of its users' mail.
+
+First with the guide's table files, then on SQLite.
+"""
 
 import queue
 import smtplib
@@ -8,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab import mail, stage
+from lab import mail, moves, stage
 from lab.guide import Guide, records
 from lab.maildir import Maildir
 from lab.nameserver import NameServer
@@ -108,6 +111,27 @@ def shell(server: Server) -> None:
     subprocess.call(["bash"], cwd=server.view)
 
 
+def run(guide: Guide, what: str) -> int:
+    """Start the server, run all scenes, then a shell if ``what`` is "shell"; returns how many
+    scenes ended otherwise than the guide says. Raises ServerError.
+    """
+    with NameServer(records(guide)), Sink() as sink, Server(guide.view) as server:
+        wrong = play(guide, sink)
+        server.check()
+        if wrong:
+            print(server.tail())
+        if what == "shell":
+            shell(server)
+    return wrong
+
+
+def move(guide: Guide) -> None:
+    """Move the guide's tables to SQLite, and show what there is to do."""
+    print(f"\n  # opensmtpd-plugins import {moves.CONF} {moves.DATABASE}")
+    edits = moves.to_sqlite(guide).splitlines()
+    print("\n".join(f"  {line}" for line in edits if line[:2] in ("-t", "+t")), flush=True)
+
+
 def main(what: str) -> int:
     """Run the demo, then a shell if ``what`` is "shell"; 0 only if all ended as the guide says.
 
@@ -119,19 +143,15 @@ def main(what: str) -> int:
     print("demo: in a network of its own; tests/lab/guide.conf is its smtpd.conf", flush=True)
     start = time.monotonic()
     guide = stage.stages()["7.6"].guide()
-    with NameServer(records(guide)), Sink() as sink:
-        try:
-            with Server(guide.view) as server:
-                wrong = play(guide, sink)
-                server.check()
-                if wrong:
-                    print(server.tail())
-                if what == "shell":
-                    shell(server)
-        except ServerError as error:
-            print(f"demo: {error}")
-            return 1
-    verdict = "all as the guide says" if not wrong else f"{wrong} WRONG"
+    try:
+        wrong = run(guide, "")
+        print("\ndemo: the same with all five tables in SQLite: one command, five edited lines")
+        move(guide)
+        wrong += run(guide, what)
+    except ServerError as error:
+        print(f"demo: {error}")
+        return 1
+    verdict = "all as the guide says, both times" if not wrong else f"{wrong} WRONG"
     print(f"\ndemo: {verdict}; it took {time.monotonic() - start:.1f} s and leaves nothing behind")
     print("demo: to look further, `make demo-shell` opens a shell beside the running server")
     return 1 if wrong else 0

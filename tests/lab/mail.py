@@ -1,5 +1,6 @@
 """Send mail as the guide's users and strangers would. Messages are bytes with CRLF line ends."""
 
+import base64
 import smtplib
 import ssl
 import subprocess
@@ -39,6 +40,11 @@ def connect(source: str = CONFIRMED_PTR, port: int = 25, host: str = SERVER4) ->
     )
     client.ehlo()
     return client
+
+
+def plain(user: str, password: str) -> str:
+    """Return the parameter of AUTH PLAIN; smtplib's own wants ASCII."""
+    return base64.b64encode(f"\0{user}\0{password}".encode()).decode()
 
 
 def submission(guide: Guide, user: str = "alice") -> smtplib.SMTP:

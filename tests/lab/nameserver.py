@@ -14,7 +14,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from lab.namespace import CONFIRMED_PTR, LYING_PTR, OUTSIDE_MX, SERVER4
+from lab.namespace import CONFIRMED_PTR, LYING_PTR, OTHER_MXS, OUTSIDE_MX, SERVER4
 
 ADDRESS = ("127.0.0.1", 53)
 
@@ -31,10 +31,16 @@ CLIENT_ZONE: Records = {
     (f"{'.'.join(reversed(CONFIRMED_PTR.split('.')))}.in-addr.arpa", "PTR"): ["good.example.net."],
     ("good.example.net", "A"): [CONFIRMED_PTR],
 }
-OUTSIDE_ZONE: Records = {
+OUTSIDE_ZONE: dict[tuple[str, str], list[str]] = {
     ("outside.example.org", "MX"): ["10 mx.outside.example.org."],
     ("mx.outside.example.org", "A"): [OUTSIDE_MX],
 }
+for _number, (_four, _six) in enumerate(OTHER_MXS):
+    OUTSIDE_ZONE |= {
+        (f"other{_number}.example.org", "MX"): [f"10 mx.other{_number}.example.org."],
+        (f"mx.other{_number}.example.org", "A"): [_four],
+        (f"mx.other{_number}.example.org", "AAAA"): [_six],
+    }
 
 
 class NameServer:

@@ -6,6 +6,8 @@ it is gone when the namespace's first process ends.
 
 import socket
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lab.root import CACHE
@@ -18,11 +20,18 @@ SERVER4 = "192.168.0.1"
 SERVER6 = "2001:db8::"
 SOURCE4 = "192.168.1.1"
 """The address that the guide's mail leaves from (/etc/mail/hosts)."""
+SECOND4 = "192.168.1.2"
+"""Another one, for those who want two of IPv4."""
+RELAY_CLIENT = "192.168.0.2"
+"""A client that may relay (/etc/mail/relayaddr). Like STRANGER, it is there for a visit only."""
+STRANGER = "198.51.100.7"
 NO_PTR = "192.0.2.5"
 LYING_PTR = "192.0.2.6"
 CONFIRMED_PTR = "192.0.2.7"
 OUTSIDE_MX = "192.0.2.25"
 """A mail server of somebody else."""
+OTHER_MXS = tuple((f"192.0.2.{n}", f"2001:db8::{n}") for n in range(30, 34))
+"""Mail servers that can be reached in both ways."""
 VIEWS = CACHE / "views"
 
 
@@ -42,12 +51,24 @@ def set_up() -> None:
     _ip("link", "add", "vio0", "type", "veth", "peer", "name", "peer0")
     _ip("link", "set", "vio0", "up")
     _ip("link", "set", "peer0", "up")
-    for address in (SERVER4, SOURCE4, NO_PTR, LYING_PTR, CONFIRMED_PTR, OUTSIDE_MX):
+    own, clients = (SERVER4, SOURCE4, SECOND4), (NO_PTR, LYING_PTR, CONFIRMED_PTR)
+    for address in (*own, *clients, OUTSIDE_MX, *(four for four, _ in OTHER_MXS)):
         _ip("address", "add", f"{address}/24", "dev", "vio0")
     # Duplicate address detection would take a second, in which nobody can bind it.
-    _ip("address", "add", f"{SERVER6}/64", "dev", "vio0", "nodad")
+    for address in (SERVER6, *(six for _, six in OTHER_MXS)):
+        _ip("address", "add", f"{address}/64", "dev", "vio0", "nodad")
     VIEWS.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", VIEWS], check=True)
+
+
+@contextmanager
+def visit(address: str) -> Iterator[str]:
+    """Be a client from elsewhere. smtpd takes for local what was there when it started."""
+    _ip("address", "add", f"{address}/32", "dev", "vio0")
+    try:
+        yield address
+    finally:
+        _ip("address", "del", f"{address}/32", "dev", "vio0")
 
 
 def view(root: Path, name: str) -> Path:

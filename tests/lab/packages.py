@@ -16,6 +16,7 @@ PROGRAMS = {
     "unshare": "util-linux",
     "mandoc": "mandoc",
     "openssl": "openssl",
+    "patch": "patch",
 }
 """Program and the Debian package that brings it."""
 

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 import tomllib
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from lab.namespace import CHROOT
 from lab.root import CACHE, VENV, Recipe, RootError, building
@@ -15,7 +17,8 @@ from lab.root import CACHE, VENV, Recipe, RootError, building
 TREE = Path(__file__).parents[2]
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "src", "filters", "tables")
 LIBEXEC = "usr/libexec/opensmtpd"
-ORIGINAL = "filter-dkimsign.c-original"
+ORIGINAL = ".c-original"
+"""What the name of a C program ends in while ours has its place."""
 DAY = 86400.0
 
 
@@ -48,9 +51,20 @@ def _fingerprint() -> str:
     return digest.hexdigest()[:12]
 
 
+def _project() -> dict[str, Any]:
+    """Return the project table of pyproject.toml."""
+    project: dict[str, Any] = tomllib.loads((TREE / "pyproject.toml").read_text())["project"]
+    return project
+
+
+def _extras() -> dict[str, list[str]]:
+    """Return the extras that an administrator installs, with what each needs."""
+    extras: dict[str, list[str]] = _project()["optional-dependencies"]
+    return {name: wanted for name, wanted in extras.items() if name != "dev"}
+
+
 def _dependencies(recipe: Recipe) -> Path:
-    project = tomllib.loads((TREE / "pyproject.toml").read_text())["project"]
-    wanted: list[str] = [*project["dependencies"], *project["optional-dependencies"]["dkim"]]
+    wanted = sorted({*_project()["dependencies"], *chain(*_extras().values())})
     digest = hashlib.sha256("\n".join(wanted).encode()).hexdigest()[:12]
     folder = CACHE / f"dependencies-{recipe.python}-{digest}"
     if folder.is_dir():
@@ -71,17 +85,21 @@ def _pip(*arguments: str) -> None:
 
 
 def install(view: Path, wheels: Path) -> None:
-    """Install our package into a view of a root, offline, and take the C filter's place.
+    """Install our package into a view of a root, offline, and take the C programs' places.
 
-    The C filter stays beside it as ``ORIGINAL``. Raises CalledProcessError.
+    Those stay beside ours, with ``ORIGINAL`` behind their names. Raises CalledProcessError.
     """
     shutil.copytree(wheels, view / "wheels")
+    package = f"opensmtpd-plugins[{','.join(_extras())}]"
     subprocess.run(
         [CHROOT, view, f"{VENV}/bin/pip", "install", "--quiet", "--no-index", "--no-cache-dir",
-         "--root-user-action=ignore", "--find-links=/wheels", "opensmtpd-plugins[dkim]"],
+         "--root-user-action=ignore", "--find-links=/wheels", package],
         stdin=subprocess.DEVNULL, check=True,
         env={"PATH": "/usr/bin:/bin", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
     )  # fmt: skip
-    original = view / LIBEXEC / "filter-dkimsign"
-    original.rename(original.with_name(ORIGINAL))
-    original.symlink_to(f"{VENV}/bin/filter-dkimsign")
+    for name in _project()["scripts"]:
+        plugin = name.startswith(("filter-", "table-"))
+        place = view / (LIBEXEC if plugin else "usr/local/bin") / name
+        if place.exists():
+            place.rename(place.with_name(name + ORIGINAL))
+        place.symlink_to(f"{VENV}/bin/{name}")

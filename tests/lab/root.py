@@ -20,6 +20,8 @@ VENV = "/opt/opensmtpd-plugins"
 COMMON = (
     "opensmtpd",
     "opensmtpd-filter-dkimsign",
+    "opensmtpd-table-passwd",
+    "opensmtpd-table-sqlite",
     "python3",
     "python3-venv",
     "iproute2",
@@ -53,7 +55,7 @@ class Recipe:
         return CACHE / f"root-{self.suite}-{digest}"
 
 
-TRIXIE = Recipe("7.6", "trixie", "3.13", (*COMMON, "opensmtpd-table-sqlite"), "trixie")
+TRIXIE = Recipe("7.6", "trixie", "3.13", COMMON, "trixie")
 FORKY = Recipe("7.9", "forky", "3.14", COMMON, "sid")
 RECIPES = {recipe.smtpd: recipe for recipe in (TRIXIE, FORKY)}
 
@@ -99,6 +101,16 @@ def ensure(recipe: Recipe) -> Path:
             _build(recipe, folder)
         print(f"lab: built it in {time.monotonic() - start:.0f} s", flush=True)
     return recipe.folder
+
+
+def loaded(root: Path, program: str) -> list[str]:
+    """Return how a program of ``root`` (a path below it) is started outside of it.
+
+    It comes by its own loader, so that it sees its own libraries and our files.
+    """
+    loader = next(root.glob("usr/lib*/ld-linux-*.so.*"))
+    libraries = next(root.glob("usr/lib/*-linux-gnu*"))
+    return [str(loader), "--library-path", str(libraries), str(root / program)]
 
 
 def _build(recipe: Recipe, folder: Path) -> None:

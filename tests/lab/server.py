@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from lab.namespace import CHROOT, SERVER4
+from lab.plugin import LIBEXEC
 
 
 class ServerError(Exception):
@@ -22,7 +23,7 @@ class Server:
         self.conf = conf
         self.log = view / "smtpd.log"
         self.survivors: list[int] = []
-        """Filters that had to be killed because they did not end with smtpd."""
+        """Plugins that had to be killed because they did not end with smtpd."""
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "Server":
@@ -72,6 +73,13 @@ class Server:
 
     def filters(self, program: str = "filter-dkimsign") -> list[int]:
         """Return the process ids of the running filters of that name."""
+        return self._plugins(f"/{program}\0")
+
+    def tables(self) -> list[int]:
+        """Return the process ids of the running tables."""
+        return self._plugins("/table-")
+
+    def _plugins(self, name: str) -> list[int]:
         found = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
@@ -79,9 +87,9 @@ class Server:
                     command = (entry / "cmdline").read_bytes()
                 except OSError:  # it has ended
                     continue
-                if f"/{program}\0".encode() in command:
+                if f"\0/{LIBEXEC}{name}".encode() in command:
                     found.append(int(entry.name))
-        return found
+        return sorted(found)
 
     def stop(self) -> None:
         """End smtpd and wait for it. What might survive ends with the process namespace."""
@@ -95,9 +103,9 @@ class Server:
             process.kill()
             process.wait()
         end = time.monotonic() + 5
-        while self.filters() and time.monotonic() < end:  # smtpd's death is their EOF
+        while self._plugins("/") and time.monotonic() < end:  # smtpd's death is their EOF
             time.sleep(0.02)
-        self.survivors = self.filters()
+        self.survivors = self._plugins("/")
         for pid in self.survivors:
             os.kill(pid, signal.SIGKILL)
         self._process = None

@@ -1,10 +1,22 @@
-"""Somebody else's mail server: takes any mail on port 25 of the outside MX and keeps it."""
+"""Somebody else's mail servers: take any mail on port 25 and keep it."""
 
 import queue
+import socket
 import socketserver
 import threading
+from dataclasses import dataclass
 
-from lab.namespace import OUTSIDE_MX
+from lab.namespace import OTHER_MXS, OUTSIDE_MX
+
+
+@dataclass(frozen=True)
+class Received:
+    """A mail that came."""
+
+    message: bytes
+    """With LF line ends."""
+    client: str
+    """The address that it came from."""
 
 
 class _Handler(socketserver.StreamRequestHandler):
@@ -19,7 +31,7 @@ class _Handler(socketserver.StreamRequestHandler):
             verb = line[:4].upper()
             if verb == b"DATA":
                 self._say(b"354 go on")
-                self.server.mails.put(self._message())
+                self.server.mails.put(Received(self._message(), self.client_address[0]))
                 self._say(b"250 taken")
             elif verb == b"QUIT":
                 self._say(b"221 bye")
@@ -39,25 +51,37 @@ class _Handler(socketserver.StreamRequestHandler):
 class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
-    mails: "queue.Queue[bytes]"
+
+    def __init__(self, address: str, mails: "queue.Queue[Received]"):
+        self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.mails = mails
+        super().__init__((address, 25), _Handler)
 
 
 class Sink:
-    """``with Sink() as sink:`` runs it; ``sink.take()`` waits for a mail."""
+    """``with Sink() as sink:`` runs them all; ``sink.take()`` waits for a mail."""
 
     def __init__(self) -> None:
-        self._server = _Server((OUTSIDE_MX, 25), _Handler)
-        self._server.mails = queue.Queue()
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._mails: queue.Queue[Received] = queue.Queue()
+        self._servers = [
+            _Server(address, self._mails)
+            for address in (OUTSIDE_MX, *(address for pair in OTHER_MXS for address in pair))
+        ]
 
     def __enter__(self) -> "Sink":
-        self._thread.start()
+        for server in self._servers:
+            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
+
+    def receive(self, seconds: float = 60.0) -> Received:
+        """Return the next mail; queue.Empty if none comes in time."""
+        return self._mails.get(timeout=seconds)
 
     def take(self, seconds: float = 60.0) -> bytes:
-        """Return the next mail, LF line ends; queue.Empty if none comes in time."""
-        return self._server.mails.get(timeout=seconds)
+        """Return the next mail's message, LF line ends; queue.Empty if none comes in time."""
+        return self.receive(seconds).message

@@ -1,6 +1,7 @@
 """What tests ask for: a prepared stage, the published test material, a running mail server."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,25 @@ def need_stage(smtpd: str) -> stage.Stage:
     if os.environ.get("CI"):
         pytest.fail(OUTSIDE)
     pytest.skip(OUTSIDE)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Which mail server a test wants."""
+
+    smtpd: str
+    """Version: "7.6"."""
+    name: str = "guide"
+    prepare: Callable[[Guide], object] | None = None
+    """What makes it differ from the guide's, before it starts."""
+
+    def __str__(self) -> str:
+        return f"{self.smtpd}-{self.name}"
+
+
+def setups(name: str, prepare: Callable[[Guide], object]) -> list[Setup]:
+    """Return one for each version of smtpd."""
+    return [Setup("7.6", name, prepare), Setup("7.9", name, prepare)]
 
 
 @dataclass
