@@ -9,9 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from types import TracebackType
 
 from opensmtpd.errors import ConfigError
-
-GROUPS = ("_smtpd", "opensmtpd", "smtpd")
-"""Of smtpd's user: OpenBSD and FreeBSD, Debian, Alpine and Arch."""
+from opensmtpd.operator.programs import USERS
 
 
 class NewFiles:
@@ -131,11 +129,11 @@ def give_to_smtpd(path: str) -> None:
 
     There may be passwords in it: no other group is to read it, as that of whoever made it.
     """
-    for name in GROUPS if os.geteuid() == 0 else ():
+    for name in USERS if os.geteuid() == 0 else ():
         with suppress(KeyError):
             os.chown(path, -1, grp.getgrnam(name).gr_gid)
             break
-    os.chmod(path, 0o640 if group_of(path) in GROUPS else 0o600)
+    os.chmod(path, 0o640 if group_of(path) in USERS else 0o600)
 
 
 def readers(path: str) -> str:
@@ -144,7 +142,7 @@ def readers(path: str) -> str:
     if mode & stat.S_IROTH:
         return "everybody"
     group = group_of(path)
-    return f"the group {group}" if mode & stat.S_IRGRP and group in GROUPS else ""
+    return f"the group {group}" if mode & stat.S_IRGRP and group in USERS else ""
 
 
 def group_of(path: str) -> str:

@@ -24,7 +24,7 @@ LIBEXEC = (
 """Where smtpd finds its tables. It is built with one of these, and looks nowhere else."""
 
 USERS = ("_smtpd", "opensmtpd", "smtpd")
-"""smtpd's own user: on the BSDs, on Debian, elsewhere."""
+"""smtpd's own user, and its group: on the BSDs, on Debian, elsewhere."""
 
 FLAT = "flat"
 """Our table for the files that smtpd itself reads."""

@@ -38,13 +38,13 @@ def test_who_may_read_the_files(
     run: Program, mail: Path, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database(db, Entry("a", Kind.LIST), Entry("b", Kind.LIST)).close()
-    monkeypatch.setattr(importing_files, "GROUPS", ("no-such-group",))
+    monkeypatch.setattr(importing_files, "USERS", ("no-such-group",))
     run("export", db, mail)
     assert (mail / "a").stat().st_mode & 0o7777 == 0o600
     (mail / "a").unlink()
     (mail / "b").chmod(0o604)
     mine = grp.getgrgid(mail.stat().st_gid).gr_name
-    monkeypatch.setattr(importing_files, "GROUPS", ("no-such-group", mine))
+    monkeypatch.setattr(importing_files, "USERS", ("no-such-group", mine))
     run("export", "--force", db, mail)
     assert (mail / "a").stat().st_mode & 0o7777 == 0o640
     assert (mail / "b").stat().st_mode & 0o7777 == 0o604
