@@ -10,7 +10,7 @@ from typing import TypeAlias
 from opensmtpd import queries
 from opensmtpd.errors import DecisionError, LocalError
 from opensmtpd.queries import SERVICES, Service
-from opensmtpd.table import Table, checker, find
+from opensmtpd.table import MATCHED, Table, checker, find
 
 Form: TypeAlias = Callable[[object], bytes]
 """Makes of what a table returned the end of an answer. Raises DecisionError."""
@@ -41,9 +41,12 @@ def keyed(table: Table) -> dict[tuple[bytes, bytes], Route]:
     """Return the routes of requests that have a key, by verb and service."""
     routes = {}
     for label, service in SERVICES.items():
-        lookup, check = partial(find, table, table.lookup), partial(find, table, checker(table))
-        routes[b"lookup", label] = Route(b"lookup", service, partial(lookup, service), value)
-        routes[b"check", label] = Route(b"check", service, partial(check, service), found)
+        for verb, ask, form in (
+            (b"lookup", table.lookup, value),
+            (b"check", checker(table), found),
+        ):
+            whole = partial(find, table, ask) if service in MATCHED else ask
+            routes[verb, label] = Route(verb, service, partial(whole, service), form)
     # Nobody but us sees the hashes of auth.
     routes[b"lookup", b"auth"] = Route(b"lookup", None, unknown, value)
     routes[b"check", b"auth"] = Route(

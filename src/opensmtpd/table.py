@@ -71,7 +71,7 @@ class Table:
 Ask: TypeAlias = Callable[[Service, str], object]
 """``Table.lookup`` or ``Table.check``."""
 
-_MATCHED = frozenset([Service.DOMAIN, Service.NETADDR, Service.MAILADDR, Service.REGEX])
+MATCHED = frozenset([Service.DOMAIN, Service.NETADDR, Service.MAILADDR, Service.REGEX])
 """Services whose keys are matched, not compared (``keycmp`` in ``table_static.c``)."""
 
 
@@ -83,10 +83,9 @@ def checker(table: Table) -> Ask:
 def find(table: Table, ask: Ask, service: Service, key: str) -> object:
     """Ask for the row that ``key`` matches, as smtpd's own tables would; a false value if none.
 
-    A coroutine where the table's methods are.
+    For services of MATCHED; of all others the literal key is all there is. A coroutine where the
+    table's methods are.
     """
-    if service not in _MATCHED:
-        return ask(service, key)
     index = table.patterns(service) if service is Service.REGEX else None
     if index is not None:  # a key is no expression, even where it is spelled like one
         row = index.find(key)
