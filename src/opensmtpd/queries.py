@@ -33,6 +33,19 @@ SERVICES = {service.value.encode("ascii"): service for service in Service}
 """Services by their names on the wire."""
 
 
+def to_str(raw: bytes) -> str:
+    """Return bytes of the wire, of a file or a database as text; never fails.
+
+    They are UTF-8; other bytes become surrogates (``surrogateescape``).
+    """
+    return raw.decode() if raw.isascii() else raw.decode("utf-8", "surrogateescape")
+
+
+def to_bytes(text: str) -> bytes:
+    """Return the bytes of a text. Raises UnicodeEncodeError for what ``to_str`` never returns."""
+    return text.encode() if text.isascii() else text.encode("utf-8", "surrogateescape")
+
+
 def valid(value: object) -> str:
     """Return a value that smtpd can take. Raises DecisionError."""
     encode(value)
@@ -49,7 +62,7 @@ def encode(value: object) -> bytes:
     if not isinstance(value, str):
         raise DecisionError(f"a value is a str, not {type(value).__name__}")
     try:
-        raw = value.encode() if value.isascii() else value.encode("utf-8", "surrogateescape")
+        raw = to_bytes(value)
     except UnicodeEncodeError:
         raise DecisionError("the value is no text") from None
     if not raw:

@@ -14,7 +14,7 @@ from opensmtpd.calls import Calls, Log, place
 from opensmtpd.errors import HandlerTimeout, LocalError, ProtocolError, VersionError
 from opensmtpd.lines import LineBuffer
 from opensmtpd.log import log, text
-from opensmtpd.queries import SERVICES, Service
+from opensmtpd.queries import SERVICES, Service, to_str
 from opensmtpd.routes import Route
 from opensmtpd.table import Table
 from opensmtpd.work import Offload, Work
@@ -110,7 +110,7 @@ class TableProtocol:
         self._parts = []
         if len(lines) > 1 or self._lines.unfinished:
             for at, line in enumerate(lines):
-                _, _, request = line.partition(b"|%s|" % self._name)
+                request = line.split(b"|", 3)[-1].removeprefix(self._name + b"|")
                 if request.split(b"|", 2)[1:2] in _TYPED:
                     if self._lines.unfinished:  # a client cannot keep smtpd from ending it
                         self._parts = lines[at:]
@@ -137,11 +137,12 @@ class TableProtocol:
     def _line(self, line: bytes) -> None:
         try:
             parts = line.split(b"|", 7)
-            if len(parts) == 8 and parts[3] == self._name and parts[1] == VERSION and self.ready:
-                _, _, _, _, verb, label, id, key = parts
+            if len(parts) == 8 and parts[3] == self._name and self.ready:
+                first, version, _, _, verb, label, id, key = parts
                 route = self._routes.get((verb, label))
-                if route is not None:  # as all but updates and fetches
-                    self._call(route, id, _str(key))
+                # As all but updates and fetches:
+                if route is not None and version == VERSION and first == b"table":
+                    self._call(route, id, to_str(key))
                     return
             if line.startswith(b"config|") and not self.ready:
                 self._config(line)
@@ -195,7 +196,7 @@ class TableProtocol:
                 route = self._routes.get(
                     (verb, label), Route(verb, None, routes.unknown, routes.found)
                 )
-                self._call(route, id, _str(key))
+                self._call(route, id, to_str(key))
             case [b"fetch", label, id]:
                 service = SERVICES.get(label)
                 fetch = routes.unknown if service is None else self._table.fetch
@@ -250,10 +251,6 @@ class TableProtocol:
         )
         said = text(kind if reason is None else reason).encode("ascii", "replace")
         self._answer(route, id, b"error|" + said.translate(_PRINTABLE)[:MESSAGE_MAX])
-
-
-def _str(key: bytes) -> str:
-    return key.decode() if key.isascii() else key.decode("utf-8", "surrogateescape")
 
 
 _PRINTABLE = bytes(byte if 32 <= byte < 127 else 63 for byte in range(256))

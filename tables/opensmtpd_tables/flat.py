@@ -18,7 +18,7 @@ from opensmtpd import options, run_table
 from opensmtpd.errors import ConfigError
 from opensmtpd.log import log
 from opensmtpd.meaning import Patterns
-from opensmtpd.queries import VALUE_MAX, Service
+from opensmtpd.queries import VALUE_MAX, Service, to_bytes
 from opensmtpd.table import Table
 from opensmtpd.tablefile import TableFile, auth_directive, lines
 
@@ -50,7 +50,7 @@ class Content:
         for line, key, value in file:
             # The answer for a row of a list is the row. Of the same key the last row counts.
             self.rows[key] = key if value is None else value
-            size = len(_raw(value or key))
+            size = len(to_bytes(value or key))
             if size > VALUE_MAX:
                 remedy = f"smtpd takes {VALUE_MAX}: shorten it, or use :include:"
                 raise ConfigError(f"a value of {size} bytes", path=path, line=line, remedy=remedy)
@@ -92,7 +92,7 @@ class Content:
     def next(self) -> str | None:
         """Return the keys in turn, in the order of their bytes: ``table_static_fetch``."""
         if self._turns is None:
-            self._turns = sorted(filter(None, self.rows), key=_raw)
+            self._turns = sorted(filter(None, self.rows), key=to_bytes)
         if not self._turns:
             return None
         key = self._turns[self._turn]
@@ -137,10 +137,6 @@ class Flat(Table):
     def fetch(self, service: Service) -> str | None:
         """Return the next key."""
         return self.content.next()
-
-
-def _raw(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from opensmtpd import options, run_table
 from opensmtpd.errors import ConfigError, LocalError
-from opensmtpd.queries import Service
+from opensmtpd.queries import Service, to_bytes, to_str
 from opensmtpd.strtonum import strtonum
 from opensmtpd.table import Table
 from opensmtpd.tablefile import auth_directive, directive, lines
@@ -68,8 +68,7 @@ class Users:
         self.auth = auth_directive(directives, path)
 
     def _add(self, user: User) -> None:
-        key = user.name.encode("utf-8", "surrogateescape").lower()
-        name = key.decode("utf-8", "surrogateescape")
+        name = to_str(to_bytes(user.name).lower())
         known = self.by_name.get(name)
         # The C program finds no name with capitals: such a line must not hide one that it finds.
         # Of equal names the last counts.
@@ -95,7 +94,7 @@ class Users:
 
 def _user(text: bytes, path: str, number: int) -> User:
     """Read a line. Raises ConfigError."""
-    fields = text.decode("utf-8", "surrogateescape").split(":")
+    fields = to_str(text).split(":")
     if b"\0" in text:
         fault = "a NUL byte"
     elif len(fields) < FIELDS:

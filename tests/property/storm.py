@@ -7,6 +7,7 @@ from typing import Any
 
 from opensmtpd.filter_protocol import FilterProtocol
 from opensmtpd.testing import Client, Smtpd
+from property.steps import go_on
 
 LINES = [
     *(b"Subject: hello", b"", b"", b"text", b"..dotted", b".", b"\xff\xfe\r", b"a|b|c"),
@@ -66,19 +67,7 @@ class Storm:
         if not self.works:
             return
         work = self.dice.choice(self.works)
-        try:
-            if isinstance(work.job, CoroutineType):
-                work.job.send(None)
-                return
-            result = work.job()
-        except StopIteration as end:
-            result = end.value
-        except BaseException as error:
-            self.works.remove(work)
-            self.protocol.fail(work, error)
-            return
-        self.works.remove(work)
-        self.protocol.resolve(work, result)
+        go_on(self.protocol, self.works, work)
 
     def expire(self) -> None:
         """Let all deadlines pass, until nothing is waited for."""

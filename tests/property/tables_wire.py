@@ -14,6 +14,7 @@ from opensmtpd.table_protocol import TableProtocol
 from opensmtpd.testing import TableSmtpd
 from opensmtpd.work import Offload
 from property.hostile import Pause, explode, never
+from property.steps import go_on
 
 SERVICES = [service.value for service in Service]
 VERBS = ["lookup", "check", "fetch", "update"]
@@ -116,30 +117,14 @@ class Wire:
         for work in self.protocol.take_work():
             self.works.append(work)
             if not callable(work.job):
-                self.step(work)
-
-    def step(self, work: Any) -> None:
-        """Let a work go one step further."""
-        try:
-            if not callable(work.job):
-                work.job.send(None)
-                return
-            result = work.job()
-        except StopIteration as end:
-            result = end.value
-        except BaseException as error:
-            self.works.remove(work)
-            self.protocol.fail(work, error)
-            return
-        self.works.remove(work)
-        self.protocol.resolve(work, result)
+                go_on(self.protocol, self.works, work)
 
     def finish(self, late: bool = False) -> None:
         """Work until all is answered; what does not end, or takes long if some may be late, is."""
         self.carry()
         for _ in range(200):
             for work in self.works[:]:
-                self.step(work)
+                go_on(self.protocol, self.works, work)
                 self.hear()
             if self.works and late and not self.dice.randrange(3):
                 self.now += 6.0

@@ -89,3 +89,20 @@ def test_from_7_9_on_all_requests_may(service: bytes) -> None:
     talk = Talk(Rows("alice"))
     said = talk.say(lookup(service=service, id=ONE), check(service=service, id=TWO))
     assert said == answer(b"found|found it", id=ONE) + answer(b"found", b"check", TWO)
+
+
+@pytest.mark.parametrize("name", [b"0.1", b"table", b"a|b"])
+def test_whatever_the_table_is_called(name: bytes) -> None:
+    class Names(Rows):
+        services = (Service.CREDENTIALS,)
+
+    talk = Talk(Names("alice"), hello=OLD.replace(b"aliases", name))
+    forged = b"a\ntable|0.1|1.0|%s|lookup|credentials|1|x" % name
+    asked = b"table|0.1|1.2|%s|lookup|credentials|%s|%s\n" % (name, ID, forged)
+    assert talk.say(asked) == answer(b"not-found")
+
+
+def test_what_only_looks_like_a_request_gets_no_answer() -> None:
+    talk = Talk(Rows("alice"))
+    assert talk.say(lookup().replace(b"table|", b"elbat|")) == b""
+    assert len(talk.logged) == 1

@@ -6,7 +6,6 @@ and unknown keys are passed over. Source: ``table_sqlite_update`` in ``table_sql
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.log import log
@@ -29,35 +28,33 @@ COLUMNS = {
 """Keys whose values are SQL, and how many columns each has to give."""
 
 
-@dataclass
 class Statement:
     """A line of SQL: its key, what stands there, and where."""
 
-    key: str
-    sql: str
-    line: int
-    parameters: int | None = None
-    """How many ``?`` there are; None until the database was asked."""
-    named: bool = False
-    """Are they ``:name`` instead, and this Python's sqlite3 wants to know?"""
+    def __init__(self, key: str, sql: str, line: int) -> None:
+        self.key, self.sql, self.line = key, sql, line
+        self.parameters: int | None = None
+        """How many ``?`` there are; None until the database was asked."""
+        self.named = False
+        """Are they ``:name`` instead, and this Python's sqlite3 wants to know?"""
 
 
-@dataclass
 class Config:
     """What a configuration file says."""
 
-    path: str
-    dbpath: str = ""
-    dbpath_line: int = 0
-    statements: dict[str, Statement] = field(default_factory=dict)
-    expire: int = 60
-    """Seconds until the rows of ``fetch_source`` are read again."""
-    refresh: int = 1000
-    """Calls until they are."""
-    busy_timeout: float = 1.0
-    """Seconds to wait for a database that somebody writes to."""
-    delimiter: str = "+"
-    force_auth: bool = False
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.dbpath = ""
+        self.dbpath_line = 0
+        self.statements: dict[str, Statement] = {}
+        self.expire = 60
+        """Seconds until the rows of ``fetch_source`` are read again."""
+        self.refresh = 1000
+        """Calls until they are."""
+        self.busy_timeout = 1.0
+        """Seconds to wait for a database that somebody writes to."""
+        self.delimiter = "+"
+        self.force_auth = False
 
 
 def read(path: str) -> Config:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from urllib.parse import quote
 
 from opensmtpd.errors import ConfigError, LocalError
-from opensmtpd.queries import VALUE_MAX
+from opensmtpd.queries import VALUE_MAX, to_bytes, to_str
 from opensmtpd.sqlite.config import COLUMNS, Config, Statement
 
 Row = tuple[object, ...]
@@ -67,7 +67,7 @@ class Database:
         connection = sqlite3.connect(
             self._uri, uri=True, timeout=self.config.busy_timeout, isolation_level=None
         )
-        connection.text_factory = _text
+        connection.text_factory = to_str
         # Python code, run now and then while a query is: the watchdog can strike there.
         connection.set_progress_handler(_go_on, STEPS)
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, CELL_MAX)
@@ -109,24 +109,31 @@ class Database:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Have several queries share one look at the database, which saves most of their cost."""
-        if self._shared:
-            yield
-            return
-        try:
-            self._open().execute("BEGIN")
-            self._shared = True
-        except (sqlite3.Error, Unavailable):  # each query will say so itself
+        if self._shared or not self._begin():  # without, each query will say itself what is wrong
             yield
             return
         try:
             yield
+            if self._connection is not None:
+                self._connection.execute("COMMIT")
+        except sqlite3.Error:  # the next query tries anew
+            self.close()
+        except BaseException:  # a transaction left open would lock writers out, and show old rows
+            self.close()
+            raise
         finally:
             self._shared = False
-            if self._connection is not None:
-                try:
-                    self._connection.execute("COMMIT")
-                except sqlite3.Error:  # the next query tries anew
-                    self.close()
+
+    def _begin(self) -> bool:
+        try:
+            self._execute("BEGIN", ())
+            self._shared = True
+        except (sqlite3.Error, Unavailable):
+            self.close()
+        except BaseException:  # the watchdog, who may come at any moment
+            self.close()
+            raise
+        return self._shared
 
     def version(self) -> tuple[int, int]:
         """Return what differs when another program changed the database. Raises Unavailable."""
@@ -146,8 +153,7 @@ class Database:
             try:
                 key.encode()
             except UnicodeEncodeError:  # no text that sqlite3 would pass on; bytes equal no text
-                raw = key.encode("utf-8", "surrogateescape")
-                return _bound((raw,) * count, statement.named)
+                return _bound((to_bytes(key),) * count, statement.named)
         return _bound((key,) * count, statement.named)
 
     def _failed(self, error: sqlite3.Error) -> Unavailable:
@@ -233,10 +239,6 @@ class _Every(dict[str, object]):
 
 def _bound(values: Row, named: bool) -> Arguments:
     return _Every(values[0]) if named and values else values
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape")
 
 
 def _go_on() -> int:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable
 
 from opensmtpd.errors import LocalError
-from opensmtpd.queries import Service
+from opensmtpd.queries import Service, to_bytes, to_str
 from opensmtpd.sqlite.config import COLUMNS, Config
 
 
@@ -13,7 +13,7 @@ def text(cell: object) -> str:
     if isinstance(cell, str):
         return cell
     if isinstance(cell, bytes):
-        return cell.decode("utf-8", "surrogateescape")
+        return to_str(cell)
     if isinstance(cell, float):
         return _real(cell)
     return "" if cell is None else str(cell)
@@ -47,7 +47,7 @@ class Rotation:
     """Values in turn, in the order of their bytes as in C."""
 
     def __init__(self, values: Iterable[str]) -> None:
-        self._values = sorted(set(filter(None, values)), key=_raw)
+        self._values = sorted(set(filter(None, values)), key=to_bytes)
         self._calls = 0
         self._since = time.monotonic()
 
@@ -60,7 +60,3 @@ class Rotation:
         """Return the next one, None where there is none."""
         self._calls += 1
         return self._values[(self._calls - 1) % len(self._values)] if self._values else None
-
-
-def _raw(value: str) -> bytes:
-    return value.encode("utf-8", "surrogateescape")

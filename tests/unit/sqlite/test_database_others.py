@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from opensmtpd.errors import HandlerTimeout
 from opensmtpd.sqlite import config
 from opensmtpd.sqlite.database import Database, Unavailable
 from unit.handlers import explode
@@ -197,7 +198,7 @@ def test_the_lock_of_a_snapshot_is_gone_with_it(path: Path) -> None:
     assert is_free(path)
 
 
-@pytest.mark.parametrize("error", [KeyError(), SystemExit()])
+@pytest.mark.parametrize("error", [KeyError(), SystemExit(), HandlerTimeout()])
 def test_also_when_something_is_raised(path: Path, error: BaseException) -> None:
     database, query = opened(path)
     with pytest.raises(type(error)), database.snapshot():
@@ -206,9 +207,29 @@ def test_also_when_something_is_raised(path: Path, error: BaseException) -> None
     assert database.row(query, "alice") == ("bob",)
 
 
+def test_the_watchdog_leaves_no_transaction_open(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, query = opened(path)
+    execute = Database._execute
+
+    def struck(self: Database, sql: str, arguments: tuple[object, ...]) -> None:
+        execute(self, sql, arguments)
+        explode(HandlerTimeout())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "_execute", struck)
+        with pytest.raises(HandlerTimeout), database.snapshot():
+            pass
+    assert database.row(query, "alice") == ("bob",)
+    write(path, "UPDATE rows SET value = 'eve'")
+    assert database.row(query, "alice") == ("eve",)
+
+
 def test_also_when_a_query_fails(path: Path) -> None:
     database, query = opened(path)
-    bad = config.Statement("query_domain", "SELECT nothing FROM rows", 1, 0)
+    bad = config.Statement("query_domain", "SELECT nothing FROM rows", 1)
+    bad.parameters = 0
     with database.snapshot():
         assert database.row(query, "alice") == ("bob",)
         with pytest.raises(Unavailable):
