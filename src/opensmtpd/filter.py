@@ -1,6 +1,6 @@
 """The base class of filters: override what you need, and only that is asked of smtpd."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from opensmtpd import events, wire
 from opensmtpd.decisions import (
@@ -24,6 +24,8 @@ class Filter:
 
     uses: tuple[str, ...] = ()
     """The attributes of Session that this filter reads, for example ``("rdns", "username")``."""
+    unused: Collection[str] = ()
+    """Handlers that this filter's options leave nothing to do: they are not registered."""
 
     # --- requests: each is answered by its handler's decision ---------------------------------
 
@@ -151,6 +153,9 @@ class Filter:
         Raise ConfigError to keep the old one.
         """
 
+    def stop(self) -> None:
+        """Smtpd is gone, and so is this process next: save what is to last, without waiting."""
+
 
 def handler_name(event: str) -> str:
     """Return the method that takes a phase or a report: HELO and EHLO share one."""
@@ -158,8 +163,9 @@ def handler_name(event: str) -> str:
 
 
 def overrides(filter: Filter, name: str) -> bool:
-    """Does the filter have a handler of its own?"""
-    return getattr(type(filter), name) is not getattr(Filter, name)
+    """Does the filter have a handler of its own, and use it?"""
+    own = getattr(type(filter), name) is not getattr(Filter, name)
+    return own and name not in filter.unused
 
 
 def handlers(filter: Filter) -> dict[str, Callable[..., object]]:

@@ -19,7 +19,9 @@ def serve(filter: Filter, options: argparse.Namespace, stdin: int, stdout: int) 
     """Serve smtpd on two descriptors until it closes them. Raises VersionError, LocalError."""
     _more_descriptors()
     protocol = FilterProtocol(filter, deadline=options.deadline, on_failure=options.on_failure)
-    program.work(Runner(protocol, stdin, stdout, filter.reload))
+    runner = Runner(protocol, stdin, stdout, filter.reload)
+    program.work(runner)
+    runner.survive(filter.stop, otherwise=None)
 
 
 def main(

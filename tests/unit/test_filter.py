@@ -53,6 +53,12 @@ def test_only_what_is_overridden_or_used_is_registered(
     assert registrations(some) == (reports.split(), phases.split())
 
 
+def test_what_options_leave_nothing_to_do_is_not_registered() -> None:
+    some = filter_with("on_connect", "on_helo", "on_message", "on_link_greeting")
+    some.unused = {"on_helo", "on_message", "on_link_greeting"}
+    assert registrations(some) == (["link-disconnect"], ["connect"])
+
+
 def test_everything() -> None:
     everything = filter_with(*(name for name in vars(Filter) if name.startswith("on_")))
     assert registrations(everything) == (

@@ -69,6 +69,30 @@ class Some(Filter):
         assert child.end() == (0, b"", "")
 
 
+STOP = """
+class Some(Filter):
+    def on_noop(self, session, request):
+        return %s
+    async def later(self):
+        return PROCEED
+    def stop(self):
+        log("stopped")
+        raise ValueError
+"""
+
+
+@pytest.mark.parametrize("noop", ["PROCEED", "self.later()"])
+def test_a_filter_has_a_last_word(tmp_path: Path, noop: str) -> None:
+    """On the plain loop and on asyncio; what goes wrong in it is logged and changes nothing."""
+    with Child(tmp_path, STOP % noop) as child:
+        child.hello()
+        child.send(request(b"noop"))
+        assert child.lines() == [result(b"proceed")]
+        status, output, log = child.end()
+        assert (status, output) == (0, b"")
+        assert log.startswith("stopped\ninternal-error error=ValueError at=")
+
+
 def test_input_in_pieces(tmp_path: Path) -> None:
     with Child(tmp_path, ECHO) as child:
         for byte in HELLO:
