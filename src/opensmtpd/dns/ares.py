@@ -1,0 +1,130 @@
+"""Asks name servers through aiodns: 3.2 with pycares 4, and 4 with pycares 5.
+
+Nothing of what the DNS says gets past here but names that are names, addresses, and octets.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from ipaddress import ip_address
+from typing import Any
+
+import aiodns
+import pycares
+
+from opensmtpd.dns.names import askable
+from opensmtpd.dns.questions import Absent, Failed, Found, Kind, Question, Reply
+from opensmtpd.dns.servers import Server
+
+TIMEOUT = 2.0
+"""Seconds until a name server is asked again, or the next one; c-ares doubles it each time."""
+TRIES = 2
+LIFE = 20.0
+"""Seconds after which nobody need wait for a reply: c-ares gives up before that."""
+BUFFER = 4 * 1024 * 1024
+"""Bytes of answers that may wait in a socket: there may be thousands at once."""
+UNKNOWN_TTL = 60
+"""Seconds that an answer is good for where pycares 4 does not say: it does for addresses only."""
+
+NEW = int(aiodns.__version__.partition(".")[0]) >= 4
+_ABSENT = (pycares.errno.ARES_ENOTFOUND, pycares.errno.ARES_ENODATA)
+
+
+class Ares:
+    """A channel of c-ares. Made in a running loop; ``servers`` empty: those of resolv.conf."""
+
+    def __init__(self, servers: Sequence[Server]) -> None:
+        options: dict[str, Any] = {
+            "timeout": TIMEOUT,
+            "tries": TRIES,
+            "socket_receive_buffer_size": BUFFER,
+        }
+        if servers and NEW:
+            options["nameservers"] = [str(server) for server in servers]
+        elif servers:
+            # All of one port: ``options.resolver`` has seen to it.
+            options["nameservers"] = [server.address for server in servers]
+            options["udp_port"] = options["tcp_port"] = servers[0].port
+        self._resolver = aiodns.DNSResolver(**options)
+        self._query: Callable[..., asyncio.Future[Any]] = (
+            self._resolver.query_dns if NEW else self._resolver.query
+        )
+
+    async def ask(self, question: Question) -> tuple[Reply, float]:
+        """Return the reply and its TTL, 0 where it has none. Raises nothing but cancellation."""
+        try:
+            async with asyncio.timeout(LIFE):
+                result = await self._query(question.name, question.kind.value)
+            return _read(question.kind, result)
+        except aiodns.error.DNSError as error:
+            if error.args and error.args[0] in _ABSENT:
+                return Absent(), 0
+            return Failed(str(error.args[-1]) if error.args else "failed"), 0
+        except TimeoutError:
+            return Failed("no answer"), 0
+        except Exception as error:  # whatever a library makes of a hostile answer
+            return Failed(type(error).__name__), 0
+
+    def close(self) -> None:
+        """Give up what is under way."""
+        self._resolver.cancel()
+
+
+def _read(kind: Kind, result: Any) -> tuple[Reply, float]:
+    rows, ttl = _new(kind, result) if NEW else _old(kind, result)
+    records = tuple(dict.fromkeys(rows))
+    return (Found(records), ttl) if records else (Absent(), 0)
+
+
+# --- aiodns 4: every record of the answer, with its TTL -------------------------------------------
+
+_FIELDS = {
+    Kind.A: "addr",
+    Kind.AAAA: "addr",
+    Kind.PTR: "dname",
+    Kind.TXT: "data",
+    Kind.MX: "exchange",
+    Kind.SOA: "minimum",
+}
+
+
+def _new(kind: Kind, result: Any) -> tuple[Iterable[str], float]:
+    wanted = getattr(pycares, f"QUERY_TYPE_{kind.value}")
+    rows = [record for record in result.answer if record.type == wanted]
+    if kind is Kind.MX:
+        rows.sort(key=lambda record: record.data.priority)
+    # Aliases on the way count, too: they may lead elsewhere sooner.
+    ttl = min((record.ttl for record in result.answer), default=0)
+    values = [getattr(record.data, _FIELDS[kind]) for record in rows]
+    if kind is Kind.SOA:
+        return [str(min(minimum, ttl)) for minimum in values], ttl
+    return _clean(kind, values), ttl
+
+
+# --- aiodns 3: results of a class for each kind, mostly without TTL -------------------------------
+
+
+def _old(kind: Kind, result: Any) -> tuple[Iterable[str], float]:
+    if kind is Kind.SOA:
+        return [str(result.minttl)], UNKNOWN_TTL
+    if kind is Kind.PTR:
+        return _clean(kind, [result.name, *result.aliases]), UNKNOWN_TTL
+    if kind is Kind.MX:
+        ordered = sorted(result, key=lambda record: record.priority)
+        return _clean(kind, [record.host for record in ordered]), UNKNOWN_TTL
+    if kind is Kind.TXT:
+        return _clean(kind, [record.text for record in result]), UNKNOWN_TTL
+    ttl = min((record.ttl for record in result), default=0)
+    return _clean(kind, [record.host for record in result]), ttl
+
+
+# --- both -----------------------------------------------------------------------------------------
+
+
+def _clean(kind: Kind, values: Iterable[str | bytes]) -> Iterable[str]:
+    texts = [value.decode("latin-1") if isinstance(value, bytes) else value for value in values]
+    if kind is Kind.TXT:
+        return texts
+    if kind in (Kind.A, Kind.AAAA):
+        return [str(ip_address(text)) for text in texts]
+    names = (text.removesuffix(".").lower() for text in texts)
+    return [name for name in names if askable(name)]

@@ -1,0 +1,43 @@
+"""Names and addresses as the DNS has them."""
+
+import re
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+NAME_MAX = 253
+"""Characters of a name without its final dot: 255 octets on the wire (RFC 1035 section 2.3.4)."""
+
+# The underscore is in no host name, but in many others.
+_NAME = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*", re.IGNORECASE)
+
+
+def askable(name: str) -> bool:
+    """Can a question be about this name: letters, digits, hyphens and underscores?"""
+    return len(name) <= NAME_MAX and _NAME.fullmatch(name) is not None
+
+
+def reverse(address: IPv4Address | IPv6Address) -> str:
+    """Return the name that has the PTR records of an address (RFC 1035 3.5, RFC 3596 2.5)."""
+    return address.reverse_pointer
+
+
+def reversed_labels(address: IPv4Address | IPv6Address) -> str:
+    """Return the address as it stands in front of the name of a DNS list (RFC 5782 2.1, 2.4)."""
+    return address.reverse_pointer.removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa")
+
+
+def address(text: str | bytes) -> IPv4Address | IPv6Address | None:
+    """Return the address in ``192.0.2.1``, ``2001:db8::1`` or ``[2001:db8::1]``, else None.
+
+    IPv4-mapped IPv6 is IPv4 (RFC 4291 section 2.5.5.2); a zone (``%eth0``) is left out.
+    """
+    if isinstance(text, bytes):
+        text = text.decode("ascii", "replace")
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1]
+    try:
+        found = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+        return found.ipv4_mapped
+    return found

@@ -1,0 +1,63 @@
+"""The options of filters that ask the DNS."""
+
+import argparse
+import os
+from importlib.util import find_spec
+
+from opensmtpd.dns.resolver import Resolver
+from opensmtpd.dns.servers import Server, server
+from opensmtpd.errors import ConfigError
+from opensmtpd.options import seconds
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options to a filter's parser; ``resolver`` reads them.
+
+    Its namespace holds ``dns_deadline`` (float, seconds), too: the time for a whole decision.
+    """
+    group = parser.add_argument_group("how to ask the DNS").add_argument
+    # fmt: off
+    group("--nameserver", action="append", type=_server, default=[], metavar="ADDRESS[:PORT]",
+        help="ask this name server, and others given so, instead of those in resolv.conf")
+    group("--dns-deadline", type=seconds, default=5.0, metavar="SECONDS",
+        help="time for all the questions of a decision (default 5)")
+    group("--dns-cache", metavar="FILE", help="keep answers in this file across restarts")
+    # fmt: on
+
+
+def _server(text: str) -> Server:
+    try:
+        return server(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def resolver(options: argparse.Namespace, needed: bool = True) -> Resolver:
+    """Return the resolver; one that is not ``needed`` needs nothing itself. Raises ConfigError."""
+    if not needed:
+        return Resolver()
+    for module in ("aiodns", "msgpack") if options.dns_cache else ("aiodns",):
+        if find_spec(module) is None:
+            remedy = "pip install 'opensmtpd-plugins[dns]'"
+            raise ConfigError(f"asking the DNS needs {module}", remedy=remedy)
+    _check_ports(options.nameserver)
+    if options.dns_cache:
+        _check_folder(options.dns_cache)
+    return Resolver(options.nameserver, options.dns_cache)
+
+
+def _check_ports(servers: list[Server]) -> None:
+    if len({each.port for each in servers}) < 2:
+        return
+    from opensmtpd.dns.ares import NEW  # noqa: PLC0415  rarely needed, takes longer than to start
+
+    if not NEW:
+        remedy = "use one port for all name servers, or aiodns 4"
+        raise ConfigError("aiodns 3 cannot ask name servers on different ports", remedy=remedy)
+
+
+def _check_folder(path: str) -> None:
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
+        remedy = "make it a folder that the filter's user may write to"
+        raise ConfigError("no folder for the DNS cache", path=folder, remedy=remedy)

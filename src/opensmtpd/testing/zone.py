@@ -1,0 +1,31 @@
+"""A DNS of plain data, for tests of what asks the DNS."""
+
+from collections.abc import Mapping, Sequence
+
+from opensmtpd.dns import Absent, Question, Reply
+
+
+class Zone:
+    """Replies from a mapping; what is not in it is proven absent.
+
+    ``cached=False`` makes every question one that has to be asked, so that handlers become
+    coroutines.
+    """
+
+    def __init__(self, replies: Mapping[Question, Reply], *, cached: bool = True) -> None:
+        self.replies = replies
+        self.asked: list[Question] = []
+        """Every question so far."""
+        self._cached = cached
+
+    def known(self, questions: Sequence[Question]) -> list[Reply] | None:
+        """Return the replies, at once."""
+        return self._replies(questions) if self._cached else None
+
+    async def ask(self, questions: Sequence[Question], until: float) -> list[Reply]:
+        """Return the replies."""
+        return self._replies(questions)
+
+    def _replies(self, questions: Sequence[Question]) -> list[Reply]:
+        self.asked += questions
+        return [self.replies.get(question, Absent()) for question in questions]
