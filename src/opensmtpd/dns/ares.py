@@ -4,6 +4,7 @@ Nothing of what the DNS says gets past here but names that are names, addresses,
 """
 
 import asyncio
+import random
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
 from typing import Any
@@ -18,6 +19,10 @@ from opensmtpd.dns.servers import Server
 TIMEOUT = 2.0
 """Seconds until a name server is asked again, or the next one; c-ares doubles it each time."""
 TRIES = 2
+MISREAD = 2
+"""How often more a question is asked whose answer could not be read."""
+PAUSE = 0.1
+"""Seconds until then at most."""
 LIFE = 20.0
 """Seconds after which nobody need wait for a reply: c-ares gives up before that."""
 BUFFER = 4 * 1024 * 1024
@@ -53,20 +58,28 @@ class Ares:
         """Return the reply and its TTL, 0 where it has none. Raises nothing but cancellation."""
         try:
             async with asyncio.timeout(LIFE):
-                result = await self._query(question.name, question.kind.value)
-            return _read(question.kind, result)
+                return _read(question.kind, await self._answer(question))
         except aiodns.error.DNSError as error:
-            if error.args and error.args[0] in _ABSENT:
-                return Absent(), 0
-            return Failed(str(error.args[-1]) if error.args else "failed"), 0
+            code, text = error.args[0], error.args[-1]
+            return (Absent() if code in _ABSENT else Failed(str(text))), 0
         except TimeoutError:
             return Failed("no answer"), 0
         except Exception as error:  # whatever a library makes of a hostile answer
             return Failed(type(error).__name__), 0
 
-    def close(self) -> None:
-        """Give up what is under way."""
-        self._resolver.cancel()
+    async def _answer(self, question: Question) -> Any:
+        """Ask, again where an answer could not be read.
+
+        c-ares gives up a socket on which such a thing came, whatever else was asked there.
+        """
+        for _ in range(MISREAD):
+            try:
+                return await self._query(question.name, question.kind.value)
+            except aiodns.error.DNSError as error:
+                if error.args[0] != pycares.errno.ARES_EBADRESP:
+                    raise
+            await asyncio.sleep(random.uniform(0, PAUSE))  # not together with the others
+        return await self._query(question.name, question.kind.value)
 
 
 def _read(kind: Kind, result: Any) -> tuple[Reply, float]:

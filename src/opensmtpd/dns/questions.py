@@ -86,3 +86,9 @@ class Dns(Protocol):
 
         What is not answered by then is ``Failed``. Never raises for what the DNS does.
         """
+
+    def renew(self) -> None:
+        """Find out anew which name servers there are: they may have changed."""
+
+    def save(self) -> None:
+        """Keep what is remembered for the next process, where that was asked for."""

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from opensmtpd.dns import cachefile
@@ -21,6 +21,10 @@ IN_FLIGHT = 10_000
 """Questions under way at most: a message's id has 16 bits."""
 ABSENCE_TTL = 60.0
 """Seconds that an absence is remembered while it is not known for how long it may be."""
+ZONES_MAX = 4
+"""Names that are asked for the SOA of a zone, at most."""
+IP6_LABELS = 34
+"""Labels of the reverse name of an IPv6 address."""
 UNLEARNT = 1000
 """Absences that wait for their zone's word on that, at most."""
 SAVE_EVERY = 60.0
@@ -78,6 +82,10 @@ class Resolver:
             _landed(flights[question]) if reply is None else reply
             for question, reply in ((question, replies[question]) for question in questions)
         ]
+
+    def renew(self) -> None:
+        """Read resolv.conf anew with the next question."""
+        self._ares = None  # questions under way have it still
 
     # --- questions under way --------------------------------------------------------------------
 
@@ -140,8 +148,8 @@ class Resolver:
             self._learning = False
 
     async def _zone_ttl(self, name: str) -> float | None:
-        """Return the seconds that the closest SOA above a name allows (RFC 2308 section 5)."""
-        questions = [Question(zone, Kind.SOA) for zone in ancestors(name)]
+        """Return the seconds that the SOA of a name's zone allows (RFC 2308 section 5)."""
+        questions = [Question(zone, Kind.SOA) for zone in zones(name)]
         now = time.monotonic()
         known = (self._cache.get(question, now) for question in questions)
         reply: Reply | None = next((each for each in known if isinstance(each, Found)), None)
@@ -214,8 +222,15 @@ def _landed(flight: "asyncio.Task[Reply] | None") -> Reply:
     return flight.result() if flight.done() else Failed("no answer in time")
 
 
-def ancestors(name: str) -> Iterator[str]:
-    """Yield the names above a name down to two labels: a zone of fewer is a registry's."""
+def zones(name: str) -> list[str]:
+    """Return the names above a name that its zone may begin at, the most specific first.
+
+    Few, for each may cost a question: the last ones down to two labels (a zone of fewer is a
+    registry's), or the networks that IPv6 is given out in.
+    """
     labels = name.split(".")
-    for at in range(1, len(labels) - 1):
-        yield ".".join(labels[at:])
+    above = [".".join(labels[at:]) for at in range(1, len(labels) - 1)]
+    if len(labels) == IP6_LABELS and name.endswith(".ip6.arpa"):
+        # A label for each four bits: /64, /56, /48, /32.
+        return [above[32 - bits // 4 - 1] for bits in (64, 56, 48, 32)]
+    return above[-ZONES_MAX:]

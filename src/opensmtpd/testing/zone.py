@@ -26,6 +26,12 @@ class Zone:
         """Return the replies."""
         return self._replies(questions)
 
+    def renew(self) -> None:
+        """Nothing: there are no name servers."""
+
+    def save(self) -> None:
+        """Nothing: there is nothing to save."""
+
     def _replies(self, questions: Sequence[Question]) -> list[Reply]:
         self.asked += questions
         return [self.replies.get(question, Absent()) for question in questions]

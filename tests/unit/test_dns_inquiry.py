@@ -1,0 +1,159 @@
+"""Inquiries: at once where all is known, a coroutine where not, many in one round."""
+
+import asyncio
+from collections.abc import Sequence
+from types import CoroutineType
+from typing import Any
+
+import pytest
+
+from opensmtpd.dns import Absent, Failed, Found, Inquiry, Kind, Question, Reply, settle, together
+from opensmtpd.testing.zone import Zone
+
+
+def a(name: str) -> Question:
+    return Question(name, Kind.A)
+
+
+YES: Reply = Found(("192.0.2.1",))
+ZONE = {a("one"): YES, a("two"): Failed("timeout")}
+
+
+def in_turn(*names: str) -> Inquiry[list[Reply]]:
+    """Ask for names, one a round."""
+    found = []
+    for name in names:
+        [reply] = yield [a(name)]
+        found.append(reply)
+    return found
+
+
+def at_once(*names: str) -> Inquiry[Sequence[Reply]]:
+    return (yield [a(name) for name in names])
+
+
+def test_the_kinds_of_replies_are_never_mixed() -> None:
+    replies: list[Reply] = [Found(("x",)), Absent(), Failed("x"), Found(("y",)), Failed("y")]
+    for one in replies:
+        assert one
+        assert [other for other in replies if other == one] == [one]
+    assert len(set(replies)) == 5
+    assert replies[0] != ("x",)
+    assert Absent() != ()
+    assert [repr(one) for one in replies[:3]] == ["Found(('x',))", "Absent()", "Failed('x')"]
+
+
+def test_what_is_known_is_settled_at_once() -> None:
+    zone = Zone(ZONE)
+    assert settle(in_turn("one", "two", "none"), zone, 1) == [YES, Failed("timeout"), Absent()]
+    assert zone.asked == [a("one"), a("two"), a("none")]
+
+
+def test_without_a_question_nobody_is_asked() -> None:
+    assert settle(in_turn(), Zone(ZONE), 1) == []
+
+
+def test_what_is_not_known_is_asked() -> None:
+    settled = settle(in_turn("one", "none"), Zone(ZONE, cached=False), 1)
+    assert isinstance(settled, CoroutineType)
+    assert asyncio.run(settled) == [YES, Absent()]
+
+
+class Half(Zone):
+    """Knows ``one``, and tells until when it was asked."""
+
+    def __init__(self, left: list[float]) -> None:
+        super().__init__(ZONE)
+        self.left = left
+
+    def known(self, questions: Sequence[Question]) -> list[Reply] | None:
+        return super().known(questions) if list(questions) == [a("one")] else None
+
+    async def ask(self, questions: Sequence[Question], until: float) -> list[Reply]:
+        self.left.append(until)
+        return await super().ask(questions, until)
+
+
+def test_all_rounds_share_one_deadline() -> None:
+    left: list[float] = []
+    settled = settle(in_turn("one", "two", "one", "none"), Half(left), 7)
+    assert isinstance(settled, CoroutineType)
+
+    async def run() -> tuple[float, Any]:
+        return asyncio.get_running_loop().time(), await settled
+
+    start, found = asyncio.run(run())
+    assert found == [YES, Failed("timeout"), YES, Absent()]
+    assert len(left) == 2
+    assert left[0] == left[1]
+    assert start + 7 <= left[0] < start + 60
+
+
+def test_what_an_inquiry_raises_gets_out() -> None:
+    def broken() -> Inquiry[None]:
+        yield [a("one")]
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        settle(broken(), Zone(ZONE), 1)
+    settled = settle(broken(), Zone(ZONE, cached=False), 1)
+    assert isinstance(settled, CoroutineType)
+    with pytest.raises(KeyError):
+        asyncio.run(settled)
+
+
+def test_an_inquiry_that_nobody_waits_for_ends() -> None:
+    ends = []
+
+    def careful() -> Inquiry[None]:
+        try:
+            yield [a("one")]
+        finally:
+            ends.append("closed")
+
+    class Never(Zone):
+        async def ask(self, questions: Sequence[Question], until: float) -> list[Reply]:
+            await asyncio.sleep(3600)
+            raise AssertionError
+
+    async def cancel() -> None:
+        settled = settle(careful(), Never(ZONE, cached=False), 1)
+        assert isinstance(settled, CoroutineType)
+        task = asyncio.create_task(settled)
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(cancel())
+    assert ends == ["closed"]
+
+
+def test_together() -> None:
+    zone = Zone(ZONE)
+    found = settle(together([in_turn("one", "two"), in_turn(), at_once("two", "one")]), zone, 1)
+    assert found == [[YES, Failed("timeout")], [], [Failed("timeout"), YES]]
+    # The first round has two questions, of which one is for two; the second has what is left.
+    assert zone.asked == [a("one"), a("two"), a("two")]
+
+
+def test_together_of_nothing() -> None:
+    assert settle(together([]), Zone(ZONE), 1) == []
+
+
+def test_together_ends_all_if_one_breaks() -> None:
+    ends = []
+
+    def careful() -> Inquiry[None]:
+        try:
+            yield [a("one")]
+            yield [a("one")]
+        finally:
+            ends.append("closed")
+
+    def broken() -> Inquiry[None]:
+        yield [a("two")]
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        settle(together([careful(), broken(), careful()]), Zone(ZONE), 1)
+    assert ends == ["closed"] * 2
