@@ -16,7 +16,7 @@ setup: .venv/installed
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(PYTHON) tests/lab/packages.py
 	@echo "setup: making .venv"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dkim,tables,operator,dev]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dkim,dns,tables,operator,dev]'
 	@touch $@
 
 packages:

@@ -29,6 +29,7 @@ FLOORS = {
     "filter": 4,
     "table": 4,
     "authentication": 5,
+    "screen": 5,
     "routes": 6,
     "calls": 4,
     "transfers": 5,

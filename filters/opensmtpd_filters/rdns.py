@@ -1,0 +1,144 @@
+"""filter-rdns, filter-fcrdns: junk clients without a name in the DNS, or with a false one.
+
+In smtpd.conf, where the builtin filters stood::
+
+    filter check_rdns proc-exec "filter-rdns"
+    filter check_fcrdns proc-exec "filter-fcrdns"
+
+They are one program, which differs only in what it does without options: a client without a PTR
+record is junked by the one, a client whose name does not lead back to its address (FCrDNS, the
+"iprev" of RFC 8601 section 2.7.3) by the other. filter-rdns(8) describes the checks.
+"""
+
+import argparse
+from collections.abc import Sequence
+
+from opensmtpd.dns import Inquiry, together
+from opensmtpd.dns import options as dns
+
+from opensmtpd import events, run
+from opensmtpd import options as common
+from opensmtpd.screen import options
+from opensmtpd.screen.checks import CHECKS, Finding, helo_findings, name_findings
+from opensmtpd.screen.client import text
+from opensmtpd.screen.names import look_up
+from opensmtpd.screen.response import OFF, Action, Response
+from opensmtpd.screen.screen import CONNECT, HELO, Reason, Screen, Verdict, Visit, visit_of
+from opensmtpd.session import Session
+
+EPILOG = """\
+In smtpd.conf, in the place of "filter check_rdns phase connect match !rdns junk":
+
+  filter check_rdns proc-exec "filter-rdns"
+  filter check_fcrdns proc-exec "filter-fcrdns"
+
+All checks in one process, with a reason for the client:
+
+  filter clients proc-exec "filter-rdns --fcrdns junk --dynamic header \\
+      --helo-name 'reject:550 5.5.2 Say who you are' --exempt /etc/mail/spared"
+
+"junk" ends a chain of filters for its phase: put a filter that must see every
+client in front of one that junks.
+"""
+
+DESCRIPTIONS = {
+    "filter-rdns": "Junk clients that have no name in the DNS.",
+    "filter-fcrdns": "Junk clients whose name does not lead back to their address.",
+}
+JUNK_IT = Response(Action.JUNK)
+
+
+class Clients(Screen):
+    """Judges a client by its name in the DNS and by what it calls itself."""
+
+    def __init__(self, flags: argparse.Namespace) -> None:
+        """Raises ConfigError for options and files that cannot be used."""
+        self.responses: dict[str, Response] = {name: getattr(flags, key(name)) for name in CHECKS}
+        self.active = {name for name, each in self.responses.items() if each.action > Action.OFF}
+        self.verify: bool = flags.verify
+        self.our_names = {name.lower().rstrip(".") for name in flags.our_name}
+        rules = options.rules(flags, tuple(self.responses.values()))
+        phases = {CHECKS[name].phase for name in self.active}
+        resolver = dns.resolver(flags, needed=self.verify or "helo-dns" in self.active)
+        super().__init__(rules, resolver, sorted(phases))
+        if "helo-ours" not in self.active:
+            self.unused.add("on_link_greeting")
+
+    def on_link_greeting(self, session: Session, report: events.LinkGreeting) -> None:
+        """Get to know what we are called on this listener."""
+        visit_of(session).data = text(report.hostname).lower().rstrip(".")
+
+    def inquire(self, visit: Visit, phases: Sequence[str]) -> Inquiry[Verdict | None]:
+        """Run the checks of these phases, all at once."""
+        checks = []
+        if CONNECT in phases:
+            checks.append(self.by_name(visit))
+        if HELO in phases:
+            checks.append(self.by_helo(visit))
+        found = yield from together(checks)
+        findings = [finding for each in found for finding in each if finding.check in self.active]
+        return self.verdict(findings) if findings else None
+
+    def by_name(self, visit: Visit) -> Inquiry[list[Finding]]:
+        """Return what its names in the DNS say against a client."""
+        address = visit.client.address
+        if self.verify and address is not None:  # for nobody else is judged
+            client = yield from look_up(visit.client, address)
+            visit.client = visit.client._replace(rdns=client.rdns, fcrdns=client.fcrdns)
+        return list(name_findings(visit.client))
+
+    def by_helo(self, visit: Visit) -> Inquiry[list[Finding]]:
+        """Return what its HELO says against a client."""
+        names = {*self.our_names, visit.data}
+        return (yield from helo_findings(visit.client, names, "helo-dns" in self.active))
+
+    def verdict(self, findings: Sequence[Finding]) -> Verdict:
+        """Return the strongest response, with all reasons."""
+        said = [(self.response(finding), CHECKS[finding.check].refusal) for finding in findings]
+        response, default = max(said, key=lambda pair: pair[0].action)
+        return Verdict(response, tuple(Reason(each.check, each.text) for each in findings), default)
+
+    def response(self, finding: Finding) -> Response:
+        """Return what the administrator wants done about a finding."""
+        return self.rules.dns_failure if finding.failed else self.responses[finding.check]
+
+
+def key(check: str) -> str:
+    """Return the option of a check as argparse names it."""
+    return check.replace("-", "_")
+
+
+def parser(prog: str = "filter-rdns") -> argparse.ArgumentParser:
+    """Return the parser of the command line of ``filter-rdns`` or ``filter-fcrdns``."""
+    flags = common.parser(prog, DESCRIPTIONS[prog], EPILOG)
+    add = flags.add_argument_group(
+        "checks, each with what it does", f"{options.ACTION_HELP}; TEXT may begin with a reply code"
+    ).add_argument
+    action = options.action()
+    for name, check in CHECKS.items():
+        default = JUNK_IT if prog == f"filter-{name}" else OFF
+        what = f"{check.help} (default {'junk' if default is JUNK_IT else 'off'})"
+        add(f"--{name}", type=action, default=default, metavar="ACTION[:TEXT]", help=what)
+    # fmt: off
+    add("--our-name", action="append", default=[], metavar="NAME",
+        help="one more name of this server, for --helo-ours")
+    add("--verify", action="store_true", help="ask the DNS ourselves, for all names of the client,"
+        " instead of taking smtpd's verdict")
+    # fmt: on
+    options.add(flags)
+    dns.add(flags)
+    return flags
+
+
+def main() -> None:
+    """Be filter-rdns."""
+    run.main(Clients, parser())
+
+
+def main_fcrdns() -> None:
+    """Be filter-fcrdns."""
+    run.main(Clients, parser("filter-fcrdns"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""The checks of filter-rdns and filter-fcrdns: what speaks against a client, and what does not."""
+
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from opensmtpd.dns import Inquiry
+from opensmtpd.dns.names import askable
+from opensmtpd.screen import helo
+from opensmtpd.screen.client import Client
+from opensmtpd.screen.dynamic import looks_dynamic
+from opensmtpd.screen.names import has_address
+from opensmtpd.screen.screen import CONNECT, HELO
+
+
+class Check(NamedTuple):
+    """What a check is about."""
+
+    phase: str
+    help: str
+    """What it finds."""
+    refusal: str
+    """The text of a refusal, its status code without the class."""
+
+
+_RDNS = "7.25 Reverse DNS validation failed"  # RFC 7372 section 3.3
+CHECKS = {
+    "rdns": Check(CONNECT, "the client has no name in the DNS", _RDNS),
+    "fcrdns": Check(CONNECT, "its name does not lead back to its address", _RDNS),
+    "dynamic": Check(
+        CONNECT,
+        "its name looks like those that providers give to customers' lines",
+        "7.1 Mail from dynamic addresses is not accepted here",
+    ),
+    "helo-name": Check(
+        HELO,
+        "HELO is neither a full host name nor an address in brackets",
+        "5.2 A full host name is expected",
+    ),
+    "helo-ours": Check(
+        HELO, "HELO is a name or the address of this server", "7.1 That is not your name"
+    ),
+    "helo-dns": Check(
+        HELO,
+        "HELO has neither an address nor an MX in the DNS",
+        "7.1 The name of your host is not in the DNS",
+    ),
+}
+
+
+class Finding(NamedTuple):
+    """What one check has found."""
+
+    check: str
+    text: str
+    failed: bool = False
+    """Could it not be found out? Then nobody is to blame."""
+
+
+def name_findings(client: Client) -> Iterator[Finding]:
+    """Yield what the client's name says against it, its verdict ``error`` being a failure."""
+    failed = client.fcrdns == "error"
+    if client.rdns is None:
+        how = "could not be looked up" if failed else "has no name in the DNS"
+        yield Finding("rdns", f"{client.address} {how}", failed)
+        if client.fcrdns != "pass":  # it is for an address that has a name like an address
+            yield Finding("fcrdns", f"{client.address} {how}", failed)
+        return
+    if client.fcrdns != "pass":
+        how = "could not be looked up" if failed else f"does not lead to {client.address}"
+        yield Finding("fcrdns", f"{client.rdns} {how}", failed)
+    dynamic = client.address is not None and looks_dynamic(client.rdns, client.address)
+    if dynamic:
+        yield Finding("dynamic", f"{client.rdns} looks dynamic: {dynamic}")
+
+
+def helo_findings(client: Client, our_names: Collection[str], ask: bool) -> Inquiry[list[Finding]]:
+    """Return what HELO says against the client; the DNS is asked only if ``ask``."""
+    name = helo.identity(client)
+    findings = []
+    if not helo.is_name(name):
+        findings.append(Finding("helo-name", f"{name} is no full host name"))
+    if helo.is_ours(name, client, our_names):
+        findings.append(Finding("helo-ours", f"{name} is this server"))
+    if ask and helo.literal(name) is None:
+        known = askable(name) and (yield from has_address(name))
+        if known is None:
+            findings.append(Finding("helo-dns", f"{name} could not be looked up", failed=True))
+        elif not known:
+            findings.append(Finding("helo-dns", f"{name} is not in the DNS"))
+    return findings

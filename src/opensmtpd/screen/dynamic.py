@@ -1,0 +1,77 @@
+"""Names that look as if a provider had given them to its customers' lines, by the thousand.
+
+Such a name holds the address, or says what kind of line it is. Most mail servers have better ones,
+and most machines that somebody else runs programs on have not.
+"""
+
+import re
+from ipaddress import IPv4Address
+
+from opensmtpd.screen.client import IPAddress
+
+STATIC = frozenset({"static", "sta", "fix", "fixed", "fixedip", "staticip", "business", "biz"})
+"""Words that make a line somebody's own."""
+
+WORDS = re.compile(
+    r"""
+    (?:[avxsh]|hdsl|vd|ad|sd)?dsl\d*            # DSL of all kinds
+    | dyn(?:amic)?(?:-?ip|dsl|host)?\d*         # said outright
+    | (?:dial|dialin|dialup|dip|ppp|pppoe|modem|isdn|analog)\d*
+    | dhcp\d* | (?:ip)?pools?\d* | bras\d* | cgn(?:at)? | nat\d*
+    | (?:cable|catv|docsis|hfc|cmts|cm)\d*
+    | (?:ftt[bchx]|gpon|fiber|fibre|broadband|wimax)\d*
+    | (?:gprs|umts|lte|mobile|wireless|wifi|wlan|hotspot)\d*
+    | cust(?:omer)?s?\d* | clients?\d* | subscribers?\d* | users?\d* | cpe\d*
+    | res(?:idential)? | home\d* | unassigned | unused | noptr | reverse
+    """,
+    re.VERBOSE,
+)
+"""A word of a name (what stands between dots, hyphens and underscores) that tells a line."""
+
+_SEPARATOR = re.compile(r"[._-]+")
+_ZONE = 2
+"""Labels at the end that are the provider's own name, whatever it says."""
+
+
+def looks_dynamic(name: str, address: IPAddress) -> str | None:
+    """Return what is dynamic about a client's name (lower case), None where nothing is."""
+    labels = name.split(".")
+    own = ".".join(labels[:-_ZONE])
+    words = [word for word in _SEPARATOR.split(own) if word]
+    if STATIC & set(words):
+        return None
+    if _holds_v4(own, address) if isinstance(address, IPv4Address) else _holds_v6(own, address):
+        return "the address stands in it"
+    found = next((word for word in words if WORDS.fullmatch(word)), None)
+    return None if found is None else f"{found!r} stands in it"
+
+
+def _holds_v4(own: str, address: IPv4Address) -> bool:
+    octets = list(address.packed)
+    # In sequence with anything but digits in between, forwards or backwards, three of four will do.
+    numbers = [int(text) for text in re.findall(r"\d+", own) if len(text) <= 3]
+    for order in (octets, octets[::-1]):
+        for part in (order[:3], order[1:]):
+            if any(numbers[at : at + 3] == part for at in range(len(numbers) - 2)):
+                return True
+    padded = "".join(f"{octet:03}" for octet in octets)
+    backwards = "".join(f"{octet:03}" for octet in octets[::-1])
+    runs = re.findall(r"\d{8,}", own)
+    plain = {padded, backwards, str(int(address))}
+    hexadecimal = {address.packed.hex(), address.packed[::-1].hex()}
+    pairs = re.findall(r"(?<![0-9a-f])[0-9a-f]{8}(?![0-9a-f])", own)
+    return any(run in plain for run in runs) or any(pair in hexadecimal for pair in pairs)
+
+
+def _holds_v6(own: str, address: IPAddress) -> bool:
+    nibbles = address.packed.hex()
+    digits = re.sub(r"[._-]", "", own)
+    interface = nibbles[16:]
+    if interface in digits or nibbles[::-1][:16] in digits:
+        return True
+    # Groups without their zeros in front, as people write them.
+    groups = [f"{int(nibbles[at : at + 4], 16):x}" for at in range(0, 32, 4)]
+    words = re.split(r"[^0-9a-f]+", own)
+    short = [group for group in groups if group != "0"]
+    parts = [words[at : at + len(short)] for at in range(len(words))]
+    return len(short) >= 4 and short in parts

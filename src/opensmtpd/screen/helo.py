@@ -1,0 +1,37 @@
+"""What a client may call itself: RFC 5321 sections 4.1.1.1 and 4.1.3."""
+
+import re
+from collections.abc import Collection
+
+from opensmtpd.dns.names import address, askable
+from opensmtpd.screen.client import Client, IPAddress, text
+
+_LITERAL = re.compile(r"\[(?:ipv6:)?([0-9a-f.:]+)\]")
+
+
+def literal(identity: str) -> IPAddress | None:
+    """Return the address in ``[192.0.2.1]`` or ``[IPv6:2001:db8::1]``, lower case; else None."""
+    match = _LITERAL.fullmatch(identity)
+    return address(match[1]) if match else None
+
+
+def identity(client: Client) -> str:
+    """Return what the client calls itself, lower case, without a final dot."""
+    return text(client.helo).lower().rstrip(".")
+
+
+def is_name(identity: str) -> bool:
+    """Is it the full name of a host, or an address in brackets?"""
+    if literal(identity) is not None:
+        return True
+    labels = identity.split(".")
+    # Nothing but digits at the end is an address without its brackets.
+    return askable(identity) and len(labels) > 1 and not labels[-1].isdigit()
+
+
+def is_ours(identity: str, client: Client, names: Collection[str]) -> bool:
+    """Does the client call itself what we are called (``names``, lower case), or our address?"""
+    if identity in names:
+        return True
+    claimed = literal(identity) or address(identity)
+    return claimed is not None and claimed == client.here

@@ -1,0 +1,37 @@
+"""A client's names in the DNS, found out by ourselves: PTR, then forward (RFC 8601 2.7.3)."""
+
+from opensmtpd.dns import Absent, Failed, Found, Inquiry, Kind, Question
+from opensmtpd.dns.names import reverse
+from opensmtpd.screen.client import Client, IPAddress
+
+NAMES_MAX = 20
+"""Names of one address that are tried at most: each costs somebody's name server a question."""
+
+
+def look_up(client: Client, address: IPAddress) -> Inquiry[Client]:
+    """Return the client with name and verdict as the DNS has them.
+
+    They read as smtpd's own: no name and ``"fail"`` where there is no PTR, no name and ``"error"``
+    where that could not be found out. All names are tried (smtpd tries the first); one that leads
+    back is the client's name.
+    """
+    [pointers] = yield [Question(reverse(address), Kind.PTR)]
+    if not isinstance(pointers, Found):
+        verdict = "error" if isinstance(pointers, Failed) else "fail"
+        return client._replace(rdns=None, fcrdns=verdict)
+    names = pointers.records[:NAMES_MAX]
+    kind = Kind.A if address.version == 4 else Kind.AAAA
+    replies = yield [Question(name, kind) for name in names]
+    for name, reply in zip(names, replies, strict=True):
+        if isinstance(reply, Found) and str(address) in reply.records:
+            return client._replace(rdns=name, fcrdns="pass")
+    failed = any(isinstance(reply, Failed) for reply in replies)
+    return client._replace(rdns=names[0], fcrdns="error" if failed else "fail")
+
+
+def has_address(name: str) -> Inquiry[bool | None]:
+    """Does a host of this name take connections: has it an address or an MX? None: not known."""
+    replies = yield [Question(name, kind) for kind in (Kind.A, Kind.AAAA, Kind.MX)]
+    if any(isinstance(reply, Found) for reply in replies):
+        return True
+    return False if all(isinstance(reply, Absent) for reply in replies) else None
