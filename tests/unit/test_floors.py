@@ -25,6 +25,7 @@ FLOORS = {
     "spool": 2,
     "session": 2,
     "work": 2,
+    "dnsbl": 3,
     "message": 3,
     "filter": 4,
     "table": 4,

@@ -13,12 +13,13 @@ import click
 import pytest
 
 from opensmtpd.operator.cli import main as operator
-from opensmtpd_filters import dkimsign, rdns
+from opensmtpd_filters import dkimsign, dnsbl, rdns
 from opensmtpd_tables import flat, passwd, sqlite
 
 PAGES = Path(__file__).parents[2] / "packaging" / "man"
 PARSERS = {
     "filter-dkimsign.8": dkimsign.parser,
+    "filter-dnsbl.8": dnsbl.parser,
     "filter-rdns.8": rdns.parser,
     "table-flat.5": flat.parser,
     "table-passwd.5": passwd.parser,

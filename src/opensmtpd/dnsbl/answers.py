@@ -1,0 +1,140 @@
+"""From lists to what they say of one client: one round of questions for all of them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
+
+from opensmtpd.dns import Failed, Found, Inquiry, Kind, Question, Reply
+from opensmtpd.dnsbl.health import Health
+from opensmtpd.dnsbl.lists import List, Visitor
+from opensmtpd.dnsbl.masks import complaint, listed
+from opensmtpd.log import log
+
+
+class Asked(NamedTuple):
+    """A list, and whom it is asked for."""
+
+    list: List
+    who: str
+    """As shown to people."""
+    question: Question
+
+
+class Listed(NamedTuple):
+    """Somebody is on a list."""
+
+    asked: Asked
+    codes: tuple[str, ...]
+    """The return codes that counted, at least one."""
+    text: str = ""
+    """What the list says about it, where that was wanted: anything at all."""
+
+    @property
+    def list(self) -> List:
+        """Return the list."""
+        return self.asked.list
+
+    @property
+    def words(self) -> str:
+        """Return it for people."""
+        return f"{self.asked.who} is listed at {self.list.shown} ({', '.join(self.codes)})"
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Return what the text of a refusal may name."""
+        return {"list": self.list.shown, "code": ", ".join(self.codes), "txt": self.text}
+
+
+class Unknown(NamedTuple):
+    """A list could not be asked."""
+
+    list: List
+    reason: str
+
+    @property
+    def words(self) -> str:
+        """Return it for people."""
+        return f"{self.list.shown} could not be asked: {self.reason}"
+
+
+Finding: TypeAlias = Listed | Unknown
+
+
+def questions(lists: Iterable[List], visitor: Visitor) -> Iterator[Asked]:
+    """Yield what lists are to be asked for a visitor: some cannot be asked for everybody."""
+    for each in lists:
+        who = each.subject_of(visitor)
+        question = None if who is None else each.question(who)
+        if question is not None:
+            yield Asked(each, str(who), question)
+
+
+def ask(asked: Sequence[Asked], health: Health) -> Inquiry[Sequence[Finding]]:
+    """Ask lists, all at once; return what they found, in their order. ``health`` is told."""
+    probes = {each.list.probe: each.list for each in asked}
+    healthy = [probe for probe, each in probes.items() if health.asks(each)]
+    ready = [each for each in asked if each.list.probe in healthy]
+    if not ready:
+        return ()
+    said = yield from _replies([*(each.question for each in ready), *healthy])
+    found = [finding for each in ready if (finding := _finding(each, said, health)) is not None]
+    if not any(_wants_text(finding) for finding in found):
+        return found
+    return (yield from _with_texts(found))
+
+
+def _replies(questions: Sequence[Question]) -> Inquiry[Mapping[Question, Reply]]:
+    """Ask each question once."""
+    different = list(dict.fromkeys(questions))
+    replies = yield different
+    return dict(zip(different, replies, strict=True))
+
+
+def _finding(asked: Asked, said: Mapping[Question, Reply], health: Health) -> Finding | None:
+    each = asked.list
+    reply, probe = said[asked.question], said[each.probe]
+    for answer in (reply, probe):
+        wrong = complaint(answer.records) if isinstance(answer, Found) else None
+        if wrong is not None:
+            health.refused(each, wrong)
+            return None
+    if not isinstance(probe, Failed):  # then what was known of it stays
+        health.probed(each, isinstance(probe, Found))
+    if isinstance(reply, Failed):
+        health.failed(each, asked.question, reply.reason)
+        return Unknown(each, reply.reason)
+    health.answered(each)
+    codes = listed(reply.records, each.masks) if isinstance(reply, Found) else []
+    return Listed(asked, tuple(codes)) if codes and health.believed(each) else None
+
+
+def _wants_text(finding: Finding) -> bool:
+    return isinstance(finding, Listed) and finding.list.wants_text
+
+
+def _with_texts(found: Sequence[Finding]) -> Inquiry[Sequence[Finding]]:
+    """Ask for the texts that are wanted: only of lists that list somebody."""
+    questions = [_text(each) for each in found if isinstance(each, Listed) and _wants_text(each)]
+    said = yield from _replies(questions)
+    # A text that is not there, or not in time, is missed by nobody.
+    return [
+        each._replace(text=reply.records[0])
+        if isinstance(each, Listed) and isinstance(reply := said.get(_text(each)), Found)
+        else each
+        for each in found
+    ]
+
+
+def _text(finding: Listed) -> Question:
+    return finding.asked.question._replace(kind=Kind.TXT)
+
+
+def tell(session: str, asked: Sequence[Asked], findings: Sequence[Finding]) -> None:
+    """Log what each list said, and who is listed nowhere."""
+    for each in findings:
+        if isinstance(each, Listed):
+            codes, score = ",".join(each.codes), each.list.score
+            name, who = each.list.shown, each.asked.who
+            log("listed", session, list=name, who=who, code=codes, score=score)
+    if asked and not findings:
+        who = ",".join(dict.fromkeys(each.who for each in asked))
+        log("not-listed", session, who=who, lists=",".join(each.list.shown for each in asked))

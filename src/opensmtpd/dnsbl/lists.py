@@ -1,0 +1,108 @@
+"""DNS lists as the administrator chose them, and what they are asked (RFC 5782)."""
+
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
+
+from opensmtpd.dns import Kind, Question
+from opensmtpd.dns.names import address, askable, reversed_labels
+from opensmtpd.dnsbl.masks import Mask
+from opensmtpd.errors import ConfigError
+
+_PAID = (".mail.abusix.zone", ".dq.spamhaus.net")
+"""In front of these stands the customer's key."""
+
+
+class Subject(StrEnum):
+    """What a list is asked for."""
+
+    ADDRESS = "address"
+    RDNS = "rdns"
+    HELO = "helo"
+    SENDER = "sender"
+
+
+class Visitor(NamedTuple):
+    """Whom lists are asked for. Names: lower case, no final dot, None where there is none."""
+
+    address: IPv4Address | IPv6Address | None
+    rdns: str | None = None
+    confirmed: bool = False
+    """Does that name lead back to the address?"""
+    helo: str | None = None
+    sender: str | None = None
+    """The domain of the sender."""
+
+
+class List(NamedTuple):
+    """A list."""
+
+    zone: str
+    """Lower case, without a final dot. May hold a key: ``shown`` is for others' eyes."""
+    shown: str
+    """Its name as it was given, without the key."""
+    subject: Subject = Subject.ADDRESS
+    allow: bool = False
+    """Are those that it lists spared?"""
+    masks: tuple[Mask, ...] = ()
+    """The return codes that count; none: all."""
+    score: int = 1
+    text: str = ""
+    """For who is refused because of it: a template, empty for the usual one."""
+
+    def subject_of(self, visitor: Visitor) -> IPv4Address | IPv6Address | str | None:
+        """Return what the list is to be asked for, None for nothing."""
+        if self.subject is Subject.RDNS and self.allow and not visitor.confirmed:
+            return None  # anybody can give an address of his the name of somebody else
+        who: IPv4Address | IPv6Address | str | None = getattr(visitor, self.subject)
+        return who
+
+    def question(self, who: IPv4Address | IPv6Address | str) -> Question | None:
+        """Return the question for an address or a name, None where it cannot be asked for.
+
+        The A record of the address backwards, or of the name, in the zone (sections 2.1, 2.4, 2.2).
+        """
+        if not isinstance(who, str):
+            name = f"{reversed_labels(who)}.{self.zone}"
+        elif address(who) is None:
+            name = f"{who}.{self.zone}"
+        else:
+            return None  # lists of names take addresses ill
+        return Question(name, Kind.A) if askable(name) else None
+
+    @property
+    def probe(self) -> Question:
+        """Return the question for what no list may list (section 5)."""
+        labels = "1.0.0.127" if self.subject is Subject.ADDRESS else "invalid"
+        return Question(f"{labels}.{self.zone}", Kind.A)
+
+    @property
+    def probed(self) -> str:
+        """Return what that is, for people."""
+        return "127.0.0.1" if self.subject is Subject.ADDRESS else "the name invalid"
+
+    @property
+    def wants_text(self) -> bool:
+        """Is there use for what the list says of who is listed?"""
+        return "{txt}" in self.text
+
+
+def named(name: str) -> List:
+    """Return the list of this name, to be asked for addresses. Raises ConfigError."""
+    zone = name.lower().removesuffix(".")
+    public = shown(name)
+    if address(zone) is not None:
+        remedy = "name a list; the return codes that it may have stand behind -e"
+        raise ConfigError(f"{public!r} is an address", remedy=remedy)
+    # Room for an IPv6 address backwards.
+    if not askable(f"{'0.' * 32}{zone}"):
+        remedy = "letters, digits, hyphens and dots, at most 189 characters: zen.spamhaus.org"
+        raise ConfigError(f"{public!r} is no name of a list", remedy=remedy)
+    return List(zone, public)
+
+
+def shown(name: str) -> str:
+    """Return a list's name without the key of who pays for it, which is nobody's business."""
+    name = name.removesuffix(".")
+    paid = any(zone in name.lower() for zone in _PAID)
+    return name.partition(".")[2] if paid else name

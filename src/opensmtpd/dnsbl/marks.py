@@ -1,0 +1,42 @@
+"""The header fields of ``-m``, as the C filter-dnsbl writes them, and those of others."""
+
+from collections.abc import Iterator
+
+from opensmtpd.dnsbl.answers import Unknown
+from opensmtpd.dnsbl.tally import Tally
+
+
+def fields(tally: Tally, junk_at: float) -> Iterator[bytes]:
+    """Yield the fields for a message of this client."""
+    for each in tally:
+        name = each.list.shown.encode("ascii")
+        if isinstance(each, Unknown):
+            yield b"X-Spam-DNS: Error at " + name
+        else:
+            yield (b"X-Spam-DNSWL" if each.list.allow else b"X-Spam-DNSBL") + b": Listed at " + name
+    if tally.score >= junk_at and not tally.allowed:
+        yield b"X-Spam: Unknown" if tally.doubtful else b"X-Spam: Yes"
+
+
+class Cleaner:
+    """Takes away the X-Spam fields that the client wrote, so that nobody files mail by them.
+
+    What stands in front of the first Received field comes from smtpd, which puts that one on top
+    of what the client sent, and from filters before us.
+    """
+
+    def __init__(self) -> None:
+        self._clients = False
+        self._dropping = False
+
+    def clean(self, lines: list[bytes]) -> list[bytes]:
+        """Return what is left of a run of header lines: the same object where that is all."""
+        kept = [line for line in lines if self._keep(line)]
+        return lines if len(kept) == len(lines) else kept
+
+    def _keep(self, line: bytes) -> bool:
+        if line[:1] not in (b" ", b"\t"):
+            name = line[:9].lower()
+            self._dropping = self._clients and name.startswith(b"x-spam")
+            self._clients = self._clients or name == b"received:"
+        return not self._dropping
