@@ -13,6 +13,7 @@ import pytest
 from lab.nameserver import NameServer, Records, failing, garbage, lasting, silent
 from opensmtpd.dns import Absent, Failed, Found, Kind, Question, Reply
 from opensmtpd.dns import resolver as module
+from opensmtpd.dns.ares import NEW
 from opensmtpd.dns.cache import FAILURE_TTL
 from opensmtpd.dns.resolver import Resolver
 from opensmtpd.dns.servers import Server
@@ -230,7 +231,8 @@ async def settled(lab: Lab, *questions: Question) -> None:
         ("none.example.org", 299.0, 300.5, ["example.org"]),
         ("a.b.none.example.org", 299.0, 300.5,
          ["b.none.example.org", "none.example.org", "example.org"]),
-        ("a.short.example", 2.0, 3.5, ["short.example"]),
+        # pycares 4 does not show the TTL of a SOA, only what stands in it.
+        ("a.short.example", 2.0, 3.5 if NEW else 300.5, ["short.example"]),
         ("none.unknown.example", 59.0, 60.5, ["unknown.example"]),
         ("none", 59.0, 60.5, []),
     ],

@@ -120,7 +120,7 @@ def _old(kind: Kind, result: Any) -> tuple[Iterable[str], float]:
     if kind is Kind.SOA:
         return [str(result.minttl)], UNKNOWN_TTL
     if kind is Kind.PTR:
-        return _clean(kind, [result.name, *result.aliases]), UNKNOWN_TTL
+        return _clean(kind, result.aliases or [result.name]), UNKNOWN_TTL
     if kind is Kind.MX:
         ordered = sorted(result, key=lambda record: record.priority)
         return _clean(kind, [record.host for record in ordered]), UNKNOWN_TTL
