@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from opensmtpd.dns import Failed, Found, Kind, Question, Reply
+from opensmtpd.errors import ConfigError
 from opensmtpd.filter import registrations
 from opensmtpd.testing.zone import Zone
 from opensmtpd_filters.rdns import Clients, parser
@@ -71,6 +72,53 @@ def verified(records: Mapping[Question, Reply], *flags: str, prog: str = "filter
 )
 def test_only_what_it_needs_is_registered(flags: str, reports: str, phases: str) -> None:
     assert registrations(make(*flags.split())) == (reports.split(), phases.split())
+
+
+@pytest.mark.parametrize(
+    ("flags", "fault"),
+    [
+        (
+            "--verify --dns-deadline 60",
+            "--dns-deadline is not below --deadline; the time for the DNS is part of the time for"
+            " an answer: make it shorter",
+        ),
+        (
+            "--verify --dns-cache /nonexistent/cache",
+            "/nonexistent: no folder for the DNS cache; make it a folder that the filter's user may"
+            " write to",
+        ),
+        (
+            "--exempt /nonexistent",
+            "/nonexistent: No such file or directory; make it a file that smtpd's user can read",
+        ),
+    ],
+)
+def test_what_cannot_be_used(flags: str, fault: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make(*flags.split())
+    assert str(caught.value) == fault
+
+
+@pytest.mark.parametrize(
+    ("flags", "fault"),
+    [
+        (
+            "--rdns drop",
+            "argument --rdns: 'drop' is no action; write one of off, header, junk, tempfail,"
+            " reject, disconnect",
+        ),
+        (
+            "--nameserver ns.example.org",
+            "argument --nameserver: 'ns.example.org' is no name server; write 192.0.2.1,"
+            " 192.0.2.1:5353, 2001:db8::1 or [2001:db8::1]:5353",
+        ),
+        ("--dns-deadline 0", "argument --dns-deadline: '0' is not a number of seconds above 0"),
+    ],
+)
+def test_a_wrong_command_line(flags: str, fault: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        make(*flags.split())
+    assert capsys.readouterr().err.splitlines()[-1] == f"filter-rdns: error: {fault}"
 
 
 # --- the guide's two checks -----------------------------------------------------------------------

@@ -57,7 +57,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def rules(options: argparse.Namespace, responses: tuple[Response, ...] = ()) -> Rules:
-    """Return what the options say; ``responses`` are those of the filter's own checks."""
+    """Return what the options say; ``responses`` are those of the filter's own checks.
+
+    Raises ConfigError for a deadline of the DNS that is none.
+    """
+    if options.dns_deadline >= options.deadline:
+        remedy = "the time for the DNS is part of the time for an answer: make it shorter"
+        raise ConfigError("--dns-deadline is not below --deadline", remedy=remedy)
     header = any(each.action is Action.HEADER for each in (*responses, options.dns_failure))
     return Rules(
         tuple(options.exempt),
