@@ -289,6 +289,10 @@ def a(name: str) -> Question:
             PROCEED,
             PROCEED,
         ),
+        # Names like addresses are none, but may lead back, as smtpd's own filters have it.
+        ({PTR: Found(("192.0.2.9",))}, JUNK, JUNK),
+        ({PTR: Found(("192.0.2.9",)), a("192.0.2.9"): Found(("192.0.2.5",))}, JUNK, PROCEED),
+        ({PTR: Found(("192.0.2.9", "m.example"))}, PROCEED, JUNK),
         ({PTR: Failed("timeout")}, PROCEED, PROCEED),
         ({PTR: Found(("m.example",)), a("m.example"): Failed("timeout")}, PROCEED, PROCEED),
         (

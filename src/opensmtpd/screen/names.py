@@ -1,6 +1,7 @@
 """A client's names in the DNS, found out by ourselves: PTR, then forward (RFC 8601 2.7.3)."""
 
 from opensmtpd.dns import Absent, Failed, Found, Inquiry, Kind, Question
+from opensmtpd.dns.names import address as address_in
 from opensmtpd.dns.names import reverse
 from opensmtpd.screen.client import Client, IPAddress
 
@@ -19,14 +20,22 @@ def look_up(client: Client, address: IPAddress) -> Inquiry[Client]:
     if not isinstance(pointers, Found):
         verdict = "error" if isinstance(pointers, Failed) else "fail"
         return client._replace(rdns=None, fcrdns=verdict)
-    names = pointers.records[:NAMES_MAX]
+    # A name that reads like an address is none to smtpd: see ``client.rdns``.
+    names = sorted(pointers.records, key=_is_address)[:NAMES_MAX]
     kind = Kind.A if address.version == 4 else Kind.AAAA
     replies = yield [Question(name, kind) for name in names]
-    for name, reply in zip(names, replies, strict=True):
+    name, verdict = names[0], "fail"
+    for each, reply in zip(names, replies, strict=True):
         if isinstance(reply, Found) and str(address) in reply.records:
-            return client._replace(rdns=name, fcrdns="pass")
-    failed = any(isinstance(reply, Failed) for reply in replies)
-    return client._replace(rdns=names[0], fcrdns="error" if failed else "fail")
+            name, verdict = each, "pass"
+            break
+        if isinstance(reply, Failed):
+            verdict = "error"
+    return client._replace(rdns=None if _is_address(name) else name, fcrdns=verdict)
+
+
+def _is_address(name: str) -> bool:
+    return address_in(name) is not None
 
 
 def has_address(name: str) -> Inquiry[bool | None]:
