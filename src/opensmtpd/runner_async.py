@@ -8,6 +8,11 @@ from opensmtpd.runner import Runner
 from opensmtpd.work import Work
 
 
+STARTS = 32
+"""Coroutines that begin before smtpd is listened to again: each takes its time up to its first
+await, and of thousands that come at once, nobody else is to wait for all."""
+
+
 def serve_async(runner: Runner) -> None:
     """Serve until smtpd is gone. Raises SmtpdGone."""
     # Not asyncio.run: it would wait for tasks and threads when smtpd is gone.
@@ -23,6 +28,8 @@ class _Loop:
         self.runner = runner
         self.tasks: set[asyncio.Task[None]] = set()
         self.writing = False
+        self.more = False
+        """Is there a call under way to begin more coroutines?"""
         self.timer: asyncio.TimerHandle | None = None
         self.gone: asyncio.Future[None] | None = None
 
@@ -50,12 +57,22 @@ class _Loop:
         self._set_timer()
 
     def _start_coroutines(self) -> None:
-        works, self.runner.coroutines = self.runner.coroutines, []
+        loop, waiting = asyncio.get_running_loop(), self.runner.coroutines
+        works, self.runner.coroutines = waiting[:STARTS], waiting[STARTS:]
+        if self.runner.coroutines and not self.more:
+            self.more = True
+            loop.call_soon(self._start_more)
         for work in works:
-            task = asyncio.get_running_loop().create_task(self._await(work))
+            if work.cancelled:
+                continue
+            task = loop.create_task(self._await(work))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
             work.when_cancelled(task.cancel)
+
+    def _start_more(self) -> None:
+        self.more = False
+        self.event(lambda: None)
 
     async def _await(self, work: Work) -> None:
         try:

@@ -239,3 +239,31 @@ class Some(Filter):
         assert child.log() == "begun"
         child.socket.shutdown(1)
         assert child.process.wait(5) == 0
+
+
+def test_a_crowd_of_coroutines_keeps_nobody_else_waiting(tmp_path: Path) -> None:
+    """They begin a few at a time, and those whose session has ended meanwhile never do."""
+    source = """
+class Some(Filter):
+    async def on_noop(self, session, request):
+        log("began", session.id)
+        time.sleep(0.01)
+        await asyncio.sleep(3600)
+    def on_quit(self, session, request):
+        log("quit")
+        return PROCEED
+"""
+    with Child(tmp_path, source) as child:
+        child.hello()
+        sessions = [b"%016x" % number for number in range(100)]
+        child.send(*(request(b"noop", session=session) for session in sessions))
+        began = [child.log()]
+        child.send(report(b"link-disconnect", session=sessions[-1]), request(b"quit"))
+        while began[-1] != "quit":
+            began.append(child.log())
+        assert len(began) < 90
+        while len(began) < 100:
+            began.append(child.log())
+        assert f"{sessions[-1].decode()} began" not in began
+        assert child.lines() == [result(b"proceed")]
+        assert child.end() == (0, b"", "")
