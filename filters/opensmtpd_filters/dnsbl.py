@@ -81,7 +81,7 @@ class Dnsbl(Screen):
         self.verbose: bool = flags.verbose
         self.health = Health(time.monotonic)
         # Who is spared must be known before anybody is punished.
-        sparing = {PHASE[each.subject] for each in self.lists if each.allow}
+        sparing = {PHASE[each.subject] for each in self.lists if each.spares}
         self.judges_from = max(sparing, key=PHASES.index, default=CONNECT)
         phases = {PHASE[each.subject] for each in self.lists}
         super().__init__(screen.rules(flags), dns.resolver(flags, needed=True), sorted(phases))
@@ -183,6 +183,7 @@ def parser() -> argparse.ArgumentParser:
         help="log what each list says, and who is not listed")
     # fmt: on
     command.add(flags)
+    command.keep_keys(flags)
     screen.add(flags)
     dns.add(flags)
     return flags

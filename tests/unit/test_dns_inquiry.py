@@ -40,7 +40,12 @@ def test_the_kinds_of_replies_are_never_mixed() -> None:
     assert len(set(replies)) == 5
     assert replies[0] != ("x",)
     assert Absent() != ()
-    assert [repr(one) for one in replies[:3]] == ["Found(('x',))", "Absent()", "Failed('x')"]
+    assert [repr(one) for one in replies[:3]] == [
+        "Found(records=('x',))",
+        "Absent()",
+        "Failed(ours=False, reason='x')",
+    ]
+    assert Failed("x", ours=True) != Failed("x")
 
 
 def test_what_is_known_is_settled_at_once() -> None:

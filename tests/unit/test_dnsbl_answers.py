@@ -70,7 +70,7 @@ def test_who_cannot_be_asked_for_is_not() -> None:
     asking = Asking({}, A, NAMES)
     assert asking.ask(Visitor(ip_address("192.0.2.5"), None)) == []
     assert asking.rounds == [["5.2.0.192.a.example", "1.0.0.127.a.example"]]
-    assert asking.ask(Visitor(None, "not a name")) == ()
+    assert list(asking.ask(Visitor(None, "not a name"))) == []
     assert asking.rounds == []
 
 
@@ -141,6 +141,34 @@ def test_a_list_that_fails_is_left_out(capfd: pytest.CaptureFixture[str]) -> Non
     assert asking.ask() == []
     assert asking.rounds == [["5.2.0.192.b.example", "1.0.0.127.b.example"]]
     assert capfd.readouterr().err == "list-left-out list=a.example reason=timeout failures=5\n"
+
+
+@pytest.mark.parametrize("sparing", [B._replace(allow=True), B._replace(score=-2)])
+def test_a_list_that_speaks_for_a_client_is_missed_while_it_is_out(sparing: List) -> None:
+    """Else those whom it lists would be refused as soon as it is left out."""
+    asking = Asking({}, A, sparing)
+    for number in range(5):
+        who = Visitor(ip_address(f"192.0.2.{number}"), None)
+        asking.records[f"{number}.2.0.192.b.example"] = Failed("timeout")
+        assert asking.ask(who) == [Unknown(sparing, "timeout")]
+    assert asking.ask() == [Unknown(sparing, "it is left out for now")]
+    assert asking.rounds == [["5.2.0.192.a.example", "1.0.0.127.a.example"]]
+
+
+def test_a_list_that_spares_and_refuses_us_is_missed() -> None:
+    sparing = A._replace(allow=True)
+    asking = Asking({"5.2.0.192.a.example": Found(("127.255.255.254",))}, sparing)
+    assert asking.ask() == [Unknown(sparing, "it refuses us with 127.255.255.254")]
+    assert asking.ask() == [Unknown(sparing, "it is left out for now")]
+    assert asking.rounds == []
+
+
+def test_a_failure_of_our_own_is_none_of_the_list() -> None:
+    asking = Asking({}, A)
+    for number in range(20):
+        who = Visitor(ip_address(f"192.0.2.{number}"), None)
+        asking.records[f"{number}.2.0.192.a.example"] = Failed("too many questions", ours=True)
+        assert asking.ask(who) == [Unknown(A, "too many questions")]
 
 
 def test_the_text_is_asked_for_where_it_is_wanted_and_somebody_is_listed() -> None:

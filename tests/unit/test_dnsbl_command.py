@@ -177,7 +177,7 @@ def test_texts_are_checked_at_start(text: str, message: str | None) -> None:
         ("127.0.0.2 zen.spamhaus.org", "'127.0.0.2' is an address; name a list"),
         (
             "-d -s k3y.dbl.dq.spamhaus.net",
-            "error: dbl.dq.spamhaus.net for two things at once; name it once for each of -d,"
+            "error: dq.spamhaus.net for two things at once; name it once for each of -d,"
             " --helo and -s",
         ),
         (
@@ -226,6 +226,25 @@ def test_the_configuration_can_be_checked(
     assert caught.value.code == status
     out, err = capsys.readouterr()
     assert (out + err).startswith(said)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["-w{}", "-m={}", "--mark={} x", "--foo={} x", "-e {} x", "-e127.0.0.2{} x", "--score {} x",
+     "--nameserver {} x", "--dns-failure {} x", "--deadline {} x", "--junk-at {} x", "{}/x",
+     "-d -s {}", "--list={}|"],
+)  # fmt: skip
+def test_keys_stand_in_no_error(
+    line: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = line.format("k3y.zen.dq.spamhaus.net").split()
+    monkeypatch.setattr("sys.argv", ["filter-dnsbl", *words])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code in (1, 2)
+    out, err = capsys.readouterr()
+    assert "filter-dnsbl" in err
+    assert "k3y" not in out + err
 
 
 def test_files_are_checked(tmp_path: Path) -> None:

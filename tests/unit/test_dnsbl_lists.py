@@ -5,7 +5,7 @@ from ipaddress import ip_address
 import pytest
 
 from opensmtpd.dns import Kind, Question
-from opensmtpd.dnsbl.lists import List, Subject, Visitor, named, shown
+from opensmtpd.dnsbl.lists import List, Subject, Visitor, named, without_keys
 from opensmtpd.errors import ConfigError
 
 ZONE = "bl.example"
@@ -91,8 +91,21 @@ def test_a_key_is_shown_to_nobody(name: str, zone: str, public: str) -> None:
     assert named(name) == List(zone, public)
 
 
-def test_other_names_are_shown_as_they_are() -> None:
-    assert shown("xdq.spamhaus.net.example") == "xdq.spamhaus.net.example"
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("xdq.spamhaus.net.example", "xdq.spamhaus.net.example"),
+        ("dq.spamhaus.net", "dq.spamhaus.net"),
+        ("'k3y.dq.spamhaus.net'", "'dq.spamhaus.net'"),
+        ("-wk3y.zen.dq.spamhaus.net is wrong", "zen.dq.spamhaus.net is wrong"),
+        ("--mark=k3y.zen.dq.spamhaus.net", "zen.dq.spamhaus.net"),
+        ("127.0.0.2k3y.zen.DQ.Spamhaus.net: no", "zen.DQ.Spamhaus.net: no"),
+        ("a k3y.combined.mail.abusix.zone b k3y.zen.dq.spamhaus.net",
+         "a combined.mail.abusix.zone b zen.dq.spamhaus.net"),
+    ],
+)  # fmt: skip
+def test_texts_without_keys(text: str, shown: str) -> None:
+    assert without_keys(text) == shown
 
 
 @pytest.mark.parametrize(

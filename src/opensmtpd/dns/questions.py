@@ -38,7 +38,7 @@ class _Reply:
         return hash((type(self), *(getattr(self, name) for name in self.__slots__)))
 
     def __repr__(self) -> str:
-        values = (repr(getattr(self, name)) for name in self.__slots__)
+        values = (f"{name}={getattr(self, name)!r}" for name in self.__slots__)
         return f"{type(self).__name__}({', '.join(values)})"
 
 
@@ -65,11 +65,12 @@ class Absent(_Reply):
 class Failed(_Reply):
     """It could not be found out: a timeout, SERVFAIL, REFUSED, no name server."""
 
-    __slots__ = ("reason",)
+    __slots__ = ("ours", "reason")
 
-    def __init__(self, reason: str) -> None:
-        """``reason`` is short and printable."""
+    def __init__(self, reason: str, ours: bool = False) -> None:
+        """``reason`` is short and printable; ``ours``: the fault is not a name server's."""
         self.reason = reason
+        self.ours = ours
 
 
 Reply: TypeAlias = Found | Absent | Failed

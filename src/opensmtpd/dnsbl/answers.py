@@ -73,10 +73,10 @@ def ask(asked: Sequence[Asked], health: Health) -> Inquiry[Sequence[Finding]]:
     probes = {each.list.probe: each.list for each in asked}
     healthy = [probe for probe, each in probes.items() if health.asks(each)]
     ready = [each for each in asked if each.list.probe in healthy]
-    if not ready:
-        return ()
-    said = yield from _replies([*(each.question for each in ready), *healthy])
-    found = [finding for each in ready if (finding := _finding(each, said, health)) is not None]
+    said: Mapping[Question, Reply] = {}
+    if ready:
+        said = yield from _replies([*(each.question for each in ready), *healthy])
+    found = [finding for each in asked if (finding := _finding(each, said, health)) is not None]
     if not any(_wants_text(finding) for finding in found):
         return found
     return (yield from _with_texts(found))
@@ -91,15 +91,20 @@ def _replies(questions: Sequence[Question]) -> Inquiry[Mapping[Question, Reply]]
 
 def _finding(asked: Asked, said: Mapping[Question, Reply], health: Health) -> Finding | None:
     each = asked.list
+    if each.probe not in said:
+        # What a list might have said for the client is missed, what against it is not.
+        return Unknown(each, "it is left out for now") if each.spares else None
     reply, probe = said[asked.question], said[each.probe]
     for answer in (reply, probe):
         wrong = complaint(answer.records) if isinstance(answer, Found) else None
         if wrong is not None:
             health.refused(each, wrong)
-            return None
+            return Unknown(each, wrong) if each.spares else None
     if not isinstance(probe, Failed):  # then what was known of it stays
         health.probed(each, isinstance(probe, Found))
     if isinstance(reply, Failed):
+        if reply.ours:
+            return Unknown(each, reply.reason)
         health.failed(each, asked.question, reply.reason)
         return Unknown(each, reply.reason)
     health.answered(each)

@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from math import inf
-from typing import Any
+from typing import Any, NoReturn
 
-from opensmtpd.dnsbl.lists import List, Subject, named, shown
+from opensmtpd.dnsbl.lists import List, Subject, named, without_keys
 from opensmtpd.dnsbl.masks import Mask, mask
 from opensmtpd.errors import ConfigError
 
@@ -127,14 +127,24 @@ def add(parser: argparse.ArgumentParser) -> None:
     # fmt: on
 
 
+def keep_keys(parser: argparse.ArgumentParser) -> None:
+    """Have no error of the parser show the key of a paid list, wherever it stands by mistake."""
+    usual = parser.error
+
+    def error(message: str) -> NoReturn:
+        usual(without_keys(message))
+
+    setattr(parser, "error", error)  # noqa: B010  the parser is made elsewhere
+
+
 def _typed(read: Callable[[str], Mask | int]) -> Callable[[str], Mask | int]:
     """Return ``read`` as argparse wants it: an error tells what was read, too."""
 
     def parse(text: str) -> Mask | int:
         try:
             return read(text)
-        except ConfigError as error:  # a LIST that stands here by mistake may hold a key
-            raise argparse.ArgumentTypeError(f"{shown(text)!r}: {error}") from None
+        except ConfigError as error:
+            raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
 
     return parse
 

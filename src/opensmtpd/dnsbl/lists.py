@@ -1,5 +1,6 @@
 """DNS lists as the administrator chose them, and what they are asked (RFC 5782)."""
 
+import re
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
@@ -9,8 +10,10 @@ from opensmtpd.dns.names import address, askable, reversed_labels
 from opensmtpd.dnsbl.masks import Mask
 from opensmtpd.errors import ConfigError
 
-_PAID = (".mail.abusix.zone", ".dq.spamhaus.net")
-"""In front of these stands the customer's key."""
+_KEY = re.compile(
+    r"[^\s'\"]+?\.((?:[\w-]+\.)?(?:mail\.abusix\.zone|dq\.spamhaus\.net))", re.IGNORECASE
+)
+"""A key of a customer, and behind it the name of a list."""
 
 
 class Subject(StrEnum):
@@ -82,6 +85,11 @@ class List(NamedTuple):
         return "127.0.0.1" if self.subject is Subject.ADDRESS else "the name invalid"
 
     @property
+    def spares(self) -> bool:
+        """Does the list speak for those whom it lists?"""
+        return self.allow or self.score < 0
+
+    @property
     def wants_text(self) -> bool:
         """Is there use for what the list says of who is listed?"""
         return "{txt}" in self.text
@@ -90,7 +98,7 @@ class List(NamedTuple):
 def named(name: str) -> List:
     """Return the list of this name, to be asked for addresses. Raises ConfigError."""
     zone = name.lower().removesuffix(".")
-    public = shown(name)
+    public = without_keys(name).removesuffix(".")
     if address(zone) is not None:
         remedy = "name a list; the return codes that it may have stand behind -e"
         raise ConfigError(f"{public!r} is an address", remedy=remedy)
@@ -101,8 +109,6 @@ def named(name: str) -> List:
     return List(zone, public)
 
 
-def shown(name: str) -> str:
-    """Return a list's name without the key of who pays for it, which is nobody's business."""
-    name = name.removesuffix(".")
-    paid = any(zone in name.lower() for zone in _PAID)
-    return name.partition(".")[2] if paid else name
+def without_keys(text: str) -> str:
+    """Return a text, the name of a list say, without customers' keys, which nobody may see."""
+    return _KEY.sub(r"\1", text)

@@ -45,5 +45,5 @@ class Tally:
 
     @property
     def doubtful(self) -> bool:
-        """May it be on one that could not be asked?"""
-        return any(each.list.allow for each in self.unknown)
+        """May it be on a list that speaks for it, and that could not be asked?"""
+        return any(each.list.spares for each in self.unknown)
