@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from opensmtpd.dns import Absent, Failed, Found, Kind, Question, Reply, cachefile
-from opensmtpd.dns.cache import RECORDS_MAX, SIZE_MAX, TTL_MAX, Cache, Entry
+from opensmtpd.dns.cache import SIZE_MAX, TTL_MAX, Cache, Entry
 from opensmtpd.errors import LocalError
 
 
@@ -95,12 +95,6 @@ def test_large_replies_are_not_remembered() -> None:
     assert cache.get(a(), 0.0) is None
 
 
-def test_of_many_records_some_are_kept() -> None:
-    cache = Cache()
-    cache.put(a(), Found(tuple(map(str, range(1000)))), 10.0, 0.0)
-    assert cache.get(a(), 0.0) == Found(tuple(map(str, range(RECORDS_MAX))))
-
-
 # --- the file -------------------------------------------------------------------------------------
 
 
@@ -119,7 +113,7 @@ def test_failures_and_old_replies_are_not_saved() -> None:
     cache.put(a("bad"), Failed("x"), 50.0, 0.0)
     assert cache.changed
     cache.put(a("new"), YES, 50.0, 0.0)
-    assert cache.entries(10.0) == [Entry(a("new"), YES, 50.0)]
+    assert list(cache.entries(10.0)) == [Entry(a("new"), YES, 50.0)]
 
 
 def test_only_what_can_be_saved_is_a_change() -> None:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opensmtpd.dns.names import address, askable, reverse, reversed_labels
-from opensmtpd.dns.resolver import zones
 from opensmtpd.dns.servers import Server, server
+from opensmtpd.dns.zones import above
 from opensmtpd.errors import ConfigError
 
 NIBBLES = ".".join(reversed("20010db8000000000000000000000005"))
@@ -82,24 +82,27 @@ def test_an_address_backwards_can_be_asked(some: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "above"),
+    ("name", "zones"),
     [
-        ("a.b.example.org", ["b.example.org", "example.org"]),
+        ("a.b.example.org", ["example.org", "b.example.org"]),
         ("example.org", []),
         ("org", []),
         ("5.2.0.192.in-addr.arpa", ["2.0.192.in-addr.arpa", "0.192.in-addr.arpa",
-                                    "192.in-addr.arpa", "in-addr.arpa"]),
-        ("5.2.0.192.zen.example.org", ["0.192.zen.example.org", "192.zen.example.org",
-                                       "zen.example.org", "example.org"]),
-        (f"{NIBBLES}.zen.example", ["0.0.2.zen.example", "0.2.zen.example", "2.zen.example",
-                                    "zen.example"]),
+                                    "192.in-addr.arpa"]),
+        ("2.0.192.in-addr.arpa", ["0.192.in-addr.arpa", "192.in-addr.arpa"]),
+        ("5.2.0.192.zen.example.org", ["example.org", "zen.example.org", "192.zen.example.org",
+                                       "0.192.zen.example.org"]),
+        (f"{NIBBLES}.zen.example", ["zen.example", "2.zen.example", "0.2.zen.example",
+                                    "0.0.2.zen.example"]),
         (f"{NIBBLES}.ip6.arpa", [
             "0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", "0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa",
             "0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", "8.b.d.0.1.0.0.2.ip6.arpa"]),
     ],
 )  # fmt: skip
-def test_where_the_zone_of_a_name_may_begin(name: str, above: list[str]) -> None:
-    assert zones(name) == above
+def test_where_the_zone_of_a_name_may_begin(name: str, zones: list[str]) -> None:
+    names, closest_first = above(name)
+    assert list(names) == zones
+    assert closest_first == name.endswith(".arpa")
 
 
 @pytest.mark.parametrize(

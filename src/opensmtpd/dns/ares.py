@@ -6,8 +6,10 @@ Nothing of what the DNS says gets past here but names that are names, addresses,
 import asyncio
 import random
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, TypeAlias
 
 import aiodns
 import pycares
@@ -23,15 +25,20 @@ MISREAD = 2
 """How often more a question is asked whose answer could not be read."""
 PAUSE = 0.1
 """Seconds until then at most."""
-LIFE = 20.0
-"""Seconds after which nobody need wait for a reply: c-ares gives up before that."""
 BUFFER = 4 * 1024 * 1024
 """Bytes of answers that may wait in a socket: there may be thousands at once."""
+NOBODY = "192.0.2.1"
+"""An address that no name server has (RFC 5737)."""
+RECORDS_MAX = 100
+"""Records of an answer that are looked at."""
 UNKNOWN_TTL = 60
 """Seconds that an answer is good for where pycares 4 does not say: it does for addresses only."""
 
 NEW = int(aiodns.__version__.partition(".")[0]) >= 4
 _ABSENT = (pycares.errno.ARES_ENOTFOUND, pycares.errno.ARES_ENODATA)
+_MISREAD = pycares.errno.ARES_EBADRESP
+
+Done: TypeAlias = Callable[[Reply, float], None]
 
 
 class Ares:
@@ -50,41 +57,66 @@ class Ares:
             options["nameservers"] = [server.address for server in servers]
             options["udp_port"] = options["tcp_port"] = servers[0].port
         self._resolver = aiodns.DNSResolver(**options)
+        self._servers: Sequence[str] = options.get("nameservers", ())
         self._query: Callable[..., asyncio.Future[Any]] = (
             self._resolver.query_dns if NEW else self._resolver.query
         )
 
-    async def ask(self, question: Question) -> tuple[Reply, float]:
-        """Return the reply and its TTL, 0 where it has none. Raises nothing but cancellation."""
-        try:
-            async with asyncio.timeout(LIFE):
-                return _read(question.kind, await self._answer(question))
-        except aiodns.error.DNSError as error:
-            code, text = error.args[0], error.args[-1]
-            return (Absent() if code in _ABSENT else Failed(str(text))), 0
-        except TimeoutError:
-            return Failed("no answer"), 0
-        except Exception as error:  # whatever a library makes of a hostile answer
-            return Failed(type(error).__name__), 0
+    def ask(self, question: Question, done: Done, again: int = MISREAD) -> None:
+        """Ask; ``done`` is called with the reply and its TTL, which is 0 where it has none.
 
-    async def _answer(self, question: Question) -> Any:
-        """Ask, again where an answer could not be read.
-
-        c-ares gives up a socket on which such a thing came, whatever else was asked there.
+        Futures and callbacks, no tasks: there may be thousands of questions at a time.
         """
-        for _ in range(MISREAD):
-            try:
-                return await self._query(question.name, question.kind.value)
-            except aiodns.error.DNSError as error:
-                if error.args[0] != pycares.errno.ARES_EBADRESP:
-                    raise
-            await asyncio.sleep(random.uniform(0, PAUSE))  # not together with the others
-        return await self._query(question.name, question.kind.value)
+        try:
+            answer = self._query(question.name, question.kind.value)
+        except Exception as error:  # no memory, say
+            done(Failed(type(error).__name__), 0)
+        else:
+            answer.add_done_callback(partial(self._answered, question, done, again))
+
+    def forget(self) -> None:
+        """Have c-ares forget its answers; questions under way are none the worse for it.
+
+        It keeps every one for up to an hour, and one that is hostile takes half a megabyte. There
+        is no switch for that, but it forgets them when its servers change.
+        """
+        with suppress(Exception):  # nothing that anybody waits for
+            self._servers = self._servers or self._resolver.nameservers
+            if any("fe80:" in server for server in self._servers):
+                return  # aiodns does not tell which interface it is on
+            self._resolver.nameservers = [*self._servers, NOBODY]
+            self._resolver.nameservers = self._servers
+
+    def _answered(
+        self, question: Question, done: Done, again: int, answer: "asyncio.Future[Any]"
+    ) -> None:
+        error = None if answer.cancelled() else answer.exception()
+        if again and isinstance(error, aiodns.error.DNSError) and error.args[0] == _MISREAD:
+            # c-ares gives up a socket on which something came that it could not read, whatever else
+            # was asked there. Ask again, but not together with the others.
+            pause = random.uniform(0, PAUSE)
+            asyncio.get_running_loop().call_later(pause, self.ask, question, done, again - 1)
+            return
+        done(*_reply(question.kind, answer, error))
+
+
+def _reply(
+    kind: Kind, answer: "asyncio.Future[Any]", error: BaseException | None
+) -> tuple[Reply, float]:
+    if answer.cancelled():
+        return Failed("given up"), 0
+    if isinstance(error, aiodns.error.DNSError):
+        code, text = error.args[0], error.args[-1]
+        return (Absent() if code in _ABSENT else Failed(str(text))), 0
+    try:
+        return _read(kind, answer.result())
+    except Exception as wrong:  # whatever a library makes of a hostile answer
+        return Failed(type(wrong).__name__), 0
 
 
 def _read(kind: Kind, result: Any) -> tuple[Reply, float]:
     rows, ttl = _new(kind, result) if NEW else _old(kind, result)
-    records = tuple(dict.fromkeys(rows))
+    records = tuple(dict.fromkeys(rows))[:RECORDS_MAX]
     return (Found(records), ttl) if records else (Absent(), 0)
 
 

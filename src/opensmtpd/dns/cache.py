@@ -1,15 +1,13 @@
 """Replies that are remembered: bounded, each until its time is over."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from opensmtpd.dns.questions import Absent, Failed, Found, Question, Reply
 
 ENTRIES = 20_000
 """Replies at most; the one that was wanted longest ago goes first."""
-RECORDS_MAX = 100
-"""Records of a reply that are kept."""
 SIZE_MAX = 4096
 """Characters of a reply that is kept. Larger ones come from those who want to fill memory."""
 TTL_MAX = 86400.0
@@ -30,7 +28,7 @@ class Cache:
     """Replies by question. ``now`` is a monotonic clock's, in seconds."""
 
     def __init__(self, entries: int = ENTRIES) -> None:
-        self._entries: OrderedDict[Question, tuple[Reply, float]] = OrderedDict()
+        self._entries: OrderedDict[Question, Entry] = OrderedDict()
         self._size = entries
         self.changed = False
         """Is there anything that was not saved? Whoever saves it, clears this."""
@@ -43,23 +41,18 @@ class Cache:
         entry = self._entries.get(question)
         if entry is None:
             return None
-        reply, expires = entry
-        if expires <= now:
+        if entry.expires <= now:
             del self._entries[question]
             return None
         self._entries.move_to_end(question)
-        return reply
+        return entry.reply
 
     def put(self, question: Question, reply: Reply, ttl: float, now: float) -> None:
         """Remember a reply for ``ttl`` seconds; 0 forgets an older one."""
         self._entries.pop(question, None)
-        if isinstance(reply, Found):
-            reply = Found(reply.records[:RECORDS_MAX])
-            if sum(map(len, reply.records)) > SIZE_MAX:
-                return
-        if ttl <= 0:
+        if ttl <= 0 or (isinstance(reply, Found) and sum(map(len, reply.records)) > SIZE_MAX):
             return
-        self._entries[question] = (reply, now + min(ttl, TTL_MAX))
+        self._entries[question] = Entry(question, reply, now + min(ttl, TTL_MAX))
         self.changed |= not isinstance(reply, Failed)
         while len(self._entries) > self._size:
             self._entries.popitem(last=False)
@@ -69,13 +62,17 @@ class Cache:
         if isinstance(self.get(question, now), Absent):
             self.put(question, Absent(), ttl, now)
 
-    def entries(self, now: float) -> list[Entry]:
-        """Return what is worth keeping, the least wanted first: no failures."""
-        return [
-            Entry(question, reply, expires)
-            for question, (reply, expires) in self._entries.items()
-            if expires > now and not isinstance(reply, Failed)
-        ]
+    def entries(self, now: float) -> Iterator[Entry]:
+        """Return what is worth keeping, the least wanted first: no failures.
+
+        A copy is taken at once; to go through it takes longer, and may be done in a thread.
+        """
+        entries = list(self._entries.values())
+        return (
+            entry
+            for entry in entries
+            if entry.expires > now and not isinstance(entry.reply, Failed)
+        )
 
     def restore(self, entries: Iterable[Entry], now: float) -> None:
         """Take back what ``entries`` once returned; their times are on the clock of ``now``."""

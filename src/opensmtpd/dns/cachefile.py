@@ -8,7 +8,7 @@ must not become a verdict; a file that is wrong in any way is not used.
 import hashlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Any
 
@@ -78,7 +78,7 @@ def _entry(name: str, kind: str, records: list[str] | None, expires: float) -> E
     return Entry(Question(name, Kind(kind)), reply, float(expires))
 
 
-def save(path: str, entries: Sequence[Entry]) -> None:
+def save(path: str, entries: Iterable[Entry]) -> None:
     """Write entries, with their times on the wall clock. Raises OSError; the old file stays then.
 
     Readers see the old file or the new one, never half of one.

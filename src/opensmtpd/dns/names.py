@@ -7,7 +7,7 @@ NAME_MAX = 253
 """Characters of a name without its final dot: 255 octets on the wire (RFC 1035 section 2.3.4)."""
 
 # The underscore is in no host name, but in many others.
-_NAME = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*", re.IGNORECASE)
+_NAME = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*", re.ASCII | re.IGNORECASE)
 
 
 def askable(name: str) -> bool:

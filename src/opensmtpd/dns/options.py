@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from importlib.util import find_spec
+from importlib import import_module
 
 from opensmtpd.dns.resolver import Resolver
 from opensmtpd.dns.servers import Server, server
@@ -36,10 +36,15 @@ def resolver(options: argparse.Namespace, needed: bool = True) -> Resolver:
     """Return the resolver; one that is not ``needed`` needs nothing itself. Raises ConfigError."""
     if not needed:
         return Resolver()
-    for module in ("aiodns", "msgpack") if options.dns_cache else ("aiodns",):
-        if find_spec(module) is None:
+    # Imported now, for it takes long, and the first client would have to wait with all others.
+    for module in (
+        ("opensmtpd.dns.ares", "msgpack") if options.dns_cache else ("opensmtpd.dns.ares",)
+    ):
+        try:
+            import_module(module)
+        except ImportError as error:
             remedy = "pip install 'opensmtpd-plugins[dns]'"
-            raise ConfigError(f"asking the DNS needs {module}", remedy=remedy)
+            raise ConfigError(f"asking the DNS needs {error.name}", remedy=remedy) from None
     _check_ports(options.nameserver)
     if options.dns_cache:
         _check_folder(options.dns_cache)
@@ -49,7 +54,7 @@ def resolver(options: argparse.Namespace, needed: bool = True) -> Resolver:
 def _check_ports(servers: list[Server]) -> None:
     if len({each.port for each in servers}) < 2:
         return
-    from opensmtpd.dns.ares import NEW  # noqa: PLC0415  rarely needed, takes longer than to start
+    from opensmtpd.dns.ares import NEW  # noqa: PLC0415  not for who asks nothing
 
     if not NEW:
         remedy = "use one port for all name servers, or aiodns 4"

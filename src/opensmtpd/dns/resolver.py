@@ -2,13 +2,15 @@
 
 import time
 from collections import deque
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opensmtpd.dns import cachefile
 from opensmtpd.dns.cache import FAILURE_TTL, Cache, Entry
 from opensmtpd.dns.questions import Absent, Failed, Found, Kind, Question, Reply
 from opensmtpd.dns.servers import Server
+from opensmtpd.dns.zones import above
 from opensmtpd.errors import LocalError
 from opensmtpd.log import log
 
@@ -21,14 +23,21 @@ IN_FLIGHT = 10_000
 """Questions under way at most: a message's id has 16 bits."""
 ABSENCE_TTL = 60.0
 """Seconds that an absence is remembered while it is not known for how long it may be."""
-ZONES_MAX = 4
-"""Names that are asked for the SOA of a zone, at most."""
-IP6_LABELS = 34
-"""Labels of the reverse name of an IPv6 address."""
+ANSWERS_MAX = 50
+"""Answers that c-ares may have in a memory of its own."""
 UNLEARNT = 1000
 """Absences that wait for their zone's word on that, at most."""
+LIFE = 30.0
+"""Seconds after which a question is given up: c-ares should have done so."""
 SAVE_EVERY = 60.0
 """Seconds between two writings of the cache file."""
+
+
+class Flight(NamedTuple):
+    """A question under way."""
+
+    reply: "asyncio.Future[Reply]"
+    since: float
 
 
 class Resolver:
@@ -43,7 +52,8 @@ class Resolver:
         self._path = cache_path
         self._cache = Cache()
         self._ares: Ares | None = None
-        self._flights: dict[Question, asyncio.Task[Reply]] = {}
+        self._answers = 0
+        self._flights: dict[Question, Flight] = {}  # the oldest first
         self._unlearnt: deque[Question] = deque(maxlen=UNLEARNT)
         self._tasks: set[asyncio.Task[None]] = set()
         self._learning = False
@@ -83,36 +93,60 @@ class Resolver:
             for question, reply in ((question, replies[question]) for question in questions)
         ]
 
+    def _channel(self) -> "Ares":
+        if self._ares is None:
+            from opensmtpd.dns.ares import Ares  # noqa: PLC0415  see above
+
+            self._ares = Ares(self._servers)
+        return self._ares
+
     def renew(self) -> None:
         """Read resolv.conf anew with the next question."""
         self._ares = None  # questions under way have it still
 
     # --- questions under way --------------------------------------------------------------------
 
-    def _flight(self, question: Question) -> "asyncio.Task[Reply] | None":
+    def _flight(self, question: Question) -> "asyncio.Future[Reply] | None":
         """Return the asking of a question, by whomever it was begun; None if there is no room."""
         flight = self._flights.get(question)
-        if flight is None and len(self._flights) < IN_FLIGHT:
-            import asyncio  # noqa: PLC0415  only where there is a loop
+        if flight is not None:
+            return flight.reply
+        import asyncio  # noqa: PLC0415  only where there is a loop
 
-            # A task of its own, so that the end of one who waits is not the end of the question.
-            flight = asyncio.get_running_loop().create_task(self._fetch(question))
-            self._flights[question] = flight
-        return flight
-
-    async def _fetch(self, question: Question) -> Reply:
+        self._give_up()
+        if len(self._flights) >= IN_FLIGHT:
+            return None
+        # A future of its own, so that the end of one who waits is not the end of the question.
+        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._flights[question] = Flight(reply, time.monotonic())
+        land = partial(self._land, question, reply)
         try:
-            if self._ares is None:
-                from opensmtpd.dns.ares import Ares  # noqa: PLC0415  takes longer than to start
-
-                self._ares = Ares(self._servers)
-            reply, ttl = await self._ares.ask(question)
-        except Exception as error:  # no channel: no descriptors, say
-            reply, ttl = Failed(f"no resolver: {type(error).__name__}"), 0.0
-        finally:
-            del self._flights[question]
-        self._remember(question, reply, ttl)
+            channel = self._channel()
+        except Exception as error:  # no descriptors, say
+            land(Failed(f"no resolver: {type(error).__name__}"), 0)
+        else:
+            channel.ask(question, land)
         return reply
+
+    def _land(
+        self, question: Question, flight: "asyncio.Future[Reply]", reply: Reply, ttl: float
+    ) -> None:
+        if flight.done():
+            return
+        del self._flights[question]
+        self._remember(question, reply, ttl)
+        flight.set_result(reply)
+        self._answers += 1
+        if self._answers >= ANSWERS_MAX and self._ares is not None:
+            self._answers = 0
+            self._ares.forget()
+
+    def _give_up(self) -> None:
+        """End the questions that c-ares should long have given up."""
+        late = time.monotonic() - LIFE
+        while self._flights and (oldest := next(iter(self._flights.items())))[1].since < late:
+            question, flight = oldest
+            self._land(question, flight.reply, Failed("no answer"), 0)
 
     def _remember(self, question: Question, reply: Reply, ttl: float) -> None:
         if isinstance(reply, Failed):
@@ -140,27 +174,29 @@ class Resolver:
     async def _learn_all(self) -> None:
         try:
             while self._unlearnt:
-                question = self._unlearnt.popleft()
-                ttl = await self._zone_ttl(question.name)
-                if ttl is not None:
-                    self._cache.limit(question, ttl, time.monotonic())
+                await self._learn_zone(self._unlearnt.popleft())
         finally:
             self._learning = False
 
-    async def _zone_ttl(self, name: str) -> float | None:
-        """Return the seconds that the SOA of a name's zone allows (RFC 2308 section 5)."""
-        questions = [Question(zone, Kind.SOA) for zone in zones(name)]
-        now = time.monotonic()
-        known = (self._cache.get(question, now) for question in questions)
-        reply: Reply | None = next((each for each in known if isinstance(each, Found)), None)
-        for question in questions if reply is None else ():
-            flight = self._flight(question)
-            reply = self._cache.get(question, now) or (
-                Failed("") if flight is None else await flight
-            )
-            if not isinstance(reply, Absent):
+    async def _learn_zone(self, question: Question) -> None:
+        """Have an absence end when the SOA of its zone says so (RFC 2308 section 5)."""
+        ttl, learnt = None, [question]
+        zones, closest_first = above(question.name)
+        for zone in zones:
+            soa = Question(zone, Kind.SOA)
+            reply = self._cache.get(soa, time.monotonic())
+            if reply is None:
+                learnt.append(soa)  # mostly an absence, too
+                flight = self._flight(soa)
+                reply = Failed("") if flight is None else await flight
+            if isinstance(reply, Failed):
+                return
+            if isinstance(reply, Found):
+                ttl = float(reply.records[0])
+            if isinstance(reply, Found) == closest_first:
                 break
-        return float(reply.records[0]) if isinstance(reply, Found) else None
+        for each in learnt if ttl is not None else ():
+            self._cache.limit(each, ttl or 0.0, time.monotonic())
 
     # --- the cache file ---------------------------------------------------------------------------
 
@@ -179,13 +215,13 @@ class Resolver:
         if self._path is not None and self._cache.changed:
             self._write(self._path, self._snapshot())
 
-    def _snapshot(self) -> list[Entry]:
+    def _snapshot(self) -> Iterator[Entry]:
         ahead = time.time() - time.monotonic()
         self._cache.changed = False
         entries = self._cache.entries(time.monotonic())
-        return [each._replace(expires=each.expires + ahead) for each in entries]
+        return (each._replace(expires=each.expires + ahead) for each in entries)
 
-    def _write(self, path: str, entries: Sequence[Entry]) -> None:
+    def _write(self, path: str, entries: Iterable[Entry]) -> None:
         try:
             cachefile.save(path, entries)
         except OSError as error:
@@ -216,21 +252,7 @@ class Resolver:
         task.add_done_callback(self._tasks.discard)
 
 
-def _landed(flight: "asyncio.Task[Reply] | None") -> Reply:
+def _landed(flight: "asyncio.Future[Reply] | None") -> Reply:
     if flight is None:
         return Failed("too many questions at a time")
     return flight.result() if flight.done() else Failed("no answer in time")
-
-
-def zones(name: str) -> list[str]:
-    """Return the names above a name that its zone may begin at, the most specific first.
-
-    Few, for each may cost a question: the last ones down to two labels (a zone of fewer is a
-    registry's), or the networks that IPv6 is given out in.
-    """
-    labels = name.split(".")
-    above = [".".join(labels[at:]) for at in range(1, len(labels) - 1)]
-    if len(labels) == IP6_LABELS and name.endswith(".ip6.arpa"):
-        # A label for each four bits: /64, /56, /48, /32.
-        return [above[32 - bits // 4 - 1] for bits in (64, 56, 48, 32)]
-    return above[-ZONES_MAX:]
