@@ -2,7 +2,7 @@
 
 In smtpd.conf::
 
-    filter "dnsbl" proc-exec "filter-dnsbl -m zen.spamhaus.org -w list.dnswl.org"
+    filter "dnsbl" proc-exec "filter-dnsbl -m zen.spamhaus.org"
     listen on 192.0.2.1 port 25 tls pki example.com filter "dnsbl"
 
 Takes the flags of the C filter-dnsbl, for addresses, names, and senders. filter-dnsbl(8) describes
@@ -44,14 +44,15 @@ from opensmtpd.session import Session
 EPILOG = """\
 In smtpd.conf, mail of listed clients marked, and those of an allow list spared:
 
-  filter "dnsbl" proc-exec "filter-dnsbl -m zen.spamhaus.org -w list.dnswl.org"
+  filter "dnsbl" proc-exec "filter-dnsbl -m zen.spamhaus.org \\
+      -e '127.0.[0-255].[1-3]' -w list.dnswl.org"
   listen on 192.0.2.1 port 25 tls pki example.com filter "dnsbl"
 
 Several lists that add up, one of them for the domain of MAIL FROM:
 
   filter "dnsbl" proc-exec "filter-dnsbl --junk-at 2 --reject-at 4 \\
       -e '127.0.0.[2-4]' --score 3 --text 'See {txt}' zen.spamhaus.org \\
-      --score 2 bl.spamcop.net -s dbl.spamhaus.org --score -2 list.dnswl.org"
+      --score 2 bl.spamcop.net -s dbl.spamhaus.org"
 """
 
 PHASE = {
@@ -175,9 +176,9 @@ def parser() -> argparse.ArgumentParser:
     # fmt: off
     add("-m", "--mark", action="store_true", help="let mail through, and mark it: X-Spam-DNSBL for"
         " each list, X-Spam: Yes from the score of --junk-at on (default 1)")
-    add("--junk-at", type=command.threshold, metavar="SCORE",
+    add("--junk-at", type=options.typed(command.threshold), metavar="SCORE",
         help="have smtpd junk the mail of clients with this score")
-    add("--reject-at", type=command.threshold, metavar="SCORE",
+    add("--reject-at", type=options.typed(command.threshold), metavar="SCORE",
         help="refuse clients with this score")
     add("-v", "--verbose", action="store_true",
         help="log what each list says, and who is not listed")

@@ -13,16 +13,14 @@ record is junked by the one, a client whose name does not lead back to its addre
 import argparse
 from collections.abc import Sequence
 
+from opensmtpd import events, options, run
 from opensmtpd.dns import Inquiry, together
-from opensmtpd.dns import options as dns
-
-from opensmtpd import events, run
-from opensmtpd import options as common
-from opensmtpd.screen import options
+from opensmtpd.dns import options as dns_options
+from opensmtpd.screen import options as screen_options
 from opensmtpd.screen.checks import CHECKS, Finding, helo_findings, name_findings
 from opensmtpd.screen.client import text
-from opensmtpd.screen.names import look_up
-from opensmtpd.screen.response import OFF, Action, Response
+from opensmtpd.screen.lookup import look_up
+from opensmtpd.screen.response import JUNK_IT, OFF, Action, Response, response
 from opensmtpd.screen.screen import CONNECT, HELO, Reason, Screen, Verdict, Visit, visit_of
 from opensmtpd.session import Session
 
@@ -45,7 +43,6 @@ DESCRIPTIONS = {
     "filter-rdns": "Junk clients that have no name in the DNS.",
     "filter-fcrdns": "Junk clients whose name does not lead back to their address.",
 }
-JUNK_IT = Response(Action.JUNK)
 
 
 class Clients(Screen):
@@ -57,9 +54,9 @@ class Clients(Screen):
         self.active = {name for name, each in self.responses.items() if each.action > Action.OFF}
         self.verify: bool = flags.verify
         self.our_names = {name.lower().rstrip(".") for name in flags.our_name}
-        rules = options.rules(flags, tuple(self.responses.values()))
+        rules = screen_options.rules(flags, tuple(self.responses.values()))
         phases = {CHECKS[name].phase for name in self.active}
-        resolver = dns.resolver(flags, needed=self.verify or "helo-dns" in self.active)
+        resolver = dns_options.resolver(flags, needed=self.verify or "helo-dns" in self.active)
         super().__init__(rules, resolver, sorted(phases))
         if "helo-ours" not in self.active:
             self.unused.add("on_link_greeting")
@@ -85,6 +82,8 @@ class Clients(Screen):
         if self.verify and address is not None:  # for nobody else is judged
             client = yield from look_up(visit.client, address)
             visit.client = visit.client._replace(rdns=client.rdns, fcrdns=client.fcrdns)
+            if visit.client in self.exemptions:  # its name may be another now
+                return []
         return list(name_findings(visit.client))
 
     def by_helo(self, visit: Visit) -> Inquiry[list[Finding]]:
@@ -110,11 +109,12 @@ def key(check: str) -> str:
 
 def parser(prog: str = "filter-rdns") -> argparse.ArgumentParser:
     """Return the parser of the command line of ``filter-rdns`` or ``filter-fcrdns``."""
-    flags = common.parser(prog, DESCRIPTIONS[prog], EPILOG)
+    flags = options.parser(prog, DESCRIPTIONS[prog], EPILOG)
     add = flags.add_argument_group(
-        "checks, each with what it does", f"{options.ACTION_HELP}; TEXT may begin with a reply code"
+        "checks, each with what it does",
+        f"{screen_options.ACTION_HELP}; TEXT may begin with a reply code",
     ).add_argument
-    action = options.action()
+    action = options.typed(response)
     for name, check in CHECKS.items():
         default = JUNK_IT if prog == f"filter-{name}" else OFF
         what = f"{check.help} (default {'junk' if default is JUNK_IT else 'off'})"
@@ -125,8 +125,8 @@ def parser(prog: str = "filter-rdns") -> argparse.ArgumentParser:
     add("--verify", action="store_true", help="ask the DNS ourselves, for all names of the client,"
         " instead of taking smtpd's verdict")
     # fmt: on
-    options.add(flags)
-    dns.add(flags)
+    screen_options.add(flags)
+    dns_options.add(flags)
     return flags
 
 

@@ -3,10 +3,13 @@
 import argparse
 import sys
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
+
+from opensmtpd.errors import ConfigError
 
 _Add: TypeAlias = Callable[..., argparse.Action]
 
+T = TypeVar("T")
 DISTRIBUTION = "opensmtpd-plugins"
 
 
@@ -18,6 +21,18 @@ class _Version(argparse.Action):
 
         print(f"{parser.prog} ({DISTRIBUTION} {version(DISTRIBUTION)})")
         sys.exit(0)
+
+
+def typed(read: Callable[[str], T]) -> Callable[[str], T]:
+    """Return ``read`` as the type of an option: its ConfigError becomes one of the command line."""
+
+    def parse(text: str) -> T:
+        try:
+            return read(text)
+        except ConfigError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parse
 
 
 def seconds(text: str) -> float:

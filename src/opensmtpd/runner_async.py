@@ -7,7 +7,6 @@ from typing import Any
 from opensmtpd.runner import Runner
 from opensmtpd.work import Work
 
-
 STARTS = 32
 """Coroutines that begin before smtpd is listened to again: each takes its time up to its first
 await, and of thousands that come at once, nobody else is to wait for all."""

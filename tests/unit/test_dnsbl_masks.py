@@ -70,7 +70,7 @@ NUMBER = "a part of a mask is a number from 0 to 255"
 def test_what_is_no_mask_is_refused(text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         mask(text)
-    assert caught.value.message == message
+    assert caught.value.message == f"{text!r}: {message}"
 
 
 RANGES = st.lists(st.tuples(st.integers(0, 255), st.integers(0, 255)), min_size=1, max_size=5)

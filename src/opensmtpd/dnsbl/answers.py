@@ -96,7 +96,7 @@ def _finding(asked: Asked, said: Mapping[Question, Reply], health: Health) -> Fi
         return Unknown(each, "it is left out for now") if each.spares else None
     reply, probe = said[asked.question], said[each.probe]
     for answer in (reply, probe):
-        wrong = complaint(answer.records) if isinstance(answer, Found) else None
+        wrong = complaint(answer.records, each.allow) if isinstance(answer, Found) else None
         if wrong is not None:
             health.refused(each, wrong)
             return Unknown(each, wrong) if each.spares else None

@@ -1,14 +1,15 @@
 """The lists on a command line: ``[[-w] [-d] [-e MASK] … LIST] …``, flags in front of their list."""
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from math import inf
 from typing import Any, NoReturn
 
 from opensmtpd.dnsbl.lists import List, Subject, named, without_keys
-from opensmtpd.dnsbl.masks import Mask, mask
+from opensmtpd.dnsbl.masks import mask
 from opensmtpd.errors import ConfigError
+from opensmtpd.options import typed
 
 _NONE: dict[str, Any] = {"allow": False, "subjects": [], "masks": [], "score": None, "text": None}
 """The flags of a list, when none was given."""
@@ -116,10 +117,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     ):
         add(*names, dest="subjects", action="append_const", const=subject,
             help=f"it is asked for {what}, not for the address")
-    add("-e", "--expect", dest="masks", action="append", type=_typed(mask), metavar="MASK",
+    add("-e", "--expect", dest="masks", action="append", type=typed(mask), metavar="MASK",
         help="only these return codes count: 127.0.0.2, 127.0.0.[2-4], 127.0.0.[2,4,10-11];"
         " may be given several times (default all but 127.0.0.1)")
-    add("--score", type=_typed(_score), metavar="N",
+    add("--score", type=typed(_score), metavar="N",
         help="what it counts, also below 0 (default 1)")
     add("--text", metavar="TEXT", help="reply to whom is refused because of it; may begin with a"
         " reply code and name {ip} {rdns} {helo} {sender} {list} {code} {txt}")
@@ -137,29 +138,17 @@ def keep_keys(parser: argparse.ArgumentParser) -> None:
     setattr(parser, "error", error)  # noqa: B010  the parser is made elsewhere
 
 
-def _typed(read: Callable[[str], Mask | int]) -> Callable[[str], Mask | int]:
-    """Return ``read`` as argparse wants it: an error tells what was read, too."""
-
-    def parse(text: str) -> Mask | int:
-        try:
-            return read(text)
-        except ConfigError as error:
-            raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
-
-    return parse
-
-
 def _score(text: str) -> int:
     """Return a score. Raises ConfigError."""
     digits = text.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 6):
-        raise ConfigError("no score", remedy="write a whole number")
+        raise ConfigError(f"{text!r}: no score", remedy="write a whole number")
     return int(text)
 
 
 def threshold(text: str) -> int:
-    """Return a score above 0, as the type of an option."""
-    value = _typed(_score)(text)
-    if not isinstance(value, int) or value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a score above 0")
+    """Return a score above 0. Raises ConfigError."""
+    value = _score(text)
+    if value < 1:
+        raise ConfigError(f"{text!r} is not above 0", remedy="write a whole number")
     return value

@@ -37,7 +37,10 @@ class Health:
         self._states: dict[Question, _State] = {}
 
     def _of(self, each: List) -> _State:
-        return self._states.setdefault(each.probe, _State())
+        state = self._states.get(each.probe)
+        if state is None:
+            state = self._states[each.probe] = _State()
+        return state
 
     def asks(self, each: List) -> bool:
         """Is the list to be asked now? To try one that is out, one decision may, and no more.
@@ -57,7 +60,7 @@ class Health:
         """The list answered."""
         state = self._of(each)
         state.failures, state.failed = 0, None
-        if state.out:
+        if state.out and state.on_trial:  # else it was asked before it was known to be out
             state.out = state.on_trial = False
             log("list-back", list=each.shown)
 

@@ -2,6 +2,7 @@
 
 import re
 from enum import StrEnum
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
@@ -76,8 +77,7 @@ class List(NamedTuple):
     @property
     def probe(self) -> Question:
         """Return the question for what no list may list (section 5)."""
-        labels = "1.0.0.127" if self.subject is Subject.ADDRESS else "invalid"
-        return Question(f"{labels}.{self.zone}", Kind.A)
+        return _probe(self.subject, self.zone)
 
     @property
     def probed(self) -> str:
@@ -93,6 +93,12 @@ class List(NamedTuple):
     def wants_text(self) -> bool:
         """Is there use for what the list says of who is listed?"""
         return "{txt}" in self.text
+
+
+@cache
+def _probe(subject: Subject, zone: str) -> Question:
+    labels = "1.0.0.127" if subject is Subject.ADDRESS else "invalid"
+    return Question(f"{labels}.{zone}", Kind.A)
 
 
 def named(name: str) -> List:

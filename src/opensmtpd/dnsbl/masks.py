@@ -28,8 +28,14 @@ class Mask(NamedTuple):
 
 
 def mask(text: str) -> Mask:
-    """Read a mask. Raises ConfigError, which does not quote ``text``."""
-    parts = text.split(".")
+    """Read a mask. Raises ConfigError."""
+    try:
+        return _mask(text.split("."))
+    except ConfigError as error:
+        raise ConfigError(f"{text!r}: {error.message}", remedy=error.remedy) from None
+
+
+def _mask(parts: Sequence[str]) -> Mask:
     if len(parts) != 4:
         raise ConfigError("a mask has four parts", remedy=_REMEDY)
     octets = [_octets(part) for part in parts]
@@ -64,15 +70,16 @@ def listed(codes: Sequence[str], masks: Sequence[Mask]) -> list[str]:
     return [code for code in codes if any(each.matches(code) for each in masks)]
 
 
-def complaint(codes: Sequence[str]) -> str | None:
+def complaint(codes: Sequence[str], allow: bool = False) -> str | None:
     """Return why an answer is none: the list refuses us, or somebody else has its name.
 
-    127.255.255.x is how Spamhaus and others refuse. An address that is not in 127/8 is that of a
-    web server for names on sale, or of a provider that answers for names that are none.
+    127.255.255.x is how Spamhaus and others refuse, 127.0.0.255 how allow lists do. An address
+    that is not in 127/8 is that of a web server for names on sale, or of a provider that answers
+    for names that are none.
     """
     for code in codes:
         if not code.startswith("127."):
             return f"it answers with an address, {code}"
-        if code.startswith("127.255.255."):
+        if code.startswith("127.255.255.") or (allow and code == "127.0.0.255"):
             return f"it refuses us with {code}"
     return None

@@ -8,7 +8,7 @@ from opensmtpd.dns.names import askable
 from opensmtpd.screen import helo
 from opensmtpd.screen.client import Client
 from opensmtpd.screen.dynamic import looks_dynamic
-from opensmtpd.screen.names import has_address
+from opensmtpd.screen.lookup import has_address
 from opensmtpd.screen.screen import CONNECT, HELO
 
 
@@ -78,7 +78,7 @@ def helo_findings(client: Client, our_names: Collection[str], ask: bool) -> Inqu
     name = helo.identity(client)
     findings = []
     if not helo.is_name(name):
-        findings.append(Finding("helo-name", f"{name} is no full host name"))
+        findings.append(Finding("helo-name", f"{name or 'nothing'} is no full host name"))
     if helo.is_ours(name, client, our_names):
         findings.append(Finding("helo-ours", f"{name} is this server"))
     if ask and helo.literal(name) is None:

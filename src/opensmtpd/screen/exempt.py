@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from opensmtpd.dns.names import address
 from opensmtpd.errors import ConfigError
 from opensmtpd.meaning import Patterns
 from opensmtpd.meaning.netaddr import read_network
@@ -34,7 +35,8 @@ class Exemptions:
                 remedy = "write one network or domain a line"
                 raise ConfigError("a row with a value", path=path, line=line, remedy=remedy)
             if read_network(row) is not None:
-                self._networks.add(row)
+                plain = address(row)  # an IPv4-mapped one is IPv4, as clients are
+                self._networks.add(row if plain is None else str(plain))
             elif _DOMAIN.fullmatch(row):
                 self._domains.add(row)
             else:

@@ -6,6 +6,8 @@ from collections.abc import Collection
 from opensmtpd.dns.names import address, askable
 from opensmtpd.screen.client import Client, IPAddress, text
 
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
+"""The underscore is in no host name, but in those of many hosts that send mail."""
 _LITERAL = re.compile(r"\[(?:ipv6:)?([0-9a-f.:]+)\]")
 
 
@@ -25,8 +27,9 @@ def is_name(identity: str) -> bool:
     if literal(identity) is not None:
         return True
     labels = identity.split(".")
+    sound = askable(identity) and all(map(_LABEL.fullmatch, labels))
     # Nothing but digits at the end is an address without its brackets.
-    return askable(identity) and len(labels) > 1 and not labels[-1].isdigit()
+    return sound and len(labels) > 1 and not labels[-1].isdigit()
 
 
 def is_ours(identity: str, client: Client, names: Collection[str]) -> bool:

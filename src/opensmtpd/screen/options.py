@@ -1,10 +1,10 @@
 """The options that all screening filters have."""
 
 import argparse
-from collections.abc import Callable
 from typing import NamedTuple
 
 from opensmtpd.errors import ConfigError
+from opensmtpd.options import typed
 from opensmtpd.screen.response import ACTIONS, OFF, Action, Response, response
 
 
@@ -26,18 +26,6 @@ class Rules(NamedTuple):
 ACTION_HELP = f"ACTION is one of {', '.join(ACTIONS)}"
 
 
-def action(read: Callable[[str], Response] = response) -> Callable[[str], Response]:
-    """Return the type of an option ``ACTION[:TEXT]``."""
-
-    def parse(text: str) -> Response:
-        try:
-            return read(text)
-        except ConfigError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return parse
-
-
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options to a filter's parser; ``rules`` reads them. ``opensmtpd.dns.options`` has
     ``dns_deadline``.
@@ -51,7 +39,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         " known who authenticated, and spare them")
     group("--header", action="store_true",
         help="add the reasons to the message, in fields X-Spam-Reason")
-    group("--dns-failure", type=action(), default=OFF, metavar="ACTION[:TEXT]",
+    group("--dns-failure", type=typed(response), default=OFF, metavar="ACTION[:TEXT]",
         help="what to do where the DNS does not tell (default off: nobody is to blame)")
     # fmt: on
 

@@ -63,6 +63,7 @@ class Response(NamedTuple):
 
 
 OFF = Response(Action.OFF)
+JUNK_IT = Response(Action.JUNK)
 
 
 def response(text: str, fields: Iterable[str] = FIELDS) -> Response:

@@ -45,7 +45,7 @@ class Verdict(NamedTuple):
 class Visit:
     """A session, as far as judging goes."""
 
-    __slots__ = ("client", "data", "reasons", "spared")
+    __slots__ = ("client", "data", "junked", "reasons", "spared")
 
     def __init__(self, client: Client, spared: bool) -> None:
         self.client = client
@@ -53,6 +53,8 @@ class Visit:
         """Is nobody to judge this client?"""
         self.reasons: dict[str, tuple[Reason, ...]] = {}
         """What spoke against it, by the phase in which it was found."""
+        self.junked: tuple[Reason, ...] = ()
+        """Why smtpd holds the whole session for junk, whatever it says in another HELO."""
         self.data: Any = None
         """The subclass's own."""
 
@@ -145,15 +147,25 @@ class Screen(Filter):
         if verdict is None:
             return self._nothing(visit, phase)
         visit.reasons[phase] = verdict.reasons
+        if phase != MAIL_FROM and verdict.response.action is Action.JUNK:
+            visit.junked += verdict.reasons
         return decide(session.id, visit.client, verdict)
 
     # --- the message --------------------------------------------------------------------------
 
     def on_message(self, session: Session) -> StreamedMessage | None:
         """Have the message say why."""
-        reasons = visit_of(session).reasons
-        found = dict.fromkeys(each for phase in PHASES for each in reasons.get(phase, ()))
-        return InFront([header_line(each) for each in found]) if found else None
+        lines = self.reasons(session)
+        return InFront(lines) if lines else None
+
+    def reasons(self, session: Session) -> list[bytes]:
+        """Return the fields that tell why, if messages are to say so."""
+        if not self.rules.header:
+            return []
+        visit = visit_of(session)
+        late = (each for phase in PHASES for each in visit.reasons.get(phase, ()))
+        found = dict.fromkeys([*visit.junked, *late])
+        return [header_line(each) for each in found]
 
 
 def visit_of(session: Session) -> Visit:
