@@ -89,10 +89,26 @@ def test_the_one_that_was_wanted_longest_ago_goes() -> None:
 
 def test_large_replies_are_not_remembered() -> None:
     cache = Cache()
-    cache.put(a(), Found(("x" * SIZE_MAX,)), 10.0, 0.0)
+    room = SIZE_MAX - len("example.org")
+    cache.put(a(), Found(("x" * room,)), 10.0, 0.0)
     assert cache.get(a(), 0.0) is not None
-    cache.put(a(), Found(("x" * SIZE_MAX, "y")), 10.0, 0.0)
+    cache.put(a(), Found(("x" * room, "y")), 10.0, 0.0)
     assert cache.get(a(), 0.0) is None
+
+
+def test_all_of_them_have_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("opensmtpd.dns.cache.SIZE_ALL", 100)
+    cache = Cache()
+    for name in "abc":
+        cache.put(a(name), Found(("x" * 32,)), 10.0, 0.0)  # 33 with the name
+    cache.put(a("a"), Found(("y" * 32,)), 10.0, 0.0)  # in the place of another
+    assert [cache.get(a(name), 0.0) is not None for name in "abc"] == [True] * 3
+    assert cache.get(a("b"), 20.0) is None  # over, and no longer counted
+    cache.put(a("d"), Found(("x" * 32,)), 10.0, 0.0)
+    assert [cache.get(a(name), 0.0) is not None for name in "acd"] == [True] * 3
+    cache.put(a("e"), Absent(), 10.0, 0.0)
+    cache.put(a("ff"), Absent(), 10.0, 0.0)
+    assert [cache.get(a(name), 0.0) is not None for name in "acd"] == [False, True, True]
 
 
 # --- the file -------------------------------------------------------------------------------------
@@ -215,7 +231,8 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> Non
     cachefile.save(str(path), ENTRIES)
     with pytest.raises(OSError, match="No such file"):
         cachefile.save(str(tmp_path / "none" / "cache"), ENTRIES)
-    (tmp_path / f"cache.{os.getpid()}").mkdir()
+    (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match="Is a directory"):
-        cachefile.save(str(path), [])
+        cachefile.save(str(tmp_path / "folder"), ENTRIES)
     assert cachefile.load(str(path)) == ENTRIES
+    assert sorted(os.listdir(tmp_path)) == ["cache", "folder"]

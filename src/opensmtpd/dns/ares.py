@@ -70,7 +70,8 @@ class Ares:
         try:
             answer = self._query(question.name, question.kind.value)
         except Exception as error:  # no memory, say
-            done(Failed(type(error).__name__), 0)
+            failed = Failed(type(error).__name__, ours=True)
+            asyncio.get_running_loop().call_soon(done, failed, 0.0)
         else:
             answer.add_done_callback(partial(self._answered, question, done, again))
 

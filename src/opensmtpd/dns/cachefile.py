@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Iterable
 from ipaddress import ip_address
+from itertools import count
 from typing import Any
 
 from opensmtpd.dns.cache import Entry
@@ -18,6 +19,7 @@ from opensmtpd.dns.questions import Absent, Found, Kind, Question
 from opensmtpd.errors import LocalError
 
 MAGIC = b"opensmtpd-dns-cache 1\n"
+_numbers = count()
 FILE_MAX = 64 * 1024 * 1024
 """Bytes: more than any cache takes."""
 
@@ -90,7 +92,7 @@ def save(path: str, entries: Iterable[Entry]) -> None:
         for question, reply, expires in entries
     ]
     payload = msgpack.packb(rows)
-    new = f"{path}.{os.getpid()}"
+    new = f"{path}.{os.getpid()}.{next(_numbers)}"  # two threads may be at it
     fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with open(fd, "wb") as file:

@@ -2,42 +2,24 @@
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any
 
-from opensmtpd.dns import cachefile
-from opensmtpd.dns.cache import FAILURE_TTL, Cache, Entry
+from opensmtpd.dns.cache import ABSENCE_MAX, FAILURE_TTL, Cache
+from opensmtpd.dns.flights import Flights
+from opensmtpd.dns.keeper import Keeper
 from opensmtpd.dns.questions import Absent, Failed, Found, Kind, Question, Reply
 from opensmtpd.dns.servers import Server
 from opensmtpd.dns.zones import above
-from opensmtpd.errors import LocalError
-from opensmtpd.log import log
 
 if TYPE_CHECKING:
     import asyncio
 
-    from opensmtpd.dns.ares import Ares
-
-IN_FLIGHT = 10_000
-"""Questions under way at most: a message's id has 16 bits."""
 ABSENCE_TTL = 60.0
 """Seconds that an absence is remembered while it is not known for how long it may be."""
-ANSWERS_MAX = 50
-"""Answers that c-ares may have in a memory of its own."""
 UNLEARNT = 1000
 """Absences that wait for their zone's word on that, at most."""
-LIFE = 30.0
-"""Seconds after which a question is given up: c-ares should have done so."""
-SAVE_EVERY = 60.0
-"""Seconds between two writings of the cache file."""
-
-
-class Flight(NamedTuple):
-    """A question under way."""
-
-    reply: "asyncio.Future[Reply]"
-    since: float
+FULL = Failed("too many questions at a time", ours=True)
 
 
 class Resolver:
@@ -48,19 +30,12 @@ class Resolver:
 
     def __init__(self, servers: Sequence[Server] = (), cache_path: str | None = None) -> None:
         """``servers`` empty: those of resolv.conf. ``cache_path`` is read now; see ``save``."""
-        self._servers = servers
-        self._path = cache_path
         self._cache = Cache()
-        self._ares: Ares | None = None
-        self._answers = 0
-        self._flights: dict[Question, Flight] = {}  # the oldest first
+        self._keeper = None if cache_path is None else Keeper(cache_path, self._cache)
+        self._flights = Flights(servers, self._remember)
         self._unlearnt: deque[Question] = deque(maxlen=UNLEARNT)
-        self._tasks: set[asyncio.Task[None]] = set()
         self._learning = False
-        self._saving = False
-        self._unwritable = ""
-        if cache_path is not None:
-            self._load(cache_path)
+        self._tasks: set[asyncio.Task[None]] = set()
 
     # --- Dns ------------------------------------------------------------------------------------
 
@@ -80,73 +55,32 @@ class Resolver:
         import asyncio  # noqa: PLC0415  only where there is a loop
 
         now = time.monotonic()
-        replies = {question: self._cache.get(question, now) for question in questions}
-        flights = {
-            question: self._flight(question) for question, reply in replies.items() if reply is None
-        }
-        waiting = {flight for flight in flights.values() if flight is not None}
-        if waiting:
+        replies: dict[Question, Reply] = {}
+        waits: dict[Question, asyncio.Future[Reply]] = {}
+        for question in questions:
+            reply = self._cache.get(question, now)
+            flight = self._flights.reply(question) if reply is None else None
+            if flight is None:
+                replies[question] = FULL if reply is None else reply
+            else:
+                waits[question] = flight
+        if waits:
             left = until - asyncio.get_running_loop().time()
-            await asyncio.wait(waiting, timeout=max(0.0, left))
-        return [
-            _landed(flights[question]) if reply is None else reply
-            for question, reply in ((question, replies[question]) for question in questions)
-        ]
-
-    def _channel(self) -> "Ares":
-        if self._ares is None:
-            from opensmtpd.dns.ares import Ares  # noqa: PLC0415  see above
-
-            self._ares = Ares(self._servers)
-        return self._ares
+            await asyncio.wait(set(waits.values()), timeout=max(0.0, left))
+        for question, flight in waits.items():
+            replies[question] = flight.result() if flight.done() else self._flights.late(question)
+        return [replies[question] for question in questions]
 
     def renew(self) -> None:
         """Read resolv.conf anew with the next question."""
-        self._ares = None  # questions under way have it still
+        self._flights.renew()
 
-    # --- questions under way --------------------------------------------------------------------
+    def save(self) -> None:
+        """Write the cache file, if there is one and it is not up to date."""
+        if self._keeper is not None:
+            self._keeper.save()
 
-    def _flight(self, question: Question) -> "asyncio.Future[Reply] | None":
-        """Return the asking of a question, by whomever it was begun; None if there is no room."""
-        flight = self._flights.get(question)
-        if flight is not None:
-            return flight.reply
-        import asyncio  # noqa: PLC0415  only where there is a loop
-
-        self._give_up()
-        if len(self._flights) >= IN_FLIGHT:
-            return None
-        # A future of its own, so that the end of one who waits is not the end of the question.
-        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._flights[question] = Flight(reply, time.monotonic())
-        land = partial(self._land, question, reply)
-        try:
-            channel = self._channel()
-        except Exception as error:  # no descriptors, say
-            land(Failed(f"no resolver: {type(error).__name__}"), 0)
-        else:
-            channel.ask(question, land)
-        return reply
-
-    def _land(
-        self, question: Question, flight: "asyncio.Future[Reply]", reply: Reply, ttl: float
-    ) -> None:
-        if flight.done():
-            return
-        del self._flights[question]
-        self._remember(question, reply, ttl)
-        flight.set_result(reply)
-        self._answers += 1
-        if self._answers >= ANSWERS_MAX and self._ares is not None:
-            self._answers = 0
-            self._ares.forget()
-
-    def _give_up(self) -> None:
-        """End the questions that c-ares should long have given up."""
-        late = time.monotonic() - LIFE
-        while self._flights and (oldest := next(iter(self._flights.items())))[1].since < late:
-            question, flight = oldest
-            self._land(question, flight.reply, Failed("no answer"), 0)
+    # --- what is remembered -----------------------------------------------------------------------
 
     def _remember(self, question: Question, reply: Reply, ttl: float) -> None:
         if isinstance(reply, Failed):
@@ -155,9 +89,8 @@ class Resolver:
             ttl = ABSENCE_TTL
             self._learn(question)
         self._cache.put(question, reply, ttl, time.monotonic())
-        self._save_later()
-
-    # --- for how long an absence may be remembered ------------------------------------------------
+        if self._keeper is not None and self._keeper.wants_to_save:
+            self._start(self._keeper.save_soon())
 
     def _learn(self, question: Question) -> None:
         """Have the zone's SOA asked for: pycares does not show the one that came with the absence.
@@ -187,72 +120,20 @@ class Resolver:
             reply = self._cache.get(soa, time.monotonic())
             if reply is None:
                 learnt.append(soa)  # mostly an absence, too
-                flight = self._flight(soa)
-                reply = Failed("") if flight is None else await flight
+                flight = self._flights.reply(soa)
+                reply = FULL if flight is None else await flight
             if isinstance(reply, Failed):
                 return
             if isinstance(reply, Found):
-                ttl = float(reply.records[0])
+                ttl = min(float(reply.records[0]), ABSENCE_MAX)
             if isinstance(reply, Found) == closest_first:
                 break
         for each in learnt if ttl is not None else ():
             self._cache.limit(each, ttl or 0.0, time.monotonic())
 
-    # --- the cache file ---------------------------------------------------------------------------
-
-    def _load(self, path: str) -> None:
-        ahead = time.time() - time.monotonic()
-        try:
-            entries = cachefile.load(path)
-        except LocalError as error:
-            log("dns-cache-ignored", file=path, reason=error)
-            return
-        shifted = (each._replace(expires=each.expires - ahead) for each in entries)
-        self._cache.restore(shifted, time.monotonic())
-
-    def save(self) -> None:
-        """Write the cache file, if there is one and it is not up to date."""
-        if self._path is not None and self._cache.changed:
-            self._write(self._path, self._snapshot())
-
-    def _snapshot(self) -> Iterator[Entry]:
-        ahead = time.time() - time.monotonic()
-        self._cache.changed = False
-        entries = self._cache.entries(time.monotonic())
-        return (each._replace(expires=each.expires + ahead) for each in entries)
-
-    def _write(self, path: str, entries: Iterable[Entry]) -> None:
-        try:
-            cachefile.save(path, entries)
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            if reason != self._unwritable:
-                log("dns-cache-not-written", file=path, reason=reason)
-            self._unwritable = reason
-        else:
-            self._unwritable = ""
-
-    def _save_later(self) -> None:
-        if self._path is not None and self._cache.changed and not self._saving:
-            self._saving = True
-            self._start(self._save_after(SAVE_EVERY, self._path))
-
-    async def _save_after(self, seconds: float, path: str) -> None:
-        import asyncio  # noqa: PLC0415  only where there is a loop
-
-        await asyncio.sleep(seconds)
-        self._saving = False
-        await asyncio.to_thread(self._write, path, self._snapshot())
-
-    def _start(self, job: Any) -> None:
+    def _start(self, job: Coroutine[Any, Any, None]) -> None:
         import asyncio  # noqa: PLC0415  only where there is a loop
 
         task = asyncio.get_running_loop().create_task(job)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _landed(flight: "asyncio.Future[Reply] | None") -> Reply:
-    if flight is None:
-        return Failed("too many questions at a time")
-    return flight.result() if flight.done() else Failed("no answer in time")
