@@ -36,6 +36,8 @@ NIBBLES = ".".join(reversed("20010db8000000000000000000000005"))
         ("a\n", False),
         ("a\\124b", False),
         ("bücher.example", False),
+        ("\u017f.example", False),
+        ("\u212a.example", False),
         ("*.example.org", False),
     ],
 )

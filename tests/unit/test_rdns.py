@@ -1,7 +1,9 @@
 """filter-rdns and filter-fcrdns: which clients they act on, how, and what they say about it."""
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
+from types import CoroutineType
 
 import pytest
 
@@ -352,6 +354,33 @@ def test_a_failure_and_a_finding() -> None:
     assert connect(verified(records, "--fcrdns", "reject", "--dynamic", "junk")) == JUNK
 
 
+def test_the_deadline_is_what_the_option_says() -> None:
+    async def job() -> float:
+        clients = make("--verify", "--dns-deadline", "7")
+        clients.dns = zone = Zone({}, cached=False)
+        talk = Talk(clients)
+        assert connect(talk) == b""
+        loop = asyncio.get_running_loop()
+        start, work = loop.time(), talk.work()
+        assert isinstance(work.job, CoroutineType)
+        talk.protocol.resolve(work, await work.job)
+        assert talk.drain() == JUNK
+        assert len(zone.until) == 1
+        return zone.until[0] - start
+
+    assert 7 <= asyncio.run(job()) < 9
+
+
+def test_sighup_and_the_end_reach_the_resolver() -> None:
+    clients = make("--verify")
+    clients.dns = zone = Zone({})
+    assert (zone.renewed, zone.saved) == (0, 0)
+    clients.reload()
+    assert (zone.renewed, zone.saved) == (1, 0)
+    clients.stop()
+    assert (zone.renewed, zone.saved) == (1, 1)
+
+
 # --- who is spared --------------------------------------------------------------------------------
 
 
@@ -367,6 +396,19 @@ def test_exempt_files_are_read_again(tmp_path: Path) -> None:
 
 def sent(talk: Talk, *before: bytes) -> bytes:
     return talk.say(link(), *before, request(b"mail-from", b"bob@example.net"))
+
+
+def test_a_verified_name_is_spared(tmp_path: Path) -> None:
+    """Where smtpd knows another name, or none: it looks at the first one only."""
+    file = tmp_path / "spared"
+    file.write_text("good.example\n")
+    name = "192-0-2-5.net.example"
+    records = {PTR: Found(("x.example", name)), a(name): Found(("192.0.2.5",))}
+    flags = ("--dynamic", "reject", "--exempt", str(file))
+    refused = result(b"reject|550 5.7.1 Mail from dynamic addresses is not accepted here")
+    assert connect(verified(records, *flags), b"x.example", b"fail") == refused
+    file.write_text("*.net.example\n")
+    assert connect(verified(records, *flags), b"x.example", b"fail") == PROCEED
 
 
 AUTH = report(b"link-auth", b"pass", b"alice")
@@ -417,6 +459,23 @@ def test_a_reason_ends_with_what_it_was_about() -> None:
     assert greet(talk, b"localhost") == PROCEED
     assert talk.say(request(b"ehlo", b"mail.example.net")) == PROCEED
     assert talk.say(data(*MAIL)) == datalines(*MAIL)
+
+
+def test_why_a_session_is_junk_stays() -> None:
+    """For smtpd it stays junk, whatever it calls itself next."""
+    talk = Talk(make("--helo-name", "junk", "--header"))
+    assert greet(talk, b"localhost") == JUNK
+    assert talk.say(request(b"ehlo", b"mail.example.net")) == PROCEED
+    assert talk.say(data(*MAIL)) == datalines(
+        b"X-Spam-Reason: helo-name; localhost is no full host name", *MAIL
+    )
+
+
+def test_a_reason_of_any_length_fits_into_a_line() -> None:
+    talk = Talk(make("--helo-name", "header"))
+    assert greet(talk, b"x" * 2000) == PROCEED
+    line = talk.say(data(*MAIL)).splitlines()[0].split(b"|", 3)[3]
+    assert line == b"X-Spam-Reason: helo-name; " + b"x" * 874
 
 
 def test_who_is_spared_later_has_no_reasons() -> None:

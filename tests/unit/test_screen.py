@@ -114,8 +114,14 @@ def test_what_is_dynamic_about_a_name() -> None:
         (b"[192.0.2.5]", True),
         (b"[IPv6:2001:db8::5]", True),
         (b"xn--bcher-kva.example", True),
+        (b"my_host.example", True),
         (b"localhost", False),
         (b"DESKTOP-1", False),
+        (b"-.-", False),
+        (b"a-.example", False),
+        (b"-a.example", False),
+        (b"a.example-", False),
+        ("\u017f.example".encode(), False),  # a long s: some call it a letter of ASCII's
         (b"192.0.2.5", False),
         (b"2001:db8::5", False),
         (b"[192.0.2.256]", False),
@@ -211,7 +217,16 @@ def test_a_local_client() -> None:
 
 # --- exemptions -----------------------------------------------------------------------------------
 
-ROWS = "# ours\n198.51.100.0/24\n203.0.113.9\n2001:db8:1::/48\n\n*.Example.ORG\nfriend.example\n"
+ROWS = """\
+2001:db8:1::/48
+# ours
+::ffff:203.0.113.77
+198.51.100.0/24
+203.0.113.9
+
+*.Example.ORG
+friend.example
+"""
 
 
 @pytest.mark.parametrize(
@@ -220,6 +235,7 @@ ROWS = "# ours\n198.51.100.0/24\n203.0.113.9\n2001:db8:1::/48\n\n*.Example.ORG\n
         ("198.51.100.7", None, "fail", True),
         ("203.0.113.9", None, "error", True),
         ("203.0.113.10", None, "fail", False),
+        ("203.0.113.77", None, "fail", True),
         ("2001:db8:1:2::3", None, "fail", True),
         ("2001:db8:2::3", None, "fail", False),
         ("192.0.2.5", "mx.example.org", "pass", True),
@@ -253,7 +269,8 @@ def test_several_files(tmp_path: Path) -> None:
     ("text", "fault"),
     [
         ("example.org\n10.0.0.0/33\n", ":2: '10.0.0.0/33' is none of these; write an address"),
-        ("a b\n", ":1: a row with a value; write one network or domain a line"),
+        ("a b\n", ":1: 'a b' is none of these"),
+        ("example.org: 1\n", ":1: 'example.org: 1' is none of these"),
         ("# @list\nbob@example.org\n", ":2: 'bob@example.org' is none of these"),
     ],
 )

@@ -97,6 +97,12 @@ def test_no_client_makes_a_reply_illegal(action: str, helo: str, reason: str) ->
     assert len(wire.partition(b"|")[2]) <= REPLY_MAX
 
 
+def test_a_long_text_is_cut() -> None:
+    """Where it is cut no blank is left, which some clients would take for more to come."""
+    answer = response("reject:{reason}").decision(DEFAULT, {"reason": "x" * 505 + " " + "y" * 99})
+    assert answer.wire("connect") == b"reject|550 " + b"x" * 505
+
+
 def test_text_that_a_client_made_up() -> None:
     assert harmless("a\r\n b\x00ü|") == "a?? b??|"
     assert fill("{ip}{helo}", {"ip": "1"}) == "1-"

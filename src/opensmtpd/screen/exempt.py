@@ -30,10 +30,8 @@ class Exemptions:
 
     def _read(self, path: str) -> None:
         file = TableFile(lines(path), path)
+        file.kind = Kind.LIST  # whatever the first row looks like: IPv6 has colons
         for line, row, _ in file:
-            if file.kind is not Kind.LIST:
-                remedy = "write one network or domain a line"
-                raise ConfigError("a row with a value", path=path, line=line, remedy=remedy)
             if read_network(row) is not None:
                 plain = address(row)  # an IPv4-mapped one is IPv4, as clients are
                 self._networks.add(row if plain is None else str(plain))

@@ -16,6 +16,10 @@ class Zone:
         self.replies = replies
         self.asked: list[Question] = []
         """Every question so far."""
+        self.until: list[float] = []
+        """The deadlines of those that were asked for."""
+        self.renewed = self.saved = 0
+        """How often it was told to."""
         self._cached = cached
 
     def known(self, questions: Sequence[Question]) -> list[Reply] | None:
@@ -24,13 +28,16 @@ class Zone:
 
     async def ask(self, questions: Sequence[Question], until: float) -> list[Reply]:
         """Return the replies."""
+        self.until.append(until)
         return self._replies(questions)
 
     def renew(self) -> None:
-        """Nothing: there are no name servers."""
+        """Count: there are no name servers."""
+        self.renewed += 1
 
     def save(self) -> None:
-        """Nothing: there is nothing to save."""
+        """Count: there is nothing to save."""
+        self.saved += 1
 
     def _replies(self, questions: Sequence[Question]) -> list[Reply]:
         self.asked += questions
