@@ -68,7 +68,7 @@ def test_what_is_not_answered_in_time_has_failed(lab: Lab) -> None:
 
 def test_a_deadline_that_is_over(lab: Lab) -> None:
     """A later round of an inquiry may begin too late."""
-    assert lab.run(lambda: lab.ask(Question("example.org", A), within=-1.0)) == [
+    assert lab.run(lambda: lab.ask(Question("silent.example.org", A), within=-1.0)) == [
         Failed("no answer in time", ours=True)
     ]
 

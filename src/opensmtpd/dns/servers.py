@@ -25,10 +25,11 @@ def server(text: str) -> Server:
 
     Raises ConfigError.
     """
-    found, port = address(text), str(PORT)
+    # Neither aiodns can be told the interface of a link-local address.
+    found, port = None if "%" in text else address(text), str(PORT)
     if found is None:
         host, _, port = text.rpartition(":")
-        found = address(host)
+        found = None if "%" in host else address(host)
         if found is not None and ":" in host and not host.startswith("["):
             found = None  # where would the address end?
     if found is None or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
