@@ -1,6 +1,7 @@
 """``make demo``: the guide's mail server with our plugins, and what becomes of its users' mail.
 
-First with the guide's table files, then on SQLite.
+First with the guide's table files, then on SQLite, then with filters of ours that say why mail is
+junk.
 """
 
 import queue
@@ -12,10 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lab import mail, moves, stage
+from lab.clients import CONFIRMED_PTR, LYING_PTR, NO_PTR
 from lab.guide import Guide, records
 from lab.maildir import Maildir
 from lab.nameserver import NameServer
-from lab.namespace import CONFIRMED_PTR, LYING_PTR, NO_PTR
 from lab.rehearsal import rehearse
 from lab.server import Server, ServerError
 from lab.sink import Sink
@@ -132,6 +133,19 @@ def move(guide: Guide) -> None:
     print("\n".join(f"  {line}" for line in edits if line[:2] in ("-t", "+t")), flush=True)
 
 
+def swap(guide: Guide) -> None:
+    """Put our filters into the places of the guide's junk lines, and show what there is to do."""
+    print(
+        "\n" + "\n".join(f"  {line}" for line in moves.to_filters(guide).splitlines()), flush=True
+    )
+
+
+def reasons(guide: Guide) -> None:
+    """Show what the log says of mail that was junked."""
+    log = (guide.view / "smtpd.log").read_text(errors="replace").splitlines()
+    print("\n" + "\n".join(f"  {line}" for line in log if " junk check=" in line), flush=True)
+
+
 def main(what: str) -> int:
     """Run the demo, then a shell if ``what`` is "shell"; 0 only if all ended as the guide says.
 
@@ -147,11 +161,16 @@ def main(what: str) -> int:
         wrong = run(guide, "")
         print("\ndemo: the same with all five tables in SQLite: one command, five edited lines")
         move(guide)
+        wrong += run(guide, "")
+        print("\ndemo: the same with filters of ours in the places of the two builtin junk lines")
+        swap(guide)
         wrong += run(guide, what)
+        print("\ndemo: and the log says why mail is junk")
+        reasons(guide)
     except ServerError as error:
         print(f"demo: {error}")
         return 1
-    verdict = "all as the guide says, both times" if not wrong else f"{wrong} WRONG"
+    verdict = "all as the guide says, three times" if not wrong else f"{wrong} WRONG"
     print(f"\ndemo: {verdict}; it took {time.monotonic() - start:.1f} s and leaves nothing behind")
     print("demo: to look further, `make demo-shell` opens a shell beside the running server")
     return 1 if wrong else 0

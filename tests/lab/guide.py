@@ -6,8 +6,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.nameserver import CLIENT_ZONE, OUTSIDE_ZONE, SERVER_ZONE, Records
+from lab.nameserver import Records
 from lab.namespace import CHROOT, SERVER4, SERVER6, SOURCE4
+from lab.zones import CLIENT_ZONE, OUTSIDE_ZONE, SERVER_ZONE
 
 CONF = Path(__file__).with_name("guide.conf")
 PASSWORD = "correcthorse"

@@ -5,8 +5,9 @@ import smtplib
 import ssl
 import subprocess
 
+from lab.clients import CONFIRMED_PTR
 from lab.guide import PASSWORD, Guide
-from lab.namespace import CHROOT, CONFIRMED_PTR, SERVER4
+from lab.namespace import CHROOT, SERVER4
 
 Reply = tuple[int, bytes]
 

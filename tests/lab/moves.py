@@ -1,4 +1,4 @@
-"""The guide's five tables by other means, as an administrator would move them."""
+"""The guide's tables and junk lines by other means, as an administrator would move them."""
 
 import re
 import subprocess
@@ -36,7 +36,12 @@ def operator(guide: Guide, *arguments: str, given: str = "") -> str:
 
 def readable(guide: Guide, *names: str) -> None:
     """Let smtpd's user read files of the view."""
-    subprocess.run([CHROOT, guide.view, "chgrp", USER, *names], check=True)
+    in_view(guide, "chgrp", USER, *names)
+
+
+def in_view(guide: Guide, *command: str) -> None:
+    """Run a command in the view. Raises CalledProcessError."""
+    subprocess.run([CHROOT, guide.view, *command], check=True, timeout=60)
 
 
 def check(guide: Guide) -> None:
@@ -57,6 +62,21 @@ def to_sqlite(guide: Guide, database: str = DATABASE) -> str:
     )  # fmt: skip
     check(guide)
     return edits
+
+
+def to_filters(guide: Guide) -> str:
+    """Replace the two builtin junk lines by our filters; returns the edited lines."""
+    conf = guide.view / CONF[1:]
+    edits, text = [], conf.read_text()
+    for name in ("rdns", "fcrdns"):
+        old = f"filter check_{name} phase connect match !{name} junk"
+        new = f'filter check_{name} proc-exec "filter-{name}"'
+        assert old in text
+        text = text.replace(old, new)
+        edits += [f"-{old}", f"+{new}"]
+    conf.write_text(text)
+    check(guide)
+    return "\n".join(edits)
 
 
 def to_flat(guide: Guide) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lab.clients import CLIENTS
 from lab.root import CACHE
 
 CHROOT = "/usr/sbin/chroot"
@@ -25,9 +26,6 @@ SECOND4 = "192.168.1.2"
 RELAY_CLIENT = "192.168.0.2"
 """A client that may relay (/etc/mail/relayaddr). Like STRANGER, it is there for a visit only."""
 STRANGER = "198.51.100.7"
-NO_PTR = "192.0.2.5"
-LYING_PTR = "192.0.2.6"
-CONFIRMED_PTR = "192.0.2.7"
 OUTSIDE_MX = "192.0.2.25"
 """A mail server of somebody else."""
 OTHER_MXS = tuple((f"192.0.2.{n}", f"2001:db8::{n}") for n in range(30, 34))
@@ -51,12 +49,12 @@ def set_up() -> None:
     _ip("link", "add", "vio0", "type", "veth", "peer", "name", "peer0")
     _ip("link", "set", "vio0", "up")
     _ip("link", "set", "peer0", "up")
-    own, clients = (SERVER4, SOURCE4, SECOND4), (NO_PTR, LYING_PTR, CONFIRMED_PTR)
-    for address in (*own, *clients, OUTSIDE_MX, *(four for four, _ in OTHER_MXS)):
-        _ip("address", "add", f"{address}/24", "dev", "vio0")
-    # Duplicate address detection would take a second, in which nobody can bind it.
-    for address in (SERVER6, *(six for _, six in OTHER_MXS)):
-        _ip("address", "add", f"{address}/64", "dev", "vio0", "nodad")
+    clients = [client.address for client in CLIENTS]
+    servers = [address for pair in OTHER_MXS for address in pair]
+    for address in (SERVER4, SERVER6, SOURCE4, SECOND4, *clients, OUTSIDE_MX, *servers):
+        # Duplicate address detection would take a second, in which nobody can bind it.
+        form = (f"{address}/64", "nodad") if ":" in address else (f"{address}/24",)
+        _ip("address", "add", *form, "dev", "vio0")
     VIEWS.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", VIEWS], check=True)
 

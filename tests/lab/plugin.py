@@ -20,6 +20,8 @@ LIBEXEC = "usr/libexec/opensmtpd"
 ORIGINAL = ".c-original"
 """What the name of a C program ends in while ours has its place."""
 DAY = 86400.0
+OLD = {"3.13": ("aiodns<3.3", "pycares<5")}
+"""What the Python of a root gets in the older of the versions that we support: Debian 13's."""
 
 
 def ensure(recipe: Recipe) -> Path:
@@ -64,7 +66,8 @@ def _extras() -> dict[str, list[str]]:
 
 
 def _dependencies(recipe: Recipe) -> Path:
-    wanted = sorted({*_project()["dependencies"], *chain(*_extras().values())})
+    old = OLD.get(recipe.python, ())
+    wanted = sorted({*_project()["dependencies"], *chain(*_extras().values()), *old})
     digest = hashlib.sha256("\n".join(wanted).encode()).hexdigest()[:12]
     folder = CACHE / f"dependencies-{recipe.python}-{digest}"
     if folder.is_dir():

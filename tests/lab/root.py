@@ -55,7 +55,7 @@ class Recipe:
         return CACHE / f"root-{self.suite}-{digest}"
 
 
-TRIXIE = Recipe("7.6", "trixie", "3.13", COMMON, "trixie")
+TRIXIE = Recipe("7.6", "trixie", "3.13", (*COMMON, "opensmtpd-filter-senderscore"), "trixie")
 FORKY = Recipe("7.9", "forky", "3.14", COMMON, "sid")
 RECIPES = {recipe.smtpd: recipe for recipe in (TRIXIE, FORKY)}
 

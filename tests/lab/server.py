@@ -79,6 +79,10 @@ class Server:
         """Return the process ids of the running tables."""
         return self._plugins("/table-")
 
+    def plugins(self) -> list[int]:
+        """Return the process ids of all running filters and tables of ours."""
+        return self._plugins("/")
+
     def _plugins(self, name: str) -> list[int]:
         found = []
         for entry in Path("/proc").iterdir():
@@ -90,6 +94,11 @@ class Server:
                 if f"\0/{LIBEXEC}{name}".encode() in command:
                     found.append(int(entry.name))
         return sorted(found)
+
+    def restart(self) -> None:
+        """Stop it, if it runs, and start it anew. Raises ServerError."""
+        self.stop()
+        self.__enter__()
 
     def stop(self) -> None:
         """End smtpd and wait for it. What might survive ends with the process namespace."""

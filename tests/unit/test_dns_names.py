@@ -125,7 +125,8 @@ def test_a_name_server(text: str, expected: Server, spelled: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "ns.example.org", "192.0.2.1:0", "192.0.2.1:65536", "192.0.2.1:", "192.0.2.1:x",
-     "192.0.2.1:٣", "192.0.2.1:-1", ":53", "fe80::1%eth0", "[fe80::1%eth0]:53", "[2001:db8::1]:", "2001:db8:0:0:0:0:0:0:1:53"],
+     "192.0.2.1:٣", "192.0.2.1:-1", ":53", "fe80::1%eth0", "[fe80::1%eth0]:53", "[2001:db8::1]:",
+     "2001:db8:0:0:0:0:0:0:1:53"],
 )  # fmt: skip
 def test_what_is_no_name_server(text: str) -> None:
     with pytest.raises(ConfigError) as caught:

@@ -9,10 +9,10 @@ import dns.message
 import dns.name
 import pytest
 
-from lab.nameserver import NameServer, add, response_to
+from lab.nameserver import NameServer, add, lasting, response_to
 from opensmtpd.dns import Absent, Failed, Found, Kind, Question, Reply, flights, resolver
 from opensmtpd.dns.ares import NEW
-from opensmtpd.dns.cache import FAILURE_TTL
+from opensmtpd.dns.cache import ABSENCE_MAX, FAILURE_TTL
 from opensmtpd.dns.resolver import Resolver
 from opensmtpd.dns.servers import Server
 from unit.dns_lab import AAAA, MX, PTR, RECORDS, TXT, A, Lab, port
@@ -261,12 +261,22 @@ def test_an_absence_is_remembered_as_long_as_its_zone_says(
     lab: Lab, clock: Clock, name: str, good: float, over: float, zones: list[str]
 ) -> None:
     """RFC 2308 section 5: the smaller of the SOA's own TTL and its last field."""
-    question = Question(name, A)
+    question = Question(name, PTR if name.endswith(".arpa") else A)
     lab.run(lambda: settled(lab, question))
     assert lab.asked("SOA") == zones
     clock.ahead = good
     assert lab.resolver.known([question]) == [Absent()]
     clock.ahead = over
+    assert lab.resolver.known([question]) is None
+
+
+def test_no_absence_is_remembered_for_long(lab: Lab, clock: Clock) -> None:
+    lab.server.records = {("long.example", "SOA"): lasting(86400, "ns. root. 1 2 3 4 86400")}
+    question = Question("a.long.example", A)
+    lab.run(lambda: settled(lab, question))
+    clock.ahead = ABSENCE_MAX - 1
+    assert lab.resolver.known([question]) == [Absent()]
+    clock.ahead = ABSENCE_MAX + 1
     assert lab.resolver.known([question]) is None
 
 

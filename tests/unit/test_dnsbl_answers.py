@@ -155,12 +155,32 @@ def test_a_list_that_speaks_for_a_client_is_missed_while_it_is_out(sparing: List
     assert asking.rounds == [["5.2.0.192.a.example", "1.0.0.127.a.example"]]
 
 
-def test_a_list_that_spares_and_refuses_us_is_missed() -> None:
+@pytest.mark.parametrize("code", ["127.255.255.254", "127.0.0.255"])
+def test_a_list_that_spares_and_refuses_us_is_missed(code: str) -> None:
     sparing = A._replace(allow=True)
-    asking = Asking({"5.2.0.192.a.example": Found(("127.255.255.254",))}, sparing)
-    assert asking.ask() == [Unknown(sparing, "it refuses us with 127.255.255.254")]
+    asking = Asking({"5.2.0.192.a.example": Found((code,))}, sparing)
+    assert asking.ask() == [Unknown(sparing, f"it refuses us with {code}")]
     assert asking.ask() == [Unknown(sparing, "it is left out for now")]
     assert asking.rounds == []
+
+
+def test_127_0_0_255_refuses_only_for_lists_that_spare() -> None:
+    asking = Asking({"5.2.0.192.a.example": Found(("127.0.0.255",))}, A)
+    assert asking.ask() == [listed(A, "127.0.0.255")]
+
+
+def test_what_was_under_way_does_not_bring_a_list_back(capfd: pytest.CaptureFixture[str]) -> None:
+    asking = Asking({}, A)
+    first, second = (ask(list(questions([A], VISITOR)), asking.health) for _ in range(2))
+    next(first)
+    next(second)
+    with pytest.raises(StopIteration):
+        first.send([Found(("127.255.255.254",)), Absent()])
+    with pytest.raises(StopIteration):
+        second.send([Absent(), Absent()])
+    assert asking.ask() == []
+    assert asking.rounds == []
+    assert capfd.readouterr().err.count("\n") == 1
 
 
 def test_a_failure_of_our_own_is_none_of_the_list() -> None:

@@ -66,7 +66,7 @@ class Resolver:
                 waits[question] = flight
         if waits:
             left = until - asyncio.get_running_loop().time()
-            await asyncio.wait(set(waits.values()), timeout=max(0.0, left))
+            await asyncio.wait(set(waits.values()), timeout=left)
         for question, flight in waits.items():
             replies[question] = flight.result() if flight.done() else self._flights.late(question)
         return [replies[question] for question in questions]
