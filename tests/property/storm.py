@@ -81,6 +81,10 @@ class Storm:
 
     # --- the clients' side ----------------------------------------------------------------------
 
+    def arrive(self) -> Client:
+        """Have another client come."""
+        return self.smtpd.connect()
+
     def step(self, client: Client) -> None:
         """Have a client do something."""
         dice = self.dice
@@ -123,7 +127,7 @@ class Storm:
         come = 0
         while come < sessions or len(live) > at_once // 2:
             if come < sessions and len(live) < at_once:
-                live.append(self.smtpd.connect())
+                live.append(self.arrive())
                 come += 1
             self.step(self.dice.choice(live))
             if self.dice.random() < 0.5:
