@@ -88,7 +88,7 @@ def test_names_as_smtpd_tells_them(lab: Lab) -> None:
 
 @pytest.mark.parametrize("check", JUNKED)
 def test_ours_by_smtpds_verdict(lab: Lab, check: str) -> None:
-    assert junked(lab, check) - NO_NAME == JUNKED[check] - NO_NAME
+    assert junked(lab, check) == JUNKED[check]
 
 
 @pytest.mark.parametrize("swapped", ["rdns", "fcrdns"])
@@ -98,7 +98,7 @@ def test_one_of_the_two_swapped(lab: Lab, swapped: str) -> None:
 
 @pytest.mark.parametrize("check", ["rdns", "fcrdns"])
 def test_ours_by_our_own_verdict(lab: Lab, check: str) -> None:
-    assert junked(lab, f"verified {check}") - NO_NAME == JUNKED[check] - BETTER[check] - NO_NAME
+    assert junked(lab, f"verified {check}") == (JUNKED[check] - BETTER[check]) | NO_NAME
 
 
 def test_both_of_ours_by_our_own_verdict(lab: Lab) -> None:
