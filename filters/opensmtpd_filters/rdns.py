@@ -84,7 +84,7 @@ class Clients(Screen):
             visit.client = visit.client._replace(rdns=client.rdns, fcrdns=client.fcrdns)
             if visit.client in self.exemptions:  # its name may be another now
                 return []
-        return list(name_findings(visit.client))
+        return list(name_findings(visit.client, "dynamic" in self.active))
 
     def by_helo(self, visit: Visit) -> Inquiry[list[Finding]]:
         """Return what its HELO says against a client."""

@@ -56,8 +56,11 @@ class Finding(NamedTuple):
     """Could it not be found out? Then nobody is to blame."""
 
 
-def name_findings(client: Client) -> Iterator[Finding]:
-    """Yield what the client's name says against it, its verdict ``error`` being a failure."""
+def name_findings(client: Client, dynamic: bool) -> Iterator[Finding]:
+    """Yield what the client's name says against it, its verdict ``error`` being a failure.
+
+    Whether it looks dynamic is looked at only if ``dynamic``.
+    """
     failed = client.fcrdns == "error"
     if client.rdns is None:
         how = "could not be looked up" if failed else "has no name in the DNS"
@@ -68,9 +71,9 @@ def name_findings(client: Client) -> Iterator[Finding]:
     if client.fcrdns != "pass":
         how = "could not be looked up" if failed else f"does not lead to {client.address}"
         yield Finding("fcrdns", f"{client.rdns} {how}", failed)
-    dynamic = client.address is not None and looks_dynamic(client.rdns, client.address)
-    if dynamic:
-        yield Finding("dynamic", f"{client.rdns} looks dynamic: {dynamic}")
+    sign = looks_dynamic(client.rdns, client.address) if dynamic and client.address else None
+    if sign is not None:
+        yield Finding("dynamic", f"{client.rdns} looks dynamic: {sign}")
 
 
 def helo_findings(client: Client, our_names: Collection[str], ask: bool) -> Inquiry[list[Finding]]:

@@ -1,5 +1,6 @@
 """What is known of a client, in the terms that the checks want."""
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple, TypeAlias
 
@@ -32,8 +33,8 @@ class Client(NamedTuple):
     @classmethod
     def of(cls, session: Session) -> "Client":
         """Return the client of a session that uses ``USES``."""
-        address, here = host(session.source), host(session.destination)
-        return cls(address, here, rdns(session.rdns), session.fcrdns)
+        here = _listener(session.destination)
+        return cls(host(session.source), here, rdns(session.rdns), session.fcrdns)
 
     @property
     def local(self) -> bool:
@@ -61,6 +62,12 @@ def host(end: bytes) -> IPAddress | None:
     return names.address(text(end.rpartition(b":")[0]))
 
 
+@lru_cache(maxsize=64)
+def _listener(end: bytes) -> IPAddress | None:
+    """Return the address of a listener: there are few."""
+    return host(end)
+
+
 def rdns(name: bytes) -> str | None:
     """Return the client's name, None where it has none.
 
@@ -68,7 +75,10 @@ def rdns(name: bytes) -> str | None:
     (``lka_filter.c``).
     """
     shown = text(name).rstrip(".").lower()
-    return None if shown == "<unknown>" or names.address(shown) is not None else shown
+    if shown == "<unknown>":
+        return None
+    like_an_address = shown[:1].isdigit() or ":" in shown  # the rest need not be tried
+    return None if like_an_address and names.address(shown) is not None else shown
 
 
 def text(raw: bytes) -> str:

@@ -43,7 +43,8 @@ class Exemptions:
 
     def __contains__(self, client: Client) -> bool:
         """Is this client spared?"""
-        if client.address is not None and self._networks.find(str(client.address)) is not None:
+        if len(self._networks) and self._networks.find(str(client.address)) is not None:
             return True
-        confirmed = client.rdns is not None and client.fcrdns == "pass"
-        return confirmed and self._domains.find(client.rdns or "") is not None
+        if client.rdns is None or client.fcrdns != "pass":
+            return False
+        return len(self._domains) > 0 and self._domains.find(client.rdns) is not None
