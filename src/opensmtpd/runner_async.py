@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Generator
+from functools import partial
 from typing import Any
 
 from opensmtpd.runner import Runner
@@ -66,8 +67,13 @@ class _Loop:
                 continue
             task = loop.create_task(self._await(work))
             self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
+            task.add_done_callback(partial(self._ended, work))
             work.when_cancelled(task.cancel)
+
+    def _ended(self, work: Work, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        assert not callable(work.job)
+        work.job.close()  # one that was cancelled before its first step has never begun
 
     def _start_more(self) -> None:
         self.more = False

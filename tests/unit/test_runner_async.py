@@ -1,6 +1,7 @@
 """The asyncio side of the runner, as a real process."""
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -265,5 +266,21 @@ class Some(Filter):
         while len(began) < 100:
             began.append(child.log())
         assert f"{sessions[-1].decode()} began" not in began
+        assert child.lines() == [result(b"proceed")]
+        assert child.end() == (0, b"", "")
+
+
+def test_coroutines_that_are_cancelled_before_they_begin(tmp_path: Path) -> None:
+    """They are closed, without a word of Python's in the log."""
+    with Child(tmp_path, SLEEPS) as child:
+        child.hello()
+        dice, live = Random(1), []
+        for number in range(3000):
+            live.append(b"%016x" % number)
+            child.send(request(b"connect", b"x|192.0.2.5", session=live[-1]))
+            if dice.random() < 0.7:
+                gone = live.pop(dice.randrange(max(0, len(live) - 60), len(live)))
+                child.send(report(b"link-disconnect", session=gone))
+        child.send(request(b"quit"))
         assert child.lines() == [result(b"proceed")]
         assert child.end() == (0, b"", "")
