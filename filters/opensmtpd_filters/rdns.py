@@ -68,11 +68,15 @@ class Clients(Screen):
     def inquire(self, visit: Visit, phases: Sequence[str]) -> Inquiry[Verdict | None]:
         """Run the checks of these phases, all at once."""
         checks = []
-        if CONNECT in phases:
+        # Who is spared by name must be known by name, also where only HELO is looked at.
+        by_name_only = self.verify and self.rules.exempt and CONNECT not in self.phases
+        if CONNECT in phases or by_name_only:
             checks.append(self.by_name(visit))
         if HELO in phases:
             checks.append(self.by_helo(visit))
         found = yield from together(checks)
+        if visit.spared:
+            return None
         findings = [finding for each in found for finding in each if finding.check in self.active]
         return self.verdict(findings) if findings else None
 
@@ -82,8 +86,7 @@ class Clients(Screen):
         if self.verify and address is not None:  # for nobody else is judged
             client = yield from look_up(visit.client, address)
             visit.client = visit.client._replace(rdns=client.rdns, fcrdns=client.fcrdns)
-            if visit.client in self.exemptions:  # its name may be another now
-                return []
+            visit.spared = visit.client in self.exemptions  # its name may be another now
         return list(name_findings(visit.client, "dynamic" in self.active))
 
     def by_helo(self, visit: Visit) -> Inquiry[list[Finding]]:

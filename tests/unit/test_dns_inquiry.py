@@ -29,7 +29,8 @@ def in_turn(*names: str) -> Inquiry[list[Reply]]:
 
 
 def at_once(*names: str) -> Inquiry[Sequence[Reply]]:
-    return (yield [a(name) for name in names])
+    found: Sequence[Reply] = yield [a(name) for name in names]
+    return found
 
 
 def test_the_kinds_of_replies_are_never_mixed() -> None:
@@ -133,32 +134,59 @@ def test_an_inquiry_that_nobody_waits_for_ends() -> None:
     assert ends == ["closed"]
 
 
-def test_together() -> None:
-    zone = Zone(ZONE)
-    found = settle(together([in_turn("one", "two"), in_turn(), at_once("two", "one")]), zone, 1)
+@pytest.mark.parametrize("cached", [True, False])
+def test_together(cached: bool) -> None:
+    zone = Zone(ZONE, cached=cached)
+    inquiries = [in_turn("one", "two"), in_turn(), at_once("two", "one")]
+    found = settle(together(inquiries), zone, 1)
+    if isinstance(found, CoroutineType):
+        found = asyncio.run(found)
     assert found == [[YES, Failed("timeout")], [], [Failed("timeout"), YES]]
-    # The first round has two questions, of which one is for two; the second has what is left.
-    assert zone.asked == [a("one"), a("two"), a("two")]
 
 
 def test_together_of_nothing() -> None:
     assert settle(together([]), Zone(ZONE), 1) == []
 
 
-def test_together_ends_all_if_one_breaks() -> None:
+def test_one_that_waits_holds_up_no_other() -> None:
+    """Else whoever can make one question wait would keep the others from being asked."""
+
+    class Slow(Zone):
+        async def ask(self, questions: Sequence[Question], until: float) -> list[Reply]:
+            if questions[0].name == "slow":
+                while a("three") not in self.asked:
+                    await asyncio.sleep(0)
+            return await super().ask(questions, until)
+
+    zone = Slow(ZONE, cached=False)
+    settled = settle(together([in_turn("slow"), in_turn("one", "two", "three")]), zone, 1)
+    assert isinstance(settled, CoroutineType)
+    assert asyncio.run(settled) == [[Absent()], [YES, Failed("timeout"), Absent()]]
+    assert zone.asked == [a("one"), a("two"), a("three"), a("slow")]
+
+
+def test_some_are_known_and_some_are_not() -> None:
+    found = settle(together([in_turn("one"), in_turn("one", "two")]), Half([]), 1)
+    assert isinstance(found, CoroutineType)
+    assert asyncio.run(found) == [[YES], [YES, Failed("timeout")]]
+
+
+def test_if_one_breaks_the_others_come_to_their_ends() -> None:
     ends = []
 
     def careful() -> Inquiry[None]:
-        try:
-            yield [a("one")]
-            yield [a("one")]
-        finally:
-            ends.append("closed")
+        yield [a("one")]
+        yield [a("one")]
+        ends.append("ended")
 
     def broken() -> Inquiry[None]:
         yield [a("two")]
         raise KeyError
 
     with pytest.raises(KeyError):
-        settle(together([careful(), broken(), careful()]), Zone(ZONE), 1)
-    assert ends == ["closed"] * 2
+        settle(together([broken()]), Zone(ZONE), 1)
+    settled = settle(together([careful(), broken(), careful()]), Zone(ZONE, cached=False), 1)
+    assert isinstance(settled, CoroutineType)
+    with pytest.raises(KeyError):
+        asyncio.run(settled)
+    assert ends == ["ended"] * 2

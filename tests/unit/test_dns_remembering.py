@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
 
 import dns.message
 import dns.name
@@ -193,3 +195,23 @@ def test_an_alias_ends_sooner_than_what_it_leads_to(lab: Lab, clock: Clock) -> N
     assert lab.resolver.known([question]) == [Found(("192.0.2.1",))]
     clock.ahead = 6.0
     assert lab.resolver.known([question]) is None
+
+
+def test_what_c_ares_forgets_is_not_whom_to_ask(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A name server of resolv.conf may have a port, which aiodns does not show."""
+    conf = tmp_path / "resolv.conf"
+    conf.write_text("nameserver [127.0.0.1]:5399\n")
+    ares = import_module("opensmtpd.dns.ares")
+    monkeypatch.setattr(ares, "RESOLV_CONF", str(conf))
+
+    async def job() -> tuple[list[str], list[str]]:
+        channel = ares.Ares(())
+        channel._resolver.nameservers = ["127.0.0.1:5399"] if NEW else ["127.0.0.1"]
+        before = channel._resolver._channel.servers
+        channel.forget()
+        return before, channel._resolver._channel.servers
+
+    before, after = asyncio.run(job())
+    assert before == after == (["127.0.0.1:5399"] if NEW else ["127.0.0.1"])

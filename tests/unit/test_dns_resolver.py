@@ -8,6 +8,7 @@ import pytest
 
 from lab.nameserver import NameServer
 from opensmtpd.dns import Absent, Failed, Found, Kind, Question, Reply, flights
+from opensmtpd.dns.resolver import Resolver
 from opensmtpd.dns.servers import Server
 from unit.dns_lab import AAAA, MX, PTR, RECORDS, TXT, A, Lab, port
 
@@ -133,7 +134,7 @@ def test_there_is_room_for_so_many(lab: Lab, monkeypatch: pytest.MonkeyPatch) ->
 def test_who_is_to_blame_for_no_answer(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a name server that was asked a moment ago, or not at all yet."""
     monkeypatch.setattr(flights, "IN_FLIGHT", 1)
-    monkeypatch.setattr(flights, "PATIENCE", 0.2)
+    lab.resolver = Resolver(lab.servers, patience=0.2)
     dead, waiting = Question("silent.example.org", A), Question("example.org", A)
 
     async def job() -> list[list[Reply]]:
@@ -141,6 +142,23 @@ def test_who_is_to_blame_for_no_answer(lab: Lab, monkeypatch: pytest.MonkeyPatch
 
     ours, theirs = Failed("no answer in time", ours=True), Failed("no answer in time")
     assert lab.run(job) == [[ours, ours], [theirs, ours]]
+
+
+def test_what_nobody_waits_for_any_more_is_not_asked(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else those who come later would wait for all that those who have left wanted."""
+    monkeypatch.setattr(flights, "IN_FLIGHT", 1)
+    monkeypatch.setattr(flights, "LIFE", 0.3)
+    silent = [Question("silent.example.org", A), *THREE]
+
+    async def job() -> list[Reply]:
+        await lab.ask(*silent, within=0.05)
+        await asyncio.sleep(0.3)
+        return await lab.ask(Question("once.example.org", A))
+
+    assert lab.run(job) == [Found(("192.0.2.9",))]
+    assert lab.asked() == ["silent.example.org", "once.example.org"]
 
 
 def test_a_question_that_c_ares_forgets_is_given_up(

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 import pytest
 
 from opensmtpd.dns import Absent, Failed, Found, Kind, Question, Reply
+from opensmtpd.dns.inquiry import Together
 from opensmtpd.dnsbl.answers import Asked, Finding, Listed, Unknown, ask, questions, tell
 from opensmtpd.dnsbl.health import Health
 from opensmtpd.dnsbl.lists import List, Subject, Visitor
@@ -32,6 +33,7 @@ class Asking:
         try:
             asked = next(inquiry)
             while True:
+                assert not isinstance(asked, Together)
                 self.rounds.append([spelled(question) for question in asked])
                 asked = inquiry.send(
                     [self.records.get(spelled(question), Absent()) for question in asked]

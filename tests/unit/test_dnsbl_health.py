@@ -1,6 +1,7 @@
 """Which lists are asked and believed, by a clock that the test turns."""
 
 from collections.abc import Iterator
+from math import inf
 
 import pytest
 
@@ -56,10 +57,34 @@ def test_five_failures_in_a_row_leave_a_list_out_for_a_minute(ward: Ward) -> Non
 
 def test_an_answer_ends_the_row(ward: Ward) -> None:
     ward.fail(4)
-    ward.health.answered(LIST)
+    ward.health.answered(LIST, inf)
     ward.fail(4)
     assert ward.asks(0)
     assert ward.log() == []
+
+
+def test_what_is_remembered_says_nothing_of_today(ward: Ward) -> None:
+    """Else a dead list would stay as long as a regular client's absence is remembered."""
+    before = ward.now - 1
+    for _ in range(5):
+        ward.fail()
+        ward.health.answered(LIST, before)
+    assert not ward.asks(0)
+    assert ward.asks(60)
+    ward.health.answered(LIST, before)
+    assert not ward.asks(61)
+    assert ward.log() == [LEFT_OUT]
+    assert ward.asks(120)
+    ward.health.answered(LIST, ward.now)
+    assert ward.log() == [BACK]
+
+
+def test_two_failures_that_were_kept_count_twice(ward: Ward) -> None:
+    questions = [Question(f"{host}.2.0.192.key.zen.dq.spamhaus.net", Kind.A) for host in (1, 2)]
+    for _ in range(10):
+        for question in questions:
+            ward.health.failed(LIST, question, "timeout")
+    assert ward.asks(0)
 
 
 def test_one_failure_that_was_kept_counts_once(ward: Ward) -> None:
@@ -113,7 +138,7 @@ def test_answers_under_way_when_it_was_left_out_change_no_pause(ward: Ward) -> N
 def test_a_list_that_answers_again_is_back(ward: Ward) -> None:
     ward.fail(5)
     assert ward.asks(60)
-    ward.health.answered(LIST)
+    ward.health.answered(LIST, inf)
     assert [ward.asks(60), ward.asks(60)] == [True, True]
     assert ward.log() == [LEFT_OUT, BACK]
     ward.fail(5)
@@ -135,7 +160,7 @@ def test_a_list_that_refuses_us_is_off_for_an_hour(ward: Ward) -> None:
     assert not ward.asks(7199)
     assert ward.log() == [off]
     assert ward.asks(7200)
-    ward.health.answered(LIST)
+    ward.health.answered(LIST, inf)
     assert ward.asks(7200)
     assert ward.log() == [BACK]
 

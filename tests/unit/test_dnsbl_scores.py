@@ -7,9 +7,14 @@ from unit.dnsbl_client import (
     A5,
     B5,
     DEAD,
+    JUNK,
+    PROCEED,
     TWO,
+    connect,
+    make,
     send,
 )
+from unit.talk import request
 
 
 @pytest.mark.parametrize(
@@ -96,3 +101,15 @@ def test_what_a_list_says_is_made_harmless() -> None:
 def test_a_text_that_does_not_come_is_missed_by_nobody() -> None:
     records: dict[str, Reply] = {A5: TWO, f"{A5} TXT": DEAD}
     assert send("--text", records, "See {txt}", "a.example").reply == b"550 See -"
+
+
+def test_what_a_transaction_brought_ends_with_it() -> None:
+    """RFC 5321 section 4.1.4: another HELO ends it, and with it what its sender counts."""
+    bad, meh = "bad.example.s.example", "meh.example.h.example"
+    filter = make("--junk-at 2 --helo h.example -s s.example", {bad: TWO, meh: TWO})
+    talk, _ = connect(filter)
+    assert talk.say(request(b"ehlo", b"fine.example")) == PROCEED
+    assert talk.say(request(b"mail-from", b"a@bad.example")) == PROCEED
+    assert talk.say(request(b"ehlo", b"meh.example")) == PROCEED
+    assert talk.say(request(b"mail-from", b"a@fine.example")) == PROCEED
+    assert talk.say(request(b"mail-from", b"a@bad.example")) == JUNK

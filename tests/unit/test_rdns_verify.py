@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from types import CoroutineType
 
 import pytest
 
 from opensmtpd.dns import Failed, Found, Kind, Question, Reply
 from opensmtpd.testing.zone import Zone
-from unit.rdns_client import JUNK, PROCEED, PTR, REFUSED, a, connect, make, verified
-from unit.talk import Talk, result
+from unit.rdns_client import JUNK, PROCEED, PTR, REFUSED, a, connect, link, make, verified
+from unit.talk import Talk, request, result
 
 
 @pytest.mark.parametrize(
@@ -108,6 +109,23 @@ def test_the_deadline_is_what_the_option_says() -> None:
         return zone.until[0] - start
 
     assert 7 <= asyncio.run(job()) < 9
+
+
+def test_a_verified_name_that_is_exempt_spares_from_all_checks(tmp_path: Path) -> None:
+    file = tmp_path / "spared"
+    file.write_text("good.example\n")
+    records = {PTR: Found(("x.example", "good.example")), a("good.example"): Found(("192.0.2.5",))}
+    checks = ("--helo-name", "reject", "--exempt", str(file))
+    ehlo = request(b"ehlo", b"localhost")
+    for talk in (verified(records, *checks), verified(records, "--rdns", "off", *checks)):
+        talk.say(link(b"x.example", b"fail"), request(b"connect", b"x.example|192.0.2.5"))
+        assert talk.say(ehlo) == PROCEED
+    talk = verified(records, "--spare-authenticated", *checks)
+    talk.say(link(b"x.example", b"fail"))
+    assert talk.say(ehlo, request(b"mail-from", b"bob@example.net")) == PROCEED * 2
+    assert verified({}, *checks).say(link(), ehlo) == result(
+        b"reject|550 5.5.2 A full host name is expected"
+    )
 
 
 def test_sighup_and_the_end_reach_the_resolver() -> None:

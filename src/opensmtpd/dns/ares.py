@@ -5,6 +5,7 @@ Nothing of what the DNS says gets past here but names that are names, addresses,
 
 import asyncio
 import random
+import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -27,6 +28,7 @@ PAUSE = 0.1
 """Seconds until then at most."""
 BUFFER = 4 * 1024 * 1024
 """Bytes of answers that may wait in a socket: there may be thousands at once."""
+RESOLV_CONF = "/etc/resolv.conf"
 NOBODY = "192.0.2.1"
 """An address that no name server has (RFC 5737)."""
 RECORDS_MAX = 100
@@ -82,11 +84,24 @@ class Ares:
         is no switch for that, but it forgets them when its servers change.
         """
         with suppress(Exception):  # nothing that anybody waits for
-            self._servers = self._servers or self._resolver.nameservers
+            if not self._servers:
+                self._servers = self._from_resolv_conf()
             if any("fe80:" in server for server in self._servers):
-                return  # aiodns does not tell which interface it is on
+                return  # pycares 4 does not tell which interface it is on
             self._resolver.nameservers = [*self._servers, NOBODY]
             self._resolver.nameservers = self._servers
+
+    def _from_resolv_conf(self) -> Sequence[str]:
+        """Return the name servers that c-ares found there. Raises LookupError, OSError.
+
+        aiodns hides the ports, which pycares 4 does not even know; such lines have brackets.
+        """
+        if NEW:
+            return list(self._resolver._channel.servers)
+        with open(RESOLV_CONF, "rb") as file:
+            if re.search(rb"^\s*nameserver\s+\[", file.read(), re.MULTILINE):
+                raise LookupError
+        return self._resolver.nameservers
 
     def _answered(
         self, question: Question, done: Done, again: int, answer: "asyncio.Future[Any]"

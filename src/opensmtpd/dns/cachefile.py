@@ -77,6 +77,7 @@ def _entry(name: str, kind: str, records: list[str] | None, expires: float) -> E
         if kind in (Kind.PTR, Kind.MX) and not askable(record):
             raise ValueError
         record.encode("latin-1")
+    reply.landed = 0.0
     return Entry(Question(name, Kind(kind)), reply, float(expires))
 
 

@@ -4,7 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from opensmtpd.dns.questions import Failed, Question, Reply
 from opensmtpd.dns.servers import Server
@@ -21,26 +21,34 @@ WAITING = 100_000
 LIFE = 30.0
 """Seconds after which a question is given up: c-ares should have done so."""
 PATIENCE = 2.0
-"""Seconds for which a name server may think without being to blame."""
+"""Seconds for which a name server may think without being to blame, at most."""
 ANSWERS_MAX = 50
 """Answers that c-ares may have in a memory of its own."""
 
 
-class Flight(NamedTuple):
+class Flight:
     """A question under way."""
 
-    reply: "asyncio.Future[Reply]"
-    since: float
+    __slots__ = ("reply", "until")
+
+    def __init__(self, reply: "asyncio.Future[Reply]", until: float) -> None:
+        self.reply = reply
+        self.until = until
+        """When the last of those who wait for it leaves."""
 
 
 class Flights:
     """Asks through one channel of c-ares, made with the first question."""
 
     def __init__(
-        self, servers: Sequence[Server], landed: Callable[[Question, Reply, float], None]
+        self,
+        servers: Sequence[Server],
+        landed: Callable[[Question, Reply, float], None],
+        patience: float,
     ) -> None:
         """``landed`` is called with every reply and its TTL, before those who wait for it."""
         self._servers = servers
+        self._patience = patience
         self._landed = landed
         self._ares: Ares | None = None
         self._answers = 0
@@ -55,10 +63,10 @@ class Flights:
         """Read resolv.conf anew with the next question."""
         self._ares = None  # questions under way have it still
 
-    def reply(self, question: Question) -> "asyncio.Future[Reply] | None":
+    def reply(self, question: Question, until: float) -> "asyncio.Future[Reply] | None":
         """Return the reply to come, whoever asked first; None if there is no room.
 
-        It is nobody's own: the end of one who waits is not the end of the question.
+        It is nobody's own: the end of one who waits, at ``until``, is not the end of the question.
         """
         flight = self._flights.get(question)
         if flight is None:
@@ -67,24 +75,29 @@ class Flights:
             import asyncio  # noqa: PLC0415  only where there is a loop
 
             future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-            flight = self._flights[question] = Flight(future, time.monotonic())
+            flight = self._flights[question] = Flight(future, until)
             self._waiting.append(question)
             self._give_up()
             self._go_on()
+        flight.until = max(flight.until, until)
         return flight.reply
 
     def late(self, question: Question) -> Failed:
         """Return what to say to one who waits no longer."""
         asked = self._asked.get(question)
-        ours = asked is None or time.monotonic() - asked < PATIENCE
+        ours = asked is None or time.monotonic() - asked < self._patience
         return Failed("no answer in time", ours)
 
     def _go_on(self) -> None:
         """Ask what has waited, as many as may be."""
         while self._waiting and len(self._asked) < IN_FLIGHT:
             question = self._waiting.popleft()
-            flight = self._flights[question]
-            self._asked[question] = time.monotonic()
+            flight, now = self._flights[question], time.monotonic()
+            if flight.until < now:  # all have left, and others wait
+                del self._flights[question]
+                flight.reply.set_result(Failed("no answer in time", ours=True))
+                continue
+            self._asked[question] = now
             self._ask(question, partial(self._land, question, flight.reply))
 
     def _ask(self, question: Question, land: Callable[[Reply, float], None]) -> None:

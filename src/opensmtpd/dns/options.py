@@ -4,6 +4,7 @@ import argparse
 import os
 from importlib import import_module
 
+from opensmtpd.dns.flights import PATIENCE
 from opensmtpd.dns.resolver import Resolver
 from opensmtpd.dns.servers import Server, server
 from opensmtpd.errors import ConfigError
@@ -48,7 +49,8 @@ def resolver(options: argparse.Namespace, needed: bool = True) -> Resolver:
     _check_ports(options.nameserver)
     if options.dns_cache:
         _check_folder(options.dns_cache)
-    return Resolver(options.nameserver, options.dns_cache)
+    patience = min(PATIENCE, options.dns_deadline / 2)
+    return Resolver(options.nameserver, options.dns_cache, patience)
 
 
 def _check_ports(servers: list[Server]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from math import inf
 from typing import NamedTuple, Protocol, TypeAlias
 
 
@@ -27,7 +28,10 @@ class Question(NamedTuple):
 class _Reply:
     """No tuple, so that no reply is ever equal to one of another kind, or false."""
 
-    __slots__: tuple[str, ...] = ()
+    __slots__: tuple[str, ...] = ("landed",)
+
+    landed: float
+    """When it came, on the monotonic clock: what is remembered is no news. Not compared."""
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and all(
@@ -54,12 +58,16 @@ class Found(_Reply):
         remembered (RFC 2308 section 5).
         """
         self.records = records
+        self.landed = inf
 
 
 class Absent(_Reply):
     """There is no such name, or it has no such records: that is proven."""
 
     __slots__ = ()
+
+    def __init__(self) -> None:
+        self.landed = inf
 
 
 class Failed(_Reply):
@@ -71,6 +79,7 @@ class Failed(_Reply):
         """``reason`` is short and printable; ``ours``: the fault is not a name server's."""
         self.reason = reason
         self.ours = ours
+        self.landed = inf
 
 
 Reply: TypeAlias = Found | Absent | Failed

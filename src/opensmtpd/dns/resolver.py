@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opensmtpd.dns.cache import ABSENCE_MAX, FAILURE_TTL, Cache
-from opensmtpd.dns.flights import Flights
+from opensmtpd.dns.flights import LIFE, PATIENCE, Flights
 from opensmtpd.dns.keeper import Keeper
 from opensmtpd.dns.questions import Absent, Failed, Found, Kind, Question, Reply
 from opensmtpd.dns.servers import Server
@@ -28,11 +28,19 @@ class Resolver:
     Nothing is opened or imported before the first question, and all in the loop that runs then.
     """
 
-    def __init__(self, servers: Sequence[Server] = (), cache_path: str | None = None) -> None:
-        """``servers`` empty: those of resolv.conf. ``cache_path`` is read now; see ``save``."""
+    def __init__(
+        self,
+        servers: Sequence[Server] = (),
+        cache_path: str | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
+        """``servers`` empty: those of resolv.conf. ``cache_path`` is read now; see ``save``.
+
+        ``patience`` is for how many seconds a name server may think without being to blame.
+        """
         self._cache = Cache()
         self._keeper = None if cache_path is None else Keeper(cache_path, self._cache)
-        self._flights = Flights(servers, self._remember)
+        self._flights = Flights(servers, self._remember, patience)
         self._unlearnt: deque[Question] = deque(maxlen=UNLEARNT)
         self._learning = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -51,7 +59,7 @@ class Resolver:
         return replies
 
     async def ask(self, questions: Sequence[Question], until: float) -> list[Reply]:
-        """Return all replies, in order, by ``until`` on the loop's clock."""
+        """Return all replies, in order, by ``until`` on the loop's clock, which is monotonic."""
         import asyncio  # noqa: PLC0415  only where there is a loop
 
         now = time.monotonic()
@@ -59,7 +67,7 @@ class Resolver:
         waits: dict[Question, asyncio.Future[Reply]] = {}
         for question in questions:
             reply = self._cache.get(question, now)
-            flight = self._flights.reply(question) if reply is None else None
+            flight = self._flights.reply(question, until) if reply is None else None
             if flight is None:
                 replies[question] = FULL if reply is None else reply
             else:
@@ -83,6 +91,7 @@ class Resolver:
     # --- what is remembered -----------------------------------------------------------------------
 
     def _remember(self, question: Question, reply: Reply, ttl: float) -> None:
+        reply.landed = time.monotonic()
         if isinstance(reply, Failed):
             ttl = FAILURE_TTL
         elif isinstance(reply, Absent):
@@ -120,7 +129,7 @@ class Resolver:
             reply = self._cache.get(soa, time.monotonic())
             if reply is None:
                 learnt.append(soa)  # mostly an absence, too
-                flight = self._flights.reply(soa)
+                flight = self._flights.reply(soa, time.monotonic() + LIFE)
                 reply = FULL if flight is None else await flight
             if isinstance(reply, Failed):
                 return

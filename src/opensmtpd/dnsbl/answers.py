@@ -107,7 +107,7 @@ def _finding(asked: Asked, said: Mapping[Question, Reply], health: Health) -> Fi
             return Unknown(each, reply.reason)
         health.failed(each, asked.question, reply.reason)
         return Unknown(each, reply.reason)
-    health.answered(each)
+    health.answered(each, reply.landed)
     codes = listed(reply.records, each.masks) if isinstance(reply, Found) else []
     return Listed(asked, tuple(codes)) if codes and health.believed(each) else None
 

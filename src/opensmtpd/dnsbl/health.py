@@ -16,11 +16,11 @@ OFF = 3600.0
 
 
 class _State:
-    __slots__ = ("failed", "failures", "on_trial", "out", "pause", "until", "world")
+    __slots__ = ("failed", "on_trial", "out", "pause", "since", "until", "world")
 
     def __init__(self) -> None:
-        self.failures = 0
-        self.failed: Question | None = None  # the last one: a kept failure counts once
+        self.failed: set[Question] = set()  # a failure that is remembered counts once
+        self.since = 0.0  # the last one: what is older is no news
         self.out = False
         self.until = 0.0  # it is out
         self.pause = 0.0
@@ -56,10 +56,12 @@ class Health:
         state.until = self._clock() + state.pause
         return True
 
-    def answered(self, each: List) -> None:
-        """The list answered."""
+    def answered(self, each: List, landed: float) -> None:
+        """The list answered, at the time ``landed``: remembered answers say nothing of today."""
         state = self._of(each)
-        state.failures, state.failed = 0, None
+        if landed <= state.since:
+            return
+        state.failed.clear()
         if state.out and state.on_trial:  # else it was asked before it was known to be out
             state.out = state.on_trial = False
             log("list-back", list=each.shown)
@@ -71,10 +73,9 @@ class Health:
             if state.on_trial:
                 self._leave_out(state, min(state.pause * 2, PAUSE_MAX))
             return
-        if question != state.failed:
-            state.failures += 1
-        state.failed = question
-        if state.failures >= FAILURES:
+        state.failed.add(question)
+        state.since = self._clock()
+        if len(state.failed) >= FAILURES:
             self._leave_out(state, PAUSE)
             log("list-left-out", list=each.shown, reason=reason, failures=FAILURES)
 
@@ -87,7 +88,8 @@ class Health:
         log("list-off", list=each.shown, reason=reason, seconds=int(OFF))
 
     def _leave_out(self, state: _State, pause: float) -> None:
-        state.failures, state.failed = 0, None
+        state.failed.clear()
+        state.since = self._clock()
         state.out, state.on_trial = True, False
         state.pause, state.until = pause, self._clock() + pause
 

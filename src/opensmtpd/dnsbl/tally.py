@@ -1,6 +1,7 @@
 """What the lists say of one client, added up over the phases of its session."""
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 from opensmtpd.dnsbl.answers import Finding, Listed, Unknown
 
@@ -16,8 +17,12 @@ class Tally:
         self._found: dict[str, Sequence[Finding]] = {}
 
     def put(self, phase: str, findings: Sequence[Finding]) -> None:
-        """Take what was found in a phase; another HELO or MAIL FROM takes the place of the last."""
-        self._found[phase] = findings
+        """Take what was found in a phase.
+
+        Another HELO or MAIL FROM takes the place of the last one and of what came after it.
+        """
+        before = takewhile(lambda found: found[0] != phase, self._found.items())
+        self._found = {**dict(before), phase: findings}
 
     def __iter__(self) -> Iterator[Finding]:
         """All findings, in the order in which they were made."""

@@ -113,7 +113,9 @@ class Screen(Filter):
     def on_helo(self, session: Session, request: events.Helo) -> Answer[PhaseDecision]:
         """Judge by what it calls itself."""
         visit = visit_of(session)
-        visit.client = visit.client._replace(helo=request.identity)
+        # A transaction ends with another HELO (RFC 5321 section 4.1.4).
+        visit.client = visit.client._replace(helo=request.identity, sender=None)
+        visit.reasons.pop(MAIL_FROM, None)
         return self._judge(session, HELO)
 
     def on_mail_from(self, session: Session, request: events.MailFrom) -> Answer[PhaseDecision]:
