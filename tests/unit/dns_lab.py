@@ -58,7 +58,8 @@ class Lab:
             result = await job()
             flights = self.resolver._flights
             if flights._ares is not None:
-                flights._ares._resolver.cancel()
+                flights._ares._quick.cancel()
+                flights._ares._patient.cancel()
             while len(flights) or self.resolver._learning:
                 await asyncio.sleep(0.01)
             return result

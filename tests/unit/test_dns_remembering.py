@@ -207,11 +207,12 @@ def test_what_c_ares_forgets_is_not_whom_to_ask(
     monkeypatch.setattr(ares, "RESOLV_CONF", str(conf))
 
     async def job() -> tuple[list[str], list[str]]:
-        channel = ares.Ares(())
-        channel._resolver.nameservers = ["127.0.0.1:5399"] if NEW else ["127.0.0.1"]
-        before = channel._resolver._channel.servers
-        channel.forget()
-        return before, channel._resolver._channel.servers
+        channels = ares.Ares(())
+        quick = channels._quick
+        quick.nameservers = ["127.0.0.1:5399"] if NEW else ["127.0.0.1"]
+        before = quick._channel.servers
+        channels.forget()
+        return before, quick._channel.servers
 
     before, after = asyncio.run(job())
     assert before == after == (["127.0.0.1:5399"] if NEW else ["127.0.0.1"])

@@ -134,6 +134,16 @@ def test_why_a_session_is_junk_stays() -> None:
     )
 
 
+def test_only_so_many_reasons_are_kept() -> None:
+    talk = Talk(make("--helo-name", "junk", "--header"))
+    assert greet(talk, b"x0") == JUNK
+    for number in range(100):
+        assert talk.say(request(b"ehlo", b"x%d" % (number % 50))) == JUNK
+    lines = talk.say(data(*MAIL)).splitlines()
+    assert len(lines) == 21 + len(MAIL)  # the last one, too
+    assert lines[0].endswith(b"|X-Spam-Reason: helo-name; x0 is no full host name")
+
+
 def test_a_reason_of_any_length_fits_into_a_line() -> None:
     talk = Talk(make("--helo-name", "header"))
     assert greet(talk, b"x" * 2000) == PROCEED

@@ -75,6 +75,8 @@ PROPER = [
     ("198.2.180.6", "198-2-180-6.mandrillapp.com"),
     ("198.61.254.8", "m198-61-254-8.mailgun.net"),
     ("209.85.220.41", "mail-sor-f41.google.com"),
+    ("1.2.3.4", "mailrelay-1-2-3-4.example.de"),
+    ("1.2.3.4", "smtpout2.1-2-3-4.example.de"),
     ("54.240.8.33", "a8-33.smtp-out.amazonses.com"),
     ("156.70.3.42", "mta-70-3-42.sparkpostmail.com"),
     ("88.198.1.2", "static.88-198-1-2.clients.your-server.de"),

@@ -20,8 +20,7 @@ from opensmtpd.dns.questions import Absent, Failed, Found, Kind, Question, Reply
 from opensmtpd.dns.servers import Server
 
 TIMEOUT = 2.0
-"""Seconds until a name server is asked again, or the next one; c-ares doubles it each time."""
-TRIES = 2
+"""Seconds until a name server is asked again, or the next one, before c-ares knows them."""
 MISREAD = 2
 """How often more a question is asked whose answer could not be read."""
 PAUSE = 0.1
@@ -39,43 +38,68 @@ UNKNOWN_TTL = 60
 NEW = int(aiodns.__version__.partition(".")[0]) >= 4
 _ABSENT = (pycares.errno.ARES_ENOTFOUND, pycares.errno.ARES_ENODATA)
 _MISREAD = pycares.errno.ARES_EBADRESP
+_TIMEOUT = pycares.errno.ARES_ETIMEOUT
 
 Done: TypeAlias = Callable[[Reply, float], None]
 
 
 class Ares:
-    """A channel of c-ares. Made in a running loop; ``servers`` empty: those of resolv.conf."""
+    """Two channels of c-ares. Made in a running loop; ``servers`` empty: those of resolv.conf.
+
+    c-ares waits for an answer five times as long as it mostly has to, so that a name server which
+    knows most answers has a quarter of a second for those that it must look for. What is late there
+    is asked again on a channel that knows but those.
+    """
 
     def __init__(self, servers: Sequence[Server]) -> None:
-        options: dict[str, Any] = {
-            "timeout": TIMEOUT,
-            "tries": TRIES,
-            "socket_receive_buffer_size": BUFFER,
-        }
+        options: dict[str, Any] = {"socket_receive_buffer_size": BUFFER}
         if servers and NEW:
             options["nameservers"] = [str(server) for server in servers]
         elif servers:
             # All of one port: ``options.resolver`` has seen to it.
             options["nameservers"] = [server.address for server in servers]
             options["udp_port"] = options["tcp_port"] = servers[0].port
-        self._resolver = aiodns.DNSResolver(**options)
         self._servers: Sequence[str] = options.get("nameservers", ())
-        self._query: Callable[..., asyncio.Future[Any]] = (
-            self._resolver.query_dns if NEW else self._resolver.query
-        )
+        self._quick = aiodns.DNSResolver(timeout=TIMEOUT, tries=1, **options)
+        self._patient = aiodns.DNSResolver(timeout=TIMEOUT, tries=2, **options)
 
     def ask(self, question: Question, done: Done, again: int = MISREAD) -> None:
         """Ask; ``done`` is called with the reply and its TTL, which is 0 where it has none.
 
         Futures and callbacks, no tasks: there may be thousands of questions at a time.
         """
+        self._ask(self._quick, question, done, again)
+
+    def _ask(self, channel: aiodns.DNSResolver, question: Question, done: Done, again: int) -> None:
+        query: Callable[..., asyncio.Future[Any]] = channel.query_dns if NEW else channel.query
         try:
-            answer = self._query(question.name, question.kind.value)
+            answer = query(question.name, question.kind.value)
         except Exception as error:  # no memory, say
             failed = Failed(type(error).__name__, ours=True)
             asyncio.get_running_loop().call_soon(done, failed, 0.0)
         else:
-            answer.add_done_callback(partial(self._answered, question, done, again))
+            answer.add_done_callback(partial(self._answered, channel, question, done, again))
+
+    def _answered(
+        self,
+        channel: aiodns.DNSResolver,
+        question: Question,
+        done: Done,
+        again: int,
+        answer: "asyncio.Future[Any]",
+    ) -> None:
+        error = None if answer.cancelled() else answer.exception()
+        code = error.args[0] if isinstance(error, aiodns.error.DNSError) else None
+        if again and code == _MISREAD:
+            # c-ares gives up a socket on which something came that it could not read, whatever else
+            # was asked there. Ask again, but not together with the others.
+            pause = random.uniform(0, PAUSE)
+            loop = asyncio.get_running_loop()
+            loop.call_later(pause, self._ask, channel, question, done, again - 1)
+        elif code == _TIMEOUT and channel is self._quick:
+            self._ask(self._patient, question, done, again)
+        else:
+            done(*_reply(question.kind, answer, error))
 
     def forget(self) -> None:
         """Have c-ares forget its answers; questions under way are none the worse for it.
@@ -88,8 +112,9 @@ class Ares:
                 self._servers = self._from_resolv_conf()
             if any("fe80:" in server for server in self._servers):
                 return  # pycares 4 does not tell which interface it is on
-            self._resolver.nameservers = [*self._servers, NOBODY]
-            self._resolver.nameservers = self._servers
+            for channel in (self._quick, self._patient):
+                channel.nameservers = [*self._servers, NOBODY]
+                channel.nameservers = self._servers
 
     def _from_resolv_conf(self) -> Sequence[str]:
         """Return the name servers that c-ares found there. Raises LookupError, OSError.
@@ -97,23 +122,11 @@ class Ares:
         aiodns hides the ports, which pycares 4 does not even know; such lines have brackets.
         """
         if NEW:
-            return list(self._resolver._channel.servers)
+            return list(self._quick._channel.servers)
         with open(RESOLV_CONF, "rb") as file:
             if re.search(rb"^\s*nameserver\s+\[", file.read(), re.MULTILINE):
                 raise LookupError
-        return self._resolver.nameservers
-
-    def _answered(
-        self, question: Question, done: Done, again: int, answer: "asyncio.Future[Any]"
-    ) -> None:
-        error = None if answer.cancelled() else answer.exception()
-        if again and isinstance(error, aiodns.error.DNSError) and error.args[0] == _MISREAD:
-            # c-ares gives up a socket on which something came that it could not read, whatever else
-            # was asked there. Ask again, but not together with the others.
-            pause = random.uniform(0, PAUSE)
-            asyncio.get_running_loop().call_later(pause, self.ask, question, done, again - 1)
-            return
-        done(*_reply(question.kind, answer, error))
+        return self._quick.nameservers
 
 
 def _reply(

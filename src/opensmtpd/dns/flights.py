@@ -116,11 +116,13 @@ class Flights:
     def _land(
         self, question: Question, flight: "asyncio.Future[Reply]", reply: Reply, ttl: float
     ) -> None:
-        if flight.done():
-            return
+        current = self._flights.get(question)
+        if current is None or current.reply is not flight:
+            return  # it was given up, or asked anew since
         del self._flights[question], self._asked[question]
         self._landed(question, reply, ttl)
-        flight.set_result(reply)
+        if not flight.done():
+            flight.set_result(reply)
         self._answers += 1
         if self._answers >= ANSWERS_MAX and self._ares is not None:
             self._answers = 0

@@ -1,7 +1,8 @@
 """Keeps a cache in a file while it changes."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from typing import Any
 
 from opensmtpd.dns import cachefile
 from opensmtpd.dns.cache import Cache, Entry
@@ -35,14 +36,18 @@ class Keeper:
         """Is there something to save, and nobody who will?"""
         return self._cache.changed and not self._waiting
 
-    async def save_soon(self) -> None:
-        """Save after a while, in a thread."""
+    def save_soon(self) -> Coroutine[Any, Any, None]:
+        """Return what saves after a while, in a thread."""
+        self._waiting = True
+        return self._save_later()
+
+    async def _save_later(self) -> None:
         import asyncio  # noqa: PLC0415  only where there is a loop
 
-        self._waiting = True
         await asyncio.sleep(SAVE_EVERY)
         self._waiting = False
-        await asyncio.to_thread(self._write, self._snapshot())
+        if self._cache.changed:
+            await asyncio.to_thread(self._write, self._snapshot())
 
     def save(self) -> None:
         """Save now what has changed."""
@@ -58,8 +63,9 @@ class Keeper:
     def _write(self, entries: Iterator[Entry]) -> None:
         try:
             cachefile.save(self._path, entries)
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
+        except Exception as error:  # nobody waits for it
+            strerror = error.strerror if isinstance(error, OSError) else None
+            reason = strerror or type(error).__name__
             if reason != self._unwritable:
                 log("dns-cache-not-written", file=self._path, reason=reason)
             self._unwritable = reason

@@ -12,7 +12,8 @@ from opensmtpd.screen.client import IPAddress
 PROPER = re.compile(
     r"""
     (?:static|sta|fix|fixed)(?:ip)?\d* | biz | business
-    | (?:e?mail(?:s|er|ers|out)?|mta|mx|smtp|out(?:bound|going)?|relay|send(?:er)?)\d*
+    | (?:e?mail|mta|mx|smtp)(?:s|er|ers|out|in|relay|gate|gateway|gw|host|srv|server)?\d*
+    | (?:out(?:bound|going)?|relay|send(?:er)?)\d*
     """,
     re.VERBOSE,
 )

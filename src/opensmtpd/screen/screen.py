@@ -19,6 +19,8 @@ from opensmtpd.work import Answer
 CONNECT, HELO, MAIL_FROM = PHASES = ("connect", "helo", "mail-from")
 """When a client can be judged, in the order of a session."""
 
+REASONS_MAX = 20
+"""Reasons for which a session is junk that are kept."""
 _HANDLERS = {CONNECT: "on_connect", HELO: "on_helo", MAIL_FROM: "on_mail_from"}
 
 
@@ -150,7 +152,8 @@ class Screen(Filter):
             return self._nothing(visit, phase)
         visit.reasons[phase] = verdict.reasons
         if phase != MAIL_FROM and verdict.response.action is Action.JUNK:
-            visit.junked += verdict.reasons
+            reasons = dict.fromkeys((*visit.junked, *verdict.reasons))
+            visit.junked = tuple(reasons)[:REASONS_MAX]
         return decide(session.id, visit.client, verdict)
 
     # --- the message --------------------------------------------------------------------------
