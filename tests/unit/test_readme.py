@@ -52,7 +52,7 @@ def test_the_filter_that_asks_the_dns_fits_in_fifteen_lines_and_judges() -> None
     unknown = {Question("slow.example", Kind.A): Failed("timeout")}
     filter = names["KnownSender"](Zone({**known, **unknown}))
     for sender, accepted in (("a@known.example", True), ("a@slow.example", True), ("", True),
-                             ("a@none.example", False), ("a@b c", True)):  # fmt: skip
+                             ("a@none.example", False)):  # fmt: skip
         outcome = run_message(filter, b"Subject: hi\n\nhello\n", sender=sender.encode())
         assert outcome.accepted is accepted
     code = [line for line in BLOCKS[4].splitlines() if line.strip()]
