@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from opensmtpd import events, options, run
 from opensmtpd.dns import Inquiry
-from opensmtpd.dns import options as dns
+from opensmtpd.dns import options as dns_options
 from opensmtpd.dnsbl import command, marks
 from opensmtpd.dnsbl.answers import Finding, ask, questions, tell
 from opensmtpd.dnsbl.health import Health
@@ -24,9 +24,9 @@ from opensmtpd.dnsbl.lists import List, Subject, Visitor
 from opensmtpd.dnsbl.tally import Tally
 from opensmtpd.message import StreamedMessage
 from opensmtpd.screen import helo
-from opensmtpd.screen import options as screen
+from opensmtpd.screen import options as screen_options
 from opensmtpd.screen.client import Client
-from opensmtpd.screen.response import FIELDS, OFF, Action, Response, response
+from opensmtpd.screen.response import FIELDS, JUNK_IT, OFF, Action, Response, response
 from opensmtpd.screen.screen import (
     CONNECT,
     HELO,
@@ -65,7 +65,6 @@ TEXT_FIELDS = (*FIELDS, "list", "code", "txt")
 AS_C = Response(Action.DISCONNECT, 421, "Listed at {list}")
 """The C filter's answer to a client that is listed."""
 REFUSAL = Response(Action.REJECT, 550, "5.7.1 Listed at {list}")
-JUNK = Response(Action.JUNK)
 MARK = Response(Action.HEADER)
 
 
@@ -85,9 +84,10 @@ class Dnsbl(Screen):
         sparing = {PHASE[each.subject] for each in self.lists if each.spares}
         self.judges_from = max(sparing, key=PHASES.index, default=CONNECT)
         phases = {PHASE[each.subject] for each in self.lists}
-        super().__init__(screen.rules(flags), dns.resolver(flags, needed=True), sorted(phases))
+        rules, resolver = screen_options.rules(flags), dns_options.resolver(flags)
+        super().__init__(rules, resolver, sorted(phases))
         if self.mark:
-            self.unused = {*self.unused} - {"on_message"}
+            self.unused.discard("on_message")
 
     def on_link_connect(self, session: Session, report: events.LinkConnect) -> None:
         """Get to know the client."""
@@ -128,15 +128,13 @@ class Dnsbl(Screen):
         if score >= self.refuse_at:
             return self.refusals[leading]
         if score >= self.junk_at:
-            return MARK if self.mark else JUNK
+            return MARK if self.mark else JUNK_IT
         return OFF
 
     def on_message(self, session: Session) -> StreamedMessage | None:
         """Mark the message, and have it say why."""
         visit = visit_of(session)
-        why = super().on_message(session) if self.rules.header else None
-        # Those of a later phase hold the earlier ones: scores add up.
-        lines = list(dict.fromkeys(why.lines)) if isinstance(why, InFront) else []
+        lines = self.reasons(session)
         known = self.rules.spare_authenticated and session.username is not None
         if self.mark and not visit.spared and not known:
             return Marked([*marks.fields(visit.data, self.junk_at), *lines])
@@ -185,8 +183,8 @@ def parser() -> argparse.ArgumentParser:
     # fmt: on
     command.add(flags)
     command.keep_keys(flags)
-    screen.add(flags)
-    dns.add(flags)
+    screen_options.add(flags)
+    dns_options.add(flags)
     return flags
 
 
