@@ -15,11 +15,6 @@ def askable(name: str) -> bool:
     return len(name) <= NAME_MAX and _NAME.fullmatch(name) is not None
 
 
-def reverse(address: IPv4Address | IPv6Address) -> str:
-    """Return the name that has the PTR records of an address (RFC 1035 3.5, RFC 3596 2.5)."""
-    return address.reverse_pointer
-
-
 def reversed_labels(address: IPv4Address | IPv6Address) -> str:
     """Return the address as it stands in front of the name of a DNS list (RFC 5782 2.1, 2.4)."""
     return address.reverse_pointer.removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa")

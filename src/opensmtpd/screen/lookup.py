@@ -2,7 +2,6 @@
 
 from opensmtpd.dns import Absent, Failed, Found, Inquiry, Kind, Question
 from opensmtpd.dns.names import address as address_in
-from opensmtpd.dns.names import reverse
 from opensmtpd.screen.client import Client, IPAddress
 
 NAMES_MAX = 20
@@ -16,7 +15,7 @@ def look_up(client: Client, address: IPAddress) -> Inquiry[Client]:
     where that could not be found out. All names are tried (smtpd tries the first); one that leads
     back is the client's name.
     """
-    [pointers] = yield [Question(reverse(address), Kind.PTR)]
+    [pointers] = yield [Question(address.reverse_pointer, Kind.PTR)]
     if not isinstance(pointers, Found):
         verdict = "error" if isinstance(pointers, Failed) else "fail"
         return client._replace(rdns=None, fcrdns=verdict)
