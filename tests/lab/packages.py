@@ -17,8 +17,23 @@ PROGRAMS = {
     "mandoc": "mandoc",
     "openssl": "openssl",
     "patch": "patch",
+    "bmake": "bmake",
+    "zsh": "zsh",
+    "fish": "fish",
+    "lintian": "lintian",
+    "fakeroot": "fakeroot",
+    "dpkg-buildpackage": "dpkg-dev",
 }
 """Program and the Debian package that brings it."""
+
+BUILDING = (
+    "debhelper",
+    "dh-python",
+    "pybuild-plugin-pyproject",
+    "python3-all",
+    "python3-hatchling",
+)
+"""What our own Debian packages are built with. dpkg asks for the packages, not for programs."""
 
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
@@ -26,9 +41,19 @@ PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 def missing() -> list[str]:
     """Return the names of the packages whose program is not there."""
     wanted = [pkg for program, pkg in PROGRAMS.items() if not shutil.which(program, path=PATH)]
+    wanted += [package for package in BUILDING if not installed(package)]
     if importlib.util.find_spec("ensurepip") is None:
         wanted.append("python3-venv")
     return wanted
+
+
+def installed(package: str) -> bool:
+    """Tell whether dpkg knows a package as installed; True where there is no dpkg to ask."""
+    if not shutil.which("dpkg-query"):
+        return True
+    asked = ["dpkg-query", "--show", "--showformat=${db:Status-Status}", package]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return done.stdout == "installed"
 
 
 def privileged() -> list[str] | None:

@@ -29,6 +29,20 @@ COMMON = (
     "openssl",
 )
 
+AT_HAND = (
+    "pipx",
+    "python3-aiodns",
+    "python3-argon2",
+    "python3-bcrypt",
+    "python3-click",
+    "python3-cryptography",
+    "python3-msgpack",
+    "python3-passlib",
+    "python3-rich",
+)
+"""What our Debian packages depend on, and pipx: not installed, but downloaded, for apt can fetch
+nothing in the private network."""
+
 
 class RootError(Exception):
     """A root could not be built: the text says why and where the log is."""
@@ -51,7 +65,7 @@ class Recipe:
     @property
     def folder(self) -> Path:
         """Where the finished root stands; another recipe has another folder."""
-        digest = hashlib.sha256(repr((self, MIRROR, VENV)).encode()).hexdigest()[:12]
+        digest = hashlib.sha256(repr((self, AT_HAND, MIRROR, VENV)).encode()).hexdigest()[:12]
         return CACHE / f"root-{self.suite}-{digest}"
 
 
@@ -121,6 +135,8 @@ def _build(recipe: Recipe, folder: Path) -> None:
         ["debootstrap", "--variant=minbase", f"--include={packages}", recipe.suite, str(folder),
          MIRROR, script],
         ["chroot", str(folder), "apt-get", "clean"],
+        ["chroot", str(folder), "apt-get", "install", "--yes", "--no-install-recommends",
+         "--download-only", *AT_HAND],
         ["chroot", str(folder), "python3", "-m", "venv", VENV],
     )  # fmt: skip
     path = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
