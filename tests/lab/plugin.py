@@ -29,7 +29,7 @@ def ensure(recipe: Recipe) -> Path:
 
     Call it with ``lab.root.cache_lock`` held. Raises RootError.
     """
-    folder = CACHE / f"wheels-{recipe.python}-{_fingerprint()}"
+    folder = CACHE / f"wheels-{recipe.python}-{_fingerprint(_wanted(recipe))}"
     if folder.is_dir():
         return folder
     for stale in CACHE.glob("wheels-*"):
@@ -43,8 +43,8 @@ def ensure(recipe: Recipe) -> Path:
     return folder
 
 
-def _fingerprint() -> str:
-    digest = hashlib.sha256()
+def _fingerprint(wanted: list[str]) -> str:
+    digest = hashlib.sha256(repr(wanted).encode())
     for name in SOURCES:
         path = TREE / name
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
@@ -53,21 +53,28 @@ def _fingerprint() -> str:
     return digest.hexdigest()[:12]
 
 
-def _project() -> dict[str, Any]:
-    """Return the project table of pyproject.toml."""
-    project: dict[str, Any] = tomllib.loads((TREE / "pyproject.toml").read_text())["project"]
-    return project
+def _pyproject(table: str) -> dict[str, Any]:
+    """Return a table of pyproject.toml."""
+    found: dict[str, Any] = tomllib.loads((TREE / "pyproject.toml").read_text())[table]
+    return found
 
 
 def _extras() -> dict[str, list[str]]:
     """Return the extras that an administrator installs, with what each needs."""
-    extras: dict[str, list[str]] = _project()["optional-dependencies"]
+    extras: dict[str, list[str]] = _pyproject("project")["optional-dependencies"]
     return {name: wanted for name, wanted in extras.items() if name != "dev"}
 
 
-def _dependencies(recipe: Recipe) -> Path:
+def _wanted(recipe: Recipe) -> list[str]:
+    """Return what our package depends on, and what it is built with where a clone is installed."""
     old = OLD.get(recipe.python, ())
-    wanted = sorted({*_project()["dependencies"], *chain(*_extras().values()), *old})
+    building = _pyproject("build-system")["requires"]
+    ours = _pyproject("project")["dependencies"]
+    return sorted({*ours, *chain(*_extras().values()), *old, *building})
+
+
+def _dependencies(recipe: Recipe) -> Path:
+    wanted = _wanted(recipe)
     digest = hashlib.sha256("\n".join(wanted).encode()).hexdigest()[:12]
     folder = CACHE / f"dependencies-{recipe.python}-{digest}"
     if folder.is_dir():
@@ -100,7 +107,7 @@ def install(view: Path, wheels: Path) -> None:
         stdin=subprocess.DEVNULL, check=True,
         env={"PATH": "/usr/bin:/bin", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
     )  # fmt: skip
-    for name in _project()["scripts"]:
+    for name in _pyproject("project")["scripts"]:
         plugin = name.startswith(("filter-", "table-"))
         place = view / (LIBEXEC if plugin else "usr/local/bin") / name
         if place.exists():
