@@ -66,11 +66,11 @@ def _extras() -> dict[str, list[str]]:
 
 
 def _wanted(recipe: Recipe) -> list[str]:
-    """Return what our package depends on, and what it is built with where a clone is installed."""
+    """Return what our package depends on, what a clone of it is built with, and what pipx needs."""
     old = OLD.get(recipe.python, ())
     building = _pyproject("build-system")["requires"]
     ours = _pyproject("project")["dependencies"]
-    return sorted({*ours, *chain(*_extras().values()), *old, *building})
+    return sorted({*ours, *chain(*_extras().values()), *old, *building, "pip"})
 
 
 def _dependencies(recipe: Recipe) -> Path:
