@@ -30,6 +30,7 @@ COMMON = (
 )
 
 AT_HAND = (
+    "patch",
     "pipx",
     "python3-aiodns",
     "python3-argon2",
@@ -40,8 +41,8 @@ AT_HAND = (
     "python3-passlib",
     "python3-rich",
 )
-"""What our Debian packages depend on, and pipx: not installed, but downloaded, for apt can fetch
-nothing in the private network."""
+"""What our Debian packages depend on, and what an administrator installs beside them: not installed,
+but downloaded, for apt can fetch nothing in the private network."""
 
 
 class RootError(Exception):
