@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from integration.dns_scenes import Chains, listen, ours, places, port
-from lab import moves
+from lab import inside, moves
 from lab.clients import CLIENTS
 from lab.guide import Guide
 from lab.nameserver import NameServer
@@ -23,7 +23,7 @@ KEPT = [client for client in CLIENTS if client.title not in FAILURES]
 
 
 def prepare(guide: Guide) -> None:
-    moves.in_view(guide, "install", "-d", "-o", moves.USER, "-m", "700", FOLDER)
+    inside.done(guide.view, "install", "-d", "-o", moves.USER, "-m", "700", FOLDER)
     listen(guide, CHAINS)
 
 

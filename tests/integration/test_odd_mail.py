@@ -95,7 +95,7 @@ def test_port_587(lab: Lab, message: bytes) -> None:
 
 def test_local_submission_of_a_bare_message(lab: Lab) -> None:
     """sendmail puts From and Date in front, smtpd Message-ID behind the header."""
-    mail.sendmail(lab.guide, "alice", ALICE, b"Subject: hi\n\nhello\n")
+    mail.sendmail(lab.guide.view, "alice", ALICE, b"Subject: hi\n\nhello\n")
     message = lab.inbox.one().message
     assert b"\nFrom:  <alice@example.com>\nDate: " in message
     assert re.search(rb"\nSubject: hi\n" + ADDED_MESSAGE_ID + rb"\nhello\n$", message)

@@ -134,5 +134,5 @@ def test_clients_of_this_machine_are_spared(lab: Lab, title: str) -> None:
 
 
 def test_local_mail_is_never_junked(lab: Lab) -> None:
-    sendmail(lab.guide, "alice", LOCAL, compose(LOCAL, LOCAL, "on the socket"))
+    sendmail(lab.guide.view, "alice", LOCAL, compose(LOCAL, LOCAL, "on the socket"))
     assert lab.inbox.one().folder == "inbox"

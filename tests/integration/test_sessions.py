@@ -5,17 +5,15 @@ import signal
 import smtplib
 import socket
 import struct
-import subprocess
 import time
 from collections.abc import Callable
 
 import pytest
 
 from integration.checks import ALICE, HEADER, assert_intact, deliver
-from lab import mail
+from lab import mail, moves
 from lab.guide import new_dkim_key
 from lab.maildir import Delivered
-from lab.namespace import CHROOT
 from lab.passage import Passage, through_smtpd
 from lab.support import Lab
 
@@ -169,11 +167,8 @@ def test_reload_takes_a_new_key_and_keeps_the_old_one_if_it_is_broken(lab: Lab) 
 def test_nothing_is_left_in_smtpd(lab: Lab) -> None:
     end = time.monotonic() + 30
     while True:
-        shown = subprocess.run(
-            [CHROOT, lab.guide.view, "/usr/sbin/smtpctl", "show", "stats"],
-            check=True, capture_output=True, text=True, timeout=30,
-        )  # fmt: skip
-        if {"smtp.session=0", "scheduler.envelope=0"} <= set(shown.stdout.split()):
+        shown = moves.smtpctl(lab.guide, "show", "stats")
+        if {"smtp.session=0", "scheduler.envelope=0"} <= set(shown.split()):
             return
-        assert time.monotonic() < end, shown.stdout
+        assert time.monotonic() < end, shown
         time.sleep(0.1)

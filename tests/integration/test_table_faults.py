@@ -17,6 +17,7 @@ from integration.table_scenes import ALICE, OUTSIDE
 from lab import mail, moves
 from lab.demo import STRANGER
 from lab.guide import Guide
+from lab.inside import CommandError
 from lab.support import Lab, setups
 
 
@@ -128,7 +129,7 @@ def test_a_full_disk(lab: Lab) -> None:
     with pytest.raises(OSError, match="No space left"):
         filler.write_bytes(bytes(2_000_000))
     try:
-        with pytest.raises(RuntimeError, match="full"):
+        with pytest.raises(CommandError, match="full"):
             moves.operator(lab.guide, "user", "add", DATABASE, "carol", given="secret\n")
         all_is_well(lab)
     finally:

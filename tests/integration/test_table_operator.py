@@ -7,8 +7,8 @@ import pytest
 from integration.table_scenes import ALICE
 from lab import mail, moves
 from lab.guide import CONF, PASSWORD
+from lab.inside import CHROOT
 from lab.maildir import Maildir
-from lab.namespace import CHROOT
 from lab.plugin import LIBEXEC
 from lab.support import Lab, setups
 from lab.table_client import TableClient

@@ -40,7 +40,7 @@ class Scene:
 
 
 def _local(guide: Guide, message: bytes) -> None:
-    mail.sendmail(guide, "alice", LOCAL, message)
+    mail.sendmail(guide.view, "alice", LOCAL, message)
 
 
 def _submission(recipient: str) -> Callable[[Guide, bytes], None]:

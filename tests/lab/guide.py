@@ -1,13 +1,12 @@
 """The guide's mail server: its configuration character for character, and the files it names."""
 
-import base64
 import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab import inside
 from lab.nameserver import Records
-from lab.namespace import CHROOT, SERVER4, SERVER6, SOURCE4
+from lab.namespace import SERVER4, SERVER6, SOURCE4
 from lab.zones import CLIENT_ZONE, OUTSIDE_ZONE, SERVER_ZONE
 
 CONF = Path(__file__).with_name("guide.conf")
@@ -42,14 +41,6 @@ class Guide:
         return self.view / "home" / user
 
 
-def _inside(view: Path, *command: str) -> bytes:
-    done = subprocess.run(
-        [CHROOT, view, *command], check=True, stdin=subprocess.DEVNULL,
-        capture_output=True,
-    )  # fmt: skip
-    return done.stdout
-
-
 def records(guide: Guide) -> Records:
     """Return what the test name server has to answer while ``guide`` runs."""
     key = {("mail._domainkey.example.com", "TXT"): [guide.dkim_record]}
@@ -57,7 +48,7 @@ def records(guide: Guide) -> Records:
 
 
 def lay_out(view: Path) -> Guide:
-    """Put the guide's files, users and keys into ``view``. Raises CalledProcessError."""
+    """Put the guide's files, users and keys into ``view``. Raises CommandError."""
     (view / "etc/mail/dkim").mkdir(parents=True)
     for name, text in FILES.items():
         (view / name).write_text(text)
@@ -66,23 +57,23 @@ def lay_out(view: Path) -> Guide:
     certificate = _certificate(view)
     record = new_dkim_key(view)
     # The guide's own permissions, but for /etc/mail/passwd, which only its dovecot part has.
-    _inside(view, "chown", "-R", "_dkimsign:_dkimsign", "/etc/mail/dkim")
-    _inside(view, "chmod", "770", "/etc/mail/dkim")
+    inside.done(view, "chown", "-R", "_dkimsign:_dkimsign", "/etc/mail/dkim")
+    inside.done(view, "chmod", "770", "/etc/mail/dkim")
     others = ("-exec", "chmod", "o-rwx", "{}", "+")
-    _inside(view, "find", "/etc/mail", "!", "-path", "/etc/mail", *others)
+    inside.done(view, "find", "/etc/mail", "!", "-path", "/etc/mail", *others)
     return Guide(view, record, certificate)
 
 
 def _users(view: Path) -> None:
-    hashed = _inside(view, "openssl", "passwd", "-6", PASSWORD).decode().strip()
+    hashed = inside.done(view, "openssl", "passwd", "-6", PASSWORD).strip()
     for user in USERS:
-        _inside(view, "useradd", "--create-home", "--password", hashed, user)
+        inside.done(view, "useradd", "--create-home", "--password", hashed, user)
 
 
 def _certificate(view: Path) -> str:
     names = f"subjectAltName=DNS:example.com,IP:{SERVER4}"
     key, certificate = "/etc/ssl/private/example.com.key", "/etc/ssl/example.com.crt"
-    _inside(
+    inside.done(
         view, "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
         "-subj", "/CN=example.com", "-addext", names, "-keyout", key, "-out", certificate,
     )  # fmt: skip
@@ -91,9 +82,9 @@ def _certificate(view: Path) -> str:
 
 
 def new_dkim_key(view: Path) -> str:
-    """Write a new DKIM key over the old one; returns its TXT record. Raises CalledProcessError."""
+    """Write a new DKIM key over the old one; returns its TXT record. Raises CommandError."""
     path = "/etc/mail/dkim/private.key"
-    _inside(view, "openssl", "genrsa", "-out", path, "2048")
-    public = _inside(view, "openssl", "rsa", "-in", path, "-pubout", "-outform", "DER")
-    text = "v=DKIM1; k=rsa; p=" + base64.b64encode(public).decode()
+    inside.done(view, "openssl", "genrsa", "-out", path, "2048")
+    public = inside.done(view, "openssl", "rsa", "-in", path, "-pubout").splitlines()
+    text = "v=DKIM1; k=rsa; p=" + "".join(public[1:-1])
     return " ".join(f'"{text[start : start + 250]}"' for start in range(0, len(text), 250))

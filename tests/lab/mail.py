@@ -4,10 +4,12 @@ import base64
 import smtplib
 import ssl
 import subprocess
+from pathlib import Path
 
 from lab.clients import CONFIRMED_PTR
 from lab.guide import PASSWORD, Guide
-from lab.namespace import CHROOT, SERVER4
+from lab.inside import CHROOT
+from lab.namespace import SERVER4
 
 Reply = tuple[int, bytes]
 
@@ -74,11 +76,11 @@ def send(client: smtplib.SMTP, sender: str, recipient: str, message: bytes) -> R
     return client.data(message)
 
 
-def sendmail(guide: Guide, user: str, recipient: str, message: bytes) -> None:
+def sendmail(view: Path, user: str, recipient: str, message: bytes) -> None:
     """Submit locally as ``user`` through the view's own sendmail (LF line ends). Raises
     CalledProcessError.
     """
     subprocess.run(
-        [CHROOT, f"--userspec={user}:{user}", guide.view, "/usr/sbin/sendmail", recipient],
+        [CHROOT, f"--userspec={user}:{user}", view, "/usr/sbin/sendmail", recipient],
         input=message.replace(b"\r\n", b"\n"), env={}, check=True, timeout=60,
     )  # fmt: skip

@@ -3,8 +3,9 @@
 import re
 import subprocess
 
+from lab import inside
 from lab.guide import PASSWORD, Guide
-from lab.namespace import CHROOT, SECOND4, SERVER6, SOURCE4
+from lab.namespace import SECOND4, SERVER6, SOURCE4
 
 TABLES = ("domains", "aliases", "hosts", "relayaddr", "users")
 DATABASE = "/etc/mail/smtpd.sqlite"
@@ -23,33 +24,18 @@ def use_sources(guide: Guide, smtpd: str) -> None:
 
 
 def operator(guide: Guide, *arguments: str, given: str = "") -> str:
-    """Run ``opensmtpd-plugins`` beside the server; returns what it prints. Raises RuntimeError."""
-    done = subprocess.run(
-        [CHROOT, guide.view, "opensmtpd-plugins", *arguments],
-        input=given, capture_output=True, text=True, timeout=120, check=False,
-        env={"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
-    )  # fmt: skip
-    if done.returncode:
-        raise RuntimeError(f"opensmtpd-plugins {' '.join(arguments)}: {done.stderr}")
-    return done.stdout
+    """Run ``opensmtpd-plugins`` beside the server; returns what it prints. Raises CommandError."""
+    return inside.done(guide.view, "opensmtpd-plugins", *arguments, given=given)
 
 
 def readable(guide: Guide, *names: str) -> None:
     """Let smtpd's user read files of the view."""
-    in_view(guide, "chgrp", USER, *names)
-
-
-def in_view(guide: Guide, *command: str) -> None:
-    """Run a command in the view. Raises CalledProcessError."""
-    subprocess.run([CHROOT, guide.view, *command], check=True, timeout=60)
+    inside.done(guide.view, "chgrp", USER, *names)
 
 
 def check(guide: Guide) -> None:
-    """Have smtpd check its configuration. Raises CalledProcessError."""
-    subprocess.run(
-        [CHROOT, guide.view, "/usr/sbin/smtpd", "-n", "-f", CONF],
-        check=True, capture_output=True, timeout=60,
-    )  # fmt: skip
+    """Have smtpd check its configuration. Raises CommandError."""
+    inside.done(guide.view, "smtpd", "-n", "-f", CONF)
 
 
 def to_sqlite(guide: Guide, database: str = DATABASE) -> str:
@@ -109,8 +95,5 @@ def authenticate_with(guide: Guide, table: str) -> None:
 
 def smtpctl(guide: Guide, *arguments: str) -> str:
     """Run smtpctl; returns what it says, on either output."""
-    done = subprocess.run(
-        [CHROOT, guide.view, "/usr/sbin/smtpctl", *arguments], check=False, timeout=60,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    return done.stdout.strip()
+    ended = inside.tried(guide.view, "smtpctl", *arguments)
+    return (ended.stdout + ended.stderr).decode().strip()

@@ -19,6 +19,7 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
+import dns.zone
 
 ADDRESS = ("127.0.0.1", 53)
 BUFFER = 16 << 20
@@ -35,6 +36,18 @@ Records: TypeAlias = Mapping[tuple[str, str], Sequence[str] | Rule]
 """From (name without final dot, type) to the texts of the records. A name may be ``*.example.org``;
 CNAME records are followed.
 """
+
+
+def of_zone(text: str, ttl: int = TTL) -> Records:
+    """Return the records of a piece of a zone file."""
+    zone = dns.zone.from_text(
+        f"$TTL {ttl}\n{text}", origin=".", check_origin=False, relativize=False
+    )
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, _, rdata in zone.iterate_rdatas():
+        key = (str(name).rstrip("."), dns.rdatatype.to_text(rdata.rdtype))
+        found.setdefault(key, []).append(rdata.to_text())
+    return found
 
 
 def response_to(request: dns.message.QueryMessage) -> dns.message.Message:

@@ -13,7 +13,6 @@ from pathlib import Path
 from lab.clients import CLIENTS
 from lab.root import CACHE
 
-CHROOT = "/usr/sbin/chroot"
 UNSHARE = ("unshare", "--net", "--mount", "--pid", "--uts", "--fork", "--kill-child",
            "--mount-proc")  # fmt: skip
 

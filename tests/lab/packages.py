@@ -31,7 +31,9 @@ BUILDING = (
     "dh-python",
     "pybuild-plugin-pyproject",
     "python3-all",
+    "python3-click",
     "python3-hatchling",
+    "python3-rich",
 )
 """What our own Debian packages are built with. dpkg asks for the packages, not for programs."""
 

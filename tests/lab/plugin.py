@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from lab.namespace import CHROOT
+from lab import inside
 from lab.root import CACHE, VENV, Recipe, RootError, building
 
 TREE = Path(__file__).parents[2]
@@ -19,6 +19,14 @@ SOURCES = ("pyproject.toml", "README.md", "LICENSE", "src", "filters", "tables")
 LIBEXEC = "usr/libexec/opensmtpd"
 ORIGINAL = ".c-original"
 """What the name of a C program ends in while ours has its place."""
+WHEELS = "wheels"
+"""Where a view has the wheels."""
+OFFLINE = {
+    "PIP_NO_INDEX": "1",
+    "PIP_FIND_LINKS": f"/{WHEELS}",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+}
+"""What has pip, and pipx, take the wheels for the index of packages."""
 DAY = 86400.0
 OLD = {"3.13": ("aiodns<3.3", "pycares<5")}
 """What the Python of a root gets in the older of the versions that we support: Debian 13's."""
@@ -97,16 +105,12 @@ def _pip(*arguments: str) -> None:
 def install(view: Path, wheels: Path) -> None:
     """Install our package into a view of a root, offline, and take the C programs' places.
 
-    Those stay beside ours, with ``ORIGINAL`` behind their names. Raises CalledProcessError.
+    Those stay beside ours, with ``ORIGINAL`` behind their names. Raises CommandError.
     """
-    shutil.copytree(wheels, view / "wheels")
+    shutil.copytree(wheels, view / WHEELS)
     package = f"opensmtpd-plugins[{','.join(_extras())}]"
-    subprocess.run(
-        [CHROOT, view, f"{VENV}/bin/pip", "install", "--quiet", "--no-index", "--no-cache-dir",
-         "--root-user-action=ignore", "--find-links=/wheels", package],
-        stdin=subprocess.DEVNULL, check=True,
-        env={"PATH": "/usr/bin:/bin", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
-    )  # fmt: skip
+    pip = (f"{VENV}/bin/pip", "install", "--quiet", "--no-cache-dir", "--root-user-action=ignore")
+    inside.done(view, *pip, package, extra=OFFLINE)
     for name in _pyproject("project")["scripts"]:
         plugin = name.startswith(("filter-", "table-"))
         place = view / (LIBEXEC if plugin else "usr/local/bin") / name

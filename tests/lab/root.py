@@ -27,6 +27,7 @@ COMMON = (
     "iproute2",
     "ca-certificates",  # 7.9 dies at start without it
     "openssl",
+    "systemd-standalone-sysusers",  # in the place of systemd, which every machine has
 )
 
 AT_HAND = (
@@ -41,8 +42,8 @@ AT_HAND = (
     "python3-passlib",
     "python3-rich",
 )
-"""What our Debian packages depend on, and what an administrator installs beside them: not installed,
-but downloaded, for apt can fetch nothing in the private network."""
+"""What our packages depend on, and what an administrator installs beside them: downloaded and not
+installed, for apt can fetch nothing in the private network."""
 
 
 class RootError(Exception):

@@ -7,7 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from lab.namespace import CHROOT, SERVER4
+from lab.inside import CHROOT
+from lab.namespace import SERVER4
 from lab.plugin import LIBEXEC
 
 
@@ -18,9 +19,13 @@ class ServerError(Exception):
 class Server:
     """``with Server(view) as server:`` runs ``smtpd -d`` under chroot with an empty environment."""
 
-    def __init__(self, view: Path, conf: str = "/etc/mail/smtpd.conf"):
+    def __init__(
+        self, view: Path, conf: str = "/etc/mail/smtpd.conf", address: str = SERVER4
+    ) -> None:
         self.view = view
         self.conf = conf
+        self.address = address
+        """Where it listens on port 25."""
         self.log = view / "smtpd.log"
         self.survivors: list[int] = []
         """Plugins that had to be killed because they did not end with smtpd."""
@@ -48,7 +53,7 @@ class Server:
             self.check()
             try:
                 # The greeting comes after the filters have registered: only then is it up.
-                with socket.create_connection((SERVER4, 25), timeout=seconds) as client:
+                with socket.create_connection((self.address, 25), timeout=seconds) as client:
                     if client.recv(3) == b"220":
                         return
             except OSError:
@@ -80,8 +85,8 @@ class Server:
         return self._plugins("/table-")
 
     def plugins(self) -> list[int]:
-        """Return the process ids of all running filters and tables of ours."""
-        return self._plugins("/")
+        """Return the process ids of all running filters and tables, not of delivery agents."""
+        return sorted(self._plugins("/filter-") + self._plugins("/table-"))
 
     def _plugins(self, name: str) -> list[int]:
         found = []
@@ -112,9 +117,9 @@ class Server:
             process.kill()
             process.wait()
         end = time.monotonic() + 5
-        while self._plugins("/") and time.monotonic() < end:  # smtpd's death is their EOF
+        while self.plugins() and time.monotonic() < end:  # smtpd's death is their EOF
             time.sleep(0.02)
-        self.survivors = self._plugins("/")
+        self.survivors = self.plugins()
         for pid in self.survivors:
             os.kill(pid, signal.SIGKILL)
         self._process = None

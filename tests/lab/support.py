@@ -55,6 +55,13 @@ def setups(name: str, prepare: Callable[[Guide], object]) -> list[Setup]:
     return [Setup("7.6", name, prepare), Setup("7.9", name, prepare)]
 
 
+ALONE = [
+    pytest.mark.parametrize("running", [None], indirect=True, ids=["alone"]),
+    pytest.mark.usefixtures("running"),
+]
+"""``pytestmark`` of a module that starts servers of its own: no other one runs beside them."""
+
+
 @dataclass
 class Lab:
     """A running mail server and what is around it."""
