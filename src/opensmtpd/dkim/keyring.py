@@ -1,16 +1,12 @@
 """Who signs for which domain: from flags, from a list of domains, from a key table."""
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from opensmtpd.dkim import keys
+from opensmtpd.dkim import keys, keytable
 from opensmtpd.dkim.keys import Key
+from opensmtpd.dkim.keytable import Entry
 from opensmtpd.errors import ConfigError
-
-# RFC 6376 section 3.5, with the underscore that names in the DNS may have.
-_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?")
-_NAME_MAX = 253
 
 
 class Identity(NamedTuple):
@@ -55,10 +51,10 @@ def one_key(domains: Iterable[str], selector: str, key: Key) -> Keyring:
 
     Raises ConfigError for a domain or a selector that a signature cannot hold.
     """
-    _check("selector", selector)
+    keytable.check("selector", selector)
     unique: dict[str, str] = {}
     for domain in domains:
-        _check("domain", domain)
+        keytable.check("domain", domain)
         unique.setdefault(domain.lower(), domain)
     return Keyring([Identity(domain, selector, key) for domain in unique.values()])
 
@@ -68,100 +64,30 @@ def domain_file(path: str) -> list[str]:
 
     Raises ConfigError for a file that cannot be read, and for what is no domain.
     """
-    domains = [(number, domain) for number, domain in _lines(path)]
+    domains = list(keytable.lines(keytable.read(path)))
     for number, domain in domains:
-        _check("domain", domain, path, number)
+        keytable.check("domain", domain, path, number)
     return [domain for _, domain in domains]
 
 
 def key_table(path: str) -> Keyring:
-    """Read a key table: ``domain selector keyfile [algorithm]`` a line.
-
-    Blank lines and those that begin with ``#`` are skipped; a relative key path begins where the
-    table is. Raises ConfigError, with file and line, for what cannot be used.
-    """
-    found: dict[tuple[str, str], Identity] = {}
+    """Read a key table and its keys. Raises ConfigError, with file and line, for what is no use."""
     loaded: dict[tuple[str, str | None], Key] = {}
-    for number, line in _lines(path):
-        domain, selector, file, algorithm = _entry(line, path, number)
-        name = (domain.lower(), selector.lower())
-        if name in found:
-            raise ConfigError(
-                f"{selector}._domainkey.{domain} stands here twice",
-                path=path,
-                line=number,
-                remedy="give each key a selector of its own",
-            )
-        if (file, algorithm) not in loaded:
-            loaded[file, algorithm] = _load(file, algorithm, path, number)
-        found[name] = Identity(domain, selector, loaded[file, algorithm])
-    if not found:
-        raise ConfigError("no key in the key table", path=path, remedy=_ENTRY)
-    return Keyring(found.values())
+    identities = []
+    for entry in keytable.entries(keytable.read(path), path):
+        same = (entry.file, entry.algorithm)
+        if same not in loaded:
+            loaded[same] = load(entry, path)
+        identities.append(Identity(entry.domain, entry.selector, loaded[same]))
+    return Keyring(identities)
 
 
-_ENTRY = "write lines of the form: domain selector keyfile [algorithm]"
-
-
-def _entry(line: str, path: str, number: int) -> tuple[str, str, str, str | None]:
-    words = line.split()
-    if not 3 <= len(words) <= 4:
-        fault = f"{len(words)} words where 3 or 4 belong"
-        raise ConfigError(fault, path=path, line=number, remedy=_ENTRY)
-    domain, selector, file, *rest = words
-    _check("domain", domain, path, number)
-    _check("selector", selector, path, number)
-    if rest and rest[0] not in keys.ALGORITHMS:
-        raise ConfigError(
-            "unknown algorithm",
-            path=path,
-            line=number,
-            remedy="use " + " or ".join(keys.ALGORITHMS),
-        )
-    directory = path.rpartition("/")
-    return (
-        domain,
-        selector,
-        file if file.startswith("/") else directory[0] + directory[1] + file,
-        rest[0] if rest else None,
-    )
-
-
-def _load(file: str, algorithm: str | None, path: str, number: int) -> Key:
+def load(entry: Entry, path: str) -> Key:
+    """Read the key of a line in the table at ``path``. Raises ConfigError, with file and line."""
     try:
-        return keys.load(file, algorithm)
+        return keys.load(entry.file, entry.algorithm)
     except ConfigError as error:
         raise ConfigError(
-            f"{error.path}: {error.message}", path=path, line=number, remedy=error.remedy
-        ) from None
-
-
-def _lines(path: str) -> Iterator[tuple[int, str]]:
-    """Yield the lines that say something, with their numbers, white space around them gone."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not text in UTF-8"
-        raise ConfigError(
-            f"cannot read it: {reason}",
-            path=path,
-            remedy="the user that smtpd runs the filter as must be able to read it",
-        ) from None
-    for number, line in enumerate(text.split("\n"), 1):
-        words = line.strip()
-        if words and not words.startswith("#"):
-            yield number, words
-
-
-def _check(what: str, name: str, path: str | None = None, line: int | None = None) -> None:
-    """Raise ConfigError for what is no name in the DNS: it would spoil the signature."""
-    good = len(name) <= _NAME_MAX and all(_NAME.fullmatch(label) for label in name.split("."))
-    if not good:
-        # Words of a file are not repeated: it may be a key, given by mistake.
-        raise ConfigError(
-            f"not a {what}" if path else f"{name!r} is no {what}",
-            path=path,
-            line=line,
-            remedy="use letters, digits, hyphens and dots (names in other scripts as xn--…)",
-        )
+            f"{error.path}: {error.message}" if error.path else error.message,
+            path=path, line=entry.line, remedy=error.remedy,
+        ) from None  # fmt: skip

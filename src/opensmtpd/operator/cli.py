@@ -7,7 +7,13 @@ from typing import Any
 import click
 
 from opensmtpd.errors import LocalError
-from opensmtpd.operator import asking, exporting, importing, people
+from opensmtpd.operator import (
+    asking,
+    exporting,
+    genkey,
+    importing,
+    people,
+)
 from opensmtpd.operator.output import complain
 from opensmtpd.options import DISTRIBUTION
 
@@ -44,6 +50,7 @@ for command in (
     exporting.command,
     asking.lookup,
     asking.check,
+    genkey.command,
     people.user,
     people.alias,
     people.domain,

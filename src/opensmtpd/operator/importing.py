@@ -12,6 +12,7 @@ import click
 from opensmtpd import tablefile
 from opensmtpd.errors import ConfigError
 from opensmtpd.operator import (
+    completion,
     conf,
     conf_diff,
     conf_uses,
@@ -42,11 +43,12 @@ class Target(NamedTuple):
 
 
 @click.command("import", short_help="Copy smtpd's tables into a SQLite database.")
-@click.argument("smtpd_conf", metavar="SMTPD_CONF")
-@click.argument("database", metavar="DATABASE")
+@click.argument("smtpd_conf", metavar="SMTPD_CONF", shell_complete=completion.files)
+@click.argument("database", metavar="DATABASE", shell_complete=completion.files)
 @click.option(
     "--config-dir",
     metavar="DIR",
+    shell_complete=completion.folders,
     help="Write the configuration files of table-sqlite there, NAME.conf for each table. Without"
     " it they go beside DATABASE.",
 )

@@ -50,7 +50,7 @@ class NewFiles:
             raise ConfigError("two files would be called so", path=path, remedy="rename one")
         if os.path.lexists(path):
             self._may_replace(path)
-        with _naming(path):
+        with naming(path):
             handle, temporary = tempfile.mkstemp(prefix=f".{name[:100]}.", dir=directory)
             os.close(handle)
         self._names[path] = temporary
@@ -70,13 +70,13 @@ class NewFiles:
         Only a crash of the system, or being killed, can end it half done.
         """
         for path, temporary in self._names.items():
-            with _naming(path):
+            with naming(path):
                 _sync(temporary)
         with lock or nullcontext():
             try:
                 for step in (self._keep, self._place):
                     for path, temporary in self._names.items():
-                        with _naming(path):
+                        with naming(path):
                             step(path, temporary)
             except BaseException:
                 self._undo()
@@ -111,7 +111,7 @@ class NewFiles:
 
 
 @contextmanager
-def _naming(path: str) -> Iterator[None]:
+def naming(path: str) -> Iterator[None]:
     """Have errors name the file that is meant, not what it is called on the way."""
     try:
         yield

@@ -118,7 +118,14 @@ def test_domain_file_that_is_not_there(tmp_path: Path) -> None:
 def test_domain_file_that_is_no_text(tmp_path: Path) -> None:
     path = tmp_path / "domains"
     path.write_bytes(b"a.example\n\xff\xfe\n")
-    with pytest.raises(ConfigError, match="cannot read it: not text in UTF-8"):
+    with pytest.raises(ConfigError, match="domains:2: not text in UTF-8; save it as text in "):
+        domain_file(str(path))
+
+
+def test_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "domains"
+    path.write_text("a.example\n", encoding="utf-8-sig")
+    with pytest.raises(ConfigError, match="domains:1: a byte order mark; save it as text in UTF-8"):
         domain_file(str(path))
 
 
@@ -177,6 +184,7 @@ NAME = "use letters, digits, hyphens and dots (names in other scripts as xn--…
         ("\na.example mail rsa.key rsa-sha256 x", 2, "5 words where 3 or 4 belong", FORM),
         ("a..example mail rsa.key", 1, "not a domain", NAME),
         ("a.example m;ail rsa.key", 1, "not a selector", NAME),
+        ("a.example mail rsa\0.key", 1, "a NUL byte", "remove it"),
         (
             "a.example mail rsa.key rsa-sha1",
             1,

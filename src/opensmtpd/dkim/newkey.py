@@ -1,0 +1,46 @@
+"""New private keys, and what is published of them.
+
+RSA keys of at least 2048 bits and at most 4096, which all verifiers must know (RFC 8301 section
+3.2); the public key as RFC 6376 section 3.6.1 wants it, that of Ed25519 as RFC 8463 section 4.2.
+"""
+
+from base64 import b64encode
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """A private key that is in no file yet."""
+
+    pem: bytes = field(repr=False)
+    """PKCS #8, without a passphrase."""
+    record: str
+    """The text of its TXT record."""
+
+
+def rsa(bits: int) -> NewKey:
+    """Make a key for ``rsa-sha256``."""
+    private = generate_private_key(65537, bits)
+    der = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return _key(private, "rsa", der)
+
+
+def ed25519() -> NewKey:
+    """Make a key for ``ed25519-sha256``."""
+    private = Ed25519PrivateKey.generate()
+    raw = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return _key(private, "ed25519", raw)
+
+
+def _key(private: RSAPrivateKey | Ed25519PrivateKey, kind: str, public: bytes) -> NewKey:
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return NewKey(pem, f"v=DKIM1; k={kind}; p={b64encode(public).decode('ascii')}")

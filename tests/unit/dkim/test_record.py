@@ -1,0 +1,52 @@
+"""TXT records in the form of zone files, as dnspython reads them."""
+
+import dns.rdata
+import pytest
+from dns.rdtypes.ANY.TXT import TXT
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from opensmtpd.dkim.record import name, zone_form
+from opensmtpd.errors import ConfigError
+
+
+@given(st.text("abc=; /+", min_size=1, max_size=1000))
+@example("x" * 255)
+@example("x" * 256)
+@example("x" * 510)
+def test_the_strings_are_the_text_cut_into_pieces_that_the_dns_takes(text: str) -> None:
+    form = zone_form("mail._domainkey.example.com", text)
+    start, rest = form.split(" ( ")
+    assert start == "mail._domainkey.example.com. IN TXT"
+    rdata = dns.rdata.from_text("IN", "TXT", f"( {rest}")
+    assert isinstance(rdata, TXT)
+    assert b"".join(rdata.strings).decode() == text
+    lengths: list[int] = [len(string) for string in rdata.strings]
+    assert set(lengths[:-1]) <= {255}
+    assert 0 < lengths[-1] <= 255
+
+
+def test_how_it_looks() -> None:
+    assert zone_form("m._domainkey.a.example", "v=DKIM1; p=" + "A" * 250) == (
+        'm._domainkey.a.example. IN TXT ( "v=DKIM1; p=' + "A" * 244 + '"\n    "AAAAAA" )'
+    )
+
+
+def test_a_name() -> None:
+    assert name("Example.com", "mail.2026") == "mail.2026._domainkey.Example.com"
+    assert name("b" * 63 + ".example", "a" * 63) == f"{'a' * 63}._domainkey.{'b' * 63}.example"
+    longest = ".".join(["x" * 60] * 3) + ".example." + "y" * 49
+    assert len(name(longest, "s")) == 253
+
+
+@pytest.mark.parametrize(
+    ("domain", "selector", "reason"),
+    [
+        ("b" * 64 + ".example", "a", "has more than 63 bytes between two dots"),
+        ("a.example", "a" * 64, "has more than 63 bytes between two dots"),
+        (".".join(["x" * 60] * 4), "ss", "has more than 253 bytes"),
+    ],
+)
+def test_what_the_dns_has_no_room_for(domain: str, selector: str, reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        name(domain, selector)
