@@ -1,5 +1,6 @@
 """``opensmtpd-plugins lookup`` and ``check``: ask a table as smtpd would, and show the exchange."""
 
+import math
 import os
 from collections.abc import Callable
 from signal import Signals
@@ -29,6 +30,20 @@ STATUSES = "Exit status: 0 found, 1 not found, 2 usage, 3 an error, or what smtp
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+class Seconds(click.FloatRange):
+    """How long to wait."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 3600, min_open=True)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Return the number, or fail."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):  # which no range of click's is without
+            self.fail(f"{value!r} is no time", param, ctx)
+        return number
+
+
 def tell(verdict: Verdict) -> None:
     """Say how it ended, and what smtpd does then."""
     outcome, value, effect = verdict
@@ -47,7 +62,7 @@ def conclude(
     program = programs.find(line)
     if line.built_in:
         remark(f"smtpd reads {line.kind}: tables itself; our table-flat is asked instead")
-    elif os.path.dirname(program) not in programs.LIBEXEC:
+    elif os.path.dirname(program) not in programs.folders():
         remark("not where smtpd looks for its tables: smtpd itself would not find it")
     try:
         exchange = Exchange(line, program, version=version, timeout=timeout)
@@ -98,7 +113,7 @@ def _end(ctx: click.Context, verdict: Callable[[], Verdict]) -> NoReturn:
     try:
         result = verdict()
     except ConfigError as error:  # 1 would say that a key was not found
-        complain(f"{ctx.info_name}: {error}")
+        complain(f"{ctx.command_path}: {error}")
         ctx.exit(3)
     tell(result)
     ctx.exit(STATUS[result.outcome])
@@ -108,7 +123,7 @@ def _options(command: Command) -> Command:
     for decorate in (
         click.option(
             "--timeout",
-            type=click.FloatRange(0, 3600, min_open=True),
+            type=Seconds(),
             default=10.0,
             show_default=True,
             metavar="SECONDS",

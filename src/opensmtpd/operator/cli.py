@@ -10,6 +10,7 @@ from opensmtpd.errors import LocalError
 from opensmtpd.operator import (
     asking,
     exporting,
+    filtering,
     genkey,
     importing,
     people,
@@ -50,6 +51,7 @@ for command in (
     exporting.command,
     asking.lookup,
     asking.check,
+    filtering.command,
     genkey.command,
     people.user,
     people.alias,

@@ -1,5 +1,6 @@
 """Questions to a table, as smtpd puts them, and all that is said shown as it is said."""
 
+import os
 import re
 import secrets
 import time
@@ -11,6 +12,7 @@ from opensmtpd.errors import RemoteError
 from opensmtpd.operator import keys, terminal, verdicts
 from opensmtpd.operator.output import quiet
 from opensmtpd.operator.programs import TableLine, smtpd_user
+from opensmtpd.operator.starting import Identity, Program
 from opensmtpd.operator.talking import Talk
 from opensmtpd.operator.verdicts import Outcome, Verdict
 from opensmtpd.queries import Service
@@ -36,7 +38,12 @@ class Exchange:
         user = smtpd_user()
         who = f", as user {user.pw_name}" if user else ""
         remark(f"{program} {line.path or ''}".rstrip() + who)
-        self._talk = Talk(line, program, timeout=timeout, user=user, log=self._log)
+        argv = [line.name, *([line.path] if line.path else [])]
+        identity = None
+        if user:
+            groups = os.getgrouplist(user.pw_name, user.pw_gid)
+            identity = Identity(user.pw_uid, user.pw_gid, groups)
+        self._talk = Talk(Program(program, argv, identity), timeout=timeout, log=self._log)
 
     def __enter__(self) -> "Exchange":
         return self
@@ -156,8 +163,9 @@ def version_of(text: str) -> tuple[int, ...]:
 
 def duration(seconds: float) -> str:
     """Return a time for people."""
-    micro = seconds * 1e6
-    return f"{micro:.0f} µs" if micro < 1000 else f"{micro / 1000:.1f} ms"
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:.0f} µs"
+    return f"{seconds * 1e3:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
 def show(mark: str, text: str) -> None:

@@ -8,7 +8,7 @@ import click
 
 from opensmtpd import tablefile
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator import importing_files, schema
+from opensmtpd.operator import completion, importing_files, schema
 from opensmtpd.operator.conf_lexer import written
 from opensmtpd.operator.importing_files import NewFiles
 from opensmtpd.operator.importing_rows import Complaints
@@ -21,8 +21,8 @@ _NO_MAPPING = "key GLOB '*[: ' || char(9) || ']*' OR key GLOB '[[]*'"
 
 
 @click.command("export", short_help="Write the tables of the database as files again.")
-@click.argument("database", metavar="DATABASE")
-@click.argument("directory", metavar="DIRECTORY")
+@click.argument("database", metavar="DATABASE", shell_complete=completion.files)
+@click.argument("directory", metavar="DIRECTORY", shell_complete=completion.folders)
 @click.option("--force", is_flag=True, help="Replace files in DIRECTORY.")
 def command(database: str, directory: str, force: bool) -> None:
     """Write the tables of DATABASE as files that smtpd reads itself, NAME for each table.

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator import keys, names, rows, terminal
+from opensmtpd.operator import completion, keys, names, rows, terminal
 from opensmtpd.operator.newtables import NewTables
 from opensmtpd.operator.output import note
 from opensmtpd.operator.schema import COLUMNS, ID_MAX, Entry, Kind
@@ -65,9 +65,9 @@ def arguments(*names: str) -> Callable[[Command], Command]:
         command = click.option(
             "--table", metavar="NAME", help="The table, where the database has several that fit."
         )(command)
-        for name in reversed(("database", *names)):
+        for name in reversed(names):
             command = click.argument(name)(command)
-        return command
+        return click.argument("database", shell_complete=completion.files)(command)
 
     return decorate
 
@@ -88,7 +88,12 @@ def user() -> None:
 @arguments("name")
 @click.option("--uid", type=click.IntRange(0, ID_MAX), help="Whom the mail is delivered as.")
 @click.option("--gid", type=click.IntRange(0, ID_MAX), help="Its group.")
-@click.option("--home", metavar="DIRECTORY", help="Its home directory.")
+@click.option(
+    "--home",
+    metavar="DIRECTORY",
+    shell_complete=completion.folders,
+    help="Its home directory.",
+)
 def user_add(
     database: str,
     name: str,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from opensmtpd.errors import ConfigError
+from opensmtpd.operator import libexec
 
 LIBEXEC = (
     "/usr/libexec/opensmtpd",  # Debian
@@ -21,7 +22,8 @@ LIBEXEC = (
     "/usr/lib/smtpd/opensmtpd",  # Arch
     "/usr/local/libexec/opensmtpd",  # FreeBSD
 )
-"""Where smtpd finds its tables. It is built with one of these, and looks nowhere else."""
+"""Where smtpd finds its plugins on systems that are known here. It is built with one directory, and
+looks nowhere else."""
 
 USERS = ("_smtpd", "opensmtpd", "smtpd")
 """smtpd's own user, and its group: on the BSDs, on Debian, elsewhere."""
@@ -71,16 +73,29 @@ def find(line: TableLine) -> str:
     """Return the path of the program. Raises ConfigError where there is none."""
     if line.kind in _BUILT_IN or (line.built_in and line.path is None):
         raise ConfigError(f"{line.kind} is a part of smtpd: there is no program to ask")
-    name = f"table-{FLAT if line.built_in else line.kind}"
-    for folder in LIBEXEC:
-        if os.path.exists(f"{folder}/{name}"):  # smtpd asks no more, either
+    return place(f"table-{FLAT if line.built_in else line.kind}")
+
+
+def folders() -> tuple[str, ...]:
+    """Return the directory where smtpd finds its plugins: what it says itself, or all known."""
+    own = libexec.own()
+    return (own,) if own else LIBEXEC
+
+
+def place(name: str, chroot: str = "") -> str:
+    """Return where a program is: below ``chroot`` only in the places of smtpd.
+
+    Raises ConfigError where it is nowhere.
+    """
+    for folder in folders():
+        if os.path.exists(f"{chroot}{folder}/{name}"):  # smtpd asks no more, either
             return f"{folder}/{name}"
     ours = os.path.join(os.path.dirname(sys.executable), name)
     found = ours if os.access(ours, os.X_OK) else shutil.which(name)
-    if found is None:
+    if found is None or chroot:
         raise ConfigError(
             f"there is no program {name}",
-            remedy=f"smtpd wants it in its own directory, as {LIBEXEC[0]}",
+            remedy=f"smtpd wants it in its own directory, as {chroot}{folders()[0]}",
         )
     return os.path.abspath(found)
 

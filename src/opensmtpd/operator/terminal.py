@@ -15,10 +15,14 @@ def shown(text: str | bytes) -> str:
     )
 
 
-def say(text: str, **style: object) -> None:
-    """Write a line to standard output, whatever its encoding; in colour on a terminal only."""
-    encoding = sys.stdout.encoding or "utf-8"
-    click.secho(text.encode(encoding, "backslashreplace").decode(encoding), **style)  # type: ignore[arg-type]
+def say(text: str, *, err: bool = False, **style: object) -> None:
+    """Write a line to standard output, or to standard error, whatever its encoding.
+
+    It is in colour on a terminal only.
+    """
+    encoding = (sys.stderr if err else sys.stdout).encoding or "utf-8"
+    text = text.encode(encoding, "backslashreplace").decode(encoding)
+    click.secho(text, err=err, **style)  # type: ignore[arg-type]
 
 
 def password(prompt: str, *, twice: bool = False) -> str:

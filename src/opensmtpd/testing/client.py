@@ -5,6 +5,7 @@ Source: ``smtp_command``, ``smtp_io`` and the case IMSG_FILTER_SMTP_PROTOCOL of
 """
 
 import base64
+from collections.abc import Iterator
 from typing import Literal
 
 from opensmtpd.testing.checks import CHECKS, UNKNOWN
@@ -18,6 +19,13 @@ COMMAND_MAX = 2047
 """Bytes of the longest command line, without its line end (``LINE_MAX``)."""
 
 _REPORT_NAMES = {"connect": "connected", "starttls": "tls"}  # lka_report_smtp_filter_response
+
+
+def on_the_wire(message: bytes) -> Iterator[bytes]:
+    """Return the lines of a message, dot-stuffed, and the final dot."""
+    for line in message.removesuffix(b"\n").split(b"\n") if message else []:
+        yield b"." + line if line.startswith(b".") else line
+    yield b"."
 
 
 class Client(Dialogue):
@@ -105,11 +113,9 @@ class Client(Dialogue):
 
     def send(self, message: bytes) -> None:
         """Send a message with LF or CRLF at its line ends, dot-stuffing it, and the final dot."""
-        for line in message.removesuffix(b"\n").split(b"\n") if message else []:
+        for line in on_the_wire(message):
             if self.connected:
-                self.line(b"." + line if line.startswith(b".") else line)
-        if self.connected:
-            self.line(b".")
+                self.line(line)
 
     def rset(self) -> None:
         """Send RSET."""

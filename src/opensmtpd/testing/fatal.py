@@ -1,7 +1,7 @@
 """What the kit raises where a running smtpd would have stopped, or a session would hang.
 
-Both are AssertionErrors because they are verdicts on the code under test: nothing but a test should
-catch them.
+Both are AssertionErrors because they are verdicts on the code under test: nothing should catch them
+but a test, and a program whose business it is to report them.
 """
 
 

@@ -1,8 +1,7 @@
 """One message through one filter, in one call: what a plugin's author tests with."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from unittest.mock import patch
 
 from opensmtpd import log
@@ -12,6 +11,7 @@ from opensmtpd.testing.client import Client
 from opensmtpd.testing.drive import Driver
 from opensmtpd.testing.fatal import Hung
 from opensmtpd.testing.smtpd import Smtpd
+from opensmtpd.testing.visit import refused, visit
 
 
 @dataclass(frozen=True)
@@ -60,15 +60,16 @@ def run_message(
     logged: list[str] = []
     with patch.object(log, "emit", logged.append):
         client = smtpd.connect(rdns=rdns, fcrdns=fcrdns, source=source)
-        commands = [lambda: client.ehlo(helo)]
-        if tls or username is not None:
-            commands += [client.starttls, lambda: client.ehlo(helo)]
-        if username is not None:
-            commands.append(partial(client.auth, username))
-        commands.append(lambda: client.mail(sender))
-        commands += [partial(client.rcpt, recipient) for recipient in recipients]
-        commands += [client.data, lambda: client.send(message)]
-        reply = _talk(smtpd, driver, client, commands)
+        steps = visit(
+            client,
+            message,
+            helo=helo,
+            tls=tls,
+            username=username,
+            sender=sender,
+            recipients=recipients,
+        )
+        reply = _talk(smtpd, driver, client, steps)
     transaction = client.transactions[0] if client.transactions else None
     return Outcome(
         accepted=transaction is not None and transaction.fate == "accepted",
@@ -81,16 +82,12 @@ def run_message(
     )
 
 
-def _talk(
-    smtpd: Smtpd, driver: Driver, client: Client, commands: Iterable[Callable[[], None]]
-) -> bytes:
-    """Have the client send its commands up to the first that is refused; return the last reply."""
-    _settle(smtpd, driver)
-    for command in commands:
-        if client.replies[-1][:1] not in (b"2", b"3"):
-            break
-        command()
+def _talk(smtpd: Smtpd, driver: Driver, client: Client, steps: Iterable[None]) -> bytes:
+    """Take the client's steps up to the first that is refused; return the last reply."""
+    for _ in steps:
         _settle(smtpd, driver)
+        if refused(client):
+            break
     reply = client.replies[-1]
     if client.connected:
         client.quit()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from opensmtpd.operator import libexec
 from unit.operator.swap import Program
 
 
@@ -11,6 +12,12 @@ from unit.operator.swap import Program
 def run(capsys: pytest.CaptureFixture[str]) -> Program:
     """The program ``opensmtpd-plugins``."""
     return Program(capsys)
+
+
+@pytest.fixture(autouse=True)
+def no_smtpd(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether this machine has one must not matter."""
+    monkeypatch.setattr(libexec, "own", lambda: None)
 
 
 @pytest.fixture

@@ -52,4 +52,4 @@ def rows(folder: Path, service: str, rows: dict[str, str], name: str = "table-x"
 def plain(output: str) -> list[str]:
     """Return the lines of an output, with all times as T."""
     output = re.sub(r"\|[0-9]{9,}\.[0-9]{6}\|", "|T|", output)
-    return re.sub(r"[0-9.]+ (ms|µs)$", "T", output, flags=re.MULTILINE).splitlines()
+    return re.sub(r"after [0-9.]+ (s|ms|µs)$", "after T", output, flags=re.MULTILINE).splitlines()

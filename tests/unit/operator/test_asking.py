@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from opensmtpd.operator import programs
 from opensmtpd.operator.asking import check, lookup
+from opensmtpd.operator.exchange import duration
 from unit.operator.small_tables import ID, plain, program, rows
 
 LINE = "table t x:/etc/t"
@@ -430,6 +431,14 @@ def test_another_delimiter(libexec: Path) -> None:
     assert asked(result) == ["al-tag+x", "al"]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "wanted"),
+    [(0.0004196, "420 µs"), (0.0123, "12.3 ms"), (0.9, "900.0 ms"), (61.234, "61.23 s")],
+)
+def test_times(seconds: float, wanted: str) -> None:
+    assert duration(seconds) == wanted
+
+
 # --- usage ------------------------------------------------------------------------------------
 
 
@@ -445,6 +454,7 @@ def test_another_delimiter(libexec: Path) -> None:
         (lookup, ["nonsense", "a"], "nonsense"),
         (check, ["domain"], "Missing argument 'KEY'."),
         (check, ["virtual", "a"], "virtual"),
+        (check, ["domain", "a", "--timeout", "nan"], "'nan' is no time"),
     ],
 )
 def test_usage(command: Command, argv: list[str], text: str) -> None:
@@ -461,9 +471,10 @@ def test_interrupted(libexec: Path, tmp_path: Path) -> None:
         f"open({str(pid)!r}, 'w').write(str(os.getpid()) + '\\n')\ntime.sleep(300)",
     )
     code = (
-        "from opensmtpd.operator import asking, programs\n"
-        f"programs.LIBEXEC = ({str(libexec)!r},)\nprograms.USERS = ()\n"
-        f"asking.lookup([{LINE!r}, 'alias', 'a', '--timeout', '60'])\n"
+        "import sys\nfrom opensmtpd.operator import __main__, programs\n"
+        f"programs.folders = lambda: ({str(libexec)!r},)\nprograms.USERS = ()\n"
+        f"sys.argv[1:] = ['lookup', {LINE!r}, 'alias', 'a', '--timeout', '60']\n"
+        "__main__.main()\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
     try:
@@ -472,7 +483,7 @@ def test_interrupted(libexec: Path, tmp_path: Path) -> None:
                 break
             time.sleep(0.01)
         process.send_signal(2)
-        assert process.wait(30) == 1
+        assert process.wait(30) == 130
     finally:
         process.kill()
         process.wait()

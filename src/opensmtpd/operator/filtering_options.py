@@ -1,0 +1,110 @@
+"""What the options of ``opensmtpd-plugins filter`` may be: what a client of smtpd can be."""
+
+import os
+import re
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from opensmtpd.testing.registry import release
+from opensmtpd.testing.syntax import address as address_in
+
+UNKNOWN = b"<unknown>"
+"""How smtpd calls who has no name in the DNS."""
+_PORT = "40721"
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_CLIENT = re.compile(
+    r"\[(?P<six>[^\]]*)\](?::(?P<six_port>[0-9]+))?|(?P<four>[^:]*):(?P<port>[0-9]+)"
+)
+
+
+class Kind(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A kind of value: ``read`` makes it of what was typed, or raises ValueError."""
+
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        self.name = name
+        self._read = read
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return the value, or fail."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._read(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def sender(text: str) -> bytes:
+    """Read an address, with or without ``<>``; empty for a bounce."""
+    return _address(text, empty=True)
+
+
+def recipient(text: str) -> bytes:
+    """Read an address, with or without ``<>``."""
+    return _address(text, empty=False)
+
+
+def _address(text: str, *, empty: bool) -> bytes:
+    raw = _bytes(text[1:-1] if text.startswith("<") and text.endswith(">") else text)
+    if address_in(b"<%s>" % raw, empty=empty) != raw:
+        raise ValueError(f"{text!r} is no address that smtpd takes")
+    return raw
+
+
+def client(text: str) -> bytes:
+    """Read ``IP[:PORT]``; returns it as smtpd writes it."""
+    found = _CLIENT.fullmatch(text)
+    ip = (found["six"] or found["four"]) if found else text
+    port = ((found["six_port"] or found["port"]) if found else None) or _PORT
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+    try:
+        ip = socket.inet_ntop(family, socket.inet_pton(family, ip))
+    except (OSError, ValueError):
+        raise ValueError(f"{text!r} is no IP address, nor one with a port") from None
+    if not 0 < int(port[:6]) < 65536:
+        raise ValueError(f"{port} is no port")
+    return (f"[{ip}]" if ":" in ip else ip).encode("ascii") + b":" + str(int(port)).encode("ascii")
+
+
+def rdns(text: str) -> bytes:
+    """Read a name as the resolver lets it through, or ``<unknown>``."""
+    raw = _bytes(text)
+    if raw != UNKNOWN and not re.fullmatch(rb"[A-Za-z0-9._-]*", raw):
+        raise ValueError(f"{text!r} is no name of a host; smtpd would say <unknown>")
+    return raw
+
+
+def fcrdns_of(name: bytes) -> str:
+    """Return what smtpd says of a name as a rule."""
+    return "fail" if name == UNKNOWN else "pass"
+
+
+def word(text: str) -> bytes:
+    """Read what a client sends."""
+    if not text:
+        raise ValueError("it is empty")
+    return _bytes(text)
+
+
+def version(text: str) -> str:
+    """Read a version of smtpd that there is a model of."""
+    release(text)
+    return text
+
+
+def _bytes(text: str) -> bytes:
+    raw = os.fsencode(text)  # what was typed
+    if _CONTROL.search(raw):
+        raise ValueError(f"{text!r} holds a control character")
+    return raw
+
+
+SENDER = Kind("address", sender)
+RECIPIENT = Kind("address", recipient)
+CLIENT = Kind("client", client)
+RDNS = Kind("name", rdns)
+WORD = Kind("word", word)
+VERSION = Kind("version", version)
