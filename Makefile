@@ -6,7 +6,7 @@ LAB := PYTHONPATH=tests $(BIN)/python -m lab
 CODE := src filters tables tests bench
 
 .NOTPARALLEL:
-.PHONY: setup packages demo demo-shell test lint bench chaos clean
+.PHONY: setup packages demo demo-shell test lint dist deb bench chaos clean
 
 setup: .venv/installed
 
@@ -35,6 +35,12 @@ lint: setup
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy --strict $(CODE)
+
+dist: setup
+	@$(BIN)/hatchling build -d dist
+
+deb: packages setup
+	@PYTHONPATH=tests $(BIN)/python -m lab.debs dist
 
 bench: packages setup
 	@$(LAB) bench

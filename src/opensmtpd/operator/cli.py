@@ -9,10 +9,12 @@ import click
 from opensmtpd.errors import LocalError
 from opensmtpd.operator import (
     asking,
+    completion,
     exporting,
     filtering,
     genkey,
     importing,
+    linking,
     people,
 )
 from opensmtpd.operator.output import complain
@@ -56,5 +58,7 @@ for command in (
     people.user,
     people.alias,
     people.domain,
+    linking.command,
+    completion.command,
 ):
     main.add_command(command)

@@ -14,7 +14,19 @@ from opensmtpd.operator import cli
 from opensmtpd.operator.output import complain, note
 from unit.operator.swap import Program
 
-COMMANDS = ["alias", "check", "domain", "export", "import", "lookup", "user"]
+COMMANDS = [
+    "alias",
+    "check",
+    "completion",
+    "domain",
+    "export",
+    "filter",
+    "genkey",
+    "import",
+    "install",
+    "lookup",
+    "user",
+]
 PROGRAM = [sys.executable, "-c", "from opensmtpd.operator.cli import main; main()"]
 
 
