@@ -1,21 +1,19 @@
 """The README's filters are filters, its table is a table, and its test passes."""
 
-import re
-from pathlib import Path
 from typing import Any
 
+from lab import readme
 from opensmtpd.dns import Failed, Found, Kind, Question
 from opensmtpd.filter import Filter
 from opensmtpd.testing import run_message
 from opensmtpd.testing.zone import Zone
 from unit.table_talk import Talk
 
-README = Path(__file__).parents[2] / "README.md"
-BLOCKS: list[str] = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+BLOCKS = [block.text for block in readme.blocks() if block.kind == "python"]
 
 
 def run(source: str, names: dict[str, Any]) -> None:
-    exec(compile(source, str(README), "exec"), names)
+    exec(compile(source, "README.md", "exec"), names)
 
 
 def test_the_first_filter_fits_in_fifteen_lines_and_its_test_passes() -> None:
