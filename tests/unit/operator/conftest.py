@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.operator import libexec
+from opensmtpd.operator import filtering_run, programs
+from opensmtpd.operator import libexec as directory
 from unit.operator.swap import Program
 
 
@@ -17,7 +18,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Program:
 @pytest.fixture(autouse=True)
 def no_smtpd(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether this machine has one must not matter."""
-    monkeypatch.setattr(libexec, "own", lambda: None)
+    monkeypatch.setattr(directory, "own", lambda: None)
 
 
 @pytest.fixture
@@ -32,3 +33,13 @@ def db(tmp_path: Path) -> Path:
     """The name of a database, in a folder of its own."""
     (tmp_path / "db").mkdir()
     return tmp_path / "db" / "smtpd.sqlite"
+
+
+@pytest.fixture
+def libexec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where smtpd looks for its programs; they are run by who runs the tests."""
+    monkeypatch.setattr(programs, "LIBEXEC", (str(tmp_path),))
+    monkeypatch.setattr(programs, "USERS", ())
+    # Waited twice in each run of a filter, for what few filters do.
+    monkeypatch.setattr(filtering_run, "_LINGER", 0.01)
+    return tmp_path

@@ -11,22 +11,20 @@ import pytest
 from click import Command
 from click.testing import CliRunner, Result
 
-from opensmtpd.operator import programs
 from opensmtpd.operator.asking import check, lookup
 from opensmtpd.operator.exchange import duration
 from unit.operator.small_tables import ID, plain, program, rows
+
+pytestmark = pytest.mark.usefixtures("libexec")
 
 LINE = "table t x:/etc/t"
 EXITED = "smtpd: dies, and all mail stops"
 
 
 @pytest.fixture(autouse=True)
-def libexec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Have the programs of a test where smtpd looks for its own, run by who runs the tests."""
-    monkeypatch.setattr(programs, "LIBEXEC", (str(tmp_path),))
-    monkeypatch.setattr(programs, "USERS", ())
+def same_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests have ids that are known."""
     monkeypatch.setattr("secrets.token_hex", lambda _: ID)
-    return tmp_path
 
 
 def run(command: Command, *argv: str, stdin: str = "") -> Result:

@@ -8,24 +8,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from opensmtpd.operator import filtering, filtering_run, programs
+from opensmtpd.operator import filtering
 from opensmtpd.operator.cli import main
 from opensmtpd.operator.filtering import command
 from unit.operator.small_filters import ECHO, decides, program, timeless
 
+pytestmark = pytest.mark.usefixtures("libexec")
+
 MAIL = b"Subject: hi\nFrom: a@example.com\n\n.dot\nhello\n"
 ACCEPTED = "accepted: 250 2.0.0 fe94f82a Message accepted for delivery"
-
-
-@pytest.fixture(autouse=True)
-def libexec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Have the programs of a test where smtpd looks for its own, run by who runs the tests."""
-    monkeypatch.setattr(programs, "LIBEXEC", (str(tmp_path),))
-    monkeypatch.setattr(programs, "USERS", ())
-    monkeypatch.setattr(
-        filtering_run, "_LINGER", 0.01
-    )  # twice in each run, for what few filters do
-    return tmp_path
 
 
 def run(*argv: str, message: bytes = MAIL) -> Result:

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from opensmtpd.operator import filtering_run, programs, talking
+from opensmtpd.operator import filtering_run, talking
 from opensmtpd.operator.filtering import command
 from opensmtpd.operator.filtering_run import Run
 from unit.operator.small_filters import ECHO, decides, program, timeless
+
+pytestmark = pytest.mark.usefixtures("libexec")
 
 MAIL = b"Subject: hi\n\nhello\n"
 DIES = "smtpd: dies, and all mail stops"
@@ -20,15 +22,9 @@ LATE = ("--timeout", "0.1")
 
 
 @pytest.fixture(autouse=True)
-def libexec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Have the programs of a test where smtpd looks for its own, run by who runs the tests."""
-    monkeypatch.setattr(programs, "LIBEXEC", (str(tmp_path),))
-    monkeypatch.setattr(programs, "USERS", ())
-    monkeypatch.setattr(
-        filtering_run, "_LINGER", 0.01
-    )  # twice in each run, for what few filters do
-    monkeypatch.setattr(talking, "_GRACE", 0.2)  # most of these do not end by themselves
-    return tmp_path
+def graceless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most of these filters do not end by themselves."""
+    monkeypatch.setattr(talking, "_GRACE", 0.2)
 
 
 @pytest.fixture
