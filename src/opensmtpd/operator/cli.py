@@ -45,7 +45,7 @@ class _Program(click.Group):
 @click.option("--quiet", is_flag=True, help="Say nothing but results and what is wrong.")
 @click.version_option(package_name=DISTRIBUTION, message="%(prog)s %(version)s")
 def main(quiet: bool) -> None:
-    """Move smtpd's tables to SQLite, edit users, aliases and domains, and ask tables."""
+    """Make keys, move smtpd's tables to SQLite, edit them, ask tables and try filters."""
 
 
 for command in (
