@@ -1,0 +1,69 @@
+"""What ``make update-plist`` does on OpenBSD: ``PYTHONPATH=tests .venv/bin/python -m openbsd``.
+
+Builds the port and writes its packing lists anew. What they say besides names of files stays:
+what stands at the top, a ``@sample`` behind its file, and all that follows the first ``@mode``.
+"""
+
+import re
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+
+from openbsd import plist
+from openbsd.port import PORT, VERSION, Package, fake, packages
+
+SITE = f"lib/python{VERSION}/site-packages"
+
+
+def owners(path: str, stems: dict[str, str]) -> set[str]:
+    """Tell which packages have a path, by its name; ``stems`` has the packages by their stem."""
+    if path == "libexec/smtpd/":
+        return set(stems.values()) - {"-main", "-operator"}
+    if path.startswith((f"{SITE}/opensmtpd/operator/", "share/bash-", "share/fish/", "share/zsh/")):
+        return {"-operator"}
+    share = re.match(r"share/(?:examples|doc/pkg-readmes)/([^/]+)", path)
+    if share:
+        return {stems[share[1]]}
+    kind = re.match(r".*/opensmtpd_(filter|table)s/(?:__pycache__/)?([a-z]+)\.(?!typed)", path)
+    kind = kind or re.match(r".*/(filter|table)-([a-z]+)(?:\.\d)?$", path)
+    if kind:
+        return {stems[f"opensmtpd-{kind[1]}-{kind[2].replace('fcrdns', 'rdns')}-py"]}
+    return {"-operator"} if Path(path).stem == "opensmtpd-plugins" else {"-main"}
+
+
+def line(path: str, package: Package) -> str:
+    """Return a path as the packing list has it."""
+    if path.startswith("man/"):
+        return f"@man {path}"
+    values = package.values
+    path = path.replace(f"-{values['MODPY_DISTV']}.dist-info", "-${MODPY_DISTV}.dist-info")
+    path = path.replace(SITE, "lib/python${MODPY_VERSION}/site-packages")
+    path = path.replace("__pycache__/", "${MODPY_PYCACHE}")
+    path = path.replace("${MODPY_PYCACHE}", "${MODPY_PYCACHE}/") if path[-1] == "}" else path
+    path = path.replace(values["MODPY_PYC_MAGIC_TAG"], "${MODPY_PYC_MAGIC_TAG}")
+    path = path.replace(values["MODPY_PYOEXTENSION"], "${MODPY_PYOEXTENSION}")
+    return path.replace(f"pkg-readmes/{package.stem}", "pkg-readmes/${PKGSTEM}")
+
+
+def main() -> None:
+    """Write the packing lists."""
+    known = packages()
+    stems = {package.stem: name for name, package in known.items()}
+    with tempfile.TemporaryDirectory() as work:
+        paths = plist.installed(fake(Path(work)), VERSION)
+    for name, package in known.items():
+        file = PORT / "pkg" / f"PLIST{name}"
+        old = file.read_text().splitlines()
+        end = next((index for index, each in enumerate(old) if each.startswith("@mode")), len(old))
+        lines = [each for each in old[:end] if each.split()[0] in plist.NAMES]
+        pairs = pairwise(old[:end])
+        samples = {before: each for before, each in pairs if each.startswith("@sample")}
+        for path in paths:
+            if name in owners(path, stems):
+                lines.append(line(path, package))
+                lines += [samples[lines[-1]]] if lines[-1] in samples else []
+        file.write_text("".join(f"{each}\n" for each in lines + old[end:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""What the packages' READMEs tell the administrator to do: it is done here, as far as it can be.
+
+What only OpenBSD has stands in as a script that does nothing; doas just runs what it is given.
+"""
+
+import base64
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from openbsd.port import VERSION, Package, fake, missing, packages
+
+pytestmark = pytest.mark.skipif(missing() != "", reason=missing())
+
+READMES = ("-dkimsign", "-dnsbl", "-rdns", "-flat", "-passwd", "-sqlite")
+ABSENT = ("host", "pkg_add", "rcctl", "smtpctl", "smtpd")
+"""What is not tried: it is OpenBSD's, or asks the network."""
+SCRIPTS = {
+    **dict.fromkeys(ABSENT, "exit 0"),
+    # install(1) gives files to a group that need not be here.
+    "doas": '[ "$1" = -u ] && shift 2; [ "$1 $2" = "install -o" ] && shift 5 && set -- install "$@"'
+    '; exec "$@"',
+    # As root it would give the key to a group that need not be here.
+    "opensmtpd-plugins": f'[ "$1" = genkey ] || exec "$PROGRAM" "$@"; exec {sys.executable} -c \''
+    "import os; os.geteuid = lambda: 1; from opensmtpd.operator.__main__ import main; main()'"
+    ' "$@" --key "$ROOT/made.key"',
+    "sqlite3": f"exec {sys.executable} -c 'import sqlite3, sys;"
+    ' sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])\' "$@"',
+}
+SMTPD_CONF = (
+    'table domains { example.com }\naction "x" maildir\nmatch for domain <domains> action "x"\n'
+)
+"""What there is to import."""
+
+
+class Machine(NamedTuple):
+    """A /usr/local with the port, an /etc/mail, and what stands in for OpenBSD."""
+
+    local: Path
+    etc: Path
+    environment: dict[str, str]
+
+    def readme(self, package: Package) -> str:
+        """Return the README of a package with this machine's folders."""
+        places = {"PREFIX": str(self.local), "SYSCONFDIR": str(self.etc)}
+        text = package._replace(values={**package.values, **places}).text("README")
+        return text.replace("/root/", f"{self.etc}/root/")
+
+    def run(self, script: str) -> subprocess.CompletedProcess[str]:
+        """Run a script of the shell."""
+        return subprocess.run(
+            ["/bin/sh", "-ec", script],
+            env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fake(tmp_path_factory.mktemp("openbsd")) / "usr/local"
+
+
+@pytest.fixture
+def machine(local: Path, tmp_path: Path) -> Machine:
+    tools, etc = tmp_path / "tools", tmp_path / "etc"
+    for folder in (tools, etc / "mail/dkim", etc / "root"):
+        folder.mkdir(parents=True)
+    for name, text in SCRIPTS.items():
+        (tools / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tools / name).chmod(0o755)
+    (etc / "mail/aliases").write_text("postmaster: root\n")
+    (etc / "mail/smtpd.conf").write_text(SMTPD_CONF)
+    for example in (local / "share/examples/opensmtpd-table-sqlite-py").iterdir():
+        text = example.read_text().replace("/etc/", f"{etc}/")
+        (etc / "mail" / example.name).write_text(text)
+    environment = {
+        "PATH": f"{tools}:{local / 'libexec/smtpd'}:{os.environ['PATH']}",
+        "PYTHONPATH": str(local / f"lib/python{VERSION}/site-packages"),
+        "PROGRAM": str(local / "bin/opensmtpd-plugins"),
+        "ROOT": str(tmp_path),
+    }
+    return Machine(local, etc, environment)
+
+
+def commands(readme: str) -> list[str]:
+    """Return the commands of a README: behind a prompt, with the lines that go on from there."""
+    found = re.findall(r"^  \$ (.*\n(?:      .*\n)*)", readme, re.MULTILINE)
+    return [command.rstrip() for command in found]
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_what_it_says_works_in_the_order_in_which_it_stands(name: str, machine: Machine) -> None:
+    readme = machine.readme(packages()[name])
+    found = commands(readme)
+    assert found
+    done = machine.run("\n".join(found))
+    assert done.returncode == 0, done.stderr
+    joined = readme.replace("\\\n", "")  # as smtpd reads it, inside quotes as well
+    lines = [line for line in joined.splitlines() if re.match(r"  (filter|table) ", line)]
+    assert lines
+    for line in lines:
+        # As smtpd starts them: a filter by the shell, a table with its file.
+        run = re.search(r' proc-exec "([^"]*)"| ([a-z]+):(/\S+)$', line)
+        assert run is not None, line
+        command = run[1] or f"table-{run[2]} {run[3]}"
+        done = machine.run(f"exec {command} -n")
+        assert done.returncode == 0, done.stderr
+        assert "configuration OK" in done.stdout + done.stderr
+
+
+def test_the_record_in_the_dns_holds_the_key_that_signs(machine: Machine) -> None:
+    script = commands(machine.readme(packages()["-dkimsign"]))
+    record = next(index for index, command in enumerate(script) if "v=DKIM1" in command)
+    printed = machine.run("\n".join([*script[1:record], f"({script[record]}) > {machine.etc}/txt"]))
+    assert printed.returncode == 0, printed.stderr
+    strings = (machine.etc / "txt").read_text().splitlines()
+    assert all(line[0] == line[-1] == '"' and len(line) <= 257 for line in strings)
+    key = load_pem_private_key((machine.etc / "mail/dkim/example.com.mail.key").read_bytes(), None)
+    assert isinstance(key, RSAPrivateKey)
+    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    text = "".join(line[1:-1] for line in strings)
+    assert text == f"v=DKIM1; k=rsa; p={base64.b64encode(public).decode()}"
+    assert key.key_size == 2048
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_a_readme_is_laid_out_as_those_of_other_ports(name: str) -> None:
+    package = packages()[name]
+    bar, title, below = package.text("README").splitlines()[:3]
+    assert bar == below == "+" + "-" * 71
+    assert title == f"| Running {package.stem} on OpenBSD"
+    assert max(map(len, package.text("README").splitlines())) <= 78
