@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from lab.debs import build, obstacle
 from lab.support import need_stage
 
 settings.register_profile("dev", deadline=None, database=None)
@@ -17,12 +18,17 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 
 @pytest.fixture(scope="session")
+def debs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our Debian packages, in a folder."""
+    why = obstacle()
+    if why and not os.environ.get("CI"):
+        pytest.skip(why)
+    folder = tmp_path_factory.mktemp("debs")
+    build(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def trixie_root() -> Path:
     """A Debian root with smtpd 7.6 and the C plugins, to be read and not written."""
     return need_stage("7.6").root
-
-
-# Hypothesis as the tests want it: no deadlines, no files, in CI the same examples each time.
-settings.register_profile("dev", deadline=None, database=None)
-settings.register_profile("ci", deadline=None, database=None, derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "dev")

@@ -1,0 +1,160 @@
+"""The built Debian packages: what is in them, and that lintian has no word against them."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lab.plugin import TREE
+
+PYTHON = "usr/lib/python3/dist-packages"
+LIBEXEC = "usr/libexec/opensmtpd"
+DKIMSIGN = "opensmtpd-filter-dkimsign-py"
+OWN = {
+    DKIMSIGN: {
+        f"{LIBEXEC}/filter-dkimsign",
+        f"{PYTHON}/opensmtpd_filters/dkimsign.py",
+        "usr/lib/sysusers.d/opensmtpd-filter-dkimsign-py.conf",
+        "usr/share/man/man8/filter-dkimsign.8.gz",
+    },
+    "opensmtpd-filter-dnsbl-py": {
+        f"{LIBEXEC}/filter-dnsbl",
+        f"{PYTHON}/opensmtpd_filters/dnsbl.py",
+        "usr/share/man/man8/filter-dnsbl.8.gz",
+    },
+    "opensmtpd-filter-rdns-py": {
+        f"{LIBEXEC}/filter-fcrdns",
+        f"{LIBEXEC}/filter-rdns",
+        f"{PYTHON}/opensmtpd_filters/rdns.py",
+        "usr/share/man/man8/filter-fcrdns.8.gz",
+        "usr/share/man/man8/filter-rdns.8.gz",
+    },
+    **{
+        f"opensmtpd-table-{name}-py": {
+            f"{LIBEXEC}/table-{name}",
+            f"{PYTHON}/opensmtpd_tables/{name}.py",
+            f"usr/share/man/man5/table-{name}.5.gz",
+        }
+        for name in ("flat", "passwd", "sqlite")
+    },
+    "opensmtpd-plugins": {
+        "usr/bin/opensmtpd-plugins",
+        "usr/share/bash-completion/completions/opensmtpd-plugins",
+        "usr/share/fish/vendor_completions.d/opensmtpd-plugins.fish",
+        "usr/share/man/man8/opensmtpd-plugins.8.gz",
+        "usr/share/zsh/vendor-completions/_opensmtpd-plugins",
+    },
+    "python3-opensmtpd": {
+        *(f"{PYTHON}/opensmtpd_{kind}/__init__.py" for kind in ("filters", "tables")),
+        *(f"{PYTHON}/opensmtpd_{kind}/py.typed" for kind in ("filters", "tables")),
+        *(
+            f"{PYTHON}/opensmtpd_plugins-0.1.0.dist-info/{name}"
+            for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt")
+        ),
+        "usr/share/man/man3/opensmtpd.3.gz",
+        "usr/share/man/man7/smtpd-plugins.7.gz",
+    },
+}
+"""What is in each package, but for the modules of ``opensmtpd`` and its documents."""
+COMPLETIONS = {
+    "bash-completion/completions/opensmtpd-plugins": "_opensmtpd_plugins_completion_setup;",
+    "fish/vendor_completions.d/opensmtpd-plugins.fish": "function _opensmtpd_plugins_completion;",
+    "zsh/vendor-completions/_opensmtpd-plugins": "#compdef opensmtpd-plugins",
+}
+"""A line of each script that no other shell would have."""
+
+
+def dpkg_deb(option: str, package: Path) -> str:
+    """Ask dpkg-deb about a package."""
+    asked = ["dpkg-deb", option, str(package)]
+    return subprocess.run(asked, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture(scope="module", params=sorted(OWN))
+def package(request: pytest.FixtureRequest, debs: Path) -> Path:
+    (path,) = debs.glob(f"{request.param}_*_all.deb")
+    return path
+
+
+def name_of(package: Path) -> str:
+    return package.name.partition("_")[0]
+
+
+def listing(package: Path) -> list[list[str]]:
+    """Return mode, owner and path of what is in a package and no folder."""
+    lines = [line.split() for line in dpkg_deb("--contents", package).splitlines()]
+    return [[line[0], line[1], line[5][2:]] for line in lines if not line[5].endswith("/")]
+
+
+def modules(folder: Path) -> set[str]:
+    """Return where the modules below a folder of ``opensmtpd`` stand in a package."""
+    source = TREE / "src"
+    return {
+        f"{PYTHON}/{path.relative_to(source)}"
+        for path in (source / folder).rglob("*")
+        if path.suffix in (".py", ".typed")
+    }
+
+
+def test_what_is_in_it(package: Path) -> None:
+    name = name_of(package)
+    documents = {"changelog.Debian.gz", "changelog.gz", "copyright"}
+    command = modules(Path("opensmtpd/operator"))
+    wanted = set(OWN[name])
+    if name == "opensmtpd-plugins":
+        wanted |= command
+    elif name == "python3-opensmtpd":
+        wanted |= modules(Path("opensmtpd")) - command
+    if name != "python3-opensmtpd":
+        documents.add("README.Debian")
+    wanted |= {f"usr/share/doc/{name}/{file}" for file in documents}
+    wanted.add(f"usr/share/lintian/overrides/{name}")
+    assert {path for _, _, path in listing(package)} == wanted
+
+
+def test_owners_and_modes(package: Path) -> None:
+    programs = (f"{LIBEXEC}/", "usr/bin/")
+    for mode, owner, path in listing(package):
+        assert owner == "root/root"
+        assert mode == (
+            "lrwxrwxrwx" if path.endswith("/filter-fcrdns.8.gz")
+            else "-rwxr-xr-x" if path.startswith(programs)
+            else "-rw-r--r--"
+        ), path  # fmt: skip
+
+
+def test_programs_are_started_by_the_systems_python(package: Path, tmp_path: Path) -> None:
+    subprocess.run(["dpkg-deb", "--extract", package, tmp_path], check=True)
+    for folder in (LIBEXEC, "usr/bin"):
+        for program in (tmp_path / folder).glob("*"):
+            assert program.read_text().startswith("#!/usr/bin/python3\n")
+
+
+def test_completions_are_scripts_of_their_shells(debs: Path, tmp_path: Path) -> None:
+    (package,) = debs.glob("opensmtpd-plugins_*_all.deb")
+    subprocess.run(["dpkg-deb", "--extract", package, tmp_path], check=True)
+    for path, words in COMPLETIONS.items():
+        text = (tmp_path / "usr/share" / path).read_text()
+        assert words in text.splitlines(), path
+
+
+def test_only_who_signs_has_scripts_of_its_own(package: Path, tmp_path: Path) -> None:
+    subprocess.run(["dpkg-deb", "--control", package, tmp_path / "control"], check=True)
+    scripts = {path.name for path in (tmp_path / "control").iterdir()} - {"control", "md5sums"}
+    more = {"postrm"} if name_of(package) == DKIMSIGN else set()
+    assert scripts == {"postinst", "prerm"} | more
+
+
+def test_lintian_has_no_word(debs: Path) -> None:
+    if not shutil.which("lintian"):
+        assert not os.environ.get("CI")
+        pytest.skip("no lintian")
+    (changes,) = debs.glob("*.changes")
+    done = subprocess.run(
+        ["lintian", "--allow-root", "--profile", "debian", "--fail-on", "warning", changes],
+        capture_output=True, text=True, check=False,
+        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+    )  # fmt: skip
+    assert (done.stdout, done.returncode) == ("", 0)

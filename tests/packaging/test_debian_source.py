@@ -1,0 +1,155 @@
+"""packaging/debian: what each package gets, and what the words of its files promise."""
+
+import re
+import tomllib
+from collections import Counter
+from fnmatch import fnmatchcase
+from itertools import chain
+from pathlib import Path
+
+from lab.plugin import TREE
+
+DEBIAN = TREE / "packaging/debian"
+PYPROJECT = tomllib.loads((TREE / "pyproject.toml").read_text())["project"]
+MODULES = "usr/lib/python3*/dist-packages/"
+LIBRARY = "python3-opensmtpd"
+TABLES = ("flat", "passwd", "sqlite")
+DEBIAN_NAMES = {
+    "argon2-cffi": "python3-argon2 (>= 21.1)",
+    "libpass": "python3-passlib",  # of which libpass is the continuation
+}
+
+
+def stanzas() -> dict[str, dict[str, str]]:
+    """Return the fields of debian/control by package; the source's by ""."""
+    found = {}
+    for text in (DEBIAN / "control").read_text().split("\n\n"):
+        fields = dict(re.findall(r"(?m)^([\w-]+): ?((?:.*)(?:\n .*)*)", text))
+        found[fields.get("Package", "")] = fields
+    return found
+
+
+def named(kind: str) -> list[tuple[str, str]]:
+    """Return package and line of each line in the files of a kind: "install"."""
+    return [
+        (path.name.removesuffix(f".{kind}"), line)
+        for path in sorted(DEBIAN.glob(f"*.{kind}"))
+        for line in path.read_text().splitlines()
+    ]
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    first = (DEBIAN / "changelog").read_text().splitlines()[0]
+    assert first.split()[:2] == ["opensmtpd-plugins", f"({PYPROJECT['version']}-1)"]
+
+
+def test_each_program_is_in_one_package() -> None:
+    programs = [line.split()[0] for _, line in named("install") if line.startswith("usr/bin/")]
+    assert sorted(programs) == sorted(f"usr/bin/{name}" for name in PYPROJECT["scripts"])
+
+
+def test_smtpds_programs_are_where_smtpd_looks_and_the_operators_on_the_path() -> None:
+    places = {
+        line.split()[0].removeprefix("usr/bin/"): line.split()[1:]
+        for _, line in named("install")
+        if line.startswith("usr/bin/")
+    }
+    assert places.pop("opensmtpd-plugins") == []
+    assert set(map(tuple, places.values())) == {("usr/libexec/opensmtpd",)}
+
+
+def owners(module: str) -> set[str]:
+    """Return the packages whose .install files take a module."""
+    found = set()
+    for package, line in named("install"):
+        if line.startswith(MODULES):
+            pattern = line.removeprefix(MODULES)
+            if fnmatchcase(module, pattern) or module.startswith(f"{pattern}/"):
+                found.add(package)
+    return found
+
+
+def test_each_module_is_in_one_package_but_the_command_that_is_taken_out_of_the_library() -> None:
+    modules = [
+        str(path.relative_to(folder))
+        for folder in (TREE / "src", TREE / "filters", TREE / "tables")
+        for path in folder.rglob("*")
+        if path.suffix in (".py", ".typed")
+    ]
+    assert len(modules) > 100
+    for module in modules:
+        expected = {LIBRARY}
+        if module.startswith("opensmtpd/operator/"):
+            expected = {LIBRARY, "opensmtpd-plugins"}
+        elif re.match(r"opensmtpd_\w+/[a-z]\w*\.py$", module):
+            kind, name = re.findall(r"_(\w+)s/(\w+)\.py", module)[0]
+            expected = {f"opensmtpd-{kind}-{name}-py"}
+        assert owners(module) == expected, module
+    assert (
+        "rm -r debian/python3-opensmtpd/$(MODULES)/opensmtpd/operator\n"
+        in (DEBIAN / "rules").read_text()
+    )
+
+
+def test_each_page_is_in_one_package_and_that_of_its_program() -> None:
+    pages = Counter(Path(line).name for _, line in named("manpages"))
+    links = [line.split() for _, line in named("links")]
+    assert links == [[f"usr/share/man/man8/filter-{n}.8.gz" for n in ("rdns", "fcrdns")]]
+    pages += Counter(["filter-fcrdns.8"])
+    assert pages == Counter(path.name for path in (TREE / "packaging/man").iterdir())
+    for package, line in named("manpages"):
+        page = Path(line).name
+        if page.startswith(("filter-", "table-")):
+            assert package == f"opensmtpd-{page[:-2]}-py"
+
+
+def test_only_packages_with_the_same_file_are_replaced() -> None:
+    replaced = {
+        name: fields["Conflicts"] for name, fields in stanzas().items() if "Conflicts" in fields
+    }
+    assert replaced == {
+        f"opensmtpd-{name}-py": f"opensmtpd-{name}"
+        for name in ("filter-dkimsign", "table-passwd", "table-sqlite")
+    }
+    for name, what in replaced.items():
+        assert stanzas()[name]["Provides"] == what
+        assert what in stanzas()[name]["Replaces"].split(", ")
+
+
+def needs(package: str, field: str) -> set[str]:
+    """Return what a field of a package names, but our own and what debhelper puts there."""
+    names = re.split(r",\s*", stanzas()[package].get(field, ""))
+    return {name for name in names if name and "opensmtpd-" not in name and "${" not in name}
+
+
+def test_what_each_package_needs() -> None:
+    assert {name: needs(name, "Depends") for name in stanzas() if name} == {
+        LIBRARY: set(),
+        "opensmtpd-plugins": {"python3-click (>= 8.1)", "python3-rich (>= 13)"},
+        "opensmtpd-filter-dkimsign-py": {"python3-cryptography (>= 38)"},
+        "opensmtpd-filter-dnsbl-py": {"python3-aiodns (>= 3.2)"},
+        "opensmtpd-filter-rdns-py": set(),
+        **{f"opensmtpd-table-{name}-py": {"opensmtpd (>= 7.6.0)"} for name in TABLES},
+    }
+
+
+def test_what_an_extra_needs_some_package_wants_in_the_same_version() -> None:
+    wanted = set[str]().union(
+        *(needs(name, field) for name in stanzas() if name for field in ("Depends", "Recommends"))
+    )
+    extras = PYPROJECT["optional-dependencies"]
+    for requirement in chain(*(extras[name] for name in extras.keys() - {"dev"})):
+        name, version = requirement.split(">=")
+        assert DEBIAN_NAMES.get(name, f"python3-{name} (>= {version})") in wanted
+
+
+def test_the_way_to_a_signature_is_told() -> None:
+    text = (DEBIAN / "opensmtpd-filter-dkimsign-py.README.Debian").read_text()
+    steps = ("opensmtpd-plugins genkey --domain", "TXT record", 'filter "dkimsign" proc-exec')
+    places = [text.index(step) for step in steps]
+    assert places == sorted(places)
+
+
+def test_each_plugin_says_how_it_is_used_on_debian() -> None:
+    told = {path.name for path in DEBIAN.glob("*.README.Debian")}
+    assert told == {f"{name}.README.Debian" for name in stanzas() if name not in ("", LIBRARY)}
