@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from itertools import chain
 from pathlib import Path
 
+from lab import packages
 from lab.plugin import TREE
 
 DEBIAN = TREE / "packaging/debian"
@@ -41,6 +42,14 @@ def named(kind: str) -> list[tuple[str, str]]:
 def test_the_version_is_that_of_the_project() -> None:
     first = (DEBIAN / "changelog").read_text().splitlines()[0]
     assert first.split()[:2] == ["opensmtpd-plugins", f"({PYPROJECT['version']}-1)"]
+
+
+def test_what_it_is_built_with_is_installed_where_it_is_built() -> None:
+    """dpkg does not check it itself (lab.debs)."""
+    fields = stanzas()[""]["Build-Depends"].split(",")
+    wanted = {field.split()[0] for field in fields} - {"dh-sequence-installsysusers"}  # debhelper's
+    names = {"debhelper-compat": "debhelper", "dh-sequence-python3": "dh-python"}
+    assert {names.get(name, name) for name in wanted} == set(packages.BUILDING)
 
 
 def test_each_program_is_in_one_package() -> None:

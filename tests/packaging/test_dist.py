@@ -107,8 +107,7 @@ def test_the_same_bytes_from_another_copy(
 
 
 def test_the_sdist_makes_the_same_sdist_and_wheel(dist: Dist, tmp_path: Path) -> None:
-    with tarfile.open(dist.sdist) as archive:
-        archive.extractall(tmp_path, filter="data")
+    subprocess.run(["tar", "--extract", "--file", dist.sdist], cwd=tmp_path, check=True)
     again = build(tmp_path / dist.sdist.name.removesuffix(".tar.gz"), tmp_path / "out")
     assert again.wheel.read_bytes() == dist.wheel.read_bytes()
     assert again.sdist.read_bytes() == dist.sdist.read_bytes()

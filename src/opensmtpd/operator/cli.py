@@ -17,7 +17,7 @@ from opensmtpd.operator import (
     linking,
     people,
 )
-from opensmtpd.operator.output import complain
+from opensmtpd.operator.output import complain, forget_unwritten
 from opensmtpd.options import DISTRIBUTION
 
 
@@ -38,6 +38,8 @@ class _Program(click.Group):
         except (LocalError, sqlite3.Error) as error:
             complain(f"{ctx.info_name}: {error}")
             ctx.exit(1)
+        finally:
+            forget_unwritten()
         return result
 
 

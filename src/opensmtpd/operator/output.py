@@ -1,5 +1,6 @@
 """What the program says beside its results: on stderr, and not with --quiet."""
 
+import os
 import sys
 
 import click
@@ -22,6 +23,16 @@ def note(text: str) -> None:
 def complain(text: str) -> None:
     """Say what is wrong, with --quiet too."""
     click.echo(shown(text), err=True)
+
+
+def forget_unwritten() -> None:
+    """Drop results that cannot be written: that has been told, and Python would tell it again."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def progress_wanted() -> bool:
