@@ -45,24 +45,31 @@ def line(path: str, package: Package) -> str:
     return path.replace(f"pkg-readmes/{package.stem}", "pkg-readmes/${PKGSTEM}")
 
 
-def main() -> None:
-    """Write the packing lists."""
+def updated(paths: list[str]) -> dict[str, str]:
+    """Return what each packing list should say, by the paths that are installed for packages."""
     known = packages()
     stems = {package.stem: name for name, package in known.items()}
+    return {name: _updated(package, paths, stems) for name, package in known.items()}
+
+
+def _updated(package: Package, paths: list[str], stems: dict[str, str]) -> str:
+    old = package.source("PLIST").splitlines()
+    end = next((index for index, each in enumerate(old) if each.startswith("@mode")), len(old))
+    lines = [each for each in old[:end] if each.split()[0] in plist.NAMES]
+    samples = {before: each for before, each in pairwise(old[:end]) if each.startswith("@sample")}
+    for path in paths:
+        if package.name in owners(path, stems):
+            lines.append(line(path, package))
+            lines += [samples[lines[-1]]] if lines[-1] in samples else []
+    return "".join(f"{each}\n" for each in lines + old[end:])
+
+
+def main() -> None:
+    """Write the packing lists."""
     with tempfile.TemporaryDirectory() as work:
         paths = plist.installed(fake(Path(work)), VERSION)
-    for name, package in known.items():
-        file = PORT / "pkg" / f"PLIST{name}"
-        old = file.read_text().splitlines()
-        end = next((index for index, each in enumerate(old) if each.startswith("@mode")), len(old))
-        lines = [each for each in old[:end] if each.split()[0] in plist.NAMES]
-        pairs = pairwise(old[:end])
-        samples = {before: each for before, each in pairs if each.startswith("@sample")}
-        for path in paths:
-            if name in owners(path, stems):
-                lines.append(line(path, package))
-                lines += [samples[lines[-1]]] if lines[-1] in samples else []
-        file.write_text("".join(f"{each}\n" for each in lines + old[end:]))
+    for name, text in updated(paths).items():
+        (PORT / "pkg" / f"PLIST{name}").write_text(text)
 
 
 if __name__ == "__main__":

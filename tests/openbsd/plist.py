@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-FILES = ("@man", "@bin")
+FILES = ("@man",)
 """Before the name of a file of a kind."""
 NAMES = ("@conflict", "@newgroup", "@newuser")
 STATES = ("@mode", "@owner", "@group")
@@ -61,6 +61,8 @@ def read(text: str) -> Plist:
             found.entries.append(Entry(path.replace("//", "/"), *state.values()))
         else:
             raise ValueError(f"unknown: {line}")
+    if any(state.values()):
+        raise ValueError(f"still in force at the end: {state}")
     return found
 
 

@@ -34,8 +34,11 @@ class Package(NamedTuple):
 
     def text(self, file: str) -> str:
         """Return what pkg/FILE of this package says, its variables replaced. Raises KeyError."""
-        text = (PORT / "pkg" / f"{file}{self.name}").read_text()
-        return UNKNOWN.sub(lambda variable: self.values[variable[0][2:-1]], text)
+        return UNKNOWN.sub(lambda variable: self.values[variable[0][2:-1]], self.source(file))
+
+    def source(self, file: str) -> str:
+        """Return what pkg/FILE of this package says, as it stands there."""
+        return (PORT / "pkg" / f"{file}{self.name}").read_text()
 
 
 def make(port: Path, target: str, work: Path, **more: str) -> str:

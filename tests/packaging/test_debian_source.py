@@ -1,11 +1,14 @@
 """packaging/debian: what each package gets, and what the words of its files promise."""
 
 import re
+import subprocess
 import tomllib
 from collections import Counter
 from fnmatch import fnmatchcase
 from itertools import chain
 from pathlib import Path
+
+import pytest
 
 from lab import packages
 from lab.plugin import TREE
@@ -15,6 +18,8 @@ PYPROJECT = tomllib.loads((TREE / "pyproject.toml").read_text())["project"]
 MODULES = "usr/lib/python3*/dist-packages/"
 LIBRARY = "python3-opensmtpd"
 TABLES = ("flat", "passwd", "sqlite")
+OLD_EXTRAS = "opensmtpd-extras (<< 6.7.1+ds0)"
+"""Has files of the same names; from that version on it is an empty package."""
 DEBIAN_NAMES = {
     "argon2-cffi": "python3-argon2 (>= 21.1)",
     "libpass": "python3-passlib",  # of which libpass is the continuation
@@ -121,8 +126,12 @@ def test_only_packages_with_the_same_file_are_replaced() -> None:
         for name in ("filter-dkimsign", "table-passwd", "table-sqlite")
     }
     for name, what in replaced.items():
-        assert stanzas()[name]["Provides"] == what
-        assert what in stanzas()[name]["Replaces"].split(", ")
+        fields = stanzas()[name]
+        assert fields["Provides"] == what
+        # Up to Debian 12 the tables, not the filters, were all in one package.
+        before = [OLD_EXTRAS] if "-table-" in name else []
+        assert fields["Replaces"].split(", ") == [*before, what]
+        assert fields.get("Breaks", "") == "".join(before)
 
 
 def needs(package: str, field: str) -> set[str]:
@@ -139,6 +148,18 @@ def test_what_each_package_needs() -> None:
         "opensmtpd-filter-dnsbl-py": {"python3-aiodns (>= 3.2)"},
         "opensmtpd-filter-rdns-py": set(),
         **{f"opensmtpd-table-{name}-py": {"opensmtpd (>= 7.6.0)"} for name in TABLES},
+    }
+
+
+def test_what_each_package_is_better_with() -> None:
+    hashes = {"python3-argon2 (>= 21.1)", "python3-bcrypt (>= 3.2)", "python3-passlib"}
+    assert {name: needs(name, "Recommends") for name in stanzas() if name} == {
+        LIBRARY: set(),
+        "opensmtpd-plugins": {"patch", "python3-cryptography (>= 38)"},
+        "opensmtpd-filter-dkimsign-py": set(),
+        "opensmtpd-filter-dnsbl-py": {"python3-msgpack (>= 1.0)"},
+        "opensmtpd-filter-rdns-py": {"python3-aiodns (>= 3.2)", "python3-msgpack (>= 1.0)"},
+        **{f"opensmtpd-table-{name}-py": hashes for name in TABLES},
     }
 
 
@@ -162,3 +183,34 @@ def test_the_way_to_a_signature_is_told() -> None:
 def test_each_plugin_says_how_it_is_used_on_debian() -> None:
     told = {path.name for path in DEBIAN.glob("*.README.Debian")}
     assert told == {f"{name}.README.Debian" for name in stanzas() if name not in ("", LIBRARY)}
+
+
+def test_the_licence_is_that_of_the_project() -> None:
+    stated = (DEBIAN / "copyright").read_text().rpartition("License: ISC\n")[2]
+    terms = (TREE / "LICENSE").read_text().partition("authors\n")[2]
+    assert stated.replace("\n .\n", " ").split() == terms.split()
+
+
+@pytest.mark.parametrize(
+    ("lay_out", "left"),
+    [
+        ("mkdir -p mail/dkim", set()),
+        ("mkdir -p mail/dkim; touch mail/aliases", {"mail", "mail/aliases"}),
+        ("mkdir -p mail/dkim; touch mail/dkim/a.key", {"mail", "mail/dkim", "mail/dkim/a.key"}),
+        ("mkdir -p mail keys; ln -s ../keys mail/dkim", {"keys", "mail", "mail/dkim"}),
+        ("mkdir -p mail; ln -s ../gone mail/dkim", {"mail", "mail/dkim"}),
+        ("true", set()),
+    ],
+)
+def test_a_purge_takes_the_folder_of_keys_only_where_it_is_empty(
+    lay_out: str, left: set[str], tmp_path: Path
+) -> None:
+    subprocess.run(["sh", "-ec", lay_out], cwd=tmp_path, check=True)
+    script = (DEBIAN / "opensmtpd-filter-dkimsign-py.postrm").read_text()
+    script = script.replace("/etc/", f"{tmp_path}/")
+    for action in ("remove", "purge", "purge"):
+        before = set(tmp_path.rglob("*"))
+        subprocess.run(["sh", "-c", script, "postrm", action], check=True)
+        if action == "remove":
+            assert set(tmp_path.rglob("*")) == before
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")} == left

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from openbsd import plist
+from openbsd.__main__ import updated
 from openbsd.port import TREE, VERSION, fake, missing, packages
 
 pytestmark = pytest.mark.skipif(missing() != "", reason=missing())
@@ -23,6 +24,13 @@ PROGRAMS = {
     "libexec/smtpd/table-sqlite": "-sqlite",
     "bin/opensmtpd-plugins": "-operator",
 }
+
+COMPLETIONS = {
+    "bash-completion/completions/opensmtpd-plugins": "_opensmtpd_plugins_completion_setup;",
+    "fish/vendor_completions.d/opensmtpd-plugins.fish": "function _opensmtpd_plugins_completion;",
+    "zsh/site-functions/_opensmtpd-plugins": "#compdef opensmtpd-plugins",
+}
+"""A line of each script that no other shell would have."""
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +54,8 @@ def test_the_lists_together_name_each_file_and_folder_once(root: Path) -> None:
 
 
 @pytest.mark.parametrize("name", packages())
-def test_each_list_is_in_the_order_of_update_plist(name: str) -> None:
-    paths = lists()[name].paths
-    assert paths == plist.in_order(paths)
+def test_each_list_is_as_update_plist_would_write_it(name: str, root: Path) -> None:
+    assert packages()[name].source("PLIST") == updated(plist.installed(root, VERSION))[name]
 
 
 def install(root: Path, to: Path, names: list[str]) -> Path:
@@ -127,6 +134,11 @@ def test_samples_are_copies_of_files_in_the_package(root: Path) -> None:
     assert (root / "usr/local" / example).is_file()
 
 
+def test_completions_are_scripts_of_their_shells(root: Path) -> None:
+    for path, words in COMPLETIONS.items():
+        assert words in (root / "usr/local/share" / path).read_text().splitlines(), path
+
+
 @pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")
 def test_manual_pages_stand_in_their_sections_and_are_sound(root: Path) -> None:
     pages = sorted((root / "usr/local/man").glob("man*/*"))
@@ -142,8 +154,13 @@ def test_manual_pages_stand_in_their_sections_and_are_sound(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["@exec rm -rf /", "@lib lib/libx.so.1.0", "@shell bin/sh"]
+    "line", ["@bin bin/x", "@exec rm -rf /", "@lib lib/libx.so.1.0", "@shell bin/sh"]
 )  # what pkg_create knows, and nothing of ours has
 def test_a_line_of_an_unknown_kind_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match="unknown: @"):
         plist.read(line)
+
+
+def test_a_mode_that_would_go_on_to_the_next_package_is_refused() -> None:
+    with pytest.raises(ValueError, match="still in force"):
+        plist.read("@mode 0770\n@sample /etc/mail/dkim/\n")

@@ -59,7 +59,8 @@ def test_it_is_built_with_hatchling_from_the_sdist_of_this_version() -> None:
     assert values["MODPY_DISTV"] == project["version"]
     assert values["SITES"] == "https://pypi.io/packages/source/o/opensmtpd_plugins/"
     assert values["PERMIT_PACKAGE"] == "Yes"
-    assert "devel/py-hatchling" in values["BUILD_DEPENDS"].split()
+    # The command prints its completions while the port is built.
+    assert {"devel/py-click", "devel/py-hatchling"} <= set(values["BUILD_DEPENDS"].split())
     assert {"mail/py-dkimpy", "net/py-dnspython"} <= set(values["TEST_DEPENDS"].split())
 
 
@@ -72,6 +73,22 @@ def test_comments_and_descriptions_are_as_pkg_info_shows_them(name: str) -> None
     lines = package.text("DESCR").splitlines()
     assert lines
     assert max(map(len, lines)) <= 80
+
+
+TEXTS = [path for path in PORT.rglob("*") if path.is_file() and not path.name.startswith("PLIST")]
+HARD_CODED = re.compile(r"/usr/local\b|/etc/|/var/(?!log\b|run\b|tmp\b)")
+"""What has a variable."""
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_portcheck_would_have_no_word_against_a_file(path: Path) -> None:
+    text = path.read_text()
+    assert text.endswith("\n")
+    assert not re.search(r"[ \t]$", text, re.MULTILINE)
+    assert max(map(len, text.splitlines())) <= 80
+    assert path.stat().st_mode & 0o111 == 0
+    if path.parent.name != "files":
+        assert not HARD_CODED.search(text)
 
 
 MISTAKES = {

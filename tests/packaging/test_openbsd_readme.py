@@ -19,13 +19,29 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from openbsd.port import VERSION, Package, fake, missing, packages
+from openbsd.port import TREE, VERSION, Package, fake, missing, packages
 
 pytestmark = pytest.mark.skipif(missing() != "", reason=missing())
 
 READMES = ("-dkimsign", "-dnsbl", "-rdns", "-flat", "-passwd", "-sqlite")
 ABSENT = ("host", "pkg_add", "rcctl", "smtpctl", "smtpd")
 """What is not tried: it is OpenBSD's, or asks the network."""
+SAID = {
+    "doas pkg_add py3-passlib",
+    "doas rcctl restart smtpd",
+    "doas smtpctl update table aliases",
+    "doas smtpctl update table users",
+    "doas smtpd -n",
+    "host -t txt mail._domainkey.example.com",
+    "host 2.0.0.127.zen.spamhaus.org",
+}
+"""The same, word by word."""
+SECRETS = {
+    "-dkimsign": "mail/dkim/example.com.mail.key",
+    "-passwd": "mail/passwd",
+    "-sqlite": "mail/smtpd.db",
+}
+"""What nobody else may read afterwards, below /etc."""
 SCRIPTS = {
     **dict.fromkeys(ABSENT, "exit 0"),
     # install(1) gives files to a group that need not be here.
@@ -106,6 +122,12 @@ def test_what_it_says_works_in_the_order_in_which_it_stands(name: str, machine: 
     assert found
     done = machine.run("\n".join(found))
     assert done.returncode == 0, done.stderr
+    assert {each for each in found if set(each.split()) & set(ABSENT)} <= SAID
+    # Not every openssl makes a key that is its owner's alone, and no shell makes such a diff.
+    exposed = [each for each in found if " genrsa " in each or "opensmtpd-plugins import" in each]
+    assert all("umask 077 && " in each for each in exposed)
+    if name in SECRETS:
+        assert (machine.etc / SECRETS[name]).stat().st_mode & 0o007 == 0
     joined = readme.replace("\\\n", "")  # as smtpd reads it, inside quotes as well
     lines = [line for line in joined.splitlines() if re.match(r"  (filter|table) ", line)]
     assert lines
@@ -117,6 +139,7 @@ def test_what_it_says_works_in_the_order_in_which_it_stands(name: str, machine: 
         done = machine.run(f"exec {command} -n")
         assert done.returncode == 0, done.stderr
         assert "configuration OK" in done.stdout + done.stderr
+        assert "ignored" not in done.stderr
 
 
 def test_the_record_in_the_dns_holds_the_key_that_signs(machine: Machine) -> None:
@@ -132,6 +155,13 @@ def test_the_record_in_the_dns_holds_the_key_that_signs(machine: Machine) -> Non
     text = "".join(line[1:-1] for line in strings)
     assert text == f"v=DKIM1; k=rsa; p={base64.b64encode(public).decode()}"
     assert key.key_size == 2048
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_options_are_those_of_the_pages(name: str) -> None:
+    pages = "".join(page.read_text() for page in (TREE / "packaging/man").iterdir())
+    for option in re.findall(r"--[a-z][a-z-]+", packages()[name].text("README")):
+        assert re.search(rf"Fl {option[1:]}(?![\w-])", pages), option
 
 
 @pytest.mark.parametrize("name", READMES)

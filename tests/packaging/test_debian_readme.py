@@ -1,0 +1,102 @@
+"""What each README.Debian shows: its commands are run, and what smtpd.conf starts is started."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.plugin import TREE
+
+DEBIAN = TREE / "packaging/debian"
+PAGES = TREE / "packaging/man"
+PACKAGES = sorted(path.name.partition(".")[0] for path in DEBIAN.glob("*.README.Debian"))
+SIGNER = "opensmtpd-filter-dkimsign-py"
+SYSTEM = {
+    "host -t TXT mail._domainkey.example.org",
+    "ls -ld /etc/mail/dkim /etc/mail/dkim/*",
+    "smtpd -n && systemctl restart opensmtpd",
+    f"systemd-sysusers {SIGNER}.conf",
+}
+"""What is not tried, word by word: it is Debian's or smtpd's, or asks the network."""
+FILES = {
+    "etc/mail/aliases": "root: alice\n",
+    "etc/mail/passwd": "alice:x:1000:1000::/home/alice:/bin/sh\n",
+    "etc/smtpd.conf": 'table domains { example.org }\naction "x" maildir\n'
+    'match for domain <domains> action "x"\n',
+}
+"""What is there before."""
+SECRETS = {
+    SIGNER: "etc/mail/dkim/example.org.mail.key",
+    "opensmtpd-table-passwd-py": "etc/mail/passwd",
+    "opensmtpd-table-sqlite-py": "root/tables.diff",
+}
+"""What nobody else may read afterwards."""
+PROGRAMS = {
+    # The group opensmtpd need not be here.
+    **dict.fromkeys(("chgrp", "chown"), "exit 0"),
+    # As root it would give files to a group that need not be here.
+    "opensmtpd-plugins": f'[ "$1" = genkey ] && set -- "$@" --key "$PWD/{SECRETS[SIGNER]}"\n'
+    f"exec {sys.executable} -c 'import os; os.geteuid = lambda: 1;"
+    ' from opensmtpd.operator.__main__ import main; main()\' "$@"',
+}
+
+
+def shown(package: str) -> list[str]:
+    """Return the lines that are set off from the text, of smtpd.conf and of the shell."""
+    text = (DEBIAN / f"{package}.README.Debian").read_text()
+    return re.findall(r"(?m)^(?:  |     )(?=\S)(.*)$", text)
+
+
+def run(root: Path, command: str) -> None:
+    """Run a command in ``root``, and on the files below it, not those of the machine."""
+    here = re.sub(r"(?<=[ :])/(?=(?:etc|root)/)", f"{root}/", command)
+    path = f"{root / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["/bin/sh", "-ec", here], cwd=root, env={**os.environ, "PATH": path},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for folder in ("bin", "etc/mail/dkim", "root"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    for name, text in PROGRAMS.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_what_is_shown_does_what_it_is_for(package: str, root: Path) -> None:
+    lines = [line for line in shown(package) if line not in SYSTEM]
+    commands = [line for line in lines if not line.startswith(("filter ", "listen ", "table "))]
+    run(root, "\n".join(commands))
+    for line in lines:
+        started = re.match(r'filter .* proc-exec "([^"]*)"|table \w+ ([a-z]+):(\S+)$', line)
+        if started:
+            # As smtpd starts them: a filter by the shell, a table with its file.
+            run(root, f"{started[1] or f'table-{started[2]} {started[3]}'} --check")
+        else:
+            assert line in commands or line.startswith("listen on "), line
+    if package in SECRETS:
+        assert (root / SECRETS[package]).stat().st_mode & 0o007 == 0
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_options_are_those_of_the_pages(package: str) -> None:
+    pages = "".join(page.read_text() for page in PAGES.iterdir())
+    text = (DEBIAN / f"{package}.README.Debian").read_text()
+    for option in re.findall(r"--[a-z][a-z-]+", text):
+        assert re.search(rf"Fl {option[1:]}(?![\w-])", pages), option
+
+
+def test_the_filter_runs_as_the_user_that_may_read_the_key() -> None:
+    (line,) = [each for each in shown(SIGNER) if " proc-exec " in each]
+    assert line.endswith('" user _dkimsign group _dkimsign')
