@@ -16,6 +16,7 @@ from opensmtpd import options, run
 from opensmtpd.decisions import Reject
 from opensmtpd.dkim import keyring, keys, style
 from opensmtpd.dkim.edits import is_submission
+from opensmtpd.dkim.key import ALGORITHMS, RSA
 from opensmtpd.dkim.signer import TIME_MAX, Prepared, Signer, Signing, Unsignable
 from opensmtpd.errors import ConfigError
 from opensmtpd.filter import Filter
@@ -139,7 +140,7 @@ def make_keyring(flags: argparse.Namespace) -> keyring.Keyring:
     if not (domains and flags.selector and flags.key):
         remedy = "give a domain (-d), a selector (-s) and a key (-k), or a key table (-f)"
         raise ConfigError("nothing to sign with", remedy=remedy)
-    key = keys.load(flags.key, flags.algorithm or keys.RSA)
+    key = keys.load(flags.key, flags.algorithm or RSA)
     return keyring.one_key(domains, flags.selector, key)
 
 
@@ -161,7 +162,7 @@ def parser() -> argparse.ArgumentParser:
         help="more domains, one a line; lines that begin with # are skipped")
     add("-s", "--selector", help="the key is published as SELECTOR._domainkey.DOMAIN")
     add("-k", "--key", metavar="FILE", help="the private key, in PEM")
-    add("-a", "--algorithm", choices=keys.ALGORITHMS, help="of that key (default rsa-sha256)")
+    add("-a", "--algorithm", choices=ALGORITHMS, help="of that key (default rsa-sha256)")
     add("-f", "--key-table", metavar="FILE", help="instead of all these, a file of lines 'domain"
         " selector keyfile [algorithm]'; all lines of a domain sign")
     add = flags.add_argument_group("how to sign").add_argument

@@ -35,7 +35,7 @@ _DIRECTIVE = re.compile(rb"#\s*@(\S+)(?:\s+(.*))?", re.DOTALL)
 _UNREADABLE = "make it a file that smtpd's user can read"
 
 
-class Kind(StrEnum):
+class FileKind(StrEnum):
     """What a file holds."""
 
     LIST = "list"
@@ -58,7 +58,7 @@ class TableFile:
 
     def __init__(self, lines: Iterable[bytes], path: str) -> None:
         """Take lines with or without their line feeds; ``path`` is named in errors only."""
-        self.kind: Kind | None = None
+        self.kind: FileKind | None = None
         """None before the first row, and in a file without rows."""
         self.directives: dict[str, str] = {}
         """Comments of the form ``# @NAME ARGUMENT``, the last of each name, without ``@list``."""
@@ -85,8 +85,8 @@ class TableFile:
     def _row(self, text: bytes, number: int) -> tuple[bytes, bytes | None]:
         end = self._key_end(text, number)
         if self.kind is None:
-            self.kind = Kind.LIST if end == len(text) else Kind.MAPPING
-        if self.kind is Kind.LIST:
+            self.kind = FileKind.LIST if end == len(text) else FileKind.MAPPING
+        if self.kind is FileKind.LIST:
             return text, None
         # Whatever stands at the end is skipped, then spaces and tabs: so does smtpd.
         value = text[end + 1 :].lstrip(b" \t")
@@ -107,7 +107,7 @@ class TableFile:
 
     def _comment(self, text: bytes) -> None:
         if self.kind is None and text[1:].lstrip(_WHITE) == b"@list":
-            self.kind = Kind.LIST
+            self.kind = FileKind.LIST
         name, argument = directive(text)
         if name not in ("", "list"):
             self.directives[name] = argument

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.tablefile import KEY_MAX, Kind, Row, TableFile, auth_directive, directive, lines
+from opensmtpd.tablefile import KEY_MAX, FileKind, Row, TableFile, auth_directive, directive, lines
 
 
 def table(text: bytes) -> TableFile:
@@ -44,7 +44,7 @@ def rows(text: bytes) -> list[tuple[str, str | None]]:
 def test_a_row_of_a_mapping(line: bytes, key: str, value: str) -> None:
     file = table(line + b"\n")
     assert list(file) == [Row(1, key, value)]
-    assert file.kind is Kind.MAPPING
+    assert file.kind is FileKind.MAPPING
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_row_of_a_mapping(line: bytes, key: str, value: str) -> None:
 def test_a_row_of_a_list(line: bytes, key: str) -> None:
     file = table(line + b"\n")
     assert list(file) == [Row(1, key, None)]
-    assert file.kind is Kind.LIST
+    assert file.kind is FileKind.LIST
 
 
 def test_the_first_row_decides_what_the_file_is() -> None:
@@ -176,7 +176,7 @@ def test_any_bytes_give_rows_or_one_error(chunks: list[bytes]) -> None:
         assert error.line is not None  # noqa: PT017  either way is right
         return
     for row in found:
-        assert (row.value is None) == (file.kind is Kind.LIST)
+        assert (row.value is None) == (file.kind is FileKind.LIST)
         assert row.value != ""
 
 

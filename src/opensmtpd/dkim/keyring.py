@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from opensmtpd.dkim import keys, keytable
-from opensmtpd.dkim.keys import Key
-from opensmtpd.dkim.keytable import Entry
+from opensmtpd.dkim.key import Key
+from opensmtpd.dkim.keytable import KeyTableEntry
 from opensmtpd.errors import ConfigError
 
 
@@ -77,12 +77,12 @@ def key_table(path: str) -> Keyring:
     for entry in keytable.entries(keytable.read(path), path):
         same = (entry.file, entry.algorithm)
         if same not in loaded:
-            loaded[same] = load(entry, path)
+            loaded[same] = load_entry(entry, path)
         identities.append(Identity(entry.domain, entry.selector, loaded[same]))
     return Keyring(identities)
 
 
-def load(entry: Entry, path: str) -> Key:
+def load_entry(entry: KeyTableEntry, path: str) -> Key:
     """Read the key of a line in the table at ``path``. Raises ConfigError, with file and line."""
     try:
         return keys.load(entry.file, entry.algorithm)

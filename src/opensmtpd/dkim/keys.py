@@ -1,28 +1,12 @@
-"""Private keys: their files read, checked, and made into something that signs."""
+"""Read the file of a private key, check it, and make a `Key` of it."""
 
 import os
 from collections.abc import Callable
-from typing import NamedTuple
 
+from opensmtpd.dkim.key import Key
 from opensmtpd.errors import ConfigError
 
-RSA, ED25519 = "rsa-sha256", "ed25519-sha256"
-ALGORITHMS = (RSA, ED25519)
-
 _FILE_MAX = 1 << 20
-
-
-class Key(NamedTuple):
-    """A private key, ready to sign."""
-
-    algorithm: str
-    """``"rsa-sha256"`` or ``"ed25519-sha256"``, the ``a=`` tag."""
-    sign: Callable[[bytes], bytes]
-    """Returns the signature of canonicalized data, not yet in base64. Threads may share it."""
-    slow: bool
-    """Does a signature take so long that it belongs into a thread?"""
-    warnings: tuple[str, ...]
-    """What is questionable about the key or its file, a sentence each."""
 
 
 def load(path: str, algorithm: str | None = None) -> Key:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from opensmtpd.dkim import keys
+from opensmtpd.dkim.key import ALGORITHMS
 from opensmtpd.errors import ConfigError
 
 LINE_END = re.compile(r"\r\n?|\n")
@@ -22,7 +22,7 @@ _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?")
 _NAME_MAX = 253
 
 
-class Entry(NamedTuple):
+class KeyTableEntry(NamedTuple):
     """A line that names a key."""
 
     line: int
@@ -68,7 +68,7 @@ def lines(text: str) -> Iterator[tuple[int, str]]:
             yield number, words
 
 
-def entries(text: str, path: str) -> Iterator[Entry]:
+def entries(text: str, path: str) -> Iterator[KeyTableEntry]:
     """Yield the lines of a table that was read from ``path``. Raises ConfigError, with the line."""
     found = set()
     for number, line in lines(text):
@@ -86,7 +86,7 @@ def entries(text: str, path: str) -> Iterator[Entry]:
         raise ConfigError("no key in the key table", path=path, remedy=FORM)
 
 
-def _entry(line: str, path: str, number: int) -> Entry:
+def _entry(line: str, path: str, number: int) -> KeyTableEntry:
     words = line.split()
     if not 3 <= len(words) <= 4:
         fault = f"{len(words)} words where 3 or 4 belong"
@@ -96,14 +96,14 @@ def _entry(line: str, path: str, number: int) -> Entry:
     check("selector", selector, path, number)
     if "\0" in file:
         raise ConfigError("a NUL byte", path=path, line=number, remedy="remove it")
-    if rest and rest[0] not in keys.ALGORITHMS:
+    if rest and rest[0] not in ALGORITHMS:
         raise ConfigError(
             "unknown algorithm",
             path=path,
             line=number,
-            remedy="use " + " or ".join(keys.ALGORITHMS),
+            remedy="use " + " or ".join(ALGORITHMS),
         )
-    return Entry(number, domain, selector, beside(path, file), rest[0] if rest else None)
+    return KeyTableEntry(number, domain, selector, beside(path, file), rest[0] if rest else None)
 
 
 def beside(path: str, file: str) -> str:

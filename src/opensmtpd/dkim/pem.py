@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from opensmtpd.dkim.keys import ED25519, RSA, Key
+from opensmtpd.dkim.key import ED25519, RSA, Key
 from opensmtpd.errors import ConfigError
 
 _RSA_LEAST, _RSA_ADVISED = 1024, 2048  # bits: RFC 8301 section 3.2

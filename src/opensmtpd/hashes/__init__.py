@@ -69,7 +69,7 @@ def encrypt(password: str) -> str:
     secret = password.encode("utf-8", "surrogateescape")
     if b"\0" in secret or len(secret) > PASSWORD_MAX:
         raise LocalError(f"a password has at most {PASSWORD_MAX} bytes, and none is NUL")
-    made = libcrypt.encrypt(secret)
+    made = libcrypt.new_hash(secret)
     if made is None:
         try:
             bcrypt = importlib.import_module("bcrypt")

@@ -32,7 +32,7 @@ def crypt(password: bytes, setting: bytes) -> bytes | None:
     return None if made is None or made.startswith(b"*") else made
 
 
-def encrypt(password: bytes) -> bytes | None:
+def new_hash(password: bytes) -> bytes | None:
     """Return a hash of a password without NUL by the best method there is, None if by none."""
     for prefix, cost in _METHODS:
         setting = _setting(prefix, cost)

@@ -12,7 +12,7 @@ from opensmtpd.errors import ConfigError, RemoteError
 from opensmtpd.operator import keys, programs, terminal, verdicts
 from opensmtpd.operator.exchange import Exchange, remark, version_of
 from opensmtpd.operator.output import complain
-from opensmtpd.operator.verdicts import Outcome, Verdict
+from opensmtpd.operator.verdicts import TableOutcome, TableVerdict
 from opensmtpd.queries import Service
 
 NEWEST = "7.9.0"
@@ -23,8 +23,13 @@ NAMES = [service.value for service in Service]
 FETCHED = (Service.SOURCE, Service.RELAYHOST)
 """What smtpd takes from a list in turn, without a key."""
 
-STATUS = {Outcome.FOUND: 0, Outcome.NOT_FOUND: 1, Outcome.ERROR: 3, Outcome.FATAL: 3}
-_COLOURS = {Outcome.FOUND: "green", Outcome.NOT_FOUND: "yellow"}
+STATUS = {
+    TableOutcome.FOUND: 0,
+    TableOutcome.NOT_FOUND: 1,
+    TableOutcome.ERROR: 3,
+    TableOutcome.FATAL: 3,
+}
+_COLOURS = {TableOutcome.FOUND: "green", TableOutcome.NOT_FOUND: "yellow"}
 STATUSES = "Exit status: 0 found, 1 not found, 2 usage, 3 an error, or what smtpd would die of."
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -44,7 +49,7 @@ class Seconds(click.FloatRange):
         return number
 
 
-def tell(verdict: Verdict) -> None:
+def tell(verdict: TableVerdict) -> None:
     """Say how it ended, and what smtpd does then."""
     outcome, value, effect = verdict
     terminal.say(
@@ -55,8 +60,8 @@ def tell(verdict: Verdict) -> None:
 
 
 def conclude(
-    table_line: str, version: str, timeout: float, ask: Callable[[Exchange], Verdict]
-) -> Verdict:
+    table_line: str, version: str, timeout: float, ask: Callable[[Exchange], TableVerdict]
+) -> TableVerdict:
     """Start the table, shake hands, ask, end it. Raises ConfigError where there is no table."""
     line = programs.parse(table_line)
     program = programs.find(line)
@@ -72,7 +77,7 @@ def conclude(
         return _watched(exchange, ask)
 
 
-def _watched(exchange: Exchange, ask: Callable[[Exchange], Verdict]) -> Verdict:
+def _watched(exchange: Exchange, ask: Callable[[Exchange], TableVerdict]) -> TableVerdict:
     try:
         exchange.hello()
         return ask(exchange)
@@ -82,7 +87,7 @@ def _watched(exchange: Exchange, ask: Callable[[Exchange], Verdict]) -> Verdict:
         return verdicts.fatal(f"the table {_end_of(exchange)}")
     except TimeoutError:
         effect = "it would wait for ever, and all mail with it"
-        return Verdict(Outcome.ERROR, f"no answer within {exchange.timeout:g} s", effect)
+        return TableVerdict(TableOutcome.ERROR, f"no answer within {exchange.timeout:g} s", effect)
 
 
 def _end_of(exchange: Exchange) -> str:
@@ -92,24 +97,24 @@ def _end_of(exchange: Exchange) -> str:
     return f"died of {Signals(-status).name}" if status < 0 else f"exited with status {status}"
 
 
-def ask_all(exchange: Exchange, service: str, wanted: list[str]) -> Verdict:
+def ask_all(exchange: Exchange, service: str, wanted: list[str]) -> TableVerdict:
     """Ask for keys in turn, up to the first that is there or fails, and list them all."""
-    found: list[Verdict] = []
+    found: list[TableVerdict] = []
     for key in wanted:
         found.append(exchange.ask("lookup", Service.ALIAS, key))
-        if found[-1].outcome is not Outcome.NOT_FOUND:
+        if found[-1].outcome is not TableOutcome.NOT_FOUND:
             break
     for number, key in enumerate(wanted, 1):
         asked = number <= len(found)
         state = found[number - 1].outcome if asked else "not asked"
         terminal.say(f"{number}. {terminal.shown(key)}: {state}")
-    if service == VIRTUAL and found[-1].outcome is Outcome.NOT_FOUND:
+    if service == VIRTUAL and found[-1].outcome is TableOutcome.NOT_FOUND:
         effect = 'the recipient gets "524 5.2.4 Mailing list expansion problem"'
         return found[-1]._replace(effect=effect)
     return found[-1]
 
 
-def _end(ctx: click.Context, verdict: Callable[[], Verdict]) -> NoReturn:
+def _end(ctx: click.Context, verdict: Callable[[], TableVerdict]) -> NoReturn:
     try:
         result = verdict()
     except ConfigError as error:  # 1 would say that a key was not found

@@ -14,12 +14,16 @@ from click.shell_completion import (
 SHELLS = ("bash", "zsh", "fish")
 
 
-def files(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_files(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
     """Have the shell complete names of files."""
     return [CompletionItem(incomplete, type="file")]
 
 
-def folders(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_folders(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
     """Have the shell complete names of directories."""
     return [CompletionItem(incomplete, type="dir")]
 

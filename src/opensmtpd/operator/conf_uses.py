@@ -7,7 +7,7 @@ is asked in the end (ruleset.c, lka.c, lka_filter.c, aliases.c), which is not al
 from typing import NamedTuple
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator.schema import Kind
+from opensmtpd.operator.schema import RowKind
 from opensmtpd.queries import Service
 
 
@@ -16,32 +16,32 @@ class Use(NamedTuple):
 
     words: str
     services: tuple[Service, ...]
-    shape: Kind | None = None
+    shape: RowKind | None = None
 
 
 _USES = (
-    Use("action alias", (Service.ALIAS,), Kind.MAPPING),
-    Use("action virtual", (Service.ALIAS,), Kind.MAPPING),
-    Use("action userbase", (Service.USERINFO,), Kind.USERINFO),
-    Use("action helo-src", (Service.ADDRNAME,), Kind.MAPPING),
+    Use("action alias", (Service.ALIAS,), RowKind.MAPPING),
+    Use("action virtual", (Service.ALIAS,), RowKind.MAPPING),
+    Use("action userbase", (Service.USERINFO,), RowKind.USERINFO),
+    Use("action helo-src", (Service.ADDRNAME,), RowKind.MAPPING),
     Use("action src", (Service.SOURCE,)),
-    Use("action host", (Service.RELAYHOST,), Kind.LIST),
-    Use("action domain", (Service.RELAYHOST,), Kind.MAPPING),
-    Use("action auth", (Service.CREDENTIALS,), Kind.CREDENTIALS),
-    Use("listen auth", (Service.CREDENTIALS,), Kind.CREDENTIALS),
-    Use("listen auth-optional", (Service.CREDENTIALS,), Kind.CREDENTIALS),
-    Use("listen hostnames", (Service.ADDRNAME,), Kind.MAPPING),
-    Use("listen senders", (Service.MAILADDRMAP,), Kind.MAPPING),
-    Use("match tag", (Service.STRING,), Kind.LIST),
-    Use("match helo", (Service.DOMAIN,), Kind.LIST),
+    Use("action host", (Service.RELAYHOST,), RowKind.LIST),
+    Use("action domain", (Service.RELAYHOST,), RowKind.MAPPING),
+    Use("action auth", (Service.CREDENTIALS,), RowKind.CREDENTIALS),
+    Use("listen auth", (Service.CREDENTIALS,), RowKind.CREDENTIALS),
+    Use("listen auth-optional", (Service.CREDENTIALS,), RowKind.CREDENTIALS),
+    Use("listen hostnames", (Service.ADDRNAME,), RowKind.MAPPING),
+    Use("listen senders", (Service.MAILADDRMAP,), RowKind.MAPPING),
+    Use("match tag", (Service.STRING,), RowKind.LIST),
+    Use("match helo", (Service.DOMAIN,), RowKind.LIST),
     # A user name with an @ is asked as mailaddr.
     Use("match auth", (Service.STRING, Service.MAILADDR)),
     Use("match mail-from", (Service.MAILADDR,)),
     Use("match rcpt-to", (Service.MAILADDR,)),
-    Use("match src", (Service.NETADDR,), Kind.LIST),
+    Use("match src", (Service.NETADDR,), RowKind.LIST),
     # smtpd.conf(5) says domain, and ruleset.c asks netaddr.
-    Use("match rdns", (Service.DOMAIN, Service.NETADDR), Kind.LIST),
-    Use("match domain", (Service.DOMAIN,), Kind.LIST),
+    Use("match rdns", (Service.DOMAIN, Service.NETADDR), RowKind.LIST),
+    Use("match domain", (Service.DOMAIN,), RowKind.LIST),
     Use("filter rdns", (Service.DOMAIN,)),
     Use("filter src", (Service.NETADDR,)),
     Use("filter helo", (Service.DOMAIN,)),
@@ -49,7 +49,7 @@ _USES = (
     Use("filter auth", (Service.STRING, Service.CREDENTIALS)),
     Use("filter mail-from", (Service.MAILADDR,)),
     Use("filter rcpt-to", (Service.MAILADDR,)),
-    Use("match regex", (Service.REGEX,), Kind.LIST),
+    Use("match regex", (Service.REGEX,), RowKind.LIST),
     Use("filter regex", (Service.REGEX,)),
 )
 
@@ -57,7 +57,7 @@ USES = {use.words: use for use in _USES}
 """Directive and the word before the table, to what that means."""
 
 
-def kind(name: str, found: Kind | None, uses: list[Use]) -> Kind:
+def kind(name: str, found: RowKind | None, uses: list[Use]) -> RowKind:
     """Return what the rows of a table are. ``found`` is LIST, MAPPING, or None where it has none.
 
     Raises ConfigError for uses that no one table can serve.
@@ -68,11 +68,11 @@ def kind(name: str, found: Kind | None, uses: list[Use]) -> Kind:
         remedy = "make a table for each"
         raise ConfigError(f"table {name} is used {words}, whose rows differ", remedy=remedy)
     for shape, use in wanted.items():
-        if found and (found is Kind.LIST) != (shape is Kind.LIST):
-            wants = "keys alone" if shape is Kind.LIST else "keys with values"
+        if found and (found is RowKind.LIST) != (shape is RowKind.LIST):
+            wants = "keys alone" if shape is RowKind.LIST else "keys with values"
             raise ConfigError(f"table {name} is a {found}; '{use.words}' wants {wants}")
-        return shape or Kind.MAPPING
-    return found or (Kind.LIST if uses else Kind.MAPPING)
+        return shape or RowKind.MAPPING
+    return found or (RowKind.LIST if uses else RowKind.MAPPING)
 
 
 def services(uses: list[Use]) -> tuple[Service, ...]:

@@ -12,9 +12,9 @@ from opensmtpd.errors import RemoteError
 from opensmtpd.operator import keys, terminal, verdicts
 from opensmtpd.operator.output import quiet
 from opensmtpd.operator.programs import TableLine, smtpd_user
-from opensmtpd.operator.starting import Identity, Program
+from opensmtpd.operator.starting import Account, Program
 from opensmtpd.operator.talking import Talk
-from opensmtpd.operator.verdicts import Outcome, Verdict
+from opensmtpd.operator.verdicts import TableOutcome, TableVerdict
 from opensmtpd.queries import Service
 
 _VERSION = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})")
@@ -39,11 +39,11 @@ class Exchange:
         who = f", as user {user.pw_name}" if user else ""
         remark(f"{program} {line.path or ''}".rstrip() + who)
         argv = [line.name, *([line.path] if line.path else [])]
-        identity = None
+        account = None
         if user:
             groups = os.getgrouplist(user.pw_name, user.pw_gid)
-            identity = Identity(user.pw_uid, user.pw_gid, groups)
-        self._talk = Talk(Program(program, argv, identity), timeout=timeout, log=self._log)
+            account = Account(user.pw_uid, user.pw_gid, groups)
+        self._talk = Talk(Program(program, argv, account), timeout=timeout, log=self._log)
 
     def __enter__(self) -> "Exchange":
         return self
@@ -76,7 +76,7 @@ class Exchange:
             raise RemoteError("table-proc: no services registered")
         remark(f"ready after {duration(self._received - self._started)}")
 
-    def ask(self, verb: str, service: Service, key: str | None = None) -> Verdict:
+    def ask(self, verb: str, service: Service, key: str | None = None) -> TableVerdict:
         """Ask once. Raises EOFError, TimeoutError."""
         try:
             sent = None if key is None else keys.asked(service, key, self._smtpd)
@@ -84,7 +84,7 @@ class Exchange:
             return verdicts.failed(service, f"smtpd does not ask: {error}")
         if service is Service.AUTH and Service.AUTH not in self.registered:
             effect = "it looks up credentials instead, and checks the hash itself"
-            return Verdict(Outcome.ERROR, "the table did not register auth", effect)
+            return TableVerdict(TableOutcome.ERROR, "the table did not register auth", effect)
         self._remark_on(service)
         id = secrets.token_hex(4)
         self._request(f"{verb}|{service}|{id}", service, sent)
@@ -101,8 +101,8 @@ class Exchange:
         """Show a line that the table wrote to stderr."""
         click.echo(f"! {self._masked(terminal.shown(line), None)}", err=True)
 
-    def _hidden(self, verdict: Verdict, service: Service) -> str:
-        if verdict.outcome is Outcome.FOUND and service is Service.CREDENTIALS:
+    def _hidden(self, verdict: TableVerdict, service: Service) -> str:
+        if verdict.outcome is TableOutcome.FOUND and service is Service.CREDENTIALS:
             return masked(verdict.value)
         return self._without_secret(verdict.value, self._secret)
 

@@ -13,7 +13,7 @@ from opensmtpd.operator.conf_lexer import written
 from opensmtpd.operator.importing_files import NewFiles
 from opensmtpd.operator.importing_rows import Complaints
 from opensmtpd.operator.output import note
-from opensmtpd.operator.schema import COLUMNS, Entry, Kind, encoded, identifier
+from opensmtpd.operator.schema import COLUMNS, CatalogueEntry, RowKind, encoded, identifier
 from opensmtpd.tablefile import Row, TableFile
 
 _NO_MAPPING = "key GLOB '*[: ' || char(9) || ']*' OR key GLOB '[[]*'"
@@ -21,8 +21,8 @@ _NO_MAPPING = "key GLOB '*[: ' || char(9) || ']*' OR key GLOB '[[]*'"
 
 
 @click.command("export", short_help="Write the tables of the database as files again.")
-@click.argument("database", metavar="DATABASE", shell_complete=completion.files)
-@click.argument("directory", metavar="DIRECTORY", shell_complete=completion.folders)
+@click.argument("database", metavar="DATABASE", shell_complete=completion.complete_files)
+@click.argument("directory", metavar="DIRECTORY", shell_complete=completion.complete_folders)
 @click.option("--force", is_flag=True, help="Replace files in DIRECTORY.")
 def command(database: str, directory: str, force: bool) -> None:
     """Write the tables of DATABASE as files that smtpd reads itself, NAME for each table.
@@ -53,11 +53,13 @@ def command(database: str, directory: str, force: bool) -> None:
         click.echo(encoded(line))
 
 
-def _export(db: sqlite3.Connection, entry: Entry, path: str, complaints: Complaints) -> int:
+def _export(
+    db: sqlite3.Connection, entry: CatalogueEntry, path: str, complaints: Complaints
+) -> int:
     """Write the file of a table, and return how many rows that are."""
     count = 0
     with open(path, "wb") as file:
-        if entry.kind is Kind.LIST and _says_list(db, entry):
+        if entry.kind is RowKind.LIST and _says_list(db, entry):
             file.write(b"# @list\n")
         for key, value in _rows(db, entry):
             line = encoded(key if value is None else f"{key}: {value}") + b"\n"
@@ -68,7 +70,7 @@ def _export(db: sqlite3.Connection, entry: Entry, path: str, complaints: Complai
     return count
 
 
-def _rows(db: sqlite3.Connection, entry: Entry) -> Iterator[tuple[str, str | None]]:
+def _rows(db: sqlite3.Connection, entry: CatalogueEntry) -> Iterator[tuple[str, str | None]]:
     """Yield keys and values, as they stand in a table file."""
     columns = ", ".join(COLUMNS[entry.kind])
     for row in db.execute(f"SELECT {columns} FROM {identifier(entry.name)} ORDER BY key"):
@@ -76,7 +78,7 @@ def _rows(db: sqlite3.Connection, entry: Entry) -> Iterator[tuple[str, str | Non
         yield key, ":".join(rest) if rest else None
 
 
-def _says_list(db: sqlite3.Connection, entry: Entry) -> bool:
+def _says_list(db: sqlite3.Connection, entry: CatalogueEntry) -> bool:
     """Whether the file must say that it is a list."""
     table = identifier(entry.name)
     rows = db.execute(f"SELECT count(*), count(*) FILTER (WHERE {_NO_MAPPING}) FROM {table}")
@@ -87,7 +89,7 @@ def _says_list(db: sqlite3.Connection, entry: Entry) -> bool:
 def _holds(line: bytes, key: str, value: str | None) -> bool:
     """Whether smtpd would read a line as the row that it stands for."""
     file = TableFile([line], "")
-    file.kind = tablefile.Kind.LIST if value is None else tablefile.Kind.MAPPING
+    file.kind = tablefile.FileKind.LIST if value is None else tablefile.FileKind.MAPPING
     try:
         return line.count(b"\n") == 1 and list(file) == [Row(1, key, value)]
     except ConfigError:

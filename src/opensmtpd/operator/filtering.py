@@ -20,7 +20,7 @@ from opensmtpd.operator.filtering_options import (
     WORD,
     fcrdns_of,
 )
-from opensmtpd.operator.filtering_run import Run, Stopped, Visitor, outgoing
+from opensmtpd.operator.filtering_run import ClientArguments, Run, Stopped, outgoing
 from opensmtpd.operator.output import complain, note, quiet
 from opensmtpd.operator.talking import Talk
 from opensmtpd.testing.client import Client
@@ -31,7 +31,7 @@ STATUSES = (
     "Exit status: 0 accepted, 1 refused, 2 usage, 3 an error, or what smtpd would die of or wait "
     "for for ever."
 )
-_USUAL = Visitor()
+_USUAL = ClientArguments()
 
 
 def _text(value: bytes) -> str:
@@ -69,7 +69,9 @@ class _Report:
         self._over = True
 
 
-def run(line: FilterLine, visitor: Visitor, message: bytes, version: str, timeout: float) -> int:
+def run(
+    line: FilterLine, arguments: ClientArguments, message: bytes, version: str, timeout: float
+) -> int:
     """Run a filter on a message; returns the exit status. Raises ConfigError."""
     command = filtering_line.find(line)
     program = filtering_line.program(line, command)
@@ -88,7 +90,7 @@ def run(line: FilterLine, visitor: Visitor, message: bytes, version: str, timeou
         run = Run(talk, Smtpd(version), timeout=timeout, tell=report.tell)
         try:
             run.start()
-            client, reply = run.send(visitor, message)
+            client, reply = run.send(arguments, message)
         except Stopped as stop:
             talk.log_so_far()
             report.stopped(stop.outcome, stop.effect)
@@ -227,10 +229,10 @@ def command(
     it decides, logs and takes is said on standard error; a message that it refuses is not printed.
     """
     fcrdns = fcrdns or fcrdns_of(rdns)
-    visitor = Visitor(client, rdns, fcrdns, helo, username, sender, recipients)
+    arguments = ClientArguments(client, rdns, fcrdns, helo, username, sender, recipients)
     try:
         line = filtering_line.parse(filter_line)
-        status = run(line, visitor, _read(), version, timeout)
+        status = run(line, arguments, _read(), version, timeout)
     except BrokenPipeError:  # whoever read us has enough: what is left goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = STOPPED

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from opensmtpd.errors import ConfigError
 from opensmtpd.operator import programs
 from opensmtpd.operator.conf_lexer import END, KEYWORD, NEWLINE, WORD, Lexer, Token
-from opensmtpd.operator.starting import Identity, Program, log_socket
+from opensmtpd.operator.starting import Account, Program, log_socket
 
 SHELL = "/bin/sh"
 COMMAND_MAX = 4095
@@ -123,7 +123,7 @@ def find(line: FilterLine) -> str:
 def program(line: FilterLine, command: str) -> Program:
     """Return what to start. Raises ConfigError for a user or a group that is not there."""
     argv = [SHELL, "-c", f"exec {command}"]
-    return Program(SHELL, argv, _identity(line), chroot(line) or None, log_socket)
+    return Program(SHELL, argv, _account(line), chroot(line) or None, log_socket)
 
 
 def chroot(line: FilterLine) -> str:
@@ -135,7 +135,7 @@ def chroot(line: FilterLine) -> str:
     return line.chroot.rstrip("/")
 
 
-def _identity(line: FilterLine) -> Identity | None:
+def _account(line: FilterLine) -> Account | None:
     """Return whom it runs as; None to stay who we are."""
     if os.geteuid() != 0:
         return None
@@ -149,7 +149,7 @@ def _identity(line: FilterLine) -> Identity | None:
         raise ConfigError(f"there is no group {line.group}: smtpd would not start") from None
     uid, gid = (entry.pw_uid, entry.pw_gid) if entry else (os.getuid(), os.getgid())
     gid = gid if group is None else group
-    return Identity(uid, gid, [gid])
+    return Account(uid, gid, [gid])
 
 
 def described(line: FilterLine, command: str) -> str:

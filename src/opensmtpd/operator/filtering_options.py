@@ -20,7 +20,7 @@ _CLIENT = re.compile(
 )
 
 
-class Kind(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+class ClientArgument(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """A kind of value: ``read`` makes it of what was typed, or raises ValueError."""
 
     def __init__(self, name: str, read: Callable[[str], Any]) -> None:
@@ -102,9 +102,9 @@ def _bytes(text: str) -> bytes:
     return raw
 
 
-SENDER = Kind("address", sender)
-RECIPIENT = Kind("address", recipient)
-CLIENT = Kind("client", client)
-RDNS = Kind("name", rdns)
-WORD = Kind("word", word)
-VERSION = Kind("version", version)
+SENDER = ClientArgument("address", sender)
+RECIPIENT = ClientArgument("address", recipient)
+CLIENT = ClientArgument("client", client)
+RDNS = ClientArgument("name", rdns)
+WORD = ClientArgument("word", word)
+VERSION = ClientArgument("version", version)

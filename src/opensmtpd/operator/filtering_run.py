@@ -26,7 +26,7 @@ Tell = Callable[..., None]
 """Says a line, in a colour."""
 
 
-class Visitor(NamedTuple):
+class ClientArguments(NamedTuple):
     """Who comes with a message."""
 
     client: bytes = b"192.0.2.5:40721"
@@ -70,20 +70,20 @@ class Run:
         self._tell(f"# ready after {duration(time.perf_counter() - began)}", dim=True)
         self._tell(f"# registered for {', '.join(wanted) or 'nothing'}", dim=True)
 
-    def send(self, visitor: Visitor, message: bytes) -> tuple[Client, bytes]:
+    def send(self, arguments: ClientArguments, message: bytes) -> tuple[Client, bytes]:
         """Have the client send its message; returns it, and the last reply that it got."""
         self._room += 4 * len(message)
         self._client = client = self._smtpd.connect(
-            rdns=visitor.rdns, fcrdns=visitor.fcrdns, source=visitor.client
+            rdns=arguments.rdns, fcrdns=arguments.fcrdns, source=arguments.client
         )
         steps = visit(
             client,
             message,
-            helo=visitor.helo,
-            tls=visitor.username is not None,
-            username=visitor.username,
-            sender=visitor.sender,
-            recipients=visitor.recipients,
+            helo=arguments.helo,
+            tls=arguments.username is not None,
+            username=arguments.username,
+            sender=arguments.sender,
+            recipients=arguments.recipients,
         )
         for _ in steps:
             self._settle()

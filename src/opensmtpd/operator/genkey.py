@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from opensmtpd.dkim import keys, keytable, record
+from opensmtpd.dkim import keytable, record
+from opensmtpd.dkim.key import ED25519, RSA
 from opensmtpd.errors import ConfigError
 from opensmtpd.operator import (
     completion,
@@ -22,7 +23,7 @@ from opensmtpd.operator.output import note
 if TYPE_CHECKING:
     from opensmtpd.dkim.newkey import NewKey
 
-ALGORITHMS = {"rsa": keys.RSA, "ed25519": keys.ED25519}
+ALGORITHMS = {"rsa": RSA, "ed25519": ED25519}
 _LEAST, _USUAL, _MOST = 2048, 2048, 4096
 
 today: Callable[[], date] = date.today
@@ -42,14 +43,14 @@ today: Callable[[], date] = date.today
 @click.option(
     "--key",
     metavar="FILE",
-    shell_complete=completion.files,
+    shell_complete=completion.complete_files,
     help=f"The new file; {genkey_file.DIRECTORY}/DOMAIN.NAME.key if not given, or beside the old"
     " key with --rotate.",
 )
 @click.option(
     "--rotate",
     metavar="KEYTABLE",
-    shell_complete=completion.files,
+    shell_complete=completion.complete_files,
     help="Add the key to this key table, as the next one of DOMAIN.",
 )
 def command(
@@ -84,7 +85,7 @@ def command(
     elif selector is None:
         raise click.UsageError("a selector is missing: give a name, as --selector mail")
     else:
-        _first(domain, selector, wanted or keys.RSA, bits, path)
+        _first(domain, selector, wanted or RSA, bits, path)
 
 
 def _first(domain: str, selector: str, algorithm: str, bits: int | None, key: str | None) -> None:
@@ -129,7 +130,7 @@ def _rotate(
 
 def _made(algorithm: str, bits: int | None) -> "NewKey":
     """Make a key. Raises ConfigError for a number of bits that is of no use."""
-    if algorithm == keys.ED25519 and bits is not None:
+    if algorithm == ED25519 and bits is not None:
         raise ConfigError("an Ed25519 key has no choice of bits", remedy="leave --bits out")
     size = _USUAL if bits is None else bits
     if not _LEAST <= size <= _MOST:
@@ -141,7 +142,7 @@ def _made(algorithm: str, bits: int | None) -> "NewKey":
     except ImportError as error:
         remedy = "pip install 'opensmtpd-plugins[dkim]'"
         raise ConfigError(f"keys need cryptography: {error}", remedy=remedy) from None
-    return newkey.ed25519() if algorithm == keys.ED25519 else newkey.rsa(size)
+    return newkey.ed25519() if algorithm == ED25519 else newkey.rsa(size)
 
 
 @contextmanager

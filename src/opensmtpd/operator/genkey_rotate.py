@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from opensmtpd.dkim import keyring, keytable, record
-from opensmtpd.dkim.keytable import LINE_END, Entry
+from opensmtpd.dkim.keytable import LINE_END, KeyTableEntry
 from opensmtpd.errors import ConfigError
 from opensmtpd.operator import genkey_file
 
@@ -17,15 +17,15 @@ _NUMBERED = re.compile(r"(.*?)([0-9]*)", re.DOTALL)
 class Succession(NamedTuple):
     """What a table says of the domain whose next key is wanted."""
 
-    entries: list[Entry]
+    entries: list[KeyTableEntry]
     """All lines of the domain; at least one."""
-    old: list[Entry]
+    old: list[KeyTableEntry]
     """Those whose key is followed by the new one; none where no key is for its algorithm."""
     algorithm: str
     """Of the new key."""
 
     @property
-    def newest(self) -> Entry:
+    def newest(self) -> KeyTableEntry:
         """The line that the new one is made after."""
         return (self.old or self.entries)[-1]
 
@@ -40,7 +40,7 @@ def succession(text: str, path: str, domain: str, algorithm: str | None) -> Succ
     if not entries:
         remedy = "make its first key without --rotate, and write the line yourself"
         raise ConfigError(f"no line for {domain}", path=path, remedy=remedy)
-    algorithms = [keyring.load(entry, path).algorithm for entry in entries]
+    algorithms = [keyring.load_entry(entry, path).algorithm for entry in entries]
     if algorithm is None:
         algorithm, *others = dict.fromkeys(algorithms)
         if others:

@@ -20,7 +20,7 @@ WAIT = 5.0
 """Seconds in which another run may end."""
 
 
-class TableFile:
+class KeyTableFile:
     """A key table, read once. ``locked`` makes it."""
 
     def __init__(self, path: str, place: str, folder: int) -> None:
@@ -74,7 +74,7 @@ class TableFile:
 
 
 @contextmanager
-def locked(path: str) -> Iterator[TableFile]:
+def locked(path: str) -> Iterator[KeyTableFile]:
     """Open a table, and keep other runs off: its directory is locked, for it is replaced itself.
 
     Of a symbolic link, it is the file behind. Raises ConfigError, also where another run does not
@@ -89,7 +89,7 @@ def locked(path: str) -> Iterator[TableFile]:
                 if time.monotonic() > end:
                     raise ConfigError("another run is changing it", path=path, remedy="try again")
                 time.sleep(0.05)
-            yield TableFile(path, place, folder)
+            yield KeyTableFile(path, place, folder)
         finally:
             os.close(folder)
     except PermissionError as error:

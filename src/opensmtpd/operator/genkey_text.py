@@ -6,8 +6,9 @@ from datetime import date, timedelta
 
 import click
 
-from opensmtpd.dkim import keys, record
-from opensmtpd.dkim.keytable import Entry
+from opensmtpd.dkim import record
+from opensmtpd.dkim.key import RSA
+from opensmtpd.dkim.keytable import KeyTableEntry
 from opensmtpd.errors import ConfigError
 from opensmtpd.operator.conf_lexer import written
 from opensmtpd.operator.genkey_file import USER
@@ -31,7 +32,7 @@ def conf_line(domain: str, selector: str, path: str, algorithm: str) -> str:
     smtpd has /bin/sh run what is in quotes.
     """
     command = ["filter-dkimsign", "-d", domain, "-s", selector, "-k", path]
-    if algorithm != keys.RSA:
+    if algorithm != RSA:
         command[1:1] = ["-a", algorithm]
     try:
         if not path.isprintable():
@@ -51,7 +52,7 @@ def publish(domain: str, name: str, text: str) -> None:
     click.echo(f"{name}\n{text}\n")
 
 
-def steps(table: str, old: Sequence[Entry], new: str, today: date) -> Iterator[str]:
+def steps(table: str, old: Sequence[KeyTableEntry], new: str, today: date) -> Iterator[str]:
     """Yield what to do after a rotation, and when; ``old`` are the lines that may go."""
     yield f"1. {today}, today: publish {new}. The filter signs as before so far."
     yield "2. As soon as all name servers of the domain show it, have the filter read its table:"

@@ -25,7 +25,7 @@ from opensmtpd.operator.conf import Configuration, Definition
 from opensmtpd.operator.importing_files import NewFiles
 from opensmtpd.operator.importing_rows import Complaints, Source, file_rows, fill
 from opensmtpd.operator.output import complain, note, progress_wanted
-from opensmtpd.operator.schema import Entry, Kind
+from opensmtpd.operator.schema import CatalogueEntry, RowKind
 from opensmtpd.tablefile import Row
 
 _LONG = 1 << 20
@@ -37,18 +37,18 @@ Advance = Callable[[int], object]
 class Target(NamedTuple):
     """A table that has moved, and its configuration file."""
 
-    entry: Entry
+    entry: CatalogueEntry
     rows: int
     path: str
 
 
 @click.command("import", short_help="Copy smtpd's tables into a SQLite database.")
-@click.argument("smtpd_conf", metavar="SMTPD_CONF", shell_complete=completion.files)
-@click.argument("database", metavar="DATABASE", shell_complete=completion.files)
+@click.argument("smtpd_conf", metavar="SMTPD_CONF", shell_complete=completion.complete_files)
+@click.argument("database", metavar="DATABASE", shell_complete=completion.complete_files)
 @click.option(
     "--config-dir",
     metavar="DIR",
-    shell_complete=completion.folders,
+    shell_complete=completion.complete_folders,
     help="Write the configuration files of table-sqlite there, NAME.conf for each table. Without"
     " it they go beside DATABASE.",
 )
@@ -157,7 +157,7 @@ def _import(
     configuration: Configuration,
     complaints: Complaints,
     advance: Advance,
-) -> tuple[Entry, int]:
+) -> tuple[CatalogueEntry, int]:
     """Copy a table. Raises ConfigError for one that smtpd could not use as it does."""
     rows: Iterable[Row] = table.rows
     if table.file:
@@ -166,10 +166,12 @@ def _import(
     first = next(rows, None)
     kind = None
     if first:
-        kind = Kind.LIST if first.value is None else Kind.MAPPING
+        kind = RowKind.LIST if first.value is None else RowKind.MAPPING
         rows = itertools.chain([first], rows)
     uses = configuration.uses.get(table.name, [])
-    entry = Entry(table.name, conf_uses.kind(table.name, kind, uses), conf_uses.services(uses))
+    entry = CatalogueEntry(
+        table.name, conf_uses.kind(table.name, kind, uses), conf_uses.services(uses)
+    )
     schema.create_table(db, entry)
     return entry, fill(db, entry, Source(table.file or table.path, rows), complaints)
 

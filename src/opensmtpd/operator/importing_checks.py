@@ -6,7 +6,7 @@ from collections.abc import Callable
 from opensmtpd import meaning
 from opensmtpd.meaning.netaddr import read_network
 from opensmtpd.operator import values
-from opensmtpd.operator.schema import HOME_MAX, KEY_MAX, Entry, Kind, encoded
+from opensmtpd.operator.schema import HOME_MAX, KEY_MAX, CatalogueEntry, RowKind, encoded
 from opensmtpd.queries import VALUE_MAX, Service
 from opensmtpd.tablefile import Row
 
@@ -18,17 +18,17 @@ _PLAIN = re.compile(rf"{_NAME}(?:[ \t]*,[ \t]*{_NAME})*")
 """Aliases as most are: nothing that smtpd could take for something else."""
 
 
-def cells(kind: Kind, row: Row) -> Cells:
+def cells(kind: RowKind, row: Row) -> Cells:
     """Return a row as the database holds it. Raises ValueError with what is wrong."""
     key = _cell("key", row.key, KEY_MAX)
-    if kind is Kind.LIST:
+    if kind is RowKind.LIST:
         return (key,)
     value = row.value or ""
     whole = _cell("value", value, VALUE_MAX)
-    if kind is Kind.USERINFO:
+    if kind is RowKind.USERINFO:
         uid, gid, home = values.userinfo(row.key, value)
         return key, uid, gid, _cell("home directory", home, HOME_MAX)
-    if kind is Kind.CREDENTIALS:
+    if kind is RowKind.CREDENTIALS:
         values.credentials(value)
         user, colon, password = value.partition(":")
         user, password = (user, password) if colon else (row.key, value)
@@ -58,7 +58,7 @@ Check = Callable[[Row], str]
 """Returns a warning or "". Raises ValueError."""
 
 
-def checks(entry: Entry) -> list[Check]:
+def checks(entry: CatalogueEntry) -> list[Check]:
     """Return what to check beside, for the services of a table."""
     return [_key, *(_CHECKS[service] for service in entry.services if service in _CHECKS)]
 

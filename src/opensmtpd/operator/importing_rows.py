@@ -7,7 +7,7 @@ from typing import NamedTuple
 from opensmtpd.errors import ConfigError
 from opensmtpd.operator.importing_checks import Cells, cells, checks
 from opensmtpd.operator.output import complain
-from opensmtpd.operator.schema import Entry, identifier
+from opensmtpd.operator.schema import CatalogueEntry, identifier
 from opensmtpd.tablefile import Row, TableFile
 
 SHOWN_MAX = 50
@@ -72,7 +72,9 @@ def file_rows(lines: Iterator[bytes], path: str, complaints: Complaints) -> Iter
             return
 
 
-def fill(db: sqlite3.Connection, entry: Entry, source: Source, complaints: Complaints) -> int:
+def fill(
+    db: sqlite3.Connection, entry: CatalogueEntry, source: Source, complaints: Complaints
+) -> int:
     """Insert rows, and return how many there are then.
 
     Of those with the same key the last one counts, as in smtpd.
@@ -98,7 +100,7 @@ def fill(db: sqlite3.Connection, entry: Entry, source: Source, complaints: Compl
     return inserted
 
 
-def _insert(db: sqlite3.Connection, entry: Entry, values: Cells) -> bool:
+def _insert(db: sqlite3.Connection, entry: CatalogueEntry, values: Cells) -> bool:
     """Insert a row, or replace the one with its key. Returns whether there was none."""
     marks = "?, ?, ?, ?"[: 3 * len(values) - 2]
     if bytes in map(type, values):

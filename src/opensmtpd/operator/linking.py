@@ -179,7 +179,7 @@ def place(given: str | None) -> str:
 @click.option(
     "--directory",
     metavar="DIR",
-    shell_complete=completion.folders,
+    shell_complete=completion.complete_folders,
     help="Link them there, and not to where this system's smtpd looks for its programs.",
 )
 @click.option("--undo", is_flag=True, help="Remove the links again, and nothing else.")

@@ -17,7 +17,7 @@ _LABEL = re.compile(r"[A-Za-z0-9*_-]{1,63}")
 _DOMAIN_MAX = 253
 
 
-def user(name: str) -> str:
+def checked_user(name: str) -> str:
     """Check the name of a user, who may be called like an address."""
     reason = ""
     if not name:
@@ -33,7 +33,7 @@ def user(name: str) -> str:
     return keys.lower(name)
 
 
-def domain(name: str) -> str:
+def checked_domain(name: str) -> str:
     """Check a domain, or a pattern with ``*`` (table(5)), or an address as ``[192.0.2.1]``."""
     reason = ""
     if name.startswith("[") and name.endswith("]"):
@@ -54,7 +54,7 @@ def domain(name: str) -> str:
     return keys.lower(name)
 
 
-def alias(name: str) -> str:
+def checked_alias(name: str) -> str:
     """Check what an alias is called: ``user``, ``user@domain``, ``@domain`` or ``@``."""
     local, at, rest = name.rpartition("@") if "@" in name else (name, "", "")
     reason = ""
@@ -68,10 +68,10 @@ def alias(name: str) -> str:
         reason = "has a pattern for a domain, which smtpd would take for a name"
     if reason:
         raise ConfigError(f"the alias {_quoted(name)} {reason}")
-    return keys.lower(local) + at + (domain(rest) if rest else "")
+    return keys.lower(local) + at + (checked_domain(rest) if rest else "")
 
 
-def destinations(given: Sequence[str], force: bool) -> str:
+def checked_destinations(given: Sequence[str], force: bool) -> str:
     """Check what an alias stands for, and return it as one value. ``force`` allows programs."""
     value = ", ".join(given)
     try:
@@ -92,7 +92,7 @@ def destinations(given: Sequence[str], force: bool) -> str:
     return value
 
 
-def home(path: str) -> str:
+def checked_home(path: str) -> str:
     """Check a home directory."""
     if not path.startswith("/") or values.size(path) > VALUE_MAX - 22 or not path.isprintable():
         raise ConfigError(f"{_quoted(path)} is no path of a directory that begins with /")

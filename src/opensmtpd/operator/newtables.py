@@ -10,7 +10,7 @@ from opensmtpd.errors import ConfigError
 from opensmtpd.operator import schema, schema_queries
 from opensmtpd.operator.conf_lexer import written
 from opensmtpd.operator.importing_files import NewFiles
-from opensmtpd.operator.schema import Entry, Kind
+from opensmtpd.operator.schema import CatalogueEntry, RowKind
 from opensmtpd.queries import Service
 
 
@@ -36,9 +36,9 @@ class NewTables:
         for path in self._lines if self._placed else ():
             os.unlink(path)
 
-    def table(self, db: sqlite3.Connection, service: Service, kind: Kind) -> Entry:
+    def table(self, db: sqlite3.Connection, service: Service, kind: RowKind) -> CatalogueEntry:
         """Make a table called as its service. Raises ConfigError where that cannot be."""
-        entry = Entry(service.value, kind, (service,))
+        entry = CatalogueEntry(service.value, kind, (service,))
         if any(other.name.lower() == entry.name for other in schema.entries(db)):
             message = f"no table has the service {service}, and that called so is for another"
             raise ConfigError(message, path=self._database, remedy="name a table with --table")

@@ -10,20 +10,20 @@ from opensmtpd.errors import ConfigError
 from opensmtpd.operator import completion, keys, names, rows, terminal
 from opensmtpd.operator.newtables import NewTables
 from opensmtpd.operator.output import note
-from opensmtpd.operator.schema import COLUMNS, ID_MAX, Entry, Kind
+from opensmtpd.operator.schema import COLUMNS, ID_MAX, CatalogueEntry, RowKind
 from opensmtpd.queries import Service
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-LOGINS = (Service.CREDENTIALS, Kind.CREDENTIALS)
-PLACES = (Service.USERINFO, Kind.USERINFO)
-ALIASES = (Service.ALIAS, Kind.MAPPING)
-DOMAINS = (Service.DOMAIN, Kind.LIST)
+LOGINS = (Service.CREDENTIALS, RowKind.CREDENTIALS)
+PLACES = (Service.USERINFO, RowKind.USERINFO)
+ALIASES = (Service.ALIAS, RowKind.MAPPING)
+DOMAINS = (Service.DOMAIN, RowKind.LIST)
 
 
 def _needed(
-    db: sqlite3.Connection, what: tuple[Service, Kind], name: str | None, database: str
-) -> Entry:
+    db: sqlite3.Connection, what: tuple[Service, RowKind], name: str | None, database: str
+) -> CatalogueEntry:
     entry = rows.chosen(db, *what, name)
     if entry is None:
         remedy = "name a table with --table"
@@ -31,11 +31,11 @@ def _needed(
     return entry
 
 
-def _missing(database: str, key: str, entry: Entry) -> ConfigError:
+def _missing(database: str, key: str, entry: CatalogueEntry) -> ConfigError:
     return ConfigError(f"{key} is not in {entry.name}", path=database)
 
 
-def _remove(what: tuple[Service, Kind], database: str, name: str, table: str | None) -> None:
+def _remove(what: tuple[Service, RowKind], database: str, name: str, table: str | None) -> None:
     key = keys.lower(name)
     with rows.opened(database, write=True) as db:
         entry = _needed(db, what, table, database)
@@ -44,14 +44,14 @@ def _remove(what: tuple[Service, Kind], database: str, name: str, table: str | N
     note(f"removed {key} from {entry.name}")
 
 
-def _insert(what: tuple[Service, Kind], database: str, table: str | None, *row: str) -> None:
+def _insert(what: tuple[Service, RowKind], database: str, table: str | None, *row: str) -> None:
     with rows.opened(database, write=True) as db:
         entry = _needed(db, what, table, database)
         rows.insert(db, entry, *row)
     note(f"added {row[0]} to {entry.name}")
 
 
-def _list(what: tuple[Service, Kind], database: str, table: str | None) -> None:
+def _list(what: tuple[Service, RowKind], database: str, table: str | None) -> None:
     columns = COLUMNS[what[1]]
     with rows.opened(database) as db:
         entry = _needed(db, what, table, database)
@@ -67,7 +67,7 @@ def arguments(*names: str) -> Callable[[Command], Command]:
         )(command)
         for name in reversed(names):
             command = click.argument(name)(command)
-        return click.argument("database", shell_complete=completion.files)(command)
+        return click.argument("database", shell_complete=completion.complete_files)(command)
 
     return decorate
 
@@ -91,7 +91,7 @@ def user() -> None:
 @click.option(
     "--home",
     metavar="DIRECTORY",
-    shell_complete=completion.folders,
+    shell_complete=completion.complete_folders,
     help="Its home directory.",
 )
 def user_add(
@@ -113,8 +113,8 @@ def user_add(
     given = [value for value in (uid, gid, home) if value is not None]
     if len(given) not in (0, 3):
         raise click.UsageError("--uid, --gid and --home go together")
-    key = names.user(name)
-    place = (key, uid or 0, gid or 0, names.home(home)) if home is not None else None
+    key = names.checked_user(name)
+    place = (key, uid or 0, gid or 0, names.checked_home(home)) if home is not None else None
     _ask_whether(database, key, table)
     hash = _hash()
     with NewTables(database) as new:
@@ -150,7 +150,7 @@ def user_passwd(database: str, name: str, table: str | None) -> None:
 
     It is read from the terminal, or from a line of standard input, and stored as hash.
     """
-    key = names.user(name)
+    key = names.checked_user(name)
     with rows.opened(database, write=True) as db:
         entry = _needed(db, LOGINS, table, database)
         if not rows.has(db, entry, key):
@@ -184,10 +184,10 @@ def user_list(database: str, table: str | None) -> None:
         places = {
             row[0]: row[1:]
             for other in rows.having(db, *PLACES)
-            for row in rows.every(db, other, *COLUMNS[Kind.USERINFO])
+            for row in rows.every(db, other, *COLUMNS[RowKind.USERINFO])
         }
         people = [(key, *places.get(key, ())) for (key,) in rows.every(db, entry, "key")]
-    terminal.table(COLUMNS[Kind.USERINFO] if places else ("key",), people)
+    terminal.table(COLUMNS[RowKind.USERINFO] if places else ("key",), people)
 
 
 # --- aliases ----------------------------------------------------------------------------------
@@ -210,7 +210,13 @@ def alias_add(
     NAME is a user, or an address, @domain or @ where smtpd.conf says "virtual". A DESTINATION is
     an address, a user, a file (/path), :include:/path, or error:TEXT, as aliases(5) has them.
     """
-    _insert(ALIASES, database, table, names.alias(name), names.destinations(destination, force))
+    _insert(
+        ALIASES,
+        database,
+        table,
+        names.checked_alias(name),
+        names.checked_destinations(destination, force),
+    )
 
 
 @alias.command("remove")
@@ -239,7 +245,7 @@ def domain() -> None:
 @arguments("domain")
 def domain_add(database: str, domain: str, table: str | None) -> None:
     """Add DOMAIN, or a pattern as *.example.org."""
-    _insert(DOMAINS, database, table, names.domain(domain))
+    _insert(DOMAINS, database, table, names.checked_domain(domain))
 
 
 @domain.command("remove")

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.operator import schema
-from opensmtpd.operator.schema import Entry, Kind, encoded, identifier
+from opensmtpd.operator.schema import CatalogueEntry, RowKind, encoded, identifier
 from opensmtpd.queries import Service
 
 Cell = str | int
@@ -31,14 +31,16 @@ def opened(path: str, *, write: bool = False) -> Iterator[sqlite3.Connection]:
         db.close()  # undoes what was not committed
 
 
-def having(db: sqlite3.Connection, service: Service, kind: Kind) -> list[Entry]:
+def having(db: sqlite3.Connection, service: Service, kind: RowKind) -> list[CatalogueEntry]:
     """Return the tables of a service, with rows of this kind."""
     return [
         entry for entry in schema.entries(db) if entry.kind is kind and service in entry.services
     ]
 
 
-def chosen(db: sqlite3.Connection, service: Service, kind: Kind, name: str | None) -> Entry | None:
+def chosen(
+    db: sqlite3.Connection, service: Service, kind: RowKind, name: str | None
+) -> CatalogueEntry | None:
     """Return the table called ``name``, or the one of a service; None where there is none.
 
     Raises ConfigError for a name that does not fit, and for a choice that has to be made.
@@ -57,13 +59,13 @@ def chosen(db: sqlite3.Connection, service: Service, kind: Kind, name: str | Non
     return found[0] if found else None
 
 
-def has(db: sqlite3.Connection, entry: Entry, key: str) -> bool:
+def has(db: sqlite3.Connection, entry: CatalogueEntry, key: str) -> bool:
     """Whether there is a row with this key."""
     query = f"SELECT 1 FROM {identifier(entry.name)} WHERE key = CAST(? AS TEXT)"
     return db.execute(query, (encoded(key),)).fetchone() is not None
 
 
-def insert(db: sqlite3.Connection, entry: Entry, *row: Cell) -> None:
+def insert(db: sqlite3.Connection, entry: CatalogueEntry, *row: Cell) -> None:
     """Add a row. Raises ConfigError where its key is there already."""
     if has(db, entry, str(row[0])):
         raise ConfigError(f"{row[0]} is in {entry.name} already")
@@ -72,18 +74,20 @@ def insert(db: sqlite3.Connection, entry: Entry, *row: Cell) -> None:
     db.execute(f"INSERT INTO {identifier(entry.name)} VALUES ({marks})", cells)
 
 
-def set_password(db: sqlite3.Connection, entry: Entry, key: str, hash: str) -> bool:
+def set_password(db: sqlite3.Connection, entry: CatalogueEntry, key: str, hash: str) -> bool:
     """Change the hash of a user; return whether there is one."""
     query = f"UPDATE {identifier(entry.name)} SET password = ? WHERE key = CAST(? AS TEXT)"
     return db.execute(query, (hash, encoded(key))).rowcount > 0
 
 
-def delete(db: sqlite3.Connection, entry: Entry, key: str) -> bool:
+def delete(db: sqlite3.Connection, entry: CatalogueEntry, key: str) -> bool:
     """Remove a row; return whether it was there."""
     query = f"DELETE FROM {identifier(entry.name)} WHERE key = CAST(? AS TEXT)"
     return db.execute(query, (encoded(key),)).rowcount > 0
 
 
-def every(db: sqlite3.Connection, entry: Entry, *columns: str) -> Iterator[tuple[Cell, ...]]:
+def every(
+    db: sqlite3.Connection, entry: CatalogueEntry, *columns: str
+) -> Iterator[tuple[Cell, ...]]:
     """Yield these columns of all rows, by key."""
     return db.execute(f"SELECT {', '.join(columns)} FROM {identifier(entry.name)} ORDER BY key")

@@ -43,7 +43,7 @@ HOME_MAX = VALUE_MAX - len(f"{ID_MAX}:{ID_MAX}:")
 _VERSION = 1
 
 
-class Kind(StrEnum):
+class RowKind(StrEnum):
     """What the rows of a table look like."""
 
     LIST = "list"
@@ -52,19 +52,19 @@ class Kind(StrEnum):
     USERINFO = "userinfo"
 
 
-class Entry(NamedTuple):
+class CatalogueEntry(NamedTuple):
     """A row of ``smtpd_tables``."""
 
     name: str
-    kind: Kind
+    kind: RowKind
     services: tuple[Service, ...] = ()
 
 
 COLUMNS = {
-    Kind.LIST: ("key",),
-    Kind.MAPPING: ("key", "value"),
-    Kind.CREDENTIALS: ("key", "user", "password"),
-    Kind.USERINFO: ("key", "uid", "gid", "home"),
+    RowKind.LIST: ("key",),
+    RowKind.MAPPING: ("key", "value"),
+    RowKind.CREDENTIALS: ("key", "user", "password"),
+    RowKind.USERINFO: ("key", "uid", "gid", "home"),
 }
 
 CATALOGUE = """\
@@ -85,19 +85,19 @@ WILDCARD = "instr(key, '*') > 0"
 """Of domains these rows are read into memory, and have an index of their own."""
 
 _ROWS = {
-    Kind.LIST: _KEY,
-    Kind.MAPPING: f"""\
+    RowKind.LIST: _KEY,
+    RowKind.MAPPING: f"""\
 {_KEY},
     value TEXT NOT NULL                -- what smtpd gets, as behind the key in a table file
         CHECK ({_TEXT.format("value", VALUE_MAX)})""",
-    Kind.CREDENTIALS: f"""\
+    RowKind.CREDENTIALS: f"""\
 {_KEY},
     user TEXT NOT NULL                 -- the user name that goes with the password
         CHECK ({_TEXT.format("user", VALUE_MAX)} AND instr(user, ':') = 0),
     password TEXT NOT NULL             -- of a listener's users: its hash ("smtpctl encrypt");
                                        -- of a relay's labels: itself
         CHECK ({_TEXT.format("user || ':' || password", VALUE_MAX)} AND password <> '')""",
-    Kind.USERINFO: f"""\
+    RowKind.USERINFO: f"""\
 {_KEY},
     uid INTEGER NOT NULL               -- who the mail is delivered as
         CHECK (typeof(uid) = 'integer' AND uid BETWEEN 0 AND {ID_MAX}),
@@ -130,7 +130,7 @@ def decoded(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
-def create(db: sqlite3.Connection, entries: Iterable[Entry]) -> None:
+def create(db: sqlite3.Connection, entries: Iterable[CatalogueEntry]) -> None:
     """Create all tables in an empty database. Raises sqlite3.Error."""
     db.execute(f"PRAGMA user_version = {_VERSION}")
     db.execute(CATALOGUE)
@@ -138,7 +138,7 @@ def create(db: sqlite3.Connection, entries: Iterable[Entry]) -> None:
         create_table(db, entry)
 
 
-def create_table(db: sqlite3.Connection, entry: Entry) -> None:
+def create_table(db: sqlite3.Connection, entry: CatalogueEntry) -> None:
     """Create one more table. Raises sqlite3.Error."""
     table, words = identifier(entry.name), " ".join(entry.services)
     row = (encoded(entry.name), entry.kind.value, words)
@@ -176,10 +176,10 @@ def connect(path: str, *, write: bool = False) -> sqlite3.Connection:
     return db
 
 
-def entries(db: sqlite3.Connection) -> list[Entry]:
+def entries(db: sqlite3.Connection) -> list[CatalogueEntry]:
     """Return what ``smtpd_tables`` holds, by name. Raises sqlite3.Error."""
     rows = db.execute("SELECT name, kind, service FROM smtpd_tables ORDER BY name")
-    return [Entry(name, Kind(kind), _services(words)) for name, kind, words in rows]
+    return [CatalogueEntry(name, RowKind(kind), _services(words)) for name, kind, words in rows]
 
 
 def _services(words: str) -> tuple[Service, ...]:

@@ -4,16 +4,16 @@ The C table-sqlite can use the same file: it logs the keys that it does not know
 """
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator.schema import WILDCARD, Entry, Kind, identifier
+from opensmtpd.operator.schema import WILDCARD, CatalogueEntry, RowKind, identifier
 from opensmtpd.queries import Service
 
 _VALUES = {
-    Kind.LIST: {},
-    Kind.MAPPING: dict.fromkeys(
+    RowKind.LIST: {},
+    RowKind.MAPPING: dict.fromkeys(
         (Service.ALIAS, Service.MAILADDRMAP, Service.ADDRNAME, Service.RELAYHOST), "value"
     ),
-    Kind.CREDENTIALS: {Service.CREDENTIALS: "user, password"},
-    Kind.USERINFO: {Service.USERINFO: "uid, gid, home"},
+    RowKind.CREDENTIALS: {Service.CREDENTIALS: "user, password"},
+    RowKind.USERINFO: {Service.USERINFO: "uid, gid, home"},
 }
 """Services that want more than to know that there is the key."""
 
@@ -37,18 +37,18 @@ _PATTERNS = {
 """Services whose rows mean more than themselves, and which rows these are."""
 
 _UNKNOWN = {
-    Kind.LIST: (
+    RowKind.LIST: (
         *(Service.DOMAIN, Service.NETADDR, Service.SOURCE),
         *(Service.MAILADDR, Service.RELAYHOST, Service.STRING),
     ),
-    Kind.MAPPING: (*_VALUES[Kind.MAPPING], Service.MAILADDR, Service.STRING),
-    Kind.CREDENTIALS: (Service.CREDENTIALS,),
-    Kind.USERINFO: (Service.USERINFO,),
+    RowKind.MAPPING: (*_VALUES[RowKind.MAPPING], Service.MAILADDR, Service.STRING),
+    RowKind.CREDENTIALS: (Service.CREDENTIALS,),
+    RowKind.USERINFO: (Service.USERINFO,),
 }
 """What a table is made to serve that smtpd.conf does not use: all but ``regex``."""
 
 
-def configuration(entry: Entry, database: str, delimiter: str = "+") -> str:
+def configuration(entry: CatalogueEntry, database: str, delimiter: str = "+") -> str:
     """Return the file. ``database`` is a full path, ``delimiter`` smtpd's sub-addr-delim.
 
     Raises ConfigError for a path that the format cannot hold.
@@ -65,15 +65,15 @@ def configuration(entry: Entry, database: str, delimiter: str = "+") -> str:
     return "\n".join(lines) + "\n"
 
 
-def _queries(entry: Entry, service: Service) -> list[str]:
+def _queries(entry: CatalogueEntry, service: Service) -> list[str]:
     table = identifier(entry.name)
     columns = _VALUES[entry.kind].get(service) or _KEYS.get(service)
     lines = [f"query_{service} SELECT {columns} FROM {table} WHERE key = ?"] if columns else []
     if service in _PATTERNS:
         lines.append(f"patterns_{service} SELECT key FROM {table}{_PATTERNS[service]}")
-    if service is Service.SOURCE or (service is Service.RELAYHOST and entry.kind is Kind.LIST):
+    if service is Service.SOURCE or (service is Service.RELAYHOST and entry.kind is RowKind.LIST):
         lines.append(f"fetch_{service} SELECT key FROM {table} ORDER BY key")
-    if service is Service.CREDENTIALS and entry.kind is Kind.CREDENTIALS:
+    if service is Service.CREDENTIALS and entry.kind is RowKind.CREDENTIALS:
         lines += [
             "# For hashes of a listener's users that crypt(3) lacks, with smtpd 7.9 or later:",
             "# instead of query_credentials, this. Then table-sqlite checks the passwords itself.",

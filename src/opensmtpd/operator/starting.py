@@ -15,7 +15,7 @@ _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 hold what no unprivileged user should see, and settings that smtpd does not have."""
 
 
-class Identity(NamedTuple):
+class Account(NamedTuple):
     """Whom a program runs as."""
 
     user: int
@@ -24,11 +24,11 @@ class Identity(NamedTuple):
 
 
 class Program(NamedTuple):
-    """What to start. Without ``identity`` it runs as who we are; ``chroot`` wants one."""
+    """What to start. Without ``account`` it runs as who we are; ``chroot`` wants one."""
 
     path: str
     argv: Sequence[str]
-    identity: Identity | None = None
+    account: Account | None = None
     chroot: str | None = None
     log_ends: Callable[[], tuple[int, int]] = os.pipe
     """Makes our end of its stderr and its own."""
@@ -42,7 +42,7 @@ def log_socket() -> tuple[int, int]:
 
 def start(program: Program, talk: int, log: int) -> "subprocess.Popen[bytes]":
     """Start it with descriptors for standard input and output, and for stderr. Raises OSError."""
-    who = None if program.chroot else program.identity
+    who = None if program.chroot else program.account
     try:
         return subprocess.Popen(
             program.argv,
@@ -65,7 +65,7 @@ def start(program: Program, talk: int, log: int) -> "subprocess.Popen[bytes]":
 
 def _confinement(program: Program) -> Callable[[], None] | None:
     """Return what shuts a process in: it must come before root is given up."""
-    folder, who = program.chroot, program.identity
+    folder, who = program.chroot, program.account
     if folder is None or who is None:
         return None
 

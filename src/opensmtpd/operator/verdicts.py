@@ -8,7 +8,7 @@ from opensmtpd.operator import values
 from opensmtpd.queries import SERVICES, VALUE_MAX, Service
 
 
-class Outcome(StrEnum):
+class TableOutcome(StrEnum):
     """How it ends."""
 
     FOUND = "found"
@@ -17,10 +17,10 @@ class Outcome(StrEnum):
     FATAL = "fatal"
 
 
-class Verdict(NamedTuple):
+class TableVerdict(NamedTuple):
     """``value`` is what was found, ``effect`` what smtpd does then: both may be empty."""
 
-    outcome: Outcome
+    outcome: TableOutcome
     value: str = ""
     effect: str = ""
 
@@ -54,14 +54,14 @@ _ERROR = _NOT_FOUND | {
 }
 
 
-def failed(service: Service, reason: str) -> Verdict:
+def failed(service: Service, reason: str) -> TableVerdict:
     """Return the verdict on an answer, or a key, that is an error to smtpd."""
-    return Verdict(Outcome.ERROR, reason, _ERROR.get(service, _RULE_ERROR))
+    return TableVerdict(TableOutcome.ERROR, reason, _ERROR.get(service, _RULE_ERROR))
 
 
-def fatal(reason: str) -> Verdict:
+def fatal(reason: str) -> TableVerdict:
     """Return the verdict on what ends smtpd: all mail stops."""
-    return Verdict(Outcome.FATAL, reason, "dies, and all mail stops")
+    return TableVerdict(TableOutcome.FATAL, reason, "dies, and all mail stops")
 
 
 def registration(line: bytes) -> Service | None:
@@ -77,7 +77,7 @@ def registration(line: bytes) -> Service | None:
 
 def answer(
     verb: str, service: Service, id: str, line: bytes, *, key: str = "", six: bool = True
-) -> Verdict:
+) -> TableVerdict:
     """Judge an answer to ``lookup``, ``check`` or ``fetch``.
 
     ``six`` says whether this smtpd reads IPv6 addresses.
@@ -88,7 +88,7 @@ def answer(
         return fatal("table-proc: failed to parse reply")
     text = line[len(head) :].decode("utf-8", "surrogateescape")
     if text == "not-found":
-        return Verdict(Outcome.NOT_FOUND, effect=_NOT_FOUND.get(service, _RULE[1]))
+        return TableVerdict(TableOutcome.NOT_FOUND, effect=_NOT_FOUND.get(service, _RULE[1]))
     if text.startswith("error"):
         return failed(service, text[6:] if text.startswith("error|") else "")
     if verb == "check":
@@ -98,21 +98,21 @@ def answer(
     return fatal("table-proc: failed to parse reply")
 
 
-def _checked(service: Service, text: str) -> Verdict:
+def _checked(service: Service, text: str) -> TableVerdict:
     if not text.startswith("found"):
         return fatal("table-proc: failed to parse reply")
     effect = "the password is right" if service is Service.AUTH else _RULE[0]
-    return Verdict(Outcome.FOUND, effect=effect)
+    return TableVerdict(TableOutcome.FOUND, effect=effect)
 
 
-def _found(service: Service, value: str, key: str, six: bool) -> Verdict:
+def _found(service: Service, value: str, key: str, six: bool) -> TableVerdict:
     if not value:
         return fatal("table-proc: empty response")
     try:
         effect = _reading(service, value, key, six)
     except ValueError as error:
         return failed(service, f"smtpd cannot read this value: {error}")
-    return Verdict(Outcome.FOUND, value, effect)
+    return TableVerdict(TableOutcome.FOUND, value, effect)
 
 
 def _reading(service: Service, value: str, key: str, six: bool) -> str:

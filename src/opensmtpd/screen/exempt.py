@@ -9,7 +9,7 @@ from opensmtpd.meaning import Patterns
 from opensmtpd.meaning.netaddr import read_network
 from opensmtpd.queries import Service
 from opensmtpd.screen.client import Client
-from opensmtpd.tablefile import Kind, TableFile, lines
+from opensmtpd.tablefile import FileKind, TableFile, lines
 
 _DOMAIN = re.compile(r"[a-z0-9_*-]+(\.[a-z0-9_*-]+)*")
 
@@ -30,7 +30,7 @@ class Exemptions:
 
     def _read(self, path: str) -> None:
         file = TableFile(lines(path), path)
-        file.kind = Kind.LIST  # whatever the first row looks like: IPv6 has colons
+        file.kind = FileKind.LIST  # whatever the first row looks like: IPv6 has colons
         for line, row, _ in file:
             if read_network(row) is not None:
                 plain = address(row)  # an IPv4-mapped one is IPv4, as clients are

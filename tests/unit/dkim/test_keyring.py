@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from opensmtpd.dkim.key import Key
 from opensmtpd.dkim.keyring import Identity, Keyring, domain_file, key_table, one_key
-from opensmtpd.dkim.keys import Key, load
+from opensmtpd.dkim.keys import load
 from opensmtpd.errors import ConfigError
 from unit.dkim.material import ED25519_PEM, RSA_PEM
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from opensmtpd.dkim.keytable import Entry, beside, entries, lines
+from opensmtpd.dkim.keytable import KeyTableEntry, beside, entries, lines
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -10,13 +10,13 @@ def test_lines_and_their_numbers(end: str) -> None:
     text = end.join(["# keys", "", "\ta.example  s k\t", " b.example s /k ed25519-sha256 ", ""])
     assert list(lines(text)) == [(3, "a.example  s k"), (4, "b.example s /k ed25519-sha256")]
     assert list(entries(text, "/etc/table")) == [
-        Entry(3, "a.example", "s", "/etc/k", None),
-        Entry(4, "b.example", "s", "/k", "ed25519-sha256"),
+        KeyTableEntry(3, "a.example", "s", "/etc/k", None),
+        KeyTableEntry(4, "b.example", "s", "/k", "ed25519-sha256"),
     ]
 
 
 def test_names_are_the_same_in_any_case() -> None:
-    assert Entry(1, "A.example", "S", "k", None).name == ("a.example", "s")
+    assert KeyTableEntry(1, "A.example", "S", "k", None).name == ("a.example", "s")
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from opensmtpd.dkim.fields import finder, relaxed, relaxed_value
+from opensmtpd.dkim.key import Key
 from opensmtpd.dkim.keyring import Identity
-from opensmtpd.dkim.keys import Key, load
+from opensmtpd.dkim.keys import load
 from opensmtpd.dkim.signature import Covered, Template
 from unit.dkim.material import RFC_8463_RSA_PUBLIC, tags
 

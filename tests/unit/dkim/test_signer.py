@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from opensmtpd.dkim.key import Key
 from opensmtpd.dkim.keyring import Identity, Keyring
-from opensmtpd.dkim.keys import Key, load
+from opensmtpd.dkim.keys import load
 from opensmtpd.dkim.signer import HEADER_MAX, Prepared, Signer, Signing, Unsignable
 from opensmtpd.dkim.style import Style, field_names, oversigned
 from unit.dkim.material import tags, verifies

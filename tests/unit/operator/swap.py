@@ -68,7 +68,7 @@ def rows(database: Path, table: str) -> list[tuple[object, ...]]:
         db.close()
 
 
-def database(path: Path, *entries: schema.Entry) -> sqlite3.Connection:
+def database(path: Path, *entries: schema.CatalogueEntry) -> sqlite3.Connection:
     """Make a database with empty tables."""
     db = sqlite3.connect(path, isolation_level=None)
     schema.create(db, entries)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.operator import importing_files, schema
-from opensmtpd.operator.schema import Entry, Kind
+from opensmtpd.operator.schema import CatalogueEntry, RowKind
 from opensmtpd.tablefile import TableFile
 from unit.operator.swap import Program, database, guide, listing, rows, smtpd_conf
 
@@ -37,7 +37,7 @@ def test_the_five_tables_of_the_guide(run: Program, mail: Path, db: Path) -> Non
 def test_who_may_read_the_files(
     run: Program, mail: Path, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database(db, Entry("a", Kind.LIST), Entry("b", Kind.LIST)).close()
+    database(db, CatalogueEntry("a", RowKind.LIST), CatalogueEntry("b", RowKind.LIST)).close()
     monkeypatch.setattr(importing_files, "USERS", ("no-such-group",))
     run("export", db, mail)
     assert (mail / "a").stat().st_mode & 0o7777 == 0o600
@@ -52,7 +52,7 @@ def test_who_may_read_the_files(
 
 def test_links_are_not_followed(run: Program, mail: Path, db: Path) -> None:
     """Whoever may write to the directory could have any file replaced."""
-    database(db, Entry("a", Kind.LIST)).close()
+    database(db, CatalogueEntry("a", RowKind.LIST)).close()
     precious = db.parent / "precious"
     precious.write_bytes(b"precious")
     (mail / "a").symlink_to(precious)
@@ -66,10 +66,10 @@ def test_links_are_not_followed(run: Program, mail: Path, db: Path) -> None:
 
 
 def test_nothing_reaches_the_terminal_unescaped(run: Program, mail: Path, db: Path) -> None:
-    database(db, Entry("a\x1b[31m", Kind.LIST)).close()
+    database(db, CatalogueEntry("a\x1b[31m", RowKind.LIST)).close()
     said = run("export", db, mail)
     assert (said.status, said.out, "\x1b" in said.err) == (1, "", False)
-    database(db.parent / "plain", Entry("a", Kind.LIST)).close()
+    database(db.parent / "plain", CatalogueEntry("a", RowKind.LIST)).close()
     red = mail / "\x1b[31m"
     red.mkdir()
     said = run("export", db.parent / "plain", red)
@@ -80,10 +80,10 @@ def test_nothing_reaches_the_terminal_unescaped(run: Program, mail: Path, db: Pa
 def test_all_kinds(run: Program, mail: Path, db: Path) -> None:
     connection = database(
         db,
-        Entry("creds", Kind.CREDENTIALS),
-        Entry("base", Kind.USERINFO),
-        Entry("empty", Kind.LIST),
-        Entry("alias", Kind.MAPPING),
+        CatalogueEntry("creds", RowKind.CREDENTIALS),
+        CatalogueEntry("base", RowKind.USERINFO),
+        CatalogueEntry("empty", RowKind.LIST),
+        CatalogueEntry("alias", RowKind.MAPPING),
     )
     connection.execute("INSERT INTO creds VALUES ('alice', 'Alice', '$2b$x:y')")
     connection.execute("INSERT INTO base VALUES ('alice', 1000, 100, '/home/alice')")
@@ -103,26 +103,26 @@ def test_all_kinds(run: Program, mail: Path, db: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "cells"),
     [
-        (Kind.LIST, ("# a",)),
-        (Kind.LIST, (" a",)),
-        (Kind.LIST, ("a\t",)),
-        (Kind.LIST, ("[a",)),
-        (Kind.LIST, ("a\0b",)),
-        (Kind.MAPPING, ("a b", "c")),
-        (Kind.MAPPING, ("a:b", "c")),
-        (Kind.MAPPING, ("#a", "c")),
-        (Kind.MAPPING, ("[a]b", "c")),
-        (Kind.MAPPING, ("a", " c")),
-        (Kind.MAPPING, ("a", "c\r")),
-        (Kind.MAPPING, ("a", "\x0b")),
-        (Kind.CREDENTIALS, ("a", " b", "c")),
-        (Kind.USERINFO, ("a", 1, 2, "/ ")),
+        (RowKind.LIST, ("# a",)),
+        (RowKind.LIST, (" a",)),
+        (RowKind.LIST, ("a\t",)),
+        (RowKind.LIST, ("[a",)),
+        (RowKind.LIST, ("a\0b",)),
+        (RowKind.MAPPING, ("a b", "c")),
+        (RowKind.MAPPING, ("a:b", "c")),
+        (RowKind.MAPPING, ("#a", "c")),
+        (RowKind.MAPPING, ("[a]b", "c")),
+        (RowKind.MAPPING, ("a", " c")),
+        (RowKind.MAPPING, ("a", "c\r")),
+        (RowKind.MAPPING, ("a", "\x0b")),
+        (RowKind.CREDENTIALS, ("a", " b", "c")),
+        (RowKind.USERINFO, ("a", 1, 2, "/ ")),
     ],
 )
 def test_rows_that_no_file_can_hold(
-    run: Program, mail: Path, db: Path, kind: Kind, cells: tuple[str | int, ...]
+    run: Program, mail: Path, db: Path, kind: RowKind, cells: tuple[str | int, ...]
 ) -> None:
-    connection = database(db, Entry("t", kind))
+    connection = database(db, CatalogueEntry("t", kind))
     marks = ", ".join("?" * len(cells))
     connection.execute(f"INSERT INTO t VALUES ({marks})", cells)
     connection.close()
@@ -136,7 +136,7 @@ def test_rows_that_no_file_can_hold(
 
 
 def test_what_exists_is_replaced_with_force_only(run: Program, mail: Path, db: Path) -> None:
-    database(db, Entry("a", Kind.LIST), Entry("b", Kind.LIST)).close()
+    database(db, CatalogueEntry("a", RowKind.LIST), CatalogueEntry("b", RowKind.LIST)).close()
     (mail / "b").write_bytes(b"precious")
     assert run("export", db, mail).err == (
         f"opensmtpd-plugins: {mail}/b: is there already;"
@@ -149,34 +149,34 @@ def test_what_exists_is_replaced_with_force_only(run: Program, mail: Path, db: P
 
 def test_what_cannot_be_exported(run: Program, mail: Path, db: Path) -> None:
     assert "there is no such database" in run("export", db, mail).err
-    database(db, Entry("a", Kind.LIST)).close()
+    database(db, CatalogueEntry("a", RowKind.LIST)).close()
     assert run("export", db, mail / "none").err == (
         f"opensmtpd-plugins: {mail}/none: there is no such directory\n"
     )
 
 
 def test_a_name_that_is_none_for_a_file(run: Program, mail: Path, db: Path) -> None:
-    database(db, Entry("a/../../b", Kind.LIST)).close()
+    database(db, CatalogueEntry("a/../../b", RowKind.LIST)).close()
     assert "there can be no file of this name" in run("export", db, mail).err
 
 
 USES = {
-    Kind.LIST: "match tag <t> reject",
-    Kind.MAPPING: "",
-    Kind.CREDENTIALS: "listen on lo auth <t>",
-    Kind.USERINFO: "action a mbox userbase <t>",
+    RowKind.LIST: "match tag <t> reject",
+    RowKind.MAPPING: "",
+    RowKind.CREDENTIALS: "listen on lo auth <t>",
+    RowKind.USERINFO: "action a mbox userbase <t>",
 }
 TEXT = st.text("ab1#:[]@. \t\x0bé\udcff|,", min_size=1, max_size=6)
 ID = st.integers(0, schema.ID_MAX)
 ROWS = {
-    Kind.LIST: st.tuples(TEXT),
-    Kind.MAPPING: st.tuples(TEXT, st.text("ab1. \t,é\udcff", min_size=1, max_size=6)),
-    Kind.CREDENTIALS: st.tuples(TEXT, TEXT, TEXT).filter(lambda row: ":" not in row[1]),
-    Kind.USERINFO: st.tuples(TEXT, ID, ID, TEXT),
+    RowKind.LIST: st.tuples(TEXT),
+    RowKind.MAPPING: st.tuples(TEXT, st.text("ab1. \t,é\udcff", min_size=1, max_size=6)),
+    RowKind.CREDENTIALS: st.tuples(TEXT, TEXT, TEXT).filter(lambda row: ":" not in row[1]),
+    RowKind.USERINFO: st.tuples(TEXT, ID, ID, TEXT),
 }
 
 
-def readable(kind: Kind, row: tuple[str | int, ...]) -> bool:
+def readable(kind: RowKind, row: tuple[str | int, ...]) -> bool:
     """Say whether a row can stand in a table file, as one that smtpd can use."""
     key, *rest = map(str, row)
     line = f"{key}: {':'.join(rest)}" if rest else f"# @list\n{key}"
@@ -186,13 +186,13 @@ def readable(kind: Kind, row: tuple[str | int, ...]) -> bool:
     except ConfigError:
         return False
     return found == [(key, ":".join(rest) if rest else None)] and (
-        kind is not Kind.USERINFO or ":" not in key
+        kind is not RowKind.USERINFO or ":" not in key
     )
 
 
 @st.composite
-def tables(draw: st.DrawFn) -> tuple[Kind, list[tuple[str | int, ...]]]:
-    kind = draw(st.sampled_from(Kind))
+def tables(draw: st.DrawFn) -> tuple[RowKind, list[tuple[str | int, ...]]]:
+    kind = draw(st.sampled_from(RowKind))
     found = draw(st.lists(ROWS[kind], unique_by=lambda row: row[0], max_size=5))
     return kind, found
 
@@ -200,12 +200,12 @@ def tables(draw: st.DrawFn) -> tuple[Kind, list[tuple[str | int, ...]]]:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tables())
 def test_the_way_there_and_back(
-    run: Program, mail: Path, db: Path, table: tuple[Kind, list[tuple[str | int, ...]]]
+    run: Program, mail: Path, db: Path, table: tuple[RowKind, list[tuple[str | int, ...]]]
 ) -> None:
     kind, found = table
     path = db.parent / "first"
     path.unlink(missing_ok=True)
-    connection = database(path, Entry("t", kind))
+    connection = database(path, CatalogueEntry("t", kind))
     for row in found:
         cells = [schema.encoded(cell) if isinstance(cell, str) else cell for cell in row]
         marks = ", ".join("?" if isinstance(cell, int) else "CAST(? AS TEXT)" for cell in cells)

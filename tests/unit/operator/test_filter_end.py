@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.operator.starting import Identity, Program, start
+from opensmtpd.operator.starting import Account, Program, start
 from unit.operator.small_filters import ECHO, program
 
 MAIL = b"Subject: hi\n\nhello\n"
@@ -133,7 +133,7 @@ def test_who_may_not_shut_it_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         raise PermissionError
 
     monkeypatch.setattr(os, "chroot", chroot)
-    who = Identity(os.getuid(), os.getgid(), [])
+    who = Account(os.getuid(), os.getgid(), [])
     ours, theirs = os.pipe()
     try:
         with pytest.raises(OSError, match="it cannot be shut in") as error:

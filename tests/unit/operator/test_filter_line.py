@@ -128,7 +128,7 @@ def test_who_is_not_root_stays_who_he_is(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     line = FilterLine("x", "/f", "nosuch", "nosuch", "/nosuch")
     program = filtering_line.program(line, "/f")
-    assert (program.identity, program.chroot) == (None, None)
+    assert (program.account, program.chroot) == (None, None)
     assert filtering_line.described(line, "/f") == (
         "/f, as who you are: only root can have user nosuch, group nosuch, chroot /nosuch"
     )

@@ -203,13 +203,13 @@ def test_nothing_is_left_where_the_table_cannot_be_replaced(
 def test_a_table_that_somebody_edits_meanwhile(
     run: Program, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = genkey_table.TableFile.replace
+    real = genkey_table.KeyTableFile.replace
 
-    def replace(file: genkey_table.TableFile, text: str) -> None:
+    def replace(file: genkey_table.KeyTableFile, text: str) -> None:
         table.write_text(TEXT + "# an editor was here\n")
         real(file, text)
 
-    monkeypatch.setattr(genkey_table.TableFile, "replace", replace)
+    monkeypatch.setattr(genkey_table.KeyTableFile, "replace", replace)
     said = rotate(run, table)
     assert said.err == f"opensmtpd-plugins: {table}: was changed meanwhile; try again\n"
     assert table.read_text() == TEXT.replace("\r", "") + "# an editor was here\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from opensmtpd.operator import schema
-from opensmtpd.operator.schema import Entry, Kind
+from opensmtpd.operator.schema import CatalogueEntry, RowKind
 from opensmtpd.queries import Service
 from unit.operator.swap import Program, guide, listing, rows, smtpd_conf
 
@@ -47,11 +47,11 @@ def test_the_five_tables_of_the_guide(run: Program, mail: Path, db: Path) -> Non
     assert rows(db, "users") == [("alice", "alice@example.com")]
     connection = schema.connect(str(db))
     assert schema.entries(connection) == [
-        Entry("aliases", Kind.MAPPING, (Service.ALIAS,)),
-        Entry("domains", Kind.LIST, (Service.DOMAIN,)),
-        Entry("hosts", Kind.LIST, (Service.SOURCE,)),
-        Entry("relayaddr", Kind.LIST, (Service.NETADDR,)),
-        Entry("users", Kind.MAPPING, (Service.MAILADDRMAP,)),
+        CatalogueEntry("aliases", RowKind.MAPPING, (Service.ALIAS,)),
+        CatalogueEntry("domains", RowKind.LIST, (Service.DOMAIN,)),
+        CatalogueEntry("hosts", RowKind.LIST, (Service.SOURCE,)),
+        CatalogueEntry("relayaddr", RowKind.LIST, (Service.NETADDR,)),
+        CatalogueEntry("users", RowKind.MAPPING, (Service.MAILADDRMAP,)),
     ]
     connection.close()
     assert (
@@ -202,11 +202,11 @@ smtp sub-addr-delim "-"
     assert rows(db, "new") == []
     connection = schema.connect(str(db))
     assert schema.entries(connection) == [
-        Entry("away", Kind.LIST, (Service.SOURCE,)),
-        Entry("base", Kind.USERINFO, (Service.USERINFO,)),
-        Entry("creds", Kind.CREDENTIALS, (Service.CREDENTIALS,)),
-        Entry("later", Kind.LIST),
-        Entry("new", Kind.MAPPING, (Service.ALIAS,)),
+        CatalogueEntry("away", RowKind.LIST, (Service.SOURCE,)),
+        CatalogueEntry("base", RowKind.USERINFO, (Service.USERINFO,)),
+        CatalogueEntry("creds", RowKind.CREDENTIALS, (Service.CREDENTIALS,)),
+        CatalogueEntry("later", RowKind.LIST),
+        CatalogueEntry("new", RowKind.MAPPING, (Service.ALIAS,)),
     ]
     connection.close()
     assert "sub_addr_delim -\n" in (db.parent / "later.conf").read_text(encoding="ascii")

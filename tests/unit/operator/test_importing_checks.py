@@ -8,57 +8,57 @@ from hypothesis import strategies as st
 
 from opensmtpd.operator import values
 from opensmtpd.operator.importing_checks import _PLAIN, cells, checks
-from opensmtpd.operator.schema import Entry, Kind
+from opensmtpd.operator.schema import CatalogueEntry, RowKind
 from opensmtpd.queries import Service
 from opensmtpd.tablefile import Row
 
 
 def warnings(service: Service, key: str, value: str | None = None) -> list[str]:
-    entry = Entry("t", Kind.LIST if value is None else Kind.MAPPING, (service,))
+    entry = CatalogueEntry("t", RowKind.LIST if value is None else RowKind.MAPPING, (service,))
     return [text for check in checks(entry) if (text := check(Row(1, key, value)))]
 
 
 @pytest.mark.parametrize(
     ("kind", "row", "wanted"),
     [
-        (Kind.LIST, ("a b", None), ("a b",)),
-        (Kind.LIST, ("ü", None), ("ü",)),
-        (Kind.LIST, ("a\udcff", None), (b"a\xff",)),
-        (Kind.MAPPING, ("a", "b: c"), ("a", "b: c")),
-        (Kind.MAPPING, ("a", "\t\udcff"), ("a", b"\t\xff")),
-        (Kind.CREDENTIALS, ("a", "Bob:x:y"), ("a", "Bob", "x:y")),
-        (Kind.CREDENTIALS, ("a", "$2b$10$x"), ("a", "a", "$2b$10$x")),
-        (Kind.USERINFO, ("a", "1000:0100:/home/a:b"), ("a", 1000, 100, "/home/a:b")),
-        (Kind.USERINFO, ("a", " 1:+2:/"), ("a", 1, 2, "/")),
+        (RowKind.LIST, ("a b", None), ("a b",)),
+        (RowKind.LIST, ("ü", None), ("ü",)),
+        (RowKind.LIST, ("a\udcff", None), (b"a\xff",)),
+        (RowKind.MAPPING, ("a", "b: c"), ("a", "b: c")),
+        (RowKind.MAPPING, ("a", "\t\udcff"), ("a", b"\t\xff")),
+        (RowKind.CREDENTIALS, ("a", "Bob:x:y"), ("a", "Bob", "x:y")),
+        (RowKind.CREDENTIALS, ("a", "$2b$10$x"), ("a", "a", "$2b$10$x")),
+        (RowKind.USERINFO, ("a", "1000:0100:/home/a:b"), ("a", 1000, 100, "/home/a:b")),
+        (RowKind.USERINFO, ("a", " 1:+2:/"), ("a", 1, 2, "/")),
     ],
 )
-def test_cells(kind: Kind, row: tuple[str, str | None], wanted: tuple[object, ...]) -> None:
+def test_cells(kind: RowKind, row: tuple[str, str | None], wanted: tuple[object, ...]) -> None:
     assert cells(kind, Row(1, *row)) == wanted
 
 
 @pytest.mark.parametrize(
     ("kind", "key", "value", "message"),
     [
-        (Kind.LIST, "", None, "an empty key"),
-        (Kind.LIST, "a" * 1024, None, "a key of 1,024 bytes; 1,023 are possible"),
-        (Kind.LIST, "é" * 512, None, "a key of 1,024 bytes; 1,023 are possible"),
-        (Kind.LIST, "a\rb", None, "a line end or NUL in the key"),
-        (Kind.MAPPING, "a", "", "an empty value"),
-        (Kind.MAPPING, "a", "b\nc", "a line end or NUL in the value"),
-        (Kind.MAPPING, "a", "b" * 2048, "a value of 2,048 bytes; 2,047 are possible"),
-        (Kind.CREDENTIALS, "a", ":x", "no user:hash"),
-        (Kind.CREDENTIALS, "a", "x:", "no user:hash"),
-        (Kind.CREDENTIALS, "a", "xy", "no user:hash"),
-        (Kind.CREDENTIALS, "a", "x" * 2047, "a value of 2,049 bytes; 2,047 are possible"),
-        (Kind.USERINFO, "a", "x:1:/", "no uid:gid:home with numbers for uid and gid"),
-        (Kind.USERINFO, "a", "1:4294967296:/", "no uid:gid:home with numbers for uid and gid"),
-        (Kind.USERINFO, "a", "1:2", "no uid:gid:home"),
-        (Kind.USERINFO, "a", "1:2:", "an empty home directory"),
-        (Kind.USERINFO, "a:b", "1:2:/", "no uid:gid:home"),
+        (RowKind.LIST, "", None, "an empty key"),
+        (RowKind.LIST, "a" * 1024, None, "a key of 1,024 bytes; 1,023 are possible"),
+        (RowKind.LIST, "é" * 512, None, "a key of 1,024 bytes; 1,023 are possible"),
+        (RowKind.LIST, "a\rb", None, "a line end or NUL in the key"),
+        (RowKind.MAPPING, "a", "", "an empty value"),
+        (RowKind.MAPPING, "a", "b\nc", "a line end or NUL in the value"),
+        (RowKind.MAPPING, "a", "b" * 2048, "a value of 2,048 bytes; 2,047 are possible"),
+        (RowKind.CREDENTIALS, "a", ":x", "no user:hash"),
+        (RowKind.CREDENTIALS, "a", "x:", "no user:hash"),
+        (RowKind.CREDENTIALS, "a", "xy", "no user:hash"),
+        (RowKind.CREDENTIALS, "a", "x" * 2047, "a value of 2,049 bytes; 2,047 are possible"),
+        (RowKind.USERINFO, "a", "x:1:/", "no uid:gid:home with numbers for uid and gid"),
+        (RowKind.USERINFO, "a", "1:4294967296:/", "no uid:gid:home with numbers for uid and gid"),
+        (RowKind.USERINFO, "a", "1:2", "no uid:gid:home"),
+        (RowKind.USERINFO, "a", "1:2:", "an empty home directory"),
+        (RowKind.USERINFO, "a:b", "1:2:/", "no uid:gid:home"),
     ],
 )
 def test_rows_that_smtpd_could_not_use(
-    kind: Kind, key: str, value: str | None, message: str
+    kind: RowKind, key: str, value: str | None, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         cells(kind, Row(1, key, value))

@@ -11,14 +11,14 @@ from click.testing import CliRunner, Result
 from opensmtpd.errors import ConfigError
 from opensmtpd.operator import rows, schema
 from opensmtpd.operator.people import alias, domain, user
-from opensmtpd.operator.schema import Entry, Kind
+from opensmtpd.operator.schema import CatalogueEntry, RowKind
 from opensmtpd.queries import Service
 
 TABLES = (
-    Entry("aliases", Kind.MAPPING, (Service.ALIAS,)),
-    Entry("domains", Kind.LIST, (Service.DOMAIN,)),
-    Entry("logins", Kind.CREDENTIALS, (Service.CREDENTIALS,)),
-    Entry("hosts", Kind.LIST, ()),
+    CatalogueEntry("aliases", RowKind.MAPPING, (Service.ALIAS,)),
+    CatalogueEntry("domains", RowKind.LIST, (Service.DOMAIN,)),
+    CatalogueEntry("logins", RowKind.CREDENTIALS, (Service.CREDENTIALS,)),
+    CatalogueEntry("hosts", RowKind.LIST, ()),
 )
 
 
@@ -27,7 +27,7 @@ def quick_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("opensmtpd.hashes.encrypt", lambda password: f"$x${password[::-1]}")
 
 
-def make(path: Path, *entries: Entry) -> str:
+def make(path: Path, *entries: CatalogueEntry) -> str:
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("PRAGMA synchronous = OFF")
     db.execute("BEGIN")
@@ -353,9 +353,9 @@ def test_what_is_no_domain(database: str, name: str, reason: str) -> None:
 def test_a_choice_of_tables(tmp_path: Path) -> None:
     database = make(
         tmp_path / "mail.db",
-        Entry("aliases", Kind.MAPPING, (Service.ALIAS,)),
-        Entry("virtual", Kind.MAPPING, (Service.ALIAS,)),
-        Entry("unused", Kind.MAPPING),
+        CatalogueEntry("aliases", RowKind.MAPPING, (Service.ALIAS,)),
+        CatalogueEntry("virtual", RowKind.MAPPING, (Service.ALIAS,)),
+        CatalogueEntry("unused", RowKind.MAPPING),
     )
     reason = "more than one table has the service alias: aliases, virtual; choose with --table"
     assert refused(alias, "add", database, "info", "bob") == reason
@@ -382,7 +382,9 @@ def test_no_table(tmp_path: Path, command: Command, service: str) -> None:
 
 def test_a_name_that_is_taken(tmp_path: Path) -> None:
     """A table that is called credentials, but is none."""
-    database = make(tmp_path / "mail.db", Entry("Credentials", Kind.MAPPING, (Service.ALIAS,)))
+    database = make(
+        tmp_path / "mail.db", CatalogueEntry("Credentials", RowKind.MAPPING, (Service.ALIAS,))
+    )
     reason = refused(user, "add", database, "alice", stdin="one\n")
     assert "no table has the service credentials, and that called so is for another" in reason
 

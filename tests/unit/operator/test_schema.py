@@ -8,14 +8,14 @@ import pytest
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.operator import schema
-from opensmtpd.operator.schema import COLUMNS, Entry, Kind
+from opensmtpd.operator.schema import COLUMNS, CatalogueEntry, RowKind
 from opensmtpd.queries import Service
 
 ENTRIES = [
-    Entry("users", Kind.CREDENTIALS, (Service.CREDENTIALS,)),
-    Entry("domains", Kind.LIST, (Service.DOMAIN, Service.MAILADDR)),
-    Entry('an "odd" name', Kind.MAPPING),
-    Entry("base", Kind.USERINFO, (Service.USERINFO,)),
+    CatalogueEntry("users", RowKind.CREDENTIALS, (Service.CREDENTIALS,)),
+    CatalogueEntry("domains", RowKind.LIST, (Service.DOMAIN, Service.MAILADDR)),
+    CatalogueEntry('an "odd" name', RowKind.MAPPING),
+    CatalogueEntry("base", RowKind.USERINFO, (Service.USERINFO,)),
 ]
 
 
@@ -42,7 +42,7 @@ def test_what_is_created_is_read(path: str) -> None:
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: str(entry.kind))
-def test_columns(db: sqlite3.Connection, entry: Entry) -> None:
+def test_columns(db: sqlite3.Connection, entry: CatalogueEntry) -> None:
     rows = db.execute(f"SELECT name FROM pragma_table_info({schema.identifier(entry.name)})")
     assert tuple(name for (name,) in rows) == COLUMNS[entry.kind]
 

@@ -9,7 +9,7 @@ import pytest
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.operator import schema
-from opensmtpd.operator.schema import Entry, Kind
+from opensmtpd.operator.schema import CatalogueEntry, RowKind
 from opensmtpd.operator.schema_queries import configuration
 from opensmtpd.queries import Service
 from opensmtpd.sqlite import config
@@ -18,53 +18,53 @@ from opensmtpd.sqlite.database import Database
 PATH = "/var/db/smtpd.sqlite"
 
 
-def text(kind: Kind, *services: Service, delimiter: str = "+") -> list[str]:
-    lines = configuration(Entry("t", kind, services), PATH, delimiter).splitlines()
+def text(kind: RowKind, *services: Service, delimiter: str = "+") -> list[str]:
+    lines = configuration(CatalogueEntry("t", kind, services), PATH, delimiter).splitlines()
     return [line for line in lines if not line.startswith(("#", "dbpath "))]
 
 
 ONE_ROW = ' FROM "t" WHERE key = ?'
 KEYS = {
-    (Kind.MAPPING, "alias"): [f"query_alias SELECT value{ONE_ROW}"],
-    (Kind.MAPPING, "mailaddrmap"): [f"query_mailaddrmap SELECT value{ONE_ROW}"],
-    (Kind.MAPPING, "addrname"): [f"query_addrname SELECT value{ONE_ROW}"],
-    (Kind.MAPPING, "relayhost"): [f"query_relayhost SELECT value{ONE_ROW}"],
-    (Kind.MAPPING, "source"): [
+    (RowKind.MAPPING, "alias"): [f"query_alias SELECT value{ONE_ROW}"],
+    (RowKind.MAPPING, "mailaddrmap"): [f"query_mailaddrmap SELECT value{ONE_ROW}"],
+    (RowKind.MAPPING, "addrname"): [f"query_addrname SELECT value{ONE_ROW}"],
+    (RowKind.MAPPING, "relayhost"): [f"query_relayhost SELECT value{ONE_ROW}"],
+    (RowKind.MAPPING, "source"): [
         f"query_source SELECT key{ONE_ROW}",
         'fetch_source SELECT key FROM "t" ORDER BY key',
     ],
-    (Kind.MAPPING, "mailaddr"): [
+    (RowKind.MAPPING, "mailaddr"): [
         f"query_mailaddr SELECT key{ONE_ROW}",
         'patterns_mailaddr SELECT key FROM "t"',
     ],
-    (Kind.LIST, "relayhost"): ['fetch_relayhost SELECT key FROM "t" ORDER BY key'],
-    (Kind.LIST, "domain"): [
+    (RowKind.LIST, "relayhost"): ['fetch_relayhost SELECT key FROM "t" ORDER BY key'],
+    (RowKind.LIST, "domain"): [
         f"query_domain SELECT key{ONE_ROW}",
         "patterns_domain SELECT key FROM \"t\" WHERE instr(key, '*') > 0",
     ],
-    (Kind.LIST, "netaddr"): [
+    (RowKind.LIST, "netaddr"): [
         f"query_netaddr SELECT key{ONE_ROW}",
         "patterns_netaddr SELECT key FROM \"t\" WHERE instr(key, '/') > 0"
         " OR key NOT GLOB '[0-9]*.[0-9]*.[0-9]*.[0-9]*'",
     ],
-    (Kind.LIST, "regex"): [
+    (RowKind.LIST, "regex"): [
         f"query_regex SELECT key{ONE_ROW}",
         'patterns_regex SELECT key FROM "t"',
     ],
-    (Kind.LIST, "string"): [f"query_string SELECT key{ONE_ROW}"],
-    (Kind.LIST, "credentials"): [f"query_credentials SELECT key, key{ONE_ROW}"],
-    (Kind.CREDENTIALS, "credentials"): [f"query_credentials SELECT user, password{ONE_ROW}"],
-    (Kind.USERINFO, "userinfo"): [f"query_userinfo SELECT uid, gid, home{ONE_ROW}"],
+    (RowKind.LIST, "string"): [f"query_string SELECT key{ONE_ROW}"],
+    (RowKind.LIST, "credentials"): [f"query_credentials SELECT key, key{ONE_ROW}"],
+    (RowKind.CREDENTIALS, "credentials"): [f"query_credentials SELECT user, password{ONE_ROW}"],
+    (RowKind.USERINFO, "userinfo"): [f"query_userinfo SELECT uid, gid, home{ONE_ROW}"],
 }
 
 
 @pytest.mark.parametrize(("kind", "service"), KEYS)
-def test_the_keys_of_a_service(kind: Kind, service: str) -> None:
+def test_the_keys_of_a_service(kind: RowKind, service: str) -> None:
     assert text(kind, Service(service)) == KEYS[kind, service]
 
 
 def test_a_whole_file() -> None:
-    entry = Entry('my "users"', Kind.CREDENTIALS, (Service.CREDENTIALS, Service.STRING))
+    entry = CatalogueEntry('my "users"', RowKind.CREDENTIALS, (Service.CREDENTIALS, Service.STRING))
     assert (
         configuration(entry, PATH)
         == """\
@@ -80,20 +80,20 @@ query_string SELECT key FROM "my ""users\""" WHERE key = ?
 
 
 def test_the_delimiter_of_tags() -> None:
-    lines = text(Kind.LIST, Service.MAILADDR, delimiter="-")
+    lines = text(RowKind.LIST, Service.MAILADDR, delimiter="-")
     assert lines[0] == "sub_addr_delim -"
 
 
 @pytest.mark.parametrize(
     ("kind", "services"),
     [
-        (Kind.LIST, "domain netaddr source mailaddr relayhost string"),
-        (Kind.MAPPING, "alias mailaddrmap addrname relayhost mailaddr string"),
-        (Kind.CREDENTIALS, "credentials"),
-        (Kind.USERINFO, "userinfo"),
+        (RowKind.LIST, "domain netaddr source mailaddr relayhost string"),
+        (RowKind.MAPPING, "alias mailaddrmap addrname relayhost mailaddr string"),
+        (RowKind.CREDENTIALS, "credentials"),
+        (RowKind.USERINFO, "userinfo"),
     ],
 )
-def test_a_table_without_a_use_serves_all_that_fit(kind: Kind, services: str) -> None:
+def test_a_table_without_a_use_serves_all_that_fit(kind: RowKind, services: str) -> None:
     found = [re.split("[_ ]", line)[1] for line in text(kind)]
     assert list(dict.fromkeys(found)) == services.split()
 
@@ -101,22 +101,22 @@ def test_a_table_without_a_use_serves_all_that_fit(kind: Kind, services: str) ->
 @pytest.mark.parametrize("path", ["/a\nb", "/a ", " /a"])
 def test_paths_that_the_format_cannot_hold(path: str) -> None:
     with pytest.raises(ConfigError, match="begins or ends with a space"):
-        configuration(Entry("t", Kind.LIST), path)
+        configuration(CatalogueEntry("t", RowKind.LIST), path)
 
 
 COMBINATIONS = [
     (kind, service)
-    for kind, service in itertools.product(Kind, [None, *Service])
+    for kind, service in itertools.product(RowKind, [None, *Service])
     if service is not Service.AUTH and text(kind, *([service] if service else []))
 ]
 
 
 @pytest.mark.parametrize(("kind", "service"), COMBINATIONS)
 def test_table_sqlite_takes_it_and_looks_up_by_index(
-    tmp_path: Path, kind: Kind, service: Service | None
+    tmp_path: Path, kind: RowKind, service: Service | None
 ) -> None:
     path = str(tmp_path / "db")
-    entry = Entry('odd " [x] :', kind, (service,) if service else ())
+    entry = CatalogueEntry('odd " [x] :', kind, (service,) if service else ())
     db = sqlite3.connect(path, isolation_level=None)
     schema.create(db, [entry])
     (tmp_path / "c").write_text(configuration(entry, path), encoding="utf-8")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opensmtpd.errors import RemoteError
-from opensmtpd.operator.verdicts import Outcome, answer, registration
+from opensmtpd.operator.verdicts import TableOutcome, answer, registration
 from opensmtpd.queries import Service
 
 
@@ -25,7 +25,11 @@ from opensmtpd.queries import Service
 )
 def test_found(service: Service, value: str, effect: str) -> None:
     line = f"lookup-result|1|found|{value}".encode()
-    assert answer("lookup", service, "1", line, key="192.0.2.7") == (Outcome.FOUND, value, effect)
+    assert answer("lookup", service, "1", line, key="192.0.2.7") == (
+        TableOutcome.FOUND,
+        value,
+        effect,
+    )
 
 
 @pytest.mark.parametrize(
@@ -43,7 +47,7 @@ def test_values_that_smtpd_cannot_read(service: Service, value: str) -> None:
     line = f"lookup-result|1|found|{value}".encode()
     verdict = answer("lookup", service, "1", line, key="example.org")
     if value != "a\r":  # white space around a destination goes
-        assert verdict.outcome is Outcome.ERROR
+        assert verdict.outcome is TableOutcome.ERROR
         assert verdict.value.startswith("smtpd cannot read this value: ")
     else:
         assert verdict.effect == "delivers to user a"
@@ -51,15 +55,15 @@ def test_values_that_smtpd_cannot_read(service: Service, value: str) -> None:
 
 def test_an_ipv6_source_before_7_9() -> None:
     line = b"fetch-result|1|found|2001:db8::1"
-    assert answer("fetch", Service.SOURCE, "1", line).outcome is Outcome.FOUND
-    assert answer("fetch", Service.SOURCE, "1", line, six=False).outcome is Outcome.ERROR
+    assert answer("fetch", Service.SOURCE, "1", line).outcome is TableOutcome.FOUND
+    assert answer("fetch", Service.SOURCE, "1", line, six=False).outcome is TableOutcome.ERROR
 
 
 @pytest.mark.parametrize("service", Service)
 def test_each_service_has_its_effects(service: Service) -> None:
     missing = answer("check", service, "1", b"check-result|1|not-found")
     failed = answer("check", service, "1", b"check-result|1|error|why")
-    assert (missing.outcome, failed.outcome) == (Outcome.NOT_FOUND, Outcome.ERROR)
+    assert (missing.outcome, failed.outcome) == (TableOutcome.NOT_FOUND, TableOutcome.ERROR)
     assert missing.effect
     assert failed.effect
     assert failed.value == "why"
@@ -75,7 +79,7 @@ def test_a_nul_ends_a_line() -> None:
 @given(st.binary(), st.sampled_from(["lookup", "check", "fetch"]), st.sampled_from(list(Service)))
 def test_anything_has_a_verdict(tail: bytes, verb: str, service: Service) -> None:
     for line in (tail, b"%s-result|1|%s" % (verb.encode(), tail)):
-        assert answer(verb, service, "1", line).outcome in Outcome
+        assert answer(verb, service, "1", line).outcome in TableOutcome
 
 
 def test_registrations() -> None:
