@@ -24,10 +24,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from opensmtpd.errors import ConfigError
-
-KEY_MAX = 1023
-"""Bytes of a key at most: smtpd has a buffer of 1,024 (``table_static.c``) and would drop others
-without a word."""
+from opensmtpd.limits import KEY_MAX
 
 _WHITE = b" \t\n\v\f\r"  # isspace(3) in the C locale
 _KEY_END = re.compile(rb"[ \t:]")

@@ -1,6 +1,5 @@
 """``opensmtpd-plugins lookup`` and ``check``: ask a table as smtpd would, and show the exchange."""
 
-import math
 import os
 from collections.abc import Callable
 from signal import Signals
@@ -9,14 +8,12 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from opensmtpd.errors import ConfigError, RemoteError
-from opensmtpd.operator import keys, programs, terminal, verdicts
+from opensmtpd.operator import keys, libexec, programs, table_program, terminal, verdicts
+from opensmtpd.operator.command_options import NEWEST, Seconds
 from opensmtpd.operator.exchange import Exchange, remark, version_of
 from opensmtpd.operator.output import complain
 from opensmtpd.operator.verdicts import TableOutcome, TableVerdict
 from opensmtpd.queries import Service
-
-NEWEST = "7.9.0"
-"""The newest smtpd whose tables are known here."""
 
 VIRTUAL = "virtual"
 NAMES = [service.value for service in Service]
@@ -35,20 +32,6 @@ STATUSES = "Exit status: 0 found, 1 not found, 2 usage, 3 an error, or what smtp
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Seconds(click.FloatRange):
-    """How long to wait."""
-
-    def __init__(self) -> None:
-        super().__init__(0, 3600, min_open=True)
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
-        """Return the number, or fail."""
-        number = float(super().convert(value, param, ctx))
-        if math.isnan(number):  # which no range of click's is without
-            self.fail(f"{value!r} is no time", param, ctx)
-        return number
-
-
 def tell(verdict: TableVerdict) -> None:
     """Say how it ended, and what smtpd does then."""
     outcome, value, effect = verdict
@@ -64,10 +47,10 @@ def conclude(
 ) -> TableVerdict:
     """Start the table, shake hands, ask, end it. Raises ConfigError where there is no table."""
     line = programs.parse(table_line)
-    program = programs.find(line)
+    program = table_program.find(line)
     if line.built_in:
         remark(f"smtpd reads {line.kind}: tables itself; our table-flat is asked instead")
-    elif os.path.dirname(program) not in programs.folders():
+    elif os.path.dirname(program) not in libexec.folders():
         remark("not where smtpd looks for its tables: smtpd itself would not find it")
     try:
         exchange = Exchange(line, program, version=version, timeout=timeout)

@@ -7,7 +7,7 @@ is asked in the end (ruleset.c, lka.c, lka_filter.c, aliases.c), which is not al
 from typing import NamedTuple
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator.schema import RowKind
+from opensmtpd.operator.row_kinds import RowKind
 from opensmtpd.queries import Service
 
 

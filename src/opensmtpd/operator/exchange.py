@@ -11,9 +11,10 @@ import click
 from opensmtpd.errors import RemoteError
 from opensmtpd.operator import keys, terminal, verdicts
 from opensmtpd.operator.output import quiet
-from opensmtpd.operator.programs import TableLine, smtpd_user
+from opensmtpd.operator.programs import TableLine
 from opensmtpd.operator.starting import Account, Program
 from opensmtpd.operator.talking import Talk
+from opensmtpd.operator.users import smtpd_user
 from opensmtpd.operator.verdicts import TableOutcome, TableVerdict
 from opensmtpd.queries import Service
 

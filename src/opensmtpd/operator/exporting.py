@@ -8,12 +8,13 @@ import click
 
 from opensmtpd import tablefile
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator import completion, importing_files, schema
+from opensmtpd.operator import completion, schema, users
 from opensmtpd.operator.conf_lexer import written
 from opensmtpd.operator.importing_files import NewFiles
 from opensmtpd.operator.importing_rows import Complaints
 from opensmtpd.operator.output import note
-from opensmtpd.operator.schema import COLUMNS, CatalogueEntry, RowKind, encoded, identifier
+from opensmtpd.operator.row_kinds import RowKind
+from opensmtpd.operator.schema import COLUMNS, CatalogueEntry, encoded, identifier
 from opensmtpd.tablefile import Row, TableFile
 
 _NO_MAPPING = "key GLOB '*[: ' || char(9) || ']*' OR key GLOB '[[]*'"
@@ -41,7 +42,7 @@ def command(database: str, directory: str, force: bool) -> None:
                 path = os.path.join(directory, schema.file_name(entry.name))
                 temporary = files.new(path)
                 count = _export(db, entry, temporary, complaints)
-                importing_files.give_to_smtpd(temporary)
+                users.give_to_smtpd(temporary)
                 line = f"table {written(entry.name)} {written('file:' + path)}"
                 told.append((f"{entry.name}: rows: {count:,}, {path}", line))
             complaints.show(database, "change or remove these rows")

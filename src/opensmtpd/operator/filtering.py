@@ -8,8 +8,8 @@ from contextlib import suppress
 import click
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator import filtering_line, filtering_message, programs, terminal
-from opensmtpd.operator.asking import NEWEST, Seconds
+from opensmtpd.operator import filter_program, filtering_line, filtering_message, libexec, terminal
+from opensmtpd.operator.command_options import NEWEST, Seconds
 from opensmtpd.operator.filtering_line import FilterLine
 from opensmtpd.operator.filtering_options import (
     CLIENT,
@@ -73,12 +73,12 @@ def run(
     line: FilterLine, arguments: ClientArguments, message: bytes, version: str, timeout: float
 ) -> int:
     """Run a filter on a message; returns the exit status. Raises ConfigError."""
-    command = filtering_line.find(line)
-    program = filtering_line.program(line, command)
+    command = filter_program.find(line)
+    program = filter_program.program(line, command)
     report = _Report()
-    report.tell(f"# {terminal.shown(filtering_line.described(line, command))}", dim=True)
+    report.tell(f"# {terminal.shown(filter_program.described(line, command))}", dim=True)
     folder = os.path.dirname(command.split(" ")[0])
-    if not line.command.startswith("/") and folder not in programs.folders():
+    if not line.command.startswith("/") and folder not in libexec.folders():
         remark = "# not where smtpd looks for its filters: smtpd itself would not find it"
         report.tell(remark, dim=True)
     try:

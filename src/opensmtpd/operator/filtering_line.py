@@ -1,30 +1,21 @@
-"""The program behind a ``filter`` line of smtpd.conf, and how smtpd runs it.
+"""A ``filter`` line of smtpd.conf that an operator gives.
 
-Sources: the rules ``filter``, ``proc`` and ``proc_params`` in ``parse.y``, and
-``fork_filter_process`` in ``smtpd.c``.
+Source: the rules ``filter``, ``proc`` and ``proc_params`` in ``parse.y``.
 """
 
-import grp
 import os
-import pwd
 import re
-import shlex
 from typing import NamedTuple
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator import programs
 from opensmtpd.operator.conf_lexer import END, KEYWORD, NEWLINE, WORD, Lexer, Token
-from opensmtpd.operator.starting import Account, Program, log_socket
 
-SHELL = "/bin/sh"
-COMMAND_MAX = 4095
-"""Bytes of what the shell gets (``_POSIX_ARG_MAX``)."""
 _REMEDY = 'write it as: filter NAME proc-exec "COMMAND", or give the command alone'
-_PARAMETERS = ("user", "group", "chroot")
+PARAMETERS = ("user", "group", "chroot")
 
 
 class FilterLine(NamedTuple):
-    """What a line says. What it does not say is ``""``."""
+    """The words of a line; ``""`` for those that it leaves out."""
 
     name: str
     command: str
@@ -89,7 +80,7 @@ def _parameters(words: list[Token]) -> dict[str, str]:
         name = words[0].text
         if (
             words[0].kind != KEYWORD
-            or name not in _PARAMETERS
+            or name not in PARAMETERS
             or [word.kind for word in words[1:2]] != [WORD]
         ):
             raise ConfigError(
@@ -103,61 +94,3 @@ def _parameters(words: list[Token]) -> dict[str, str]:
         found[name] = words[1].text
         words = words[2:]
     return found
-
-
-def find(line: FilterLine) -> str:
-    """Return the command as smtpd has it run. Raises ConfigError where there is no program."""
-    command = line.command
-    if not command.startswith("/"):
-        try:
-            name = shlex.split(command)[0]
-        except (ValueError, IndexError):  # the shell will say what it thinks of it
-            name = command.split(" ")[0]
-        folder = os.path.dirname(programs.place(name, chroot(line)))
-        command = f"{folder}/{command}"
-    if len(os.fsencode(f"exec {command}")) > COMMAND_MAX:
-        raise ConfigError(f"the command is too long for smtpd: {COMMAND_MAX} bytes with its path")
-    return command
-
-
-def program(line: FilterLine, command: str) -> Program:
-    """Return what to start. Raises ConfigError for a user or a group that is not there."""
-    argv = [SHELL, "-c", f"exec {command}"]
-    return Program(SHELL, argv, _account(line), chroot(line) or None, log_socket)
-
-
-def chroot(line: FilterLine) -> str:
-    """Return the folder to shut the filter in; ``""`` for none, and for who is not root."""
-    if os.geteuid() != 0 or not line.chroot:
-        return ""
-    if not os.path.isdir(line.chroot):
-        raise ConfigError(f"{line.chroot} is no directory: smtpd cannot chroot there")
-    return line.chroot.rstrip("/")
-
-
-def _account(line: FilterLine) -> Account | None:
-    """Return whom it runs as; None to stay who we are."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        entry = pwd.getpwnam(line.user) if line.user else programs.smtpd_user()
-    except KeyError:
-        raise ConfigError(f"there is no user {line.user}: smtpd would not start") from None
-    try:
-        group = grp.getgrnam(line.group).gr_gid if line.group else None
-    except KeyError:
-        raise ConfigError(f"there is no group {line.group}: smtpd would not start") from None
-    uid, gid = (entry.pw_uid, entry.pw_gid) if entry else (os.getuid(), os.getgid())
-    gid = gid if group is None else group
-    return Account(uid, gid, [gid])
-
-
-def described(line: FilterLine, command: str) -> str:
-    """Return what is run, as whom and where."""
-    named = {name: getattr(line, name) for name in _PARAMETERS if getattr(line, name)}
-    if os.geteuid() == 0 and not line.user and (entry := programs.smtpd_user()):
-        named = {"user": entry.pw_name, **named}
-    who = ", ".join(f"{name} {value}" for name, value in named.items())
-    if named and os.geteuid() != 0:
-        return f"{command}, as who you are: only root can have {who}"
-    return f"{command}, {who}" if who else command

@@ -16,16 +16,17 @@ from opensmtpd.operator import (
     conf,
     conf_diff,
     conf_uses,
-    importing_files,
     importing_lock,
     schema,
     schema_queries,
+    users,
 )
 from opensmtpd.operator.conf import Configuration, Definition
 from opensmtpd.operator.importing_files import NewFiles
 from opensmtpd.operator.importing_rows import Complaints, Source, file_rows, fill
 from opensmtpd.operator.output import complain, note, progress_wanted
-from opensmtpd.operator.schema import CatalogueEntry, RowKind
+from opensmtpd.operator.row_kinds import RowKind
+from opensmtpd.operator.schema import CatalogueEntry
 from opensmtpd.tablefile import Row
 
 _LONG = 1 << 20
@@ -75,7 +76,7 @@ def command(smtpd_conf: str, database: str, config_dir: str | None, force: bool)
     with NewFiles(force) as files:
         temporary = files.new(place)
         targets = _write_database(temporary, configuration, paths, complaints)
-        importing_files.give_to_smtpd(temporary)
+        users.give_to_smtpd(temporary)
         complaints.show(smtpd_conf, "mend the lines above")
         delimiter = configuration.settings.get(conf.DELIMITER, "+")
         for target in targets:
@@ -212,7 +213,7 @@ def _tell(configuration: Configuration, database: str, targets: list[Target]) ->
     for table in configuration.tables.values():
         if table.name not in moved:
             note(f"{table.name}: stays as it is ({table.target})")
-    if readers := importing_files.readers(database):
+    if readers := users.readers(database):
         note(f"{database}: readable for {readers}")
     else:
         complain(

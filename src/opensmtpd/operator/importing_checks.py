@@ -4,9 +4,11 @@ import re
 from collections.abc import Callable
 
 from opensmtpd import meaning
+from opensmtpd.limits import HOME_MAX, KEY_MAX
 from opensmtpd.meaning.netaddr import read_network
 from opensmtpd.operator import values
-from opensmtpd.operator.schema import HOME_MAX, KEY_MAX, CatalogueEntry, RowKind, encoded
+from opensmtpd.operator.row_kinds import RowKind
+from opensmtpd.operator.schema import CatalogueEntry, encoded
 from opensmtpd.queries import VALUE_MAX, Service
 from opensmtpd.tablefile import Row
 

@@ -1,6 +1,5 @@
 """Files that come into being together, whole, or not at all."""
 
-import grp
 import os
 import stat
 import tempfile
@@ -9,7 +8,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from types import TracebackType
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator.programs import USERS
 
 
 class NewFiles:
@@ -122,33 +120,3 @@ def naming(path: str) -> Iterator[None]:
 def _sync(path: str) -> None:
     with open(path, "rb") as file:
         os.fsync(file.fileno())
-
-
-def give_to_smtpd(path: str) -> None:
-    """Make a new file readable for the group of smtpd's user, where we may; else for its owner.
-
-    There may be passwords in it: no other group is to read it, as that of whoever made it.
-    """
-    for name in USERS if os.geteuid() == 0 else ():
-        with suppress(KeyError):
-            os.chown(path, -1, grp.getgrnam(name).gr_gid)
-            break
-    os.chmod(path, 0o640 if group_of(path) in USERS else 0o600)
-
-
-def readers(path: str) -> str:
-    """Return who can read a file, smtpd's user among them; empty where that is not known."""
-    mode = os.stat(path).st_mode
-    if mode & stat.S_IROTH:
-        return "everybody"
-    group = group_of(path)
-    return f"the group {group}" if mode & stat.S_IRGRP and group in USERS else ""
-
-
-def group_of(path: str) -> str:
-    """Return the name of a file's group, or its number."""
-    number = os.stat(path).st_gid
-    try:
-        return grp.getgrgid(number).gr_name
-    except KeyError:
-        return str(number)

@@ -1,6 +1,6 @@
 """The keys that smtpd asks a table for, as str; bytes that are no UTF-8 are surrogates."""
 
-from opensmtpd.operator.schema import KEY_MAX
+from opensmtpd.limits import KEY_MAX
 from opensmtpd.queries import Service
 
 AUTH_AS_TYPED = (7, 9)

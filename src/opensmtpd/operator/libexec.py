@@ -9,9 +9,25 @@ import re
 import shutil
 import stat
 
+LIBEXEC = (
+    "/usr/libexec/opensmtpd",  # Debian
+    "/usr/local/libexec/smtpd",  # OpenBSD
+    "/usr/lib/opensmtpd",  # Alpine
+    "/usr/lib/smtpd/opensmtpd",  # Arch
+    "/usr/local/libexec/opensmtpd",  # FreeBSD
+)
+"""Where smtpd finds its plugins on systems that are known here. It is built with one directory, and
+looks nowhere else."""
+
 _SMTPD = ("/usr/sbin/smtpd", "/usr/local/sbin/smtpd")
 _STRING = re.compile(rb"\0((?:/[A-Za-z0-9_+-][A-Za-z0-9._+-]*)+)/table-%s\0")
 _SIZE_MAX = 64 << 20
+
+
+def folders() -> tuple[str, ...]:
+    """Return the directory that this system's smtpd names, or all that are known."""
+    named = own()
+    return (named,) if named else LIBEXEC
 
 
 def own() -> str | None:

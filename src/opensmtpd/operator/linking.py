@@ -12,7 +12,7 @@ from importlib.util import find_spec
 import click
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator import completion, linking_reach, programs
+from opensmtpd.operator import completion, libexec, linking_reach
 from opensmtpd.operator.linking_owner import owner
 from opensmtpd.operator.output import note
 from opensmtpd.options import DISTRIBUTION
@@ -155,7 +155,7 @@ def place(given: str | None) -> str:
     """Return the one directory to put programs into. Raises ConfigError with a remedy."""
     if given == "":
         raise ConfigError("a directory without a name", remedy="name one with --directory")
-    places = (os.path.abspath(given),) if given else programs.folders()
+    places = (os.path.abspath(given),) if given else libexec.folders()
     there = [place for place in places if os.path.isdir(place)]
     if len(there) == 1:
         return there[0]

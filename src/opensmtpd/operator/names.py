@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 
 from opensmtpd.errors import ConfigError
+from opensmtpd.limits import HOME_MAX
 from opensmtpd.operator import keys, values
 from opensmtpd.operator.terminal import shown
-from opensmtpd.queries import VALUE_MAX
 
 _LOCAL = re.compile(r"[A-Za-z0-9!#%&'*/?^~+=_.-]*")  # MAILADDR_ALLOWED, and what is alphanumeric
 _LABEL = re.compile(r"[A-Za-z0-9*_-]{1,63}")
@@ -94,7 +94,7 @@ def checked_destinations(given: Sequence[str], force: bool) -> str:
 
 def checked_home(path: str) -> str:
     """Check a home directory."""
-    if not path.startswith("/") or values.size(path) > VALUE_MAX - 22 or not path.isprintable():
+    if not path.startswith("/") or values.size(path) > HOME_MAX or not path.isprintable():
         raise ConfigError(f"{_quoted(path)} is no path of a directory that begins with /")
     return path
 

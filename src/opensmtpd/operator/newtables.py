@@ -10,7 +10,8 @@ from opensmtpd.errors import ConfigError
 from opensmtpd.operator import schema, schema_queries
 from opensmtpd.operator.conf_lexer import written
 from opensmtpd.operator.importing_files import NewFiles
-from opensmtpd.operator.schema import CatalogueEntry, RowKind
+from opensmtpd.operator.row_kinds import RowKind
+from opensmtpd.operator.schema import CatalogueEntry
 from opensmtpd.queries import Service
 
 

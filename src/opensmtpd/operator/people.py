@@ -7,10 +7,12 @@ from typing import Any, TypeVar
 import click
 
 from opensmtpd.errors import ConfigError
+from opensmtpd.limits import ID_MAX
 from opensmtpd.operator import completion, keys, names, rows, terminal
 from opensmtpd.operator.newtables import NewTables
 from opensmtpd.operator.output import note
-from opensmtpd.operator.schema import COLUMNS, ID_MAX, CatalogueEntry, RowKind
+from opensmtpd.operator.row_kinds import RowKind
+from opensmtpd.operator.schema import COLUMNS, CatalogueEntry
 from opensmtpd.queries import Service
 
 Command = TypeVar("Command", bound=Callable[..., Any])

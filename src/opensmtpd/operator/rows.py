@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.operator import schema
-from opensmtpd.operator.schema import CatalogueEntry, RowKind, encoded, identifier
+from opensmtpd.operator.row_kinds import RowKind
+from opensmtpd.operator.schema import CatalogueEntry, encoded, identifier
 from opensmtpd.queries import Service
 
 Cell = str | int

@@ -23,33 +23,15 @@ are no UTF-8 stand in the database as they are, and in Python as surrogate escap
 import os
 import sqlite3
 from collections.abc import Iterable
-from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from opensmtpd import tablefile
 from opensmtpd.errors import ConfigError
+from opensmtpd.limits import HOME_MAX, ID_MAX, KEY_MAX
+from opensmtpd.operator.row_kinds import RowKind
 from opensmtpd.queries import VALUE_MAX, Service
 
-KEY_MAX = tablefile.KEY_MAX
-"""Bytes of a key: smtpd lower-cases it into a buffer of 1,024 (``table_lookup``)."""
-
-ID_MAX = 2**32 - 1
-"""The highest user and group id (``UID_MAX`` of smtpd)."""
-
-HOME_MAX = VALUE_MAX - len(f"{ID_MAX}:{ID_MAX}:")
-"""Bytes of a home directory."""
-
 _VERSION = 1
-
-
-class RowKind(StrEnum):
-    """What the rows of a table look like."""
-
-    LIST = "list"
-    MAPPING = "mapping"
-    CREDENTIALS = "credentials"
-    USERINFO = "userinfo"
 
 
 class CatalogueEntry(NamedTuple):

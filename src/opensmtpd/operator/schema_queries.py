@@ -4,7 +4,8 @@ The C table-sqlite can use the same file: it logs the keys that it does not know
 """
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator.schema import WILDCARD, CatalogueEntry, RowKind, identifier
+from opensmtpd.operator.row_kinds import RowKind
+from opensmtpd.operator.schema import WILDCARD, CatalogueEntry, identifier
 from opensmtpd.queries import Service
 
 _VALUES = {

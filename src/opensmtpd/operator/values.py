@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from opensmtpd.operator.schema import ID_MAX
+from opensmtpd.limits import ID_MAX
 from opensmtpd.queries import VALUE_MAX
 
 _SPACE = " \t\n\v\f\r"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.operator import filtering_run, programs
+from opensmtpd.operator import filtering_run, users
 from opensmtpd.operator import libexec as directory
 from unit.operator.swap import Program
 
@@ -38,8 +38,8 @@ def db(tmp_path: Path) -> Path:
 @pytest.fixture
 def libexec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where smtpd looks for its programs; they are run by who runs the tests."""
-    monkeypatch.setattr(programs, "LIBEXEC", (str(tmp_path),))
-    monkeypatch.setattr(programs, "USERS", ())
+    monkeypatch.setattr(directory, "LIBEXEC", (str(tmp_path),))
+    monkeypatch.setattr(users, "USERS", ())
     # Waited twice in each run of a filter, for what few filters do.
     monkeypatch.setattr(filtering_run, "_LINGER", 0.01)
     return tmp_path

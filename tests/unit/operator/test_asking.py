@@ -469,8 +469,8 @@ def test_interrupted(libexec: Path, tmp_path: Path) -> None:
         f"open({str(pid)!r}, 'w').write(str(os.getpid()) + '\\n')\ntime.sleep(300)",
     )
     code = (
-        "import sys\nfrom opensmtpd.operator import __main__, programs\n"
-        f"programs.folders = lambda: ({str(libexec)!r},)\nprograms.USERS = ()\n"
+        "import sys\nfrom opensmtpd.operator import __main__, libexec, users\n"
+        f"libexec.folders = lambda: ({str(libexec)!r},)\nusers.USERS = ()\n"
         f"sys.argv[1:] = ['lookup', {LINE!r}, 'alias', 'a', '--timeout', '60']\n"
         "__main__.main()\n"
     )

@@ -8,8 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator import importing_files, schema
-from opensmtpd.operator.schema import CatalogueEntry, RowKind
+from opensmtpd.limits import ID_MAX
+from opensmtpd.operator import schema, users
+from opensmtpd.operator.row_kinds import RowKind
+from opensmtpd.operator.schema import CatalogueEntry
 from opensmtpd.tablefile import TableFile
 from unit.operator.swap import Program, database, guide, listing, rows, smtpd_conf
 
@@ -38,13 +40,13 @@ def test_who_may_read_the_files(
     run: Program, mail: Path, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database(db, CatalogueEntry("a", RowKind.LIST), CatalogueEntry("b", RowKind.LIST)).close()
-    monkeypatch.setattr(importing_files, "USERS", ("no-such-group",))
+    monkeypatch.setattr(users, "USERS", ("no-such-group",))
     run("export", db, mail)
     assert (mail / "a").stat().st_mode & 0o7777 == 0o600
     (mail / "a").unlink()
     (mail / "b").chmod(0o604)
     mine = grp.getgrgid(mail.stat().st_gid).gr_name
-    monkeypatch.setattr(importing_files, "USERS", ("no-such-group", mine))
+    monkeypatch.setattr(users, "USERS", ("no-such-group", mine))
     run("export", "--force", db, mail)
     assert (mail / "a").stat().st_mode & 0o7777 == 0o640
     assert (mail / "b").stat().st_mode & 0o7777 == 0o604
@@ -167,7 +169,7 @@ USES = {
     RowKind.USERINFO: "action a mbox userbase <t>",
 }
 TEXT = st.text("ab1#:[]@. \t\x0bé\udcff|,", min_size=1, max_size=6)
-ID = st.integers(0, schema.ID_MAX)
+ID = st.integers(0, ID_MAX)
 ROWS = {
     RowKind.LIST: st.tuples(TEXT),
     RowKind.MAPPING: st.tuples(TEXT, st.text("ab1. \t,é\udcff", min_size=1, max_size=6)),

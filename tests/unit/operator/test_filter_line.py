@@ -1,13 +1,9 @@
-"""Filter lines, and what smtpd makes of them."""
-
-import os
-from pathlib import Path
+"""Filter lines that an operator gives."""
 
 import pytest
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator import filtering_line, programs
-from opensmtpd.operator.filtering_line import FilterLine, find, parse
+from opensmtpd.operator.filtering_line import FilterLine, parse
 
 
 @pytest.mark.parametrize(
@@ -82,53 +78,3 @@ def test_no_line(text: str, reason: str) -> None:
     with pytest.raises(ConfigError) as error:
         parse(text)
     assert str(error.value) == reason
-
-
-@pytest.mark.parametrize(
-    ("command", "wanted"),
-    [
-        ("filter-x -a", "{}/filter-x -a"),
-        ("'filter-x' \"a", "{}/'filter-x' \"a"),
-        ("/bin/x y", "/bin/x y"),
-    ],
-)
-def test_what_the_shell_gets(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, wanted: str
-) -> None:
-    monkeypatch.setattr(programs, "LIBEXEC", (str(tmp_path),))
-    for name in ("filter-x", "'filter-x'"):
-        (tmp_path / name).touch()
-    line = FilterLine("x", command)
-    assert find(line) == wanted.format(tmp_path)
-    program = filtering_line.program(line, find(line))
-    assert (program.path, program.argv) == ("/bin/sh", ["/bin/sh", "-c", f"exec {find(line)}"])
-
-
-def test_commands_that_are_too_long() -> None:
-    assert find(FilterLine("x", "/" + "x" * 4089))
-    with pytest.raises(ConfigError, match=r"^the command is too long for smtpd: 4095 bytes"):
-        find(FilterLine("x", "/" + "x" * 4090))
-
-
-def test_a_program_in_a_chroot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs, "LIBEXEC", ("/libexec",))
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    (tmp_path / "libexec").mkdir()
-    line = FilterLine("x", "filter-x", chroot=str(tmp_path))
-    with pytest.raises(ConfigError) as error:
-        find(line)
-    assert str(error.value) == (
-        f"there is no program filter-x; smtpd wants it in its own directory, as {tmp_path}/libexec"
-    )
-    (tmp_path / "libexec/filter-x").touch()
-    assert find(line) == "/libexec/filter-x"
-
-
-def test_who_is_not_root_stays_who_he_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    line = FilterLine("x", "/f", "nosuch", "nosuch", "/nosuch")
-    program = filtering_line.program(line, "/f")
-    assert (program.account, program.chroot) == (None, None)
-    assert filtering_line.described(line, "/f") == (
-        "/f, as who you are: only root can have user nosuch, group nosuch, chroot /nosuch"
-    )

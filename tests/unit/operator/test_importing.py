@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from opensmtpd.operator import schema
-from opensmtpd.operator.schema import CatalogueEntry, RowKind
+from opensmtpd.operator.row_kinds import RowKind
+from opensmtpd.operator.schema import CatalogueEntry
 from opensmtpd.queries import Service
 from unit.operator.swap import Program, guide, listing, rows, smtpd_conf
 

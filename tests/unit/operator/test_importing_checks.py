@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from opensmtpd.operator import values
 from opensmtpd.operator.importing_checks import _PLAIN, cells, checks
-from opensmtpd.operator.schema import CatalogueEntry, RowKind
+from opensmtpd.operator.row_kinds import RowKind
+from opensmtpd.operator.schema import CatalogueEntry
 from opensmtpd.queries import Service
 from opensmtpd.tablefile import Row
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.operator import importing, importing_files, importing_lock, importing_rows
+from opensmtpd.operator import importing, importing_lock, importing_rows, users
 from unit.operator.swap import Program, guide, listing, rows, smtpd_conf
 
 
@@ -172,7 +172,7 @@ def test_what_is_no_database_stays(run: Program, mail: Path, db: Path, content: 
 def mine(db: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The group that new files get, which is that of smtpd's user."""
     name = grp.getgrgid(db.parent.stat().st_gid).gr_name
-    monkeypatch.setattr(importing_files, "USERS", ("no-such-group", name))
+    monkeypatch.setattr(users, "USERS", ("no-such-group", name))
     return name
 
 
@@ -191,7 +191,7 @@ def test_no_other_group_reads_it(
     run: Program, mail: Path, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There are password hashes in it."""
-    monkeypatch.setattr(importing_files, "USERS", ("no-such-group",))
+    monkeypatch.setattr(users, "USERS", ("no-such-group",))
     said = run("--quiet", "import", guide(mail), db)
     assert mode(db) == 0o600
     assert mode(db.parent / "users.conf") == 0o644

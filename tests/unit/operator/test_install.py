@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.operator import libexec, linking, linking_reach, programs
+from opensmtpd.operator import libexec, linking, linking_reach
 from unit.operator.swap import Program
 
 NAMES = ["filter-dkimsign", "filter-rdns", "table-flat"]
@@ -30,7 +30,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where smtpd looks."""
     folder = tmp_path / "libexec"
     folder.mkdir()
-    monkeypatch.setattr(programs, "LIBEXEC", (str(tmp_path / "not-here"), str(folder)))
+    monkeypatch.setattr(libexec, "LIBEXEC", (str(tmp_path / "not-here"), str(folder)))
     return folder
 
 
@@ -233,7 +233,7 @@ def test_a_place_that_others_cannot_reach(
 
 
 def test_no_smtpd(run: Program, bin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs, "LIBEXEC", ("/nowhere/a", "/nowhere/b"))
+    monkeypatch.setattr(libexec, "LIBEXEC", ("/nowhere/a", "/nowhere/b"))
     assert refused(run) == (
         "there is no smtpd here, nor a directory for its programs;"
         " install OpenSMTPD, or name the directory with --directory"
@@ -253,7 +253,7 @@ def test_two_places(
 ) -> None:
     (tmp_path / "other").mkdir()
     both = (str(place), str(tmp_path / "other"))
-    monkeypatch.setattr(programs, "LIBEXEC", both)
+    monkeypatch.setattr(libexec, "LIBEXEC", both)
     assert refused(run) == (
         "smtpd may look for its programs in several places;"
         f" name one of them with --directory: {' '.join(both)}"

@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 from opensmtpd.errors import ConfigError
 from opensmtpd.operator import rows, schema
 from opensmtpd.operator.people import alias, domain, user
-from opensmtpd.operator.schema import CatalogueEntry, RowKind
+from opensmtpd.operator.row_kinds import RowKind
+from opensmtpd.operator.schema import CatalogueEntry
 from opensmtpd.queries import Service
 
 TABLES = (

@@ -1,14 +1,9 @@
-"""Table lines, and the programs behind them."""
-
-import os
-import pwd
-from pathlib import Path
+"""Table lines that an operator gives."""
 
 import pytest
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator import programs
-from opensmtpd.operator.programs import TableLine, find, parse
+from opensmtpd.operator.programs import TableLine, parse
 
 
 @pytest.mark.parametrize(
@@ -41,44 +36,3 @@ def test_no_line(text: str, reason: str) -> None:
     with pytest.raises(ConfigError) as error:
         parse(text)
     assert str(error.value).startswith(reason)
-
-
-def test_the_first_of_the_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folders = [tmp_path / name for name in "abc"]
-    for folder in folders:
-        folder.mkdir()
-    monkeypatch.setattr(programs, "LIBEXEC", tuple(map(str, folders)))
-    (folders[1] / "table-x").touch()
-    (folders[2] / "table-x").touch()
-    assert find(TableLine("t", "x", None)) == f"{tmp_path}/b/table-x"
-
-
-def test_beside_our_own_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "table-x").touch(0o755)
-    monkeypatch.setattr("sys.executable", f"{tmp_path}/python")
-    assert find(TableLine("t", "x", None)) == f"{tmp_path}/table-x"
-
-
-@pytest.mark.parametrize("kind", ["db", "getpwnam"])
-def test_what_is_built_in(kind: str) -> None:
-    with pytest.raises(
-        ConfigError, match=f"^{kind} is a part of smtpd: there is no program to ask$"
-    ):
-        find(TableLine("t", kind, "/x"))
-
-
-def test_whom_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    names: list[str] = []
-
-    def getpwnam(name: str) -> str:
-        names.append(name)
-        if name != "opensmtpd":
-            raise KeyError(name)
-        return "entry"
-
-    monkeypatch.setattr(pwd, "getpwnam", getpwnam)
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert programs.smtpd_user() == "entry"  # type: ignore[comparison-overlap]
-    assert names == ["_smtpd", "opensmtpd"]
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert programs.smtpd_user() is None

@@ -8,7 +8,8 @@ import pytest
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.operator import schema
-from opensmtpd.operator.schema import COLUMNS, CatalogueEntry, RowKind
+from opensmtpd.operator.row_kinds import RowKind
+from opensmtpd.operator.schema import COLUMNS, CatalogueEntry
 from opensmtpd.queries import Service
 
 ENTRIES = [

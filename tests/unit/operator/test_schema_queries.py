@@ -9,7 +9,8 @@ import pytest
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.operator import schema
-from opensmtpd.operator.schema import CatalogueEntry, RowKind
+from opensmtpd.operator.row_kinds import RowKind
+from opensmtpd.operator.schema import CatalogueEntry
 from opensmtpd.operator.schema_queries import configuration
 from opensmtpd.queries import Service
 from opensmtpd.sqlite import config

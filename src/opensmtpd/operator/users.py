@@ -1,0 +1,55 @@
+"""smtpd's own user on this machine, and the files that its group may read.
+
+Source: ``lka`` in ``lka.c``, which gives up root before it starts its tables.
+"""
+
+import grp
+import os
+import pwd
+import stat
+from contextlib import suppress
+
+USERS = ("_smtpd", "opensmtpd", "smtpd")
+"""smtpd's own user, and its group: on the BSDs, on Debian, elsewhere."""
+
+
+def smtpd_user() -> pwd.struct_passwd | None:
+    """Return the user to run a table as; None to stay who we are, for who is not root."""
+    if os.geteuid() != 0:
+        return None
+    for name in USERS:
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    return None
+
+
+def give_to_smtpd(path: str) -> None:
+    """Make a new file readable for the group of smtpd's user, where we may; else for its owner.
+
+    There may be passwords in it: no other group is to read it, as that of whoever made it.
+    """
+    for name in USERS if os.geteuid() == 0 else ():
+        with suppress(KeyError):
+            os.chown(path, -1, grp.getgrnam(name).gr_gid)
+            break
+    os.chmod(path, 0o640 if group_of(path) in USERS else 0o600)
+
+
+def readers(path: str) -> str:
+    """Return who can read a file, smtpd's user among them; empty where that is not known."""
+    mode = os.stat(path).st_mode
+    if mode & stat.S_IROTH:
+        return "everybody"
+    group = group_of(path)
+    return f"the group {group}" if mode & stat.S_IRGRP and group in USERS else ""
+
+
+def group_of(path: str) -> str:
+    """Return the name of a file's group, or its number."""
+    number = os.stat(path).st_gid
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)

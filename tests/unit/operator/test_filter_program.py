@@ -1,0 +1,61 @@
+"""The programs behind filter lines, and how smtpd starts them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from opensmtpd.errors import ConfigError
+from opensmtpd.operator import filter_program, libexec
+from opensmtpd.operator.filter_program import find
+from opensmtpd.operator.filtering_line import FilterLine
+
+
+@pytest.mark.parametrize(
+    ("command", "wanted"),
+    [
+        ("filter-x -a", "{}/filter-x -a"),
+        ("'filter-x' \"a", "{}/'filter-x' \"a"),
+        ("/bin/x y", "/bin/x y"),
+    ],
+)
+def test_what_the_shell_gets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, wanted: str
+) -> None:
+    monkeypatch.setattr(libexec, "LIBEXEC", (str(tmp_path),))
+    for name in ("filter-x", "'filter-x'"):
+        (tmp_path / name).touch()
+    line = FilterLine("x", command)
+    assert find(line) == wanted.format(tmp_path)
+    program = filter_program.program(line, find(line))
+    assert (program.path, program.argv) == ("/bin/sh", ["/bin/sh", "-c", f"exec {find(line)}"])
+
+
+def test_commands_that_are_too_long() -> None:
+    assert find(FilterLine("x", "/" + "x" * 4089))
+    with pytest.raises(ConfigError, match=r"^the command is too long for smtpd: 4095 bytes"):
+        find(FilterLine("x", "/" + "x" * 4090))
+
+
+def test_a_program_in_a_chroot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libexec, "LIBEXEC", ("/libexec",))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    (tmp_path / "libexec").mkdir()
+    line = FilterLine("x", "filter-x", chroot=str(tmp_path))
+    with pytest.raises(ConfigError) as error:
+        find(line)
+    assert str(error.value) == (
+        f"there is no program filter-x; smtpd wants it in its own directory, as {tmp_path}/libexec"
+    )
+    (tmp_path / "libexec/filter-x").touch()
+    assert find(line) == "/libexec/filter-x"
+
+
+def test_who_is_not_root_stays_who_he_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    line = FilterLine("x", "/f", "nosuch", "nosuch", "/nosuch")
+    program = filter_program.program(line, "/f")
+    assert (program.account, program.chroot) == (None, None)
+    assert filter_program.described(line, "/f") == (
+        "/f, as who you are: only root can have user nosuch, group nosuch, chroot /nosuch"
+    )
