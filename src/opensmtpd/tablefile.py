@@ -12,8 +12,8 @@ a line that begins with ``#`` is a comment. The form of aliases(5) is a mapping 
         ...
     file.kind, file.directives     # complete when the rows have been read
 
-Of rows with the same key smtpd keeps the last. Rows come as they stand in the file, so that whoever
-reads them can tell.
+Of rows with the same key smtpd keeps the last. Rows come as they stand in the file, so that the
+reader can report the others.
 """
 
 import os
@@ -33,7 +33,7 @@ _UNREADABLE = "make it a file that smtpd's user can read"
 
 
 class FileKind(StrEnum):
-    """What a file holds."""
+    """The kind of rows in a file."""
 
     LIST = "list"
     MAPPING = "mapping"
@@ -85,7 +85,7 @@ class TableFile:
             self.kind = FileKind.LIST if end == len(text) else FileKind.MAPPING
         if self.kind is FileKind.LIST:
             return text, None
-        # Whatever stands at the end is skipped, then spaces and tabs: so does smtpd.
+        # The byte at the end is skipped, then spaces and tabs: so does smtpd.
         value = text[end + 1 :].lstrip(b" \t")
         if not value:
             remedy = 'write "key: value", or put "# @list" above the rows of a list'
@@ -116,7 +116,7 @@ class TableFile:
 def lines(path: str) -> Iterator[bytes]:
     """Yield the lines of a file. Raises ConfigError for one that cannot be read."""
     try:
-        if stat.S_ISFIFO(os.stat(path).st_mode):  # to open it would take for ever
+        if stat.S_ISFIFO(os.stat(path).st_mode):  # to open it would block
             raise ConfigError("a FIFO", path=path, remedy=_UNREADABLE)
         with open(path, "rb") as file:
             yield from file

@@ -41,7 +41,7 @@ INDEXED = frozenset([Service.DOMAIN, Service.NETADDR, Service.MAILADDR, Service.
 
 
 class Content:
-    """What a file holds."""
+    """The rows of a file, and the settings in its comments."""
 
     def __init__(self, path: str) -> None:
         """Read it. Raises ConfigError."""
@@ -127,7 +127,7 @@ class Flat(Table):
         return self.content.rows.get(key)
 
     def check(self, service: Service, key: str) -> bool:
-        """Is there such a row?"""
+        """Return whether there is such a row."""
         return key in self.content.rows
 
     def patterns(self, service: Service) -> Patterns | None:

@@ -50,7 +50,7 @@ class User(NamedTuple):
 
 
 class Users:
-    """What a file holds."""
+    """The users of a file, by name."""
 
     def __init__(self, path: str) -> None:
         """Read it. Raises ConfigError."""

@@ -73,7 +73,7 @@ class Sqlite(Table):
         self.delimiter = new.config.delimiter
 
     def check(self, service: Service, key: str) -> bool:
-        """Is there a row, whatever it holds?"""
+        """Return whether there is a row, with any content."""
         return self.state.database.row(self.state.query(service), key) is not None
 
     def lookup(self, service: Service, key: str) -> str | None:
@@ -175,7 +175,10 @@ class Index:
             log("rows-ignored", service=service, count=count, first=first)
 
     def still(self, rows: list[str], version: tuple[int, int]) -> bool:
-        """Are these the rows? Whoever changed the database changed something else, most likely."""
+        """Return whether the rows are these.
+
+        Most likely they are: a change of the database seldom is one of these rows.
+        """
         self.version = version
         return hash(tuple(rows)) == self._digest
 

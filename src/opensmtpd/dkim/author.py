@@ -12,7 +12,7 @@ _ATOM = rb'[^\s"(),:;<>@\\\[\]]+'
 _HOST = rb"([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)"
 
 # Everywhere in this module: no two neighbouring repetitions can match the same byte, or a client
-# could make the search take for ever.
+# could make the search run without end.
 _EVERYDAY = re.compile(
     rb'(?:[ \t\n]*"[^"\\]*"[ \t\n]*|[^"(),:;<>@\\\[\]\r]*)<' + _ATOM + rb"@" + _HOST + rb">[ \t\n]*"
     rb"|[ \t\n]*" + _ATOM + rb"@" + _HOST + rb"[ \t\n]*"
@@ -29,7 +29,8 @@ _IN_COMMENT = re.compile(rb"\\.?|[()]|[^()\\]++", re.DOTALL)
 _LABELS = re.compile(rb"\[[^\[\]@]*\]|[^\s@\"<>,\[\]]+")
 _WHITE = b" \t\n\r"
 _DOMAIN_MAX = 255
-"""RFC 1035 section 2.3.4; and to look for the parents of a longer one would take long."""
+"""Octets of a domain name (RFC 1035 section 2.3.4). Names that are longer are refused: the search
+for the parents of a name tries each of its labels, and a client chooses the name."""
 
 
 def author_domain(value: bytes) -> bytes | None:
@@ -44,14 +45,14 @@ def author_domain(value: bytes) -> bytes | None:
 
 
 class _Reader:
-    """Reads up to the end of the first mailbox."""
+    """Read up to the end of the first mailbox."""
 
     def __init__(self) -> None:
         self.angle = False  # inside <>
         self.begin()
 
     def begin(self) -> None:
-        """Forget what was read: the mailbox begins only now."""
+        """Discard the text so far: the mailbox begins here."""
         self.local = False  # was there anything in front of the @?
         self.domain: list[bytes] | None = None  # what follows it
 

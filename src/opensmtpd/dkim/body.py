@@ -16,7 +16,7 @@ class SimpleBody:
     __slots__ = ("_hash", "_held", "_seen")
 
     empty = _CRLF
-    """What a body without any content is hashed as."""
+    """The bytes that stand for a body without any content (RFC 6376 section 3.4.3)."""
 
     def __init__(self) -> None:
         self._hash = sha256()
@@ -75,7 +75,7 @@ class RelaxedBody(SimpleBody):
 
 
 def _needs_squeezing(block: bytes) -> bool:
-    """Does ``block`` hold white space that "relaxed" changes?"""
+    """Return whether ``block`` holds white space that "relaxed" changes."""
     if b"\t" in block:
         return True
     return b" " in block and (b"  " in block or b" \r\n" in block or block.endswith(b" "))

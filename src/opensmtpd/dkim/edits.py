@@ -1,4 +1,4 @@
-"""What smtpd still changes in a message after its filters: a signature must foresee it.
+"""The changes that smtpd makes to a message after its filters: a signature must foresee them.
 
 smtpd appends its domain to bare addresses in From, To and Cc, drops Bcc, and adds Date and
 Message-ID where they lack on local listeners and port 587. Source: ``smtp_tx_dataline``,
@@ -27,7 +27,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def completes(value: bytes) -> bool:
-    """Will smtpd append its domain to an address in this field?
+    """Return whether smtpd will append its domain to an address in this field.
 
     ``value`` is what follows the colon of a From, To or Cc field, folded lines joined by a line
     feed. An element so long that smtpd's buffer is too small for it counts like any other.
@@ -58,7 +58,7 @@ def _elements(value: bytes) -> list[bytes]:
 
 
 def _is_bare(element: bytes) -> bool:
-    """Does smtpd take ``element`` for an address that lacks its domain?"""
+    """Return whether smtpd takes ``element`` for an address that lacks its domain."""
     escape = quote = bracket = False
     comment = last = 0
     closing = -1
@@ -121,7 +121,7 @@ def date(now: float) -> str:
 
 
 def is_submission(destination: bytes) -> bool:
-    """Does smtpd add Date and Message-ID for a listener?
+    """Return whether smtpd adds Date and Message-ID for a listener.
 
     ``destination`` is as in the report link-connect: ``b"127.0.0.1:25"``, ``b"unix:/path"``.
     """

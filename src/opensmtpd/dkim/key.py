@@ -16,6 +16,6 @@ class Key(NamedTuple):
     sign: Callable[[bytes], bytes]
     """Returns the signature of canonicalized data, not yet in base64. Threads may share it."""
     slow: bool
-    """Does a signature take so long that it belongs into a thread?"""
+    """True where a signature takes so long that it belongs into a thread."""
     warnings: tuple[str, ...]
-    """What is questionable about the key or its file, a sentence each."""
+    """Doubts about the key or its file, a sentence each."""

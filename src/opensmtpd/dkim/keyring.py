@@ -1,4 +1,4 @@
-"""Who signs for which domain: from flags, from a list of domains, from a key table."""
+"""The keys that sign for a domain: from flags, from a list of domains, from a key table."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -33,7 +33,7 @@ class Keyring:
 
     @property
     def first(self) -> list[Identity]:
-        """The identities of the domain that was named first."""
+        """Return the identities of the domain that was named first."""
         return next(iter(self._by_domain.values()))
 
     def find(self, domain: bytes) -> list[Identity] | None:
@@ -71,7 +71,7 @@ def domain_file(path: str) -> list[str]:
 
 
 def key_table(path: str) -> Keyring:
-    """Read a key table and its keys. Raises ConfigError, with file and line, for what is no use."""
+    """Read a key table and its keys. Raises ConfigError, with file and line."""
     loaded: dict[tuple[str, str | None], Key] = {}
     identities = []
     for entry in keytable.entries(keytable.read(path), path):

@@ -1,6 +1,6 @@
 """The key table: a file with ``domain selector keyfile [algorithm]`` a line.
 
-Here is what a line says; whether its key is any good is another matter (``keyring``).
+Only the lines are read here; ``keyring`` reads the keys that they name.
 """
 
 import re
@@ -11,7 +11,7 @@ from opensmtpd.dkim.key import ALGORITHMS
 from opensmtpd.errors import ConfigError
 
 LINE_END = re.compile(r"\r\n?|\n")
-"""What Python, too, takes for the end of a line in a text file."""
+"""Ends of lines, those that Python, too, knows in a text file."""
 
 FORM = "write lines of the form: domain selector keyfile [algorithm]"
 
@@ -58,9 +58,9 @@ def read(path: str, opener: Callable[[str, int], int] | None = None) -> str:
 
 
 def lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the lines that say something, with their numbers, white space around them gone.
+    """Yield lines with their numbers, without the white space around them.
 
-    Blank ones and those that begin with ``#`` do not.
+    Blank lines and those that begin with ``#`` are left out.
     """
     for number, line in enumerate(LINE_END.split(text), 1):
         words = line.strip()
@@ -107,13 +107,13 @@ def _entry(line: str, path: str, number: int) -> KeyTableEntry:
 
 
 def beside(path: str, file: str) -> str:
-    """Return where a file is that a table at ``path`` names."""
+    """Return the path of a file that a table at ``path`` names."""
     directory = path.rpartition("/")
     return file if file.startswith("/") else directory[0] + directory[1] + file
 
 
 def check(what: str, name: str, path: str | None = None, line: int | None = None) -> None:
-    """Raise ConfigError for what is no name in the DNS: it would spoil the signature."""
+    """Raise ConfigError for a text that is no name in the DNS: it would spoil the signature."""
     good = len(name) <= _NAME_MAX and all(_NAME.fullmatch(label) for label in name.split("."))
     if not good:
         # Words of a file are not repeated: it may be a key, given by mistake.

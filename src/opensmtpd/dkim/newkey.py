@@ -1,4 +1,4 @@
-"""New private keys, and what is published of them.
+"""New private keys, and their records in the DNS.
 
 RSA keys of at least 2048 bits and at most 4096, which all verifiers must know (RFC 8301 section
 3.2); the public key as RFC 6376 section 3.6.1 wants it, that of Ed25519 as RFC 8463 section 4.2.

@@ -1,4 +1,4 @@
-"""What is in the file of a private key: all that needs the package cryptography.
+"""Make a `Key` of a file in PEM. All reading that needs the package cryptography is here.
 
 RSA with PKCS #1 v1.5 and SHA-256 (RFC 6376 section 3.3.1), Ed25519 over a SHA-256 digest (RFC 8463
 section 3). Nothing here ever puts key material, or a library's words about it, into a message.
@@ -21,7 +21,7 @@ _GENRSA = "make one: openssl genrsa -out FILE 2048"
 
 
 def key(path: str, data: bytes) -> Key:
-    """Make a key of what a file holds. Raises ConfigError, with a remedy."""
+    """Return the key in a file's ``data``. Raises ConfigError, with a remedy."""
     private = _parse(path, data)
     if isinstance(private, RSAPrivateKey):
         return _rsa(path, private)
@@ -47,7 +47,7 @@ def _load_pem(data: bytes) -> object:
 
 
 def _fault(data: bytes) -> tuple[str, str]:
-    """Say what a file is that is no private key of ours, and what to do."""
+    """Return the fault of a file that is no private key of ours, and the remedy."""
     if b"ENCRYPTED" in data:
         return "an encrypted key", "take the passphrase off: openssl pkey -in FILE -out NEWFILE"
     if b"-----BEGIN OPENSSH PRIVATE KEY" in data:

@@ -14,7 +14,7 @@ from opensmtpd.dkim.keyring import Identity
 
 
 class Covered(NamedTuple):
-    """What a signature covers, and says of it."""
+    """The data that a signature covers, and the tags that belong to it."""
 
     data: bytes
     """The canonicalized header fields, each with its line end."""

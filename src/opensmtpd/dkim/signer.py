@@ -41,7 +41,7 @@ class Prepared(NamedTuple):
     left_out: list[str]
     """Names of the fields that are not covered, because smtpd will complete an address in them."""
     slow: bool
-    """Does it take so long to sign that it belongs into a thread?"""
+    """True where signing takes so long that it belongs into a thread."""
 
     def lines(self) -> list[bytes]:
         """Sign, and return the header lines to put in front of the message."""
@@ -122,7 +122,7 @@ class Signing:
 
     @property
     def large(self) -> bool:
-        """Is the header so large that even ``prepare`` belongs into a thread?"""
+        """Return whether the header is so large that even ``prepare`` belongs into a thread."""
         return self._size > LARGE
 
     @property

@@ -1,4 +1,4 @@
-"""How signatures are made, and the words by which administrators say so."""
+"""The choices for signatures, and the words by which administrators name them."""
 
 import re
 from typing import Literal, NamedTuple, TypeAlias
@@ -22,7 +22,7 @@ _CANONICALIZATION = re.compile(r"(simple|relaxed)(?:/(simple|relaxed))?")
 
 
 class Style(NamedTuple):
-    """How signatures are made."""
+    """The choices for signatures."""
 
     header: Canonicalization = "simple"
     body: Canonicalization = "simple"

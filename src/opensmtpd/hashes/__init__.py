@@ -25,13 +25,13 @@ BCRYPT_MAX = 72
 """Bytes of a password that bcrypt looks at; crypt(3) ignores the rest, bcrypt 5 raises."""
 
 COST_MAX = 1 << 20
-"""KiB of memory that a hash may ask for, or work that takes as long as to fill so much: whoever
-writes a table must not be able to take all memory of the machine."""
+"""KiB of memory that a hash may ask for, or work that takes as long as to fill so much: a
+writer of a table must not be able to take all memory of the machine."""
 
 _Check: TypeAlias = Callable[[bytes, bytes], bool]
 """Takes password and hash. Raises one of _FAULTS for a hash it cannot read."""
 _FAULTS = (ValueError, TypeError, RuntimeError, MemoryError)
-"""What the packages raise for such hashes, and for those that ask for too much memory."""
+"""Errors that the packages raise for such hashes, and for those that ask for too much memory."""
 
 
 class _Kind(NamedTuple):
@@ -39,11 +39,13 @@ class _Kind(NamedTuple):
     package: str = ""
     check: _Check | None = None
     first: bool = False
-    """Is crypt(3) asked first? (It computes several times as fast, without the interpreter.)"""
+    """True where crypt(3) is asked first: it is several times as fast, without the interpreter."""
 
 
 def verify(password: str, hash: str | None) -> bool:
-    """Is ``hash`` one of ``password``? Takes as long for no hash (None: there is no such user).
+    """Return whether ``hash`` is one of ``password``.
+
+    It takes as long without a hash (None: there is no such user).
 
     Locked accounts (``*``, ``!``, ``x`` or nothing where the hash belongs) never match, nor do
     passwords with a NUL or of more than PASSWORD_MAX bytes. Raises LocalError for a hash that is

@@ -1,4 +1,4 @@
-"""Which rows of a table match a key: the meaning that smtpd gives to the rows of file tables.
+"""Match keys with rows of a table, with the meaning that smtpd gives to rows of file tables.
 
 smtpd asks other tables for the exact name only, so that ``*.example.org``, ``10.0.0.0/8`` or
 ``@example.org`` match only where the table itself applies what ``table_static.c`` does. A backend
@@ -71,7 +71,7 @@ class Patterns:
 
     def __init__(self, service: Service, rows: Iterable[str], delimiter: str = "+") -> None:
         self.unreadable: list[str] = []
-        """Rows, as written, that match nothing that smtpd asks for: whoever wrote them erred."""
+        """Rows, as written, that match no key that smtpd asks for: they are mistakes."""
         self._index = _index(service, delimiter)
         self._count = 0
         for row in rows:

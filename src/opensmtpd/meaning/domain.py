@@ -19,7 +19,7 @@ class Match(NamedTuple):
     """A row that matches."""
 
     rank: int
-    """How specific it is: the bytes of its pattern that are no stars; more than any without one."""
+    """Its rank: the bytes of its pattern that are no stars; more than any without one."""
     row: str
 
 

@@ -10,9 +10,9 @@ Of GNU's additions ``\\w \\W \\s \\S \\b \\B \\< \\>`` are read as in glibc and 
 OpenBSD knows the last two alone. Empty alternatives are read as in glibc, but an expression that is
 empty as a whole matches nothing: an empty cell in a database must not match everything.
 
-A match takes as long as Python's re takes, which may be for ever with rows such as ``(a|aa)+$``:
-whoever calls must bound it. CPython looks for signals while it matches, and an exception from a
-signal handler ends the match.
+A match takes as long as Python's re takes, which may have no end with rows such as
+``(a|aa)+$``: the caller must bound it. CPython looks for signals while it matches, and an exception
+from a signal handler ends the match.
 """
 
 import re
@@ -21,7 +21,7 @@ from opensmtpd.meaning.brackets import read_bracket
 from opensmtpd.meaning.text import as_bytes
 
 _DEPTH_MAX = 100
-"""Groups within groups; Python's own limit depends on who calls."""
+"""Groups within groups; Python's own limit depends on the depth of the caller."""
 _REPEAT_MAX = 32767  # glibc's RE_DUP_MAX
 _INTERVAL = re.compile(r"([0-9]*)(,?)([0-9]*)\}")
 _ATOMS = {"w": r"\w", "W": r"\W", "s": r"\s", "S": r"\S"}

@@ -1,4 +1,4 @@
-"""Where ``opensmtpd-plugins`` begins: how it ends at a signal, and what it cannot do without."""
+"""Start ``opensmtpd-plugins``, end it at a signal, and check for the packages that it needs."""
 
 import os
 import signal
@@ -6,11 +6,11 @@ import sys
 
 PROGRAM = "opensmtpd-plugins"
 EXTRA = ("click", "rich")
-"""What the extra ``operator`` brings. Whoever installs a plugin alone does without."""
+"""Packages of the extra ``operator``. An installation of a plugin alone lacks them."""
 
 
 def main() -> None:
-    """Be opensmtpd-plugins."""
+    """Run opensmtpd-plugins."""
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as it is under nohup, or behind &
             signal.signal(number, _end)

@@ -18,7 +18,7 @@ from opensmtpd.queries import Service
 VIRTUAL = "virtual"
 NAMES = [service.value for service in Service]
 FETCHED = (Service.SOURCE, Service.RELAYHOST)
-"""What smtpd takes from a list in turn, without a key."""
+"""Services of which smtpd takes the entries of a list in turn, without a key."""
 
 STATUS = {
     TableOutcome.FOUND: 0,

@@ -28,7 +28,7 @@ class _Program(click.Group):
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()  # what cannot be written should be known before the end
-        except BrokenPipeError:  # whoever read us has enough: click ends quietly
+        except BrokenPipeError:  # the reader has enough: click ends quietly
             raise
         except OSError as error:
             reason = error.strerror or str(error)

@@ -10,7 +10,7 @@ NEWEST = "7.9.0"
 
 
 class Seconds(click.FloatRange):
-    """How long to wait."""
+    """A time to wait, in seconds: more than 0 and up to 3,600."""
 
     def __init__(self) -> None:
         super().__init__(0, 3600, min_open=True)

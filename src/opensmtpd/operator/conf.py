@@ -43,7 +43,7 @@ class Definition(NamedTuple):
 
 
 class Configuration(NamedTuple):
-    """What was read.
+    """The content of smtpd.conf and of the files that it includes.
 
     ``files`` are the contents of all files, by the names they were opened by; ``settings`` is empty
     or holds the ``sub-addr-delim``.

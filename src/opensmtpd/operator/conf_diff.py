@@ -1,4 +1,4 @@
-"""What to change in smtpd.conf, as a unified diff that patch(1) applies."""
+"""Changes to smtpd.conf, as a unified diff that patch(1) applies."""
 
 import difflib
 import os

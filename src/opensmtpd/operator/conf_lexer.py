@@ -40,7 +40,7 @@ _AFTER_NUMBER = frozenset(" \t\n\v\f\r),/}=")
 
 _BARE = re.compile(r"[A-Za-z0-9:_][A-Za-z0-9:_/.@%+*-]*")
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\udc80-\udc9f]")
-"""What a terminal would obey; the last ones are bytes that are no UTF-8."""
+"""Characters that a terminal would obey; the last ones are bytes that are no UTF-8."""
 
 
 def written(text: str) -> str:
@@ -105,7 +105,7 @@ class _File:
 
 
 class Lexer:
-    """Words of a file and of those that it includes. ``macros`` is for whoever reads the words."""
+    """Words of a file and of those that it includes. The reader of the words sets ``macros``."""
 
     def __init__(self, path: str, read: Callable[[str], bytes]) -> None:
         """``read`` returns a file's content, or raises OSError."""

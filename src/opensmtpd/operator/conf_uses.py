@@ -1,7 +1,7 @@
-"""Which services smtpd asks of a table, by where smtpd.conf uses it.
+"""The services that smtpd asks of a table, by the place in smtpd.conf that uses it.
 
-Sources: the ``table_check_use`` calls of parse.y for the shape of the rows; for the services what
-is asked in the end (ruleset.c, lka.c, lka_filter.c, aliases.c), which is not always the same.
+Sources: the ``table_check_use`` calls of parse.y for the shape of the rows; for the services the
+requests in ruleset.c, lka.c, lka_filter.c and aliases.c, which parse.y does not always match.
 """
 
 from typing import NamedTuple
@@ -54,7 +54,7 @@ _USES = (
 )
 
 USES = {use.words: use for use in _USES}
-"""Directive and the word before the table, to what that means."""
+"""Directive and the word before the table, to the use that they name."""
 
 
 def kind(name: str, found: RowKind | None, uses: list[Use]) -> RowKind:

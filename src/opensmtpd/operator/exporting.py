@@ -80,7 +80,7 @@ def _rows(db: sqlite3.Connection, entry: CatalogueEntry) -> Iterator[tuple[str, 
 
 
 def _says_list(db: sqlite3.Connection, entry: CatalogueEntry) -> bool:
-    """Whether the file must say that it is a list."""
+    """Return whether the file must say that it is a list."""
     table = identifier(entry.name)
     rows = db.execute(f"SELECT count(*), count(*) FILTER (WHERE {_NO_MAPPING}) FROM {table}")
     total, doubtful = rows.fetchone()
@@ -88,7 +88,7 @@ def _says_list(db: sqlite3.Connection, entry: CatalogueEntry) -> bool:
 
 
 def _holds(line: bytes, key: str, value: str | None) -> bool:
-    """Whether smtpd would read a line as the row that it stands for."""
+    """Return whether smtpd would read a line as the row that it stands for."""
     file = TableFile([line], "")
     file.kind = tablefile.FileKind.LIST if value is None else tablefile.FileKind.MAPPING
     try:

@@ -40,7 +40,7 @@ def program(line: FilterLine, command: str) -> Program:
 
 
 def chroot(line: FilterLine) -> str:
-    """Return the folder to shut the filter in; ``""`` for none, and for who is not root."""
+    """Return the folder to shut the filter in; ``""`` for none, and without root."""
     if os.geteuid() != 0 or not line.chroot:
         return ""
     if not os.path.isdir(line.chroot):
@@ -49,7 +49,7 @@ def chroot(line: FilterLine) -> str:
 
 
 def _account(line: FilterLine) -> Account | None:
-    """Return whom it runs as; None to stay who we are."""
+    """Return the account that it runs as; None, without root, to keep our own."""
     if os.geteuid() != 0:
         return None
     try:
@@ -66,7 +66,7 @@ def _account(line: FilterLine) -> Account | None:
 
 
 def described(line: FilterLine, command: str) -> str:
-    """Return what is run, as whom and where."""
+    """Return a text with the command, its user and groups, and its chroot."""
     named = {name: getattr(line, name) for name in PARAMETERS if getattr(line, name)}
     if os.geteuid() == 0 and not line.user and (entry := users.smtpd_user()):
         named = {"user": entry.pw_name, **named}

@@ -39,7 +39,7 @@ def _text(value: bytes) -> str:
 
 
 class _Report:
-    """What is said on stderr. With --quiet the filter's log is shown only if it stops smtpd."""
+    """Writes remarks to stderr. With --quiet the filter's log is shown only if it stops smtpd."""
 
     def __init__(self) -> None:
         self._held: list[str] = []
@@ -233,7 +233,7 @@ def command(
     try:
         line = filtering_line.parse(filter_line)
         status = run(line, arguments, _read(), version, timeout)
-    except BrokenPipeError:  # whoever read us has enough: what is left goes nowhere
+    except BrokenPipeError:  # the reader has enough: what is left goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = STOPPED
     except (ConfigError, OSError) as error:  # 1 would say that the message was refused

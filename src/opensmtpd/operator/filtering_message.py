@@ -1,4 +1,4 @@
-"""A message behind a filter: what of it is smtpd's own, and what the filter did to its header."""
+"""A message behind a filter: smtpd's own fields, and the filter's changes to the header."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -47,6 +47,6 @@ def changes(before: Sequence[bytes], after: Sequence[bytes]) -> tuple[list[bytes
 
 
 def ending(message: bytes) -> bytes:
-    """Return what ends the first line of a message, and so is to end all of them."""
+    """Return the line end of a message's first line, which all its lines get."""
     first = message.partition(b"\n")
     return b"\r\n" if first[1] and first[0].endswith(b"\r") else b"\n"

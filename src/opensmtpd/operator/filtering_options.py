@@ -1,4 +1,4 @@
-"""What the options of ``opensmtpd-plugins filter`` may be: what a client of smtpd can be."""
+"""Values of the options of ``opensmtpd-plugins filter``: those that a client of smtpd can have."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from opensmtpd.testing.registry import release
 from opensmtpd.testing.syntax import address as address_in
 
 UNKNOWN = b"<unknown>"
-"""How smtpd calls who has no name in the DNS."""
+"""smtpd's name for a client that has no name in the DNS."""
 _PORT = "40721"
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _CLIENT = re.compile(
@@ -21,7 +21,7 @@ _CLIENT = re.compile(
 
 
 class ClientArgument(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """A kind of value: ``read`` makes it of what was typed, or raises ValueError."""
+    """The value of an option: ``read`` makes it of the typed text, or raises ValueError."""
 
     def __init__(self, name: str, read: Callable[[str], Any]) -> None:
         self.name = name

@@ -27,7 +27,7 @@ Tell = Callable[..., None]
 
 
 class ClientArguments(NamedTuple):
-    """Who comes with a message."""
+    """The client that sends the message, and its envelope."""
 
     client: bytes = b"192.0.2.5:40721"
     rdns: bytes = b"client.example"
@@ -39,7 +39,7 @@ class ClientArguments(NamedTuple):
 
 
 class Stopped(Exception):
-    """smtpd died, or waits for ever: how it ended, and what smtpd does then."""
+    """smtpd died, or waits without end: the outcome, and the effect on smtpd."""
 
     def __init__(self, outcome: str, effect: str) -> None:
         self.outcome, self.effect = outcome, effect
@@ -107,7 +107,7 @@ class Run:
                 self._swap(deadline)
 
     def _exchange(self, done: Callable[[], bool], wanted: str, effect: str) -> None:
-        """Carry bytes both ways until all are sent, and what ``done`` says."""
+        """Carry bytes both ways until all are sent and ``done`` returns True."""
         deadline = time.monotonic() + self._timeout
         while True:
             if data := self._smtpd.data_to_send():
@@ -124,7 +124,7 @@ class Run:
                 deadline = time.monotonic() + self._timeout
 
     def _swap(self, deadline: float) -> bool:
-        """Carry some bytes; whether the filter took any. Raises TimeoutError."""
+        """Carry some bytes, and return whether the filter took any. Raises TimeoutError."""
         try:
             with memoryview(self._unsent) as unsent:
                 taken, said = self._talk.swap(unsent, deadline)

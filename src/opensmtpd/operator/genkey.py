@@ -1,4 +1,4 @@
-"""``opensmtpd-plugins genkey``: a key for filter-dkimsign, and what to publish of it."""
+"""``opensmtpd-plugins genkey``: a key for filter-dkimsign, and its record for the DNS."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -150,7 +150,7 @@ def _printing(path: str, undo: str) -> Iterator[None]:
     """Say what to do where all is done, and the disk is full that the output is to go to."""
     try:
         yield
-    except BrokenPipeError:  # whoever read us has enough
+    except BrokenPipeError:  # the reader has enough
         raise
     except OSError as error:
         fault = f"made, but its record could not be printed: {error.strerror}"

@@ -15,14 +15,14 @@ _NUMBERED = re.compile(r"(.*?)([0-9]*)", re.DOTALL)
 
 
 class Succession(NamedTuple):
-    """What a table says of the domain whose next key is wanted."""
+    """The lines that a key table has for a domain, and the algorithm of the domain's next key."""
 
     entries: list[KeyTableEntry]
     """All lines of the domain; at least one."""
     old: list[KeyTableEntry]
-    """Those whose key is followed by the new one; none where no key is for its algorithm."""
+    """The lines whose keys the new one follows; empty where no key is for its algorithm."""
     algorithm: str
-    """Of the new key."""
+    """The algorithm of the new key."""
 
     @property
     def newest(self) -> KeyTableEntry:

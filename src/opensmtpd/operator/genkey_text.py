@@ -1,4 +1,4 @@
-"""What ``genkey`` prints: results for whoever cuts them out, remarks for whoever reads them."""
+"""The text that ``genkey`` prints: results on standard output, remarks on standard error."""
 
 import shlex
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from opensmtpd.operator.output import note
 SEEN = timedelta(days=1)
 """Time to live of most records, at most."""
 QUEUED = timedelta(days=10)
-"""How long a signature may wait: 4 days in smtpd's queue (SMTPD_QUEUE_EXPIRY), then 5 in that of
+"""Time that a signature may wait: 4 days in smtpd's queue (SMTPD_QUEUE_EXPIRY), then 5 in that of
 another server (RFC 5321 section 4.5.4.1), and one to be sure.
 """
 RELOAD = f"pkill -HUP -u {USER} -f filter-dkimsign"

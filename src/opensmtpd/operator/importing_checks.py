@@ -1,4 +1,4 @@
-"""What is wrong with a row: an error where smtpd fails on it, a warning where it does not help."""
+"""Check rows: an error where smtpd fails on a row, a warning where the row has no use."""
 
 import re
 from collections.abc import Callable

@@ -9,7 +9,7 @@ from pathlib import Path
 from opensmtpd.errors import ConfigError
 
 WAIT = 5.0
-"""Seconds in which whoever uses the old database may end."""
+"""Seconds that a user of the old database has to end."""
 
 
 def refuse_left(database: str) -> None:
@@ -24,8 +24,8 @@ def refuse_left(database: str) -> None:
 def locked(database: str) -> Iterator[None]:
     """Lock an old database, if there is one. Raises ConfigError where that cannot be.
 
-    So it has no journal when another takes its place. Whoever has the old one open then, and writes
-    later, is stopped by SQLite, which sees that the file is not there any more
+    So it has no journal when another takes its place. A process that has the old one open then, and
+    writes later, is stopped by SQLite, which sees that the file is not there any more
     (SQLITE_READONLY_DBMOVED). Nothing may open the file meanwhile in this process: the lock would
     be lost when that is closed (fcntl(2)).
     """

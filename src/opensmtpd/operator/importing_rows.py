@@ -15,7 +15,7 @@ SHOWN_MAX = 50
 
 
 class Complaints:
-    """What is wrong, of all files: ``errors`` keep the import from being done."""
+    """The faults of all files: ``errors`` keep the import from being done."""
 
     def __init__(self) -> None:
         self.errors = 0
@@ -47,7 +47,7 @@ class Complaints:
 
 
 class Source(NamedTuple):
-    """Where rows come from."""
+    """Rows, and the path of the file that they come from."""
 
     path: str
     rows: Iterable[Row]

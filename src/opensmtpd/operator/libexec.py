@@ -16,8 +16,8 @@ LIBEXEC = (
     "/usr/lib/smtpd/opensmtpd",  # Arch
     "/usr/local/libexec/opensmtpd",  # FreeBSD
 )
-"""Where smtpd finds its plugins on systems that are known here. It is built with one directory, and
-looks nowhere else."""
+"""Directories in which smtpd finds its plugins, on systems that are known here. smtpd is built with
+one directory, and looks nowhere else."""
 
 _SMTPD = ("/usr/sbin/smtpd", "/usr/local/sbin/smtpd")
 _STRING = re.compile(rb"\0((?:/[A-Za-z0-9_+-][A-Za-z0-9._+-]*)+)/table-%s\0")

@@ -21,7 +21,7 @@ NEEDS = {
     "filter-dkimsign": ("cryptography", "dkim"),
     "filter-dnsbl": ("aiodns", "dns"),
 }
-"""What a program does not start without, though it may tell its version, and the extra for it."""
+"""Modules that a program needs to start (not to tell its version), and the extra that has them."""
 KINDS = ("filter-", "table-")
 
 

@@ -1,4 +1,4 @@
-"""Which package of this system a file belongs to, whatever the system."""
+"""Find the package of this system that a file belongs to, on any system."""
 
 import os
 import re
@@ -12,7 +12,7 @@ _ASK = (
     (("pkg_info", "-E"), r"^/.*: (\S+)$"),
     (("pkg", "which", "-q"), r"^(\S+)$"),
 )
-"""Command to ask with, before the path; what the answer looks like, with the package in it."""
+"""Command to ask with, before the path; the form of the answer, with the package in it."""
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PATIENCE = 20.0
 

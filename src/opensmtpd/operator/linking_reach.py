@@ -1,4 +1,4 @@
-"""Whether the users that smtpd runs its plugins as can reach what they consist of."""
+"""Check that the users that smtpd runs its plugins as can read the plugins' files."""
 
 import os
 import stat
@@ -26,8 +26,10 @@ def parts(programs: Iterable[str], modules: Iterable[str]) -> Iterator[str]:
 
 
 def closed(files: Iterable[str]) -> str | None:
-    """Return what is not open to everybody: a file that cannot be read, a directory that cannot be
-    listed, or a directory on the way to one that cannot be passed.
+    """Return the first path that is closed to others; None where there is none.
+
+    That is a file that cannot be read, a directory that cannot be listed, or a directory on the way
+    to one that cannot be passed.
     """
     for file in files:
         for path in _way(Path(file)):

@@ -1,4 +1,4 @@
-"""What users, aliases and domains may be called: only what smtpd would ever ask for.
+"""Check names of users, aliases and domains: smtpd must be able to ask for them.
 
 Each function returns the text as it is stored, or raises ConfigError with the reason.
 """

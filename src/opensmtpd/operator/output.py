@@ -1,4 +1,4 @@
-"""What the program says beside its results: on stderr, and not with --quiet."""
+"""Remarks and complaints on stderr, beside the results. --quiet leaves the remarks out."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from opensmtpd.operator.terminal import shown
 
 
 def quiet() -> bool:
-    """Whether the command line says --quiet."""
+    """Return whether the command line says --quiet."""
     context = click.get_current_context(silent=True)
     return bool(context and context.find_root().params.get("quiet"))
 
@@ -36,5 +36,5 @@ def forget_unwritten() -> None:
 
 
 def progress_wanted() -> bool:
-    """Whether a progress bar would be seen."""
+    """Return whether a progress bar would be seen."""
     return sys.stderr.isatty() and not quiet()

@@ -17,7 +17,7 @@ Cell = str | int
 def opened(path: str, *, write: bool = False) -> Iterator[sqlite3.Connection]:
     """Open a database; for writing in one transaction, undone where anything is raised.
 
-    Raises ConfigError for whatever SQLite cannot do, a lock that stays among it.
+    Raises ConfigError for any fault of SQLite, a lock that stays among them.
     """
     db = schema.connect(path, write=write)
     try:
@@ -61,7 +61,7 @@ def chosen(
 
 
 def has(db: sqlite3.Connection, entry: CatalogueEntry, key: str) -> bool:
-    """Whether there is a row with this key."""
+    """Return whether there is a row with this key."""
     query = f"SELECT 1 FROM {identifier(entry.name)} WHERE key = CAST(? AS TEXT)"
     return db.execute(query, (encoded(key),)).fetchone() is not None
 

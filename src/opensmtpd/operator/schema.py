@@ -64,7 +64,7 @@ _KEY = f"""\
         CHECK (key = lower(key) AND {_TEXT.format("key", KEY_MAX)})"""
 
 WILDCARD = "instr(key, '*') > 0"
-"""Of domains these rows are read into memory, and have an index of their own."""
+"""The condition for rows of domains that are read into memory, and have an index of their own."""
 
 _ROWS = {
     RowKind.LIST: _KEY,

@@ -16,7 +16,7 @@ _VALUES = {
     RowKind.CREDENTIALS: {Service.CREDENTIALS: "user, password"},
     RowKind.USERINFO: {Service.USERINFO: "uid, gid, home"},
 }
-"""Services that want more than to know that there is the key."""
+"""Services that ask for a value, and the columns that hold it."""
 
 _KEYS = {
     Service.DOMAIN: "key",
@@ -46,7 +46,7 @@ _UNKNOWN = {
     RowKind.CREDENTIALS: (Service.CREDENTIALS,),
     RowKind.USERINFO: (Service.USERINFO,),
 }
-"""What a table is made to serve that smtpd.conf does not use: all but ``regex``."""
+"""Services of a table that smtpd.conf does not use: all but ``regex``."""
 
 
 def configuration(entry: CatalogueEntry, database: str, delimiter: str = "+") -> str:

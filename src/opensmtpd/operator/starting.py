@@ -16,7 +16,7 @@ hold what no unprivileged user should see, and settings that smtpd does not have
 
 
 class Account(NamedTuple):
-    """Whom a program runs as."""
+    """The user and the groups that a program runs as, as numbers."""
 
     user: int
     group: int
@@ -24,7 +24,7 @@ class Account(NamedTuple):
 
 
 class Program(NamedTuple):
-    """What to start. Without ``account`` it runs as who we are; ``chroot`` wants one."""
+    """A program to start. Without ``account`` it runs as our own user; ``chroot`` needs one."""
 
     path: str
     argv: Sequence[str]
@@ -64,7 +64,7 @@ def start(program: Program, talk: int, log: int) -> "subprocess.Popen[bytes]":
 
 
 def _confinement(program: Program) -> Callable[[], None] | None:
-    """Return what shuts a process in: it must come before root is given up."""
+    """Return the function that confines a process: it must run before root is given up."""
     folder, who = program.chroot, program.account
     if folder is None or who is None:
         return None

@@ -25,7 +25,7 @@ def find(line: TableLine) -> str:
 
 
 def place(name: str, chroot: str = "") -> str:
-    """Return where a program is: below ``chroot`` only in the places of smtpd.
+    """Return the path of a program: below ``chroot`` only in the places of smtpd.
 
     Raises ConfigError where it is nowhere.
     """

@@ -22,7 +22,7 @@ _MORE = 0.02
 _LOOK = 0.5
 """Seconds between two looks at whether a silent program is there."""
 _LOG_LEFT = 64
-"""Pieces of its log that are read at once: it may write for ever."""
+"""Pieces of its log that are read at once: it may write without end."""
 _LOG_LINE = 65536
 """Bytes of a line of its log that fit into smtpd's buffer, which then reads no more of the log."""
 
@@ -79,7 +79,7 @@ class Talk:
         return line
 
     def more(self) -> bool:
-        """Whether something follows a line, now or at once."""
+        """Return whether something follows a line, within 20 ms."""
         with suppress(EOFError, TimeoutError):
             if not self._unread:
                 self._take(time.monotonic() + _MORE)
@@ -161,7 +161,7 @@ class Talk:
     def _wait_for(
         self, writers: list[Any], deadline: float, at_most: float = 3600
     ) -> tuple[bool, bool]:
-        """Wait for anything; whether the program says something, and whether it takes something."""
+        """Wait; return whether the program says something, and whether it takes something."""
         left = deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError

@@ -14,7 +14,7 @@ USERS = ("_smtpd", "opensmtpd", "smtpd")
 
 
 def smtpd_user() -> pwd.struct_passwd | None:
-    """Return the user to run a table as; None to stay who we are, for who is not root."""
+    """Return the user to run a table as; None, without root, to keep our own."""
     if os.geteuid() != 0:
         return None
     for name in USERS:
@@ -28,7 +28,7 @@ def smtpd_user() -> pwd.struct_passwd | None:
 def give_to_smtpd(path: str) -> None:
     """Make a new file readable for the group of smtpd's user, where we may; else for its owner.
 
-    There may be passwords in it: no other group is to read it, as that of whoever made it.
+    There may be passwords in it: no other group may read it, the group of its maker included.
     """
     for name in USERS if os.geteuid() == 0 else ():
         with suppress(KeyError):
@@ -38,7 +38,7 @@ def give_to_smtpd(path: str) -> None:
 
 
 def readers(path: str) -> str:
-    """Return who can read a file, smtpd's user among them; empty where that is not known."""
+    """Return the readers of a file, smtpd's user among them; "" where that is not known."""
     mode = os.stat(path).st_mode
     if mode & stat.S_IROTH:
         return "everybody"

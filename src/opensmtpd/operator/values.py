@@ -1,6 +1,6 @@
-"""What smtpd reads in the value that a table gives it (``table_parse_lookup`` in ``table.c``).
+"""Read the value that a table gives as smtpd does (``table_parse_lookup`` in ``table.c``).
 
-Values are str; bytes that are no UTF-8 are surrogates. Whatever smtpd could not read raises
+Values are str; bytes that are no UTF-8 are surrogates. A value that smtpd could not read raises
 ValueError with the reason, which never quotes a password.
 """
 

@@ -1,4 +1,4 @@
-"""What smtpd makes of what a table writes (``table_proc.c``, ``lka.c``, ``ruleset.c``). No I/O."""
+"""Judge a table's lines as smtpd does (``table_proc.c``, ``lka.c``, ``ruleset.c``). No I/O."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from opensmtpd.queries import SERVICES, VALUE_MAX, Service
 
 
 class TableOutcome(StrEnum):
-    """How it ends."""
+    """The end of a request to a table."""
 
     FOUND = "found"
     NOT_FOUND = "not found"
@@ -18,7 +18,7 @@ class TableOutcome(StrEnum):
 
 
 class TableVerdict(NamedTuple):
-    """``value`` is what was found, ``effect`` what smtpd does then: both may be empty."""
+    """A judged answer. ``value`` was found, ``effect`` is done by smtpd then; both may be empty."""
 
     outcome: TableOutcome
     value: str = ""
@@ -28,7 +28,7 @@ class TableVerdict(NamedTuple):
 CHECKED = frozenset(
     (Service.DOMAIN, Service.NETADDR, Service.MAILADDR, Service.STRING, Service.REGEX, Service.AUTH)
 )
-"""What smtpd only checks: it has no use for a value."""
+"""Services that smtpd only checks: it has no use for a value."""
 
 _RULE = ("a rule that asks this matches", "a rule that asks this does not match")
 _RULE_ERROR = 'a match rule answers the recipient "451 Temporary failure"'
@@ -116,7 +116,7 @@ def _found(service: Service, value: str, key: str, six: bool) -> TableVerdict:
 
 
 def _reading(service: Service, value: str, key: str, six: bool) -> str:
-    """Say what smtpd reads in a value. Raises ValueError."""
+    """Return a text on the value as smtpd reads it. Raises ValueError."""
     if service is Service.ALIAS:
         people = [f"{kind} {text}" for kind, text, _ in values.alias(value)]
         return "delivers to " + "; ".join(people) if people else _NOT_FOUND[service]

@@ -1,1 +1,1 @@
-"""What table-sqlite knows of its configuration file and of the database."""
+"""The configuration file of table-sqlite, and its database."""

@@ -25,22 +25,22 @@ COLUMNS = {
     "fetch_relayhost": 1,
     **{f"patterns_{name}": 1 for name in ("domain", "netaddr", "mailaddr", "regex")},
 }
-"""Keys whose values are SQL, and how many columns each has to give."""
+"""Keys whose values are SQL, and the number of columns that each must give."""
 
 
 class Statement:
-    """A line of SQL: its key, what stands there, and where."""
+    """A line of SQL: its key, its text, and its number."""
 
     def __init__(self, key: str, sql: str, line: int) -> None:
         self.key, self.sql, self.line = key, sql, line
         self.parameters: int | None = None
-        """How many ``?`` there are; None until the database was asked."""
+        """The number of ``?``; None until the database was asked."""
         self.named = False
-        """Are they ``:name`` instead, and this Python's sqlite3 wants to know?"""
+        """True where they are ``:name`` instead, and this Python's sqlite3 must be told."""
 
 
 class Config:
-    """What a configuration file says."""
+    """The settings and statements of a configuration file."""
 
     def __init__(self, path: str) -> None:
         self.path = path

@@ -19,7 +19,7 @@ STEPS = 10_000
 CACHE = 4096
 """KiB of the database that are kept in memory."""
 CELL_MAX = 1 << 20
-"""Bytes of a cell: whoever writes the database must not be able to take all memory."""
+"""Bytes of a cell: a writer of the database must not be able to take all memory."""
 PARAMETERS_MAX = 32
 """``?`` in a query."""
 
@@ -39,7 +39,7 @@ class Database:
         self._file = (0, 0, 0, 0)
         self._shared = False
         self.opened = 0
-        """How often it was opened."""
+        """The number of times that it was opened."""
 
     def close(self) -> None:
         """Close it. The next query opens it again."""
@@ -56,7 +56,7 @@ class Database:
         except OSError as error:
             self.close()
             raise Unavailable(f"{self._path}: {error.strerror}") from None
-        if not stat.S_ISREG(status.st_mode):  # to open a FIFO would take for ever
+        if not stat.S_ISREG(status.st_mode):  # to open a FIFO would block
             self.close()
             raise Unavailable(f"{self._path}: no regular file")
         # Neither the name nor SQLite's own counter tells a copy that was written over the file.
@@ -166,7 +166,7 @@ class Database:
             return Unavailable(f"{self._path}: {fault} ({name}); {remedy}")
         return Unavailable(f"{self._path}: {error}")
 
-    # --- are the statements any good? -----------------------------------------------------------
+    # --- the check of the statements ------------------------------------------------------------
 
     def check(self) -> None:
         """Prepare all statements. Raises ConfigError for a bad one, Unavailable."""

@@ -52,7 +52,7 @@ class Rotation:
         self._since = time.monotonic()
 
     def spent(self, limits: Config) -> bool:
-        """Is it time to read them again?"""
+        """Return whether it is time to read them again."""
         age = time.monotonic() - self._since
         return self._calls >= limits.refresh or age >= limits.expire
 
