@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 
 from opensmtpd import events, options, run
-from opensmtpd.dns import Inquiry
+from opensmtpd.dns import Lookup
 from opensmtpd.dns import options as dns_options
 from opensmtpd.dnsbl import command, marks
 from opensmtpd.dnsbl.answers import Finding, ask, questions, tell
@@ -94,7 +94,7 @@ class Dnsbl(Screen):
         super().on_link_connect(session, report)
         visit_of(session).data = Tally(session.id)
 
-    def inquire(self, visit: Visit, phases: Sequence[str]) -> Inquiry[Verdict | None]:
+    def inquire(self, visit: Visit, phases: Sequence[str]) -> Lookup[Verdict | None]:
         """Ask the lists of these phases, and judge by what all phases have brought."""
         lists = [each for each in self.lists if PHASE[each.subject] in phases]
         asked = list(questions(lists, visitor(visit.client)))

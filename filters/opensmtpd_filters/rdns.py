@@ -14,7 +14,7 @@ import argparse
 from collections.abc import Sequence
 
 from opensmtpd import events, options, run
-from opensmtpd.dns import Inquiry, together
+from opensmtpd.dns import Lookup, gather
 from opensmtpd.dns import options as dns_options
 from opensmtpd.screen import options as screen_options
 from opensmtpd.screen.checks import CHECKS, Finding, helo_findings, name_findings
@@ -65,7 +65,7 @@ class Clients(Screen):
         """Get to know what we are called on this listener."""
         visit_of(session).data = text(report.hostname).lower().rstrip(".")
 
-    def inquire(self, visit: Visit, phases: Sequence[str]) -> Inquiry[Verdict | None]:
+    def inquire(self, visit: Visit, phases: Sequence[str]) -> Lookup[Verdict | None]:
         """Run the checks of these phases, all at once."""
         checks = []
         # Who is spared by name must be known by name, also where only HELO is looked at.
@@ -74,13 +74,13 @@ class Clients(Screen):
             checks.append(self.by_name(visit))
         if HELO in phases:
             checks.append(self.by_helo(visit))
-        found = yield from together(checks)
+        found = yield from gather(checks)
         if visit.spared:
             return None
         findings = [finding for each in found for finding in each if finding.check in self.active]
         return self.verdict(findings) if findings else None
 
-    def by_name(self, visit: Visit) -> Inquiry[list[Finding]]:
+    def by_name(self, visit: Visit) -> Lookup[list[Finding]]:
         """Return what its names in the DNS say against a client."""
         address = visit.client.address
         if self.verify and address is not None:  # for nobody else is judged
@@ -89,7 +89,7 @@ class Clients(Screen):
             visit.spared = visit.client in self.exemptions  # its name may be another now
         return list(name_findings(visit.client, "dynamic" in self.active))
 
-    def by_helo(self, visit: Visit) -> Inquiry[list[Finding]]:
+    def by_helo(self, visit: Visit) -> Lookup[list[Finding]]:
         """Return what its HELO says against a client."""
         names = {*self.our_names, visit.data}
         return (yield from helo_findings(visit.client, names, "helo-dns" in self.active))

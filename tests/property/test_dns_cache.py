@@ -6,33 +6,33 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from opensmtpd.dns import Absent, Found, Kind, Question, Reply, cachefile
-from opensmtpd.dns.cache import Entry
+from opensmtpd.dns import Absent, Found, Question, RecordType, Reply, cachefile
+from opensmtpd.dns.cache import CacheEntry
 from opensmtpd.errors import LocalError
 
 NAMES = st.from_regex(r"[a-z0-9_-]{1,10}(\.[a-z0-9_-]{1,10}){0,3}", fullmatch=True)
 OCTETS = st.text(st.characters(max_codepoint=255), max_size=20)
 RECORDS = {
-    Kind.A: st.ip_addresses(v=4).map(str),
-    Kind.AAAA: st.ip_addresses(v=6).map(str),
-    Kind.PTR: NAMES,
-    Kind.MX: NAMES,
-    Kind.TXT: OCTETS,
+    RecordType.A: st.ip_addresses(v=4).map(str),
+    RecordType.AAAA: st.ip_addresses(v=6).map(str),
+    RecordType.PTR: NAMES,
+    RecordType.MX: NAMES,
+    RecordType.TXT: OCTETS,
 }
 
 
 @st.composite
-def entries(draw: st.DrawFn) -> Entry:
+def entries(draw: st.DrawFn) -> CacheEntry:
     kind = draw(st.sampled_from(sorted(RECORDS)))
     found = st.lists(RECORDS[kind], min_size=1, max_size=3).map(lambda rows: Found(tuple(rows)))
     reply: Reply = draw(found | st.just(Absent()))
     expires = draw(st.floats(min_value=0, max_value=1e10))
-    return Entry(Question(draw(NAMES), kind), reply, expires)
+    return CacheEntry(Question(draw(NAMES), kind), reply, expires)
 
 
 @given(st.lists(entries(), max_size=5))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_what_goes_in_comes_out(tmp_path: Path, some: list[Entry]) -> None:
+def test_what_goes_in_comes_out(tmp_path: Path, some: list[CacheEntry]) -> None:
     path = str(tmp_path / "cache")
     cachefile.save(path, some)
     assert cachefile.load(path) == some

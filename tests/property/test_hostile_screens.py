@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opensmtpd.dns import Absent, Failed, Found, Kind, Question, Reply
+from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply
 from opensmtpd.dnsbl.command import in_order
 from opensmtpd.filter_protocol import FilterProtocol
 from opensmtpd.screen.screen import Screen
@@ -21,11 +21,11 @@ NAMES = (b"<unknown>", b"", b"mail.example", b"192-0-2-5.dsl.example.net", b"192
 SOURCES = (b"192.0.2.5:4711", b"[2001:db8::5]:25", b"[::ffff:192.0.2.5]:25", b"127.0.0.1:25",
            b"unix:/var/run/smtpd.sock", b"local", b"", b"[", b"999.0.2.5:1")  # fmt: skip
 RECORDS = {
-    Kind.A: ("192.0.2.5", "127.0.0.2", "127.255.255.254", "203.0.113.1", "127.0.0.1"),
-    Kind.AAAA: ("2001:db8::5", "::1"),
-    Kind.PTR: ("mail.example", "192.0.2.9", "192-0-2-5.example.net", "x" * 63),
-    Kind.MX: ("mail.example",),
-    Kind.TXT: ("see\r\nfilter-result|x|y|proceed", "\xff" * 5000, "{ip}", ""),
+    RecordType.A: ("192.0.2.5", "127.0.0.2", "127.255.255.254", "203.0.113.1", "127.0.0.1"),
+    RecordType.AAAA: ("2001:db8::5", "::1"),
+    RecordType.PTR: ("mail.example", "192.0.2.9", "192-0-2-5.example.net", "x" * 63),
+    RecordType.MX: ("mail.example",),
+    RecordType.TXT: ("see\r\nfilter-result|x|y|proceed", "\xff" * 5000, "{ip}", ""),
 }
 
 
@@ -45,7 +45,7 @@ class Oracle:
             await Pause()
         return self.replies(questions)
 
-    def renew(self) -> None: ...
+    def reread_servers(self) -> None: ...
 
     def save(self) -> None: ...
 
@@ -80,7 +80,7 @@ CHECKS = ("--rdns", "--fcrdns", "--dynamic", "--helo-name", "--helo-ours", "--he
 
 def storm(screen: Screen, seed: int) -> None:
     """Have a crowd come; nothing may fail, hang, be illegal or stay behind."""
-    # Inquiries that are made together need a loop that runs: there all is known.
+    # Lookups that are gathered need a loop that runs: there all is known.
     alone = not screen.rules.spare_authenticated
     screen.dns = Oracle(Random(seed), 0.5 if alone else 1.0)
     failures: list[object] = []
@@ -105,7 +105,7 @@ def storm(screen: Screen, seed: int) -> None:
 
 
 async def in_a_loop(screen: Screen, seed: int) -> None:
-    """The deadline of an inquiry is on the clock of a loop."""
+    """The deadline of an lookup is on the clock of a loop."""
     storm(screen, seed)
 
 

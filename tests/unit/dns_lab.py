@@ -6,12 +6,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from lab.nameserver import NameServer, Records, failing, lasting, silent
-from opensmtpd.dns import Kind, Question, Reply
+from opensmtpd.dns import Question, RecordType, Reply
 from opensmtpd.dns.resolver import Resolver
-from opensmtpd.dns.servers import Server
+from opensmtpd.dns.servers import ServerAddress
 
 T = TypeVar("T")
-A, AAAA, PTR, TXT, MX = Kind.A, Kind.AAAA, Kind.PTR, Kind.TXT, Kind.MX
+A, AAAA, PTR, TXT, MX = RecordType.A, RecordType.AAAA, RecordType.PTR, RecordType.TXT, RecordType.MX
 
 RECORDS: Records = {
     ("example.org", "A"): ["192.0.2.1", "192.0.2.2"],
@@ -48,7 +48,7 @@ class Lab:
 
     def __init__(self, server: NameServer, address: tuple[str, int]) -> None:
         self.server = server
-        self.servers = [Server(*address)]
+        self.servers = [ServerAddress(*address)]
         self.resolver = Resolver(self.servers)
 
     def run(self, job: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -56,11 +56,11 @@ class Lab:
 
         async def whole() -> T:
             result = await job()
-            flights = self.resolver._flights
-            if flights._ares is not None:
-                flights._ares._quick.cancel()
-                flights._ares._patient.cancel()
-            while len(flights) or self.resolver._learning:
+            in_flight = self.resolver._in_flight
+            if in_flight._ares is not None:
+                in_flight._ares._quick.cancel()
+                in_flight._ares._patient.cancel()
+            while len(in_flight) or self.resolver._learning:
                 await asyncio.sleep(0.01)
             return result
 
@@ -70,7 +70,7 @@ class Lab:
         until = asyncio.get_running_loop().time() + within
         return await self.resolver.ask(questions, until)
 
-    def one(self, name: str, kind: Kind, within: float = 10.0) -> Reply:
+    def one(self, name: str, kind: RecordType, within: float = 10.0) -> Reply:
         return self.run(lambda: self.ask(Question(name, kind), within=within))[0]
 
     def asked(self, kind: str = "A") -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from opensmtpd.dns import Failed, Found, Kind, Question, Reply
+from opensmtpd.dns import Failed, Found, Question, RecordType, Reply
 from opensmtpd.dnsbl import command
 from opensmtpd.testing import Outcome, run_message
 from opensmtpd.testing.zone import Zone
@@ -27,7 +27,7 @@ def make(line: str, records: Mapping[str, Reply], *more: str) -> Dnsbl:
 
 def question(spelled: str) -> Question:
     name, _, kind = spelled.partition(" ")
-    return Question(name, Kind(kind or "A"))
+    return Question(name, RecordType(kind or "A"))
 
 
 def send(line: str, records: Mapping[str, Reply], *more: str, **client: bytes) -> Outcome:

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from opensmtpd.dns import Kind, Question, Reply
+from opensmtpd.dns import Question, RecordType, Reply
 from opensmtpd.testing.zone import Zone
 from opensmtpd_filters.rdns import Clients, parser
 from unit.talk import Talk, report, request, result
 
 PROCEED, JUNK = result(b"proceed"), result(b"junk")
 REFUSED = result(b"reject|550 5.7.25 Reverse DNS validation failed")
-PTR = Question("5.2.0.192.in-addr.arpa", Kind.PTR)
+PTR = Question("5.2.0.192.in-addr.arpa", RecordType.PTR)
 
 
 def make(*flags: str, prog: str = "filter-rdns") -> Clients:
@@ -42,4 +42,4 @@ def greet(talk: Talk, identity: bytes, phase: bytes = b"ehlo") -> bytes:
 
 
 def a(name: str) -> Question:
-    return Question(name, Kind.A)
+    return Question(name, RecordType.A)

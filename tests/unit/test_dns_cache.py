@@ -6,23 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.dns import Absent, Failed, Found, Kind, Question, Reply, cachefile
-from opensmtpd.dns.cache import SIZE_MAX, TTL_MAX, Cache, Entry
+from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply, cachefile
+from opensmtpd.dns.cache import SIZE_MAX, TTL_MAX, Cache, CacheEntry
 from opensmtpd.errors import LocalError
 
 
 def a(name: str = "example.org") -> Question:
-    return Question(name, Kind.A)
+    return Question(name, RecordType.A)
 
 
 REFUSED = r"^it (is damaged|has another version or is no cache)$"
 YES = Found(("192.0.2.1",))
 ENTRIES = [
-    Entry(a(), YES, 2000.0),
-    Entry(Question("example.org", Kind.AAAA), Absent(), 3000.0),
-    Entry(Question("5.2.0.192.in-addr.arpa", Kind.PTR), Found(("a.example", "b.example")), 2.5e9),
-    Entry(Question("example.org", Kind.TXT), Found(("v=\xff \x00\n|", "")), 2000.0),
-    Entry(Question("example.org", Kind.SOA), Found(("300",)), 2000.0),
+    CacheEntry(a(), YES, 2000.0),
+    CacheEntry(Question("example.org", RecordType.AAAA), Absent(), 3000.0),
+    CacheEntry(
+        Question("5.2.0.192.in-addr.arpa", RecordType.PTR), Found(("a.example", "b.example")), 2.5e9
+    ),
+    CacheEntry(Question("example.org", RecordType.TXT), Found(("v=\xff \x00\n|", "")), 2000.0),
+    CacheEntry(Question("example.org", RecordType.SOA), Found(("300",)), 2000.0),
 ]
 
 
@@ -59,7 +61,7 @@ def test_questions_differ_by_name_and_kind() -> None:
     cache = Cache()
     cache.put(a("one"), YES, 10.0, 0.0)
     assert cache.get(a("two"), 0.0) is None
-    assert cache.get(Question("one", Kind.AAAA), 0.0) is None
+    assert cache.get(Question("one", RecordType.AAAA), 0.0) is None
 
 
 def test_an_absence_is_limited_when_its_zone_is_heard() -> None:
@@ -129,14 +131,14 @@ def test_failures_and_old_replies_are_not_saved() -> None:
     cache.put(a("bad"), Failed("x"), 50.0, 0.0)
     assert cache.changed
     cache.put(a("new"), YES, 50.0, 0.0)
-    assert list(cache.entries(10.0)) == [Entry(a("new"), YES, 50.0)]
+    assert list(cache.entries(10.0)) == [CacheEntry(a("new"), YES, 50.0)]
 
 
 def test_only_what_can_be_saved_is_a_change() -> None:
     cache = Cache()
     cache.put(a(), Failed("x"), 50.0, 0.0)
     assert not cache.changed
-    cache.restore([Entry(a(), YES, 50.0), Entry(a("old"), YES, 0.0)], 1.0)
+    cache.restore([CacheEntry(a(), YES, 50.0), CacheEntry(a("old"), YES, 0.0)], 1.0)
     assert not cache.changed
     assert cache.get(a(), 49.0) == YES
     assert cache.get(a("old"), 1.0) is None

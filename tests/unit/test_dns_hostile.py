@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.nameserver import NameServer, Records, garbage
-from opensmtpd.dns import Absent, Found, Kind, Question, Reply
+from opensmtpd.dns import Absent, Found, Question, RecordType, Reply
 from unit.dns_lab import MX, PTR, RECORDS, TXT, A, Lab, port
 
 
@@ -47,7 +47,7 @@ HOSTILE: Records = {
         ("none.example", MX, Absent()),
     ],
 )
-def test_names_that_are_none(lab: Lab, name: str, kind: Kind, reply: Reply) -> None:
+def test_names_that_are_none(lab: Lab, name: str, kind: RecordType, reply: Reply) -> None:
     lab.server.records = HOSTILE
     assert lab.one(name, kind) == reply
 

@@ -1,4 +1,4 @@
-"""Inquiries: at once where all is known, a coroutine where not, many in one round."""
+"""Lookups: at once where all is known, a coroutine where not, many in one step."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,19 +7,29 @@ from typing import Any
 
 import pytest
 
-from opensmtpd.dns import Absent, Failed, Found, Inquiry, Kind, Question, Reply, settle, together
+from opensmtpd.dns import (
+    Absent,
+    Failed,
+    Found,
+    Lookup,
+    Question,
+    RecordType,
+    Reply,
+    gather,
+    run_lookup,
+)
 from opensmtpd.testing.zone import Zone
 
 
 def a(name: str) -> Question:
-    return Question(name, Kind.A)
+    return Question(name, RecordType.A)
 
 
 YES: Reply = Found(("192.0.2.1",))
 ZONE = {a("one"): YES, a("two"): Failed("timeout")}
 
 
-def in_turn(*names: str) -> Inquiry[list[Reply]]:
+def in_turn(*names: str) -> Lookup[list[Reply]]:
     """Ask for names, one a round."""
     found = []
     for name in names:
@@ -28,7 +38,7 @@ def in_turn(*names: str) -> Inquiry[list[Reply]]:
     return found
 
 
-def at_once(*names: str) -> Inquiry[Sequence[Reply]]:
+def at_once(*names: str) -> Lookup[Sequence[Reply]]:
     found: Sequence[Reply] = yield [a(name) for name in names]
     return found
 
@@ -51,16 +61,16 @@ def test_the_kinds_of_replies_are_never_mixed() -> None:
 
 def test_what_is_known_is_settled_at_once() -> None:
     zone = Zone(ZONE)
-    assert settle(in_turn("one", "two", "none"), zone, 1) == [YES, Failed("timeout"), Absent()]
+    assert run_lookup(in_turn("one", "two", "none"), zone, 1) == [YES, Failed("timeout"), Absent()]
     assert zone.asked == [a("one"), a("two"), a("none")]
 
 
 def test_without_a_question_nobody_is_asked() -> None:
-    assert settle(in_turn(), Zone(ZONE), 1) == []
+    assert run_lookup(in_turn(), Zone(ZONE), 1) == []
 
 
 def test_what_is_not_known_is_asked() -> None:
-    settled = settle(in_turn("one", "none"), Zone(ZONE, cached=False), 1)
+    settled = run_lookup(in_turn("one", "none"), Zone(ZONE, cached=False), 1)
     assert isinstance(settled, CoroutineType)
     assert asyncio.run(settled) == [YES, Absent()]
 
@@ -82,7 +92,7 @@ class Half(Zone):
 
 def test_all_rounds_share_one_deadline() -> None:
     left: list[float] = []
-    settled = settle(in_turn("one", "two", "one", "none"), Half(left), 7)
+    settled = run_lookup(in_turn("one", "two", "one", "none"), Half(left), 7)
     assert isinstance(settled, CoroutineType)
 
     async def run() -> tuple[float, Any]:
@@ -95,23 +105,23 @@ def test_all_rounds_share_one_deadline() -> None:
     assert start + 7 <= left[0] < start + 60
 
 
-def test_what_an_inquiry_raises_gets_out() -> None:
-    def broken() -> Inquiry[None]:
+def test_what_a_lookup_raises_gets_out() -> None:
+    def broken() -> Lookup[None]:
         yield [a("one")]
         raise KeyError
 
     with pytest.raises(KeyError):
-        settle(broken(), Zone(ZONE), 1)
-    settled = settle(broken(), Zone(ZONE, cached=False), 1)
+        run_lookup(broken(), Zone(ZONE), 1)
+    settled = run_lookup(broken(), Zone(ZONE, cached=False), 1)
     assert isinstance(settled, CoroutineType)
     with pytest.raises(KeyError):
         asyncio.run(settled)
 
 
-def test_an_inquiry_that_nobody_waits_for_ends() -> None:
+def test_a_lookup_that_nobody_waits_for_ends() -> None:
     ends = []
 
-    def careful() -> Inquiry[None]:
+    def careful() -> Lookup[None]:
         try:
             yield [a("one")]
         finally:
@@ -123,7 +133,7 @@ def test_an_inquiry_that_nobody_waits_for_ends() -> None:
             raise AssertionError
 
     async def cancel() -> None:
-        settled = settle(careful(), Never(ZONE, cached=False), 1)
+        settled = run_lookup(careful(), Never(ZONE, cached=False), 1)
         assert isinstance(settled, CoroutineType)
         task = asyncio.create_task(settled)
         await asyncio.sleep(0)
@@ -137,15 +147,15 @@ def test_an_inquiry_that_nobody_waits_for_ends() -> None:
 @pytest.mark.parametrize("cached", [True, False])
 def test_together(cached: bool) -> None:
     zone = Zone(ZONE, cached=cached)
-    inquiries = [in_turn("one", "two"), in_turn(), at_once("two", "one")]
-    found = settle(together(inquiries), zone, 1)
+    lookups = [in_turn("one", "two"), in_turn(), at_once("two", "one")]
+    found = run_lookup(gather(lookups), zone, 1)
     if isinstance(found, CoroutineType):
         found = asyncio.run(found)
     assert found == [[YES, Failed("timeout")], [], [Failed("timeout"), YES]]
 
 
 def test_together_of_nothing() -> None:
-    assert settle(together([]), Zone(ZONE), 1) == []
+    assert run_lookup(gather([]), Zone(ZONE), 1) == []
 
 
 def test_one_that_waits_holds_up_no_other() -> None:
@@ -159,14 +169,14 @@ def test_one_that_waits_holds_up_no_other() -> None:
             return await super().ask(questions, until)
 
     zone = Slow(ZONE, cached=False)
-    settled = settle(together([in_turn("slow"), in_turn("one", "two", "three")]), zone, 1)
+    settled = run_lookup(gather([in_turn("slow"), in_turn("one", "two", "three")]), zone, 1)
     assert isinstance(settled, CoroutineType)
     assert asyncio.run(settled) == [[Absent()], [YES, Failed("timeout"), Absent()]]
     assert zone.asked == [a("one"), a("two"), a("three"), a("slow")]
 
 
 def test_some_are_known_and_some_are_not() -> None:
-    found = settle(together([in_turn("one"), in_turn("one", "two")]), Half([]), 1)
+    found = run_lookup(gather([in_turn("one"), in_turn("one", "two")]), Half([]), 1)
     assert isinstance(found, CoroutineType)
     assert asyncio.run(found) == [[YES], [YES, Failed("timeout")]]
 
@@ -174,18 +184,18 @@ def test_some_are_known_and_some_are_not() -> None:
 def test_if_one_breaks_the_others_come_to_their_ends() -> None:
     ends = []
 
-    def careful() -> Inquiry[None]:
+    def careful() -> Lookup[None]:
         yield [a("one")]
         yield [a("one")]
         ends.append("ended")
 
-    def broken() -> Inquiry[None]:
+    def broken() -> Lookup[None]:
         yield [a("two")]
         raise KeyError
 
     with pytest.raises(KeyError):
-        settle(together([broken()]), Zone(ZONE), 1)
-    settled = settle(together([careful(), broken(), careful()]), Zone(ZONE, cached=False), 1)
+        run_lookup(gather([broken()]), Zone(ZONE), 1)
+    settled = run_lookup(gather([careful(), broken(), careful()]), Zone(ZONE, cached=False), 1)
     assert isinstance(settled, CoroutineType)
     with pytest.raises(KeyError):
         asyncio.run(settled)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd.dns.names import address, askable, reversed_labels
-from opensmtpd.dns.servers import Server, server
+from opensmtpd.dns.names import address, is_query_name, reversed_labels
+from opensmtpd.dns.servers import ServerAddress, server
 from opensmtpd.dns.zones import above
 from opensmtpd.errors import ConfigError
 
@@ -42,7 +42,7 @@ NIBBLES = ".".join(reversed("20010db8000000000000000000000005"))
     ],
 )
 def test_what_can_be_asked(name: str, good: bool) -> None:
-    assert askable(name) is good
+    assert is_query_name(name) is good
 
 
 def test_addresses_backwards() -> None:
@@ -77,8 +77,8 @@ def test_addresses(text: str | bytes, expected: str | None) -> None:
 def test_an_address_backwards_can_be_asked(some: object) -> None:
     found = address(str(some))
     assert found is not None
-    assert askable(found.reverse_pointer)
-    assert askable(reversed_labels(found) + ".zen.spamhaus.org")
+    assert is_query_name(found.reverse_pointer)
+    assert is_query_name(reversed_labels(found) + ".zen.spamhaus.org")
 
 
 @pytest.mark.parametrize(
@@ -108,14 +108,14 @@ def test_where_the_zone_of_a_name_may_begin(name: str, zones: list[str]) -> None
 @pytest.mark.parametrize(
     ("text", "expected", "spelled"),
     [
-        ("192.0.2.1", Server("192.0.2.1", 53), "192.0.2.1:53"),
-        ("192.0.2.1:5353", Server("192.0.2.1", 5353), "192.0.2.1:5353"),
-        ("2001:db8::1", Server("2001:db8::1", 53), "[2001:db8::1]:53"),
-        ("[2001:db8::1]", Server("2001:db8::1", 53), "[2001:db8::1]:53"),
-        ("[2001:DB8::1]:65535", Server("2001:db8::1", 65535), "[2001:db8::1]:65535"),
+        ("192.0.2.1", ServerAddress("192.0.2.1", 53), "192.0.2.1:53"),
+        ("192.0.2.1:5353", ServerAddress("192.0.2.1", 5353), "192.0.2.1:5353"),
+        ("2001:db8::1", ServerAddress("2001:db8::1", 53), "[2001:db8::1]:53"),
+        ("[2001:db8::1]", ServerAddress("2001:db8::1", 53), "[2001:db8::1]:53"),
+        ("[2001:DB8::1]:65535", ServerAddress("2001:db8::1", 65535), "[2001:db8::1]:65535"),
     ],
 )
-def test_a_name_server(text: str, expected: Server, spelled: str) -> None:
+def test_a_name_server(text: str, expected: ServerAddress, spelled: str) -> None:
     assert server(text) == expected
     assert str(server(text)) == spelled
 

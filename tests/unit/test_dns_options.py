@@ -10,7 +10,7 @@ import pytest
 
 from opensmtpd.dns import ares, options
 from opensmtpd.dns.resolver import Resolver
-from opensmtpd.dns.servers import Server
+from opensmtpd.dns.servers import ServerAddress
 from opensmtpd.errors import ConfigError
 
 
@@ -28,7 +28,7 @@ def test_without_options() -> None:
 
 def test_name_servers() -> None:
     flags = parse("--nameserver", "192.0.2.1", "--nameserver", "[2001:db8::1]:53")
-    assert flags.nameserver == [Server("192.0.2.1"), Server("2001:db8::1")]
+    assert flags.nameserver == [ServerAddress("192.0.2.1"), ServerAddress("2001:db8::1")]
     assert isinstance(options.resolver(flags), Resolver)
 
 

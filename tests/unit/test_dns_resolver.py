@@ -7,9 +7,9 @@ from importlib import import_module
 import pytest
 
 from lab.nameserver import NameServer
-from opensmtpd.dns import Absent, Failed, Found, Kind, Question, Reply, flights
+from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply, flights
 from opensmtpd.dns.resolver import Resolver
-from opensmtpd.dns.servers import Server
+from opensmtpd.dns.servers import ServerAddress
 from unit.dns_lab import AAAA, MX, PTR, RECORDS, TXT, A, Lab, port
 
 
@@ -38,7 +38,7 @@ def lab() -> Iterator[Lab]:
         ("refused.example.org", A, Failed("DNS server returned general failure")),
     ],
 )
-def test_replies(lab: Lab, name: str, kind: Kind, reply: Reply) -> None:
+def test_replies(lab: Lab, name: str, kind: RecordType, reply: Reply) -> None:
     assert lab.one(name, kind) == reply
 
 
@@ -62,7 +62,7 @@ def test_what_is_not_answered_in_time_has_failed(lab: Lab) -> None:
 
 
 def test_a_deadline_that_is_over(lab: Lab) -> None:
-    """A later round of an inquiry may begin too late."""
+    """A later round of an lookup may begin too late."""
     assert lab.run(lambda: lab.ask(Question("silent.example.org", A), within=-1.0)) == [
         Failed("no answer in time", ours=True)
     ]
@@ -203,9 +203,9 @@ def test_renewed_it_asks_whoever_there_is_now(lab: Lab) -> None:
 
         async def job() -> list[Reply]:
             await lab.ask(Question("example.org", A))
-            lab.resolver._flights._servers = [Server("127.0.0.1", other)]
+            lab.resolver._in_flight._servers = [ServerAddress("127.0.0.1", other)]
             before = await lab.ask(Question("one.example", A))
-            lab.resolver.renew()
+            lab.resolver.reread_servers()
             return before + await lab.ask(Question("new.example", A), Question("example.org", A))
 
         assert lab.run(job) == [

@@ -5,8 +5,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from opensmtpd.dns import Absent, Failed, Found, Kind, Question, Reply
-from opensmtpd.dns.inquiry import Together
+from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply
+from opensmtpd.dns.inquiry import Gather
 from opensmtpd.dnsbl.answers import Asked, Finding, Listed, Unknown, ask, questions, tell
 from opensmtpd.dnsbl.health import Health
 from opensmtpd.dnsbl.lists import List, Subject, Visitor
@@ -28,14 +28,14 @@ class Asking:
         self.rounds: list[list[str]] = []
 
     def ask(self, visitor: Visitor = VISITOR) -> Sequence[Finding]:
-        inquiry = ask(list(questions(self.lists, visitor)), self.health)
+        lookup = ask(list(questions(self.lists, visitor)), self.health)
         self.rounds = []
         try:
-            asked = next(inquiry)
+            asked = next(lookup)
             while True:
-                assert not isinstance(asked, Together)
+                assert not isinstance(asked, Gather)
                 self.rounds.append([spelled(question) for question in asked])
-                asked = inquiry.send(
+                asked = lookup.send(
                     [self.records.get(spelled(question), Absent()) for question in asked]
                 )
         except StopIteration as end:
@@ -44,7 +44,7 @@ class Asking:
 
 
 def spelled(question: Question) -> str:
-    return question.name + ("" if question.kind is Kind.A else f" {question.kind}")
+    return question.name + ("" if question.kind is RecordType.A else f" {question.kind}")
 
 
 def listed(each: List, *codes: str, who: str = "192.0.2.5", text: str = "") -> Listed:

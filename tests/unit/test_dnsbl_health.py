@@ -5,7 +5,7 @@ from math import inf
 
 import pytest
 
-from opensmtpd.dns import Kind, Question
+from opensmtpd.dns import Question, RecordType
 from opensmtpd.dnsbl.health import Health
 from opensmtpd.dnsbl.lists import List, Subject
 
@@ -24,7 +24,7 @@ class Ward:
 
     def fail(self, times: int = 1, each: List = LIST) -> None:
         for _ in range(times):
-            question = Question(f"{next(self.numbers)}.2.0.192.{each.zone}", Kind.A)
+            question = Question(f"{next(self.numbers)}.2.0.192.{each.zone}", RecordType.A)
             self.health.failed(each, question, "timeout")
 
     def asks(self, at: float, each: List = LIST) -> bool:
@@ -80,7 +80,9 @@ def test_what_is_remembered_says_nothing_of_today(ward: Ward) -> None:
 
 
 def test_two_failures_that_were_kept_count_twice(ward: Ward) -> None:
-    questions = [Question(f"{host}.2.0.192.key.zen.dq.spamhaus.net", Kind.A) for host in (1, 2)]
+    questions = [
+        Question(f"{host}.2.0.192.key.zen.dq.spamhaus.net", RecordType.A) for host in (1, 2)
+    ]
     for _ in range(10):
         for question in questions:
             ward.health.failed(LIST, question, "timeout")
@@ -88,7 +90,7 @@ def test_two_failures_that_were_kept_count_twice(ward: Ward) -> None:
 
 
 def test_one_failure_that_was_kept_counts_once(ward: Ward) -> None:
-    same = Question("5.2.0.192.key.zen.dq.spamhaus.net", Kind.A)
+    same = Question("5.2.0.192.key.zen.dq.spamhaus.net", RecordType.A)
     for _ in range(20):
         ward.health.failed(LIST, same, "timeout")
     assert ward.asks(0)

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from opensmtpd.dns import Kind, Question
+from opensmtpd.dns import Question, RecordType
 from opensmtpd.dnsbl.lists import List, Subject, Visitor, named, without_keys
 from opensmtpd.errors import ConfigError
 
@@ -23,12 +23,12 @@ NIBBLES = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2"
     ],
 )
 def test_an_address_is_asked_for_backwards(who: str, name: str) -> None:
-    assert List(ZONE, ZONE).question(ip_address(who)) == Question(name, Kind.A)
+    assert List(ZONE, ZONE).question(ip_address(who)) == Question(name, RecordType.A)
 
 
 def test_a_name_is_asked_for_as_it_is() -> None:
     # RFC 5782 section 2.2
-    assert List(ZONE, ZONE).question("a.example") == Question("a.example.bl.example", Kind.A)
+    assert List(ZONE, ZONE).question("a.example") == Question("a.example.bl.example", RecordType.A)
 
 
 LONG = ".".join(["a" * 60] * 4)
@@ -67,9 +67,9 @@ def test_nobody_is_spared_for_a_name_that_is_not_confirmed() -> None:
 
 def test_what_no_list_may_list() -> None:
     # RFC 5782 section 5
-    assert List(ZONE, ZONE).probe == Question("1.0.0.127.bl.example", Kind.A)
+    assert List(ZONE, ZONE).probe == Question("1.0.0.127.bl.example", RecordType.A)
     for subject in (Subject.RDNS, Subject.HELO, Subject.SENDER):
-        assert List(ZONE, ZONE, subject).probe == Question("invalid.bl.example", Kind.A)
+        assert List(ZONE, ZONE, subject).probe == Question("invalid.bl.example", RecordType.A)
 
 
 @pytest.mark.parametrize(

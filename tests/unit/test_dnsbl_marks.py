@@ -2,7 +2,7 @@
 
 import pytest
 
-from opensmtpd.dns import Kind, Question
+from opensmtpd.dns import Question, RecordType
 from opensmtpd.dnsbl import marks
 from opensmtpd.dnsbl.answers import Asked, Finding, Listed, Unknown
 from opensmtpd.dnsbl.lists import List
@@ -16,7 +16,7 @@ WHITE = List("w.example", "w.example", allow=True)
 
 
 def listed(each: List) -> Listed:
-    return Listed(Asked(each, "192.0.2.5", Question("name", Kind.A)), ("127.0.0.2",))
+    return Listed(Asked(each, "192.0.2.5", Question("name", RecordType.A)), ("127.0.0.2",))
 
 
 def unknown(each: List) -> Unknown:

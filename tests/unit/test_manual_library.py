@@ -8,7 +8,7 @@ import pytest
 
 from lab import manual
 from opensmtpd import decisions, events, wire
-from opensmtpd.dns import Kind
+from opensmtpd.dns import RecordType
 from opensmtpd.filter import Filter, handler_name
 from opensmtpd.queries import Service
 from opensmtpd.session import FILLED_BY
@@ -89,7 +89,7 @@ def test_tables_have_these_services() -> None:
 
 
 def test_the_dns_has_these_kinds() -> None:
-    assert [word for word in words(PARTS["The DNS"], "Dv") if word.isupper()] == list(Kind)
+    assert [word for word in words(PARTS["The DNS"], "Dv") if word.isupper()] == list(RecordType)
 
 
 def test_a_message_can_be_run_like_this() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.dns import Failed, Found, Kind, Question, Reply
+from opensmtpd.dns import Failed, Found, Question, RecordType, Reply
 from opensmtpd.testing.zone import Zone
 from unit.rdns_client import JUNK, PROCEED, PTR, a, connect, greet, link, make, verified
 from unit.talk import Talk, data, datalines, report, request, result
@@ -28,14 +28,14 @@ def test_helo(phase: bytes) -> None:
     ("records", "answer"),
     [
         ({}, JUNK),
-        ({Kind.A: Found(("192.0.2.5",))}, PROCEED),
-        ({Kind.AAAA: Found(("2001:db8::5",))}, PROCEED),
-        ({Kind.MX: Found(("mx.example.net",))}, PROCEED),
-        ({Kind.A: Failed("timeout")}, PROCEED),
-        ({Kind.A: Failed("timeout"), Kind.MX: Found(("mx.example.net",))}, PROCEED),
+        ({RecordType.A: Found(("192.0.2.5",))}, PROCEED),
+        ({RecordType.AAAA: Found(("2001:db8::5",))}, PROCEED),
+        ({RecordType.MX: Found(("mx.example.net",))}, PROCEED),
+        ({RecordType.A: Failed("timeout")}, PROCEED),
+        ({RecordType.A: Failed("timeout"), RecordType.MX: Found(("mx.example.net",))}, PROCEED),
     ],
 )
-def test_helo_in_the_dns(records: Mapping[Kind, Reply], answer: bytes) -> None:
+def test_helo_in_the_dns(records: Mapping[RecordType, Reply], answer: bytes) -> None:
     clients = make("--helo-dns", "junk")
     zone = Zone({Question("mail.example.net", kind): each for kind, each in records.items()})
     clients.dns = zone

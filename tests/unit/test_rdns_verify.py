@@ -7,7 +7,7 @@ from types import CoroutineType
 
 import pytest
 
-from opensmtpd.dns import Failed, Found, Kind, Question, Reply
+from opensmtpd.dns import Failed, Found, Question, RecordType, Reply
 from opensmtpd.testing.zone import Zone
 from unit.rdns_client import JUNK, PROCEED, PTR, REFUSED, a, connect, link, make, verified
 from unit.talk import Talk, request, result
@@ -57,8 +57,8 @@ def test_our_own_verdict(
 def test_ipv6_and_mapped_addresses() -> None:
     name = ".".join(reversed("20010db8000000000000000000000005")) + ".ip6.arpa"
     records: dict[Question, Reply] = {
-        Question(name, Kind.PTR): Found(("m.example",)),
-        Question("m.example", Kind.AAAA): Found(("2001:db8::5",)),
+        Question(name, RecordType.PTR): Found(("m.example",)),
+        Question("m.example", RecordType.AAAA): Found(("2001:db8::5",)),
         a("m.example"): Found(("192.0.2.5",)),
         PTR: Found(("m.example",)),
     }
@@ -131,8 +131,8 @@ def test_a_verified_name_that_is_exempt_spares_from_all_checks(tmp_path: Path) -
 def test_sighup_and_the_end_reach_the_resolver() -> None:
     clients = make("--verify")
     clients.dns = zone = Zone({})
-    assert (zone.renewed, zone.saved) == (0, 0)
+    assert (zone.reread, zone.saved) == (0, 0)
     clients.reload()
-    assert (zone.renewed, zone.saved) == (1, 0)
+    assert (zone.reread, zone.saved) == (1, 0)
     clients.stop()
-    assert (zone.renewed, zone.saved) == (1, 1)
+    assert (zone.reread, zone.saved) == (1, 1)

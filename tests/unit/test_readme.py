@@ -3,7 +3,7 @@
 from typing import Any
 
 from lab import readme
-from opensmtpd.dns import Failed, Found, Kind, Question
+from opensmtpd.dns import Failed, Found, Question, RecordType
 from opensmtpd.filter import Filter
 from opensmtpd.testing import run_message
 from opensmtpd.testing.zone import Zone
@@ -46,8 +46,8 @@ def test_the_table_fits_in_fifteen_lines_and_answers() -> None:
 def test_the_filter_that_asks_the_dns_fits_in_fifteen_lines_and_judges() -> None:
     names: dict[str, Any] = {"__name__": "knownsender"}
     run(BLOCKS[4], names)
-    known = {Question("known.example", Kind.MX): Found(("mx.known.example",))}
-    unknown = {Question("slow.example", Kind.A): Failed("timeout")}
+    known = {Question("known.example", RecordType.MX): Found(("mx.known.example",))}
+    unknown = {Question("slow.example", RecordType.A): Failed("timeout")}
     filter = names["KnownSender"](Zone({**known, **unknown}))
     for sender, accepted in (("a@known.example", True), ("a@slow.example", True), ("", True),
                              ("a@none.example", False)):  # fmt: skip

@@ -1,22 +1,22 @@
-"""The DNS for plugins: what to ask is logic without I/O, and one resolver in a process asks it.
+"""The DNS for plugins: lookups are logic without I/O; one resolver in a process asks for them.
 
-``questions`` has questions and replies, ``inquiry`` what runs the logic, ``names`` the names of
-addresses, ``resolver`` the asking (through aiodns), ``cache`` what is remembered, ``options`` the
-options of filters that ask.
+``questions`` has questions and replies, ``inquiry`` the lookups and the code that runs them,
+``names`` the names of addresses. ``resolver`` asks name servers (through aiodns), ``cache``
+remembers their replies, and ``options`` has the options of filters that ask.
 """
 
-from opensmtpd.dns.inquiry import Inquiry, settle, together
-from opensmtpd.dns.questions import Absent, Dns, Failed, Found, Kind, Question, Reply
+from opensmtpd.dns.inquiry import Lookup, gather, run_lookup
+from opensmtpd.dns.questions import Absent, Dns, Failed, Found, Question, RecordType, Reply
 
 __all__ = [
     "Absent",
     "Dns",
     "Failed",
     "Found",
-    "Inquiry",
-    "Kind",
+    "Lookup",
     "Question",
+    "RecordType",
     "Reply",
-    "settle",
-    "together",
+    "gather",
+    "run_lookup",
 ]

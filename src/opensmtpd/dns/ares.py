@@ -1,6 +1,7 @@
-"""Asks name servers through aiodns: 3.2 with pycares 4, and 4 with pycares 5.
+"""Ask name servers through aiodns: 3.2 with pycares 4, and 4 with pycares 5.
 
-Nothing of what the DNS says gets past here but names that are names, addresses, and octets.
+Replies that leave this module hold checked addresses, query names, and the octets of TXT records;
+nothing else of an answer is passed on.
 """
 
 import asyncio
@@ -15,25 +16,25 @@ from typing import Any, TypeAlias
 import aiodns
 import pycares
 
-from opensmtpd.dns.names import askable
-from opensmtpd.dns.questions import Absent, Failed, Found, Kind, Question, Reply
-from opensmtpd.dns.servers import Server
+from opensmtpd.dns.names import is_query_name
+from opensmtpd.dns.questions import Absent, Failed, Found, Question, RecordType, Reply
+from opensmtpd.dns.servers import ServerAddress
 
 TIMEOUT = 2.0
-"""Seconds until a name server is asked again, or the next one, before c-ares knows them."""
+"""Seconds until c-ares asks again, or the next name server, before it has measured any."""
 MISREAD = 2
-"""How often more a question is asked whose answer could not be read."""
+"""The number of repetitions of a question whose answer could not be read."""
 PAUSE = 0.1
-"""Seconds until then at most."""
+"""Seconds before such a repetition, at most."""
 BUFFER = 4 * 1024 * 1024
-"""Bytes of answers that may wait in a socket: there may be thousands at once."""
+"""Bytes of answers that may wait in a socket: there may be thousands of answers at a time."""
 RESOLV_CONF = "/etc/resolv.conf"
 NOBODY = "192.0.2.1"
-"""An address that no name server has (RFC 5737)."""
+"""An address that no name server has (RFC 5737 section 3)."""
 RECORDS_MAX = 100
-"""Records of an answer that are looked at."""
+"""Records that are taken of an answer, at most."""
 UNKNOWN_TTL = 60
-"""Seconds that an answer is good for where pycares 4 does not say: it does for addresses only."""
+"""Seconds for which an answer is good where pycares 4 gives no TTL: it does for addresses only."""
 
 NEW = int(aiodns.__version__.partition(".")[0]) >= 4
 _ABSENT = (pycares.errno.ARES_ENOTFOUND, pycares.errno.ARES_ENODATA)
@@ -44,19 +45,22 @@ Done: TypeAlias = Callable[[Reply, float], None]
 
 
 class Ares:
-    """Two channels of c-ares. Made in a running loop; ``servers`` empty: those of resolv.conf.
+    """Two channels of c-ares, a quick and a patient one. Make it in a running loop.
 
-    c-ares waits for an answer five times as long as it mostly has to, so that a name server which
-    knows most answers has a quarter of a second for those that it must look for. What is late there
-    is asked again on a channel that knows but those.
+    Empty ``servers`` stand for those of resolv.conf.
+
+    c-ares waits for an answer five times as long as a name server usually takes. A name server that
+    knows most answers therefore has only a quarter of a second for those that it must look up. A
+    question that times out on the quick channel is asked again on the patient one, which has
+    measured slow answers only.
     """
 
-    def __init__(self, servers: Sequence[Server]) -> None:
+    def __init__(self, servers: Sequence[ServerAddress]) -> None:
         options: dict[str, Any] = {"socket_receive_buffer_size": BUFFER}
         if servers and NEW:
             options["nameservers"] = [str(server) for server in servers]
         elif servers:
-            # All of one port: ``options.resolver`` has seen to it.
+            # ``options.resolver`` has checked that all have the same port.
             options["nameservers"] = [server.address for server in servers]
             options["udp_port"] = options["tcp_port"] = servers[0].port
         self._servers: Sequence[str] = options.get("nameservers", ())
@@ -64,9 +68,9 @@ class Ares:
         self._patient = aiodns.DNSResolver(timeout=TIMEOUT, tries=2, **options)
 
     def ask(self, question: Question, done: Done, again: int = MISREAD) -> None:
-        """Ask; ``done`` is called with the reply and its TTL, which is 0 where it has none.
+        """Ask, and call ``done`` with the reply and its TTL in seconds, 0 where it has none.
 
-        Futures and callbacks, no tasks: there may be thousands of questions at a time.
+        This uses futures and callbacks, not tasks: there may be thousands of questions at a time.
         """
         self._ask(self._quick, question, done, again)
 
@@ -91,8 +95,8 @@ class Ares:
         error = None if answer.cancelled() else answer.exception()
         code = error.args[0] if isinstance(error, aiodns.error.DNSError) else None
         if again and code == _MISREAD:
-            # c-ares gives up a socket on which something came that it could not read, whatever else
-            # was asked there. Ask again, but not together with the others.
+            # c-ares closes a socket on which it received something that it could not read, and
+            # fails all questions of that socket. Ask again, at another time than the others.
             pause = random.uniform(0, PAUSE)
             loop = asyncio.get_running_loop()
             loop.call_later(pause, self._ask, channel, question, done, again - 1)
@@ -102,24 +106,24 @@ class Ares:
             done(*_reply(question.kind, answer, error))
 
     def forget(self) -> None:
-        """Have c-ares forget its answers; questions under way are none the worse for it.
+        """Make c-ares drop the answers that it keeps; questions in flight go on.
 
-        It keeps every one for up to an hour, and one that is hostile takes half a megabyte. There
-        is no switch for that, but it forgets them when its servers change.
+        It keeps each answer for up to an hour, and a hostile answer takes half a megabyte. c-ares
+        has no option against that, but it drops its answers when its servers change.
         """
-        with suppress(Exception):  # nothing that anybody waits for
+        with suppress(Exception):  # the answers are only memory
             if not self._servers:
                 self._servers = self._from_resolv_conf()
             if any("fe80:" in server for server in self._servers):
-                return  # pycares 4 does not tell which interface it is on
+                return  # pycares 4 does not give the interface of a link-local address
             for channel in (self._quick, self._patient):
                 channel.nameservers = [*self._servers, NOBODY]
                 channel.nameservers = self._servers
 
     def _from_resolv_conf(self) -> Sequence[str]:
-        """Return the name servers that c-ares found there. Raises LookupError, OSError.
+        """Return the name servers that c-ares read from resolv.conf. Raises LookupError, OSError.
 
-        aiodns hides the ports, which pycares 4 does not even know; such lines have brackets.
+        aiodns hides their ports, and pycares 4 does not have them; a line with a port has brackets.
         """
         if NEW:
             return list(self._quick._channel.servers)
@@ -130,7 +134,7 @@ class Ares:
 
 
 def _reply(
-    kind: Kind, answer: "asyncio.Future[Any]", error: BaseException | None
+    kind: RecordType, answer: "asyncio.Future[Any]", error: BaseException | None
 ) -> tuple[Reply, float]:
     if answer.cancelled():
         return Failed("given up"), 0
@@ -139,11 +143,11 @@ def _reply(
         return (Absent() if code in _ABSENT else Failed(str(text))), 0
     try:
         return _read(kind, answer.result())
-    except Exception as wrong:  # whatever a library makes of a hostile answer
+    except Exception as wrong:  # a library may raise anything for a hostile answer
         return Failed(type(wrong).__name__), 0
 
 
-def _read(kind: Kind, result: Any) -> tuple[Reply, float]:
+def _read(kind: RecordType, result: Any) -> tuple[Reply, float]:
     rows, ttl = _new(kind, result) if NEW else _old(kind, result)
     records = tuple(dict.fromkeys(rows))[:RECORDS_MAX]
     return (Found(records), ttl) if records else (Absent(), 0)
@@ -152,40 +156,40 @@ def _read(kind: Kind, result: Any) -> tuple[Reply, float]:
 # --- aiodns 4: every record of the answer, with its TTL -------------------------------------------
 
 _FIELDS = {
-    Kind.A: "addr",
-    Kind.AAAA: "addr",
-    Kind.PTR: "dname",
-    Kind.TXT: "data",
-    Kind.MX: "exchange",
-    Kind.SOA: "minimum",
+    RecordType.A: "addr",
+    RecordType.AAAA: "addr",
+    RecordType.PTR: "dname",
+    RecordType.TXT: "data",
+    RecordType.MX: "exchange",
+    RecordType.SOA: "minimum",
 }
 
 
-def _new(kind: Kind, result: Any) -> tuple[Iterable[str], float]:
+def _new(kind: RecordType, result: Any) -> tuple[Iterable[str], float]:
     wanted = getattr(pycares, f"QUERY_TYPE_{kind.value}")
     rows = [record for record in result.answer if record.type == wanted]
-    if kind is Kind.MX:
+    if kind is RecordType.MX:
         rows.sort(key=lambda record: record.data.priority)
-    # Aliases on the way count, too: they may lead elsewhere sooner.
+    # The TTL of an alias counts, too: it may point elsewhere before the record expires.
     ttl = min((record.ttl for record in result.answer), default=0)
     values = [getattr(record.data, _FIELDS[kind]) for record in rows]
-    if kind is Kind.SOA:
+    if kind is RecordType.SOA:
         return [str(min(minimum, ttl)) for minimum in values], ttl
     return _clean(kind, values), ttl
 
 
-# --- aiodns 3: results of a class for each kind, mostly without TTL -------------------------------
+# --- aiodns 3: results of a class for each record type, mostly without TTL ------------------------
 
 
-def _old(kind: Kind, result: Any) -> tuple[Iterable[str], float]:
-    if kind is Kind.SOA:
+def _old(kind: RecordType, result: Any) -> tuple[Iterable[str], float]:
+    if kind is RecordType.SOA:
         return [str(result.minttl)], UNKNOWN_TTL
-    if kind is Kind.PTR:
+    if kind is RecordType.PTR:
         return _clean(kind, result.aliases or [result.name]), UNKNOWN_TTL
-    if kind is Kind.MX:
+    if kind is RecordType.MX:
         ordered = sorted(result, key=lambda record: record.priority)
         return _clean(kind, [record.host for record in ordered]), UNKNOWN_TTL
-    if kind is Kind.TXT:
+    if kind is RecordType.TXT:
         return _clean(kind, [record.text for record in result]), UNKNOWN_TTL
     ttl = min((record.ttl for record in result), default=0)
     return _clean(kind, [record.host for record in result]), ttl
@@ -194,11 +198,11 @@ def _old(kind: Kind, result: Any) -> tuple[Iterable[str], float]:
 # --- both -----------------------------------------------------------------------------------------
 
 
-def _clean(kind: Kind, values: Iterable[str | bytes]) -> Iterable[str]:
+def _clean(kind: RecordType, values: Iterable[str | bytes]) -> Iterable[str]:
     texts = [value.decode("latin-1") if isinstance(value, bytes) else value for value in values]
-    if kind is Kind.TXT:
+    if kind is RecordType.TXT:
         return texts
-    if kind in (Kind.A, Kind.AAAA):
+    if kind in (RecordType.A, RecordType.AAAA):
         return [str(ip_address(text)) for text in texts]
     names = (text.removesuffix(".").lower() for text in texts)
-    return [name for name in names if askable(name)]
+    return [name for name in names if is_query_name(name)]

@@ -1,4 +1,4 @@
-"""Replies that are remembered: bounded, each until its time is over."""
+"""A cache of replies: bounded in number and size; each reply expires."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
@@ -7,21 +7,24 @@ from typing import NamedTuple
 from opensmtpd.dns.questions import Absent, Failed, Found, Question, Reply
 
 ENTRIES = 20_000
-"""Replies at most; the one that was wanted longest ago goes first."""
+"""The number of replies, at most; the least recently used one is dropped first."""
 SIZE_MAX = 4096
-"""Characters of a reply that is kept. Larger ones come from those who want to fill memory."""
+"""Characters of a reply, at most. A larger reply is most likely meant to fill memory."""
 SIZE_ALL = 8 * 1024 * 1024
-"""Characters of all that is kept, which hostile zones could fill."""
+"""Characters of all replies, at most: hostile zones could fill memory with many."""
 TTL_MAX = 86400.0
-"""Seconds that anything is remembered at most."""
+"""Seconds for which a reply is remembered, at most."""
 ABSENCE_MAX = 3 * 3600.0
-"""Seconds that an absence is, whatever its zone says (RFC 2308 section 5: one to three hours)."""
+"""Seconds for which an absence is remembered, at most (RFC 2308 section 5: one to three hours)."""
 FAILURE_TTL = 5.0
-"""Seconds that a failure is (RFC 2308 section 7 allows 300): not every client need wait for it."""
+"""Seconds for which a failure is remembered (RFC 2308 section 7 allows 300).
+
+Without it, each client would wait for the same dead name server.
+"""
 
 
-class Entry(NamedTuple):
-    """A reply, and until when it is good."""
+class CacheEntry(NamedTuple):
+    """A question, its reply, and the time at which the reply expires, in seconds of a clock."""
 
     question: Question
     reply: Reply
@@ -29,20 +32,20 @@ class Entry(NamedTuple):
 
 
 class Cache:
-    """Replies by question. ``now`` is a monotonic clock's, in seconds."""
+    """Replies by question. Every ``now`` is a time of the monotonic clock, in seconds."""
 
     def __init__(self, entries: int = ENTRIES) -> None:
-        self._entries: OrderedDict[Question, Entry] = OrderedDict()
+        self._entries: OrderedDict[Question, CacheEntry] = OrderedDict()
         self._most = entries
         self._size = 0  # characters
         self.changed = False
-        """Is there anything that was not saved? Whoever saves it, clears this."""
+        """True while there are replies that are not saved. The code that saves them sets False."""
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def get(self, question: Question, now: float) -> Reply | None:
-        """Return the reply, None where there is none that is still good."""
+        """Return the reply, or None where the cache has none or it has expired."""
         entry = self._entries.get(question)
         if entry is None:
             return None
@@ -53,12 +56,12 @@ class Cache:
         return entry.reply
 
     def put(self, question: Question, reply: Reply, ttl: float, now: float) -> None:
-        """Remember a reply for ``ttl`` seconds; 0 forgets an older one."""
+        """Remember a reply for ``ttl`` seconds; 0 drops the reply that is remembered."""
         self._drop(question)
         size = _size(question, reply)
         if ttl <= 0 or size > SIZE_MAX:
             return
-        self._entries[question] = Entry(question, reply, now + min(ttl, TTL_MAX))
+        self._entries[question] = CacheEntry(question, reply, now + min(ttl, TTL_MAX))
         self._size += size
         self.changed |= not isinstance(reply, Failed)
         while len(self._entries) > self._most or self._size > SIZE_ALL:
@@ -70,14 +73,14 @@ class Cache:
             self._size -= _size(question, entry.reply)
 
     def limit(self, question: Question, ttl: float, now: float) -> None:
-        """Have an absence that is remembered end ``ttl`` seconds from now."""
+        """Set the expiry of a remembered absence to ``ttl`` seconds from now."""
         if isinstance(self.get(question, now), Absent):
             self.put(question, Absent(), ttl, now)
 
-    def entries(self, now: float) -> Iterator[Entry]:
-        """Return what is worth keeping, the least wanted first: no failures.
+    def entries(self, now: float) -> Iterator[CacheEntry]:
+        """Return the entries to save, the least recently used first, without failures.
 
-        A copy is taken at once; to go through it takes longer, and may be done in a thread.
+        The call takes a copy at once, so that a thread may go through it afterwards.
         """
         entries = list(self._entries.values())
         return (
@@ -86,14 +89,14 @@ class Cache:
             if entry.expires > now and not isinstance(entry.reply, Failed)
         )
 
-    def restore(self, entries: Iterable[Entry], now: float) -> None:
-        """Take back what ``entries`` once returned; their times are on the clock of ``now``."""
+    def restore(self, entries: Iterable[CacheEntry], now: float) -> None:
+        """Put back saved entries; their times are on the clock of ``now``."""
         for question, reply, expires in entries:
             self.put(question, reply, expires - now, now)
         self.changed = False
 
 
 def _size(question: Question, reply: Reply) -> int:
-    """Return the characters of an entry."""
+    """Return the number of characters of an entry."""
     records = reply.records if isinstance(reply, Found) else ()
     return len(question.name) + sum(map(len, records))

@@ -1,8 +1,8 @@
 """The file that keeps a cache from one process to the next.
 
-A line that names format and version, the SHA-256 of what follows, and a msgpack array of entries
-``[name, kind, records or nil, expiry on the wall clock]``. The hash is there because a flipped bit
-must not become a verdict; a file that is wrong in any way is not used.
+It has a line that names format and version, the SHA-256 of the rest, and a msgpack array of entries
+``[name, record type, records or nil, expiry on the wall clock]``. The hash keeps a flipped bit from
+changing a decision about a client. A file with any error is not used.
 """
 
 import hashlib
@@ -13,21 +13,21 @@ from ipaddress import ip_address
 from itertools import count
 from typing import Any
 
-from opensmtpd.dns.cache import Entry
-from opensmtpd.dns.names import askable
-from opensmtpd.dns.questions import Absent, Found, Kind, Question
+from opensmtpd.dns.cache import CacheEntry
+from opensmtpd.dns.names import is_query_name
+from opensmtpd.dns.questions import Absent, Found, Question, RecordType
 from opensmtpd.errors import LocalError
 
 MAGIC = b"opensmtpd-dns-cache 1\n"
 _numbers = count()
 FILE_MAX = 64 * 1024 * 1024
-"""Bytes: more than any cache takes."""
+"""Bytes that are read, at most: more than any cache takes."""
 
 
-def load(path: str) -> list[Entry]:
-    """Return the entries in a file, with their times on the wall clock; none if there is no file.
+def load(path: str) -> list[CacheEntry]:
+    """Return the entries in a file, with their times on the wall clock.
 
-    Raises LocalError for a file that is not to be used.
+    The list is empty if there is no file. Raises LocalError for a file that must not be used.
     """
     try:
         data = _read(path)
@@ -44,7 +44,7 @@ def load(path: str) -> list[Entry]:
 
 
 def _read(path: str) -> bytes:
-    # What others may have written could say anything about anybody.
+    # Another user who may write the file could decide about any client.
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(fd, "rb") as file:
         found = os.fstat(fd)
@@ -57,43 +57,44 @@ def _read(path: str) -> bytes:
         return file.read(FILE_MAX + 1)
 
 
-def _entries(payload: bytes) -> list[Entry]:
-    import msgpack  # noqa: PLC0415  only for who has a cache file
+def _entries(payload: bytes) -> list[CacheEntry]:
+    import msgpack  # noqa: PLC0415  only if there is a cache file
 
     try:
         rows = msgpack.unpackb(payload, strict_map_key=True)
         return [_entry(*row) for row in rows]
-    except Exception:  # whatever a library makes of what is none of ours
+    except Exception:  # msgpack and _entry raise many types for foreign data
         raise LocalError("it has another version or is no cache") from None
 
 
-def _entry(name: str, kind: str, records: list[str] | None, expires: float) -> Entry:
-    if not askable(name):
+def _entry(name: str, kind: str, records: list[str] | None, expires: float) -> CacheEntry:
+    if not is_query_name(name):
         raise ValueError
     reply = Absent() if records is None else Found(tuple(records))
     for record in records or ():
-        if kind in (Kind.A, Kind.AAAA) and str(ip_address(record)) != record:
+        if kind in (RecordType.A, RecordType.AAAA) and str(ip_address(record)) != record:
             raise ValueError
-        if kind in (Kind.PTR, Kind.MX) and not askable(record):
+        if kind in (RecordType.PTR, RecordType.MX) and not is_query_name(record):
             raise ValueError
         record.encode("latin-1")
-    reply.landed = 0.0
-    return Entry(Question(name, Kind(kind)), reply, float(expires))
+    reply.received_at = 0.0
+    return CacheEntry(Question(name, RecordType(kind)), reply, float(expires))
 
 
-def save(path: str, entries: Iterable[Entry]) -> None:
-    """Write entries, with their times on the wall clock. Raises OSError; the old file stays then.
+def save(path: str, entries: Iterable[CacheEntry]) -> None:
+    """Write entries, with their times on the wall clock.
 
-    Readers see the old file or the new one, never half of one.
+    Readers see the old file or the new one, never half of one. Raises OSError; then the old file
+    stays.
     """
-    import msgpack  # noqa: PLC0415  only for who has a cache file
+    import msgpack  # noqa: PLC0415  only if there is a cache file
 
     rows: list[list[Any]] = [
         [question.name, str(question.kind), _records(reply), expires]
         for question, reply, expires in entries
     ]
     payload = msgpack.packb(rows)
-    new = f"{path}.{os.getpid()}.{next(_numbers)}"  # two threads may be at it
+    new = f"{path}.{os.getpid()}.{next(_numbers)}"  # two threads may save at a time
     fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with open(fd, "wb") as file:

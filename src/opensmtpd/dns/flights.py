@@ -1,4 +1,4 @@
-"""Questions under way: none twice at a time, not too many at once, none for ever."""
+"""Questions in flight: each is asked once at a time; their number and time are bounded."""
 
 import time
 from collections import deque
@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from opensmtpd.dns.questions import Failed, Question, Reply
-from opensmtpd.dns.servers import Server
+from opensmtpd.dns.servers import ServerAddress
 
 if TYPE_CHECKING:
     import asyncio
@@ -15,114 +15,123 @@ if TYPE_CHECKING:
     from opensmtpd.dns.ares import Ares
 
 IN_FLIGHT = 10_000
-"""Questions at a time that name servers are asked: the id of a message has 16 bits."""
+"""Questions that name servers are asked at a time, at most.
+
+The id of a message has 16 bits (RFC 1035 section 4.1.1).
+"""
 WAITING = 100_000
-"""Questions at most, with those that wait for their turn."""
+"""Questions at a time, at most, with those that wait for their turn."""
 LIFE = 30.0
-"""Seconds after which a question is given up: c-ares should have done so."""
+"""Seconds after which a question is given up: c-ares should have done so before."""
 PATIENCE = 2.0
-"""Seconds for which a name server may think without being to blame, at most."""
+"""Seconds that a name server may take, at most, before a timeout is its failure."""
 ANSWERS_MAX = 50
-"""Answers that c-ares may have in a memory of its own."""
+"""Answers after which c-ares is made to drop the ones that it keeps."""
 
 
-class Flight:
-    """A question under way."""
+class InFlight:
+    """A question in flight, or one that waits for its turn."""
 
     __slots__ = ("reply", "until")
 
     def __init__(self, reply: "asyncio.Future[Reply]", until: float) -> None:
         self.reply = reply
         self.until = until
-        """When the last of those who wait for it leaves."""
+        """The time at which the last caller stops waiting, in seconds of the monotonic clock."""
 
 
-class Flights:
-    """Asks through one channel of c-ares, made with the first question."""
+class InFlightQuestions:
+    """Asks through the channels of c-ares, which are made with the first question."""
 
     def __init__(
         self,
-        servers: Sequence[Server],
-        landed: Callable[[Question, Reply, float], None],
+        servers: Sequence[ServerAddress],
+        on_reply: Callable[[Question, Reply, float], None],
         patience: float,
     ) -> None:
-        """``landed`` is called with every reply and its TTL, before those who wait for it."""
+        """Ask ``servers``; an empty sequence stands for those of resolv.conf.
+
+        ``on_reply`` is called with each question, its reply and the TTL, before the callers that
+        wait for it. ``patience`` is the least number of seconds after which a timeout is the name
+        server's failure.
+        """
         self._servers = servers
         self._patience = patience
-        self._landed = landed
+        self._on_reply = on_reply
         self._ares: Ares | None = None
         self._answers = 0
-        self._flights: dict[Question, Flight] = {}
-        self._asked: dict[Question, float] = {}  # and when; the oldest first
+        self._in_flight: dict[Question, InFlight] = {}
+        self._asked: dict[Question, float] = {}  # the time of asking; the oldest first
         self._waiting: deque[Question] = deque()
 
     def __len__(self) -> int:
-        return len(self._flights)
+        return len(self._in_flight)
 
-    def renew(self) -> None:
-        """Read resolv.conf anew with the next question."""
-        self._ares = None  # questions under way have it still
+    def reread_servers(self) -> None:
+        """Read resolv.conf again with the next question."""
+        self._ares = None  # questions in flight keep the old channels
 
     def reply(self, question: Question, until: float) -> "asyncio.Future[Reply] | None":
-        """Return the reply to come, whoever asked first; None if there is no room.
+        """Return a future for the reply, or None if there are too many questions.
 
-        It is nobody's own: the end of one who waits, at ``until``, is not the end of the question.
+        All callers that ask the same question share the future: a caller that stops waiting, at
+        ``until``, must not cancel it.
         """
-        flight = self._flights.get(question)
-        if flight is None:
-            if len(self._flights) >= WAITING:
+        current = self._in_flight.get(question)
+        if current is None:
+            if len(self._in_flight) >= WAITING:
                 return None
             import asyncio  # noqa: PLC0415  only where there is a loop
 
             future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-            flight = self._flights[question] = Flight(future, until)
+            current = self._in_flight[question] = InFlight(future, until)
             self._waiting.append(question)
             self._give_up()
             self._go_on()
-        flight.until = max(flight.until, until)
-        return flight.reply
+        current.until = max(current.until, until)
+        return current.reply
 
-    def late(self, question: Question) -> Failed:
-        """Return what to say to one who waits no longer."""
+    def timed_out(self, question: Question) -> Failed:
+        """Return the reply for a caller that stops waiting for ``question``."""
         asked = self._asked.get(question)
         ours = asked is None or time.monotonic() - asked < self._patience
         return Failed("no answer in time", ours)
 
     def _go_on(self) -> None:
-        """Ask what has waited, as many as may be."""
+        """Ask the questions that wait for their turn, as many as there is room for."""
         while self._waiting and len(self._asked) < IN_FLIGHT:
             question = self._waiting.popleft()
-            flight, now = self._flights[question], time.monotonic()
-            if flight.until < now:  # all have left, and others wait
-                del self._flights[question]
-                flight.reply.set_result(Failed("no answer in time", ours=True))
+            current, now = self._in_flight[question], time.monotonic()
+            if current.until < now:  # no caller waits for it, and other questions wait
+                del self._in_flight[question]
+                current.reply.set_result(Failed("no answer in time", ours=True))
                 continue
             self._asked[question] = now
-            self._ask(question, partial(self._land, question, flight.reply))
+            self._ask(question, partial(self._receive, question, current.reply))
 
-    def _ask(self, question: Question, land: Callable[[Reply, float], None]) -> None:
+    def _ask(self, question: Question, receive: Callable[[Reply, float], None]) -> None:
         try:
             if self._ares is None:
-                from opensmtpd.dns.ares import Ares  # noqa: PLC0415  not for who asks nothing
+                from opensmtpd.dns.ares import Ares  # noqa: PLC0415  only for filters that ask
 
                 self._ares = Ares(self._servers)
-            self._ares.ask(question, land)
+            self._ares.ask(question, receive)
         except Exception as error:  # no descriptors, say
             import asyncio  # noqa: PLC0415  see above
 
             failed = Failed(f"no resolver: {type(error).__name__}", ours=True)
-            asyncio.get_running_loop().call_soon(land, failed, 0.0)
+            asyncio.get_running_loop().call_soon(receive, failed, 0.0)
 
-    def _land(
-        self, question: Question, flight: "asyncio.Future[Reply]", reply: Reply, ttl: float
+    def _receive(
+        self, question: Question, future: "asyncio.Future[Reply]", reply: Reply, ttl: float
     ) -> None:
-        current = self._flights.get(question)
-        if current is None or current.reply is not flight:
-            return  # it was given up, or asked anew since
-        del self._flights[question], self._asked[question]
-        self._landed(question, reply, ttl)
-        if not flight.done():
-            flight.set_result(reply)
+        current = self._in_flight.get(question)
+        if current is None or current.reply is not future:
+            return  # it was given up, or asked again since
+        del self._in_flight[question], self._asked[question]
+        self._on_reply(question, reply, ttl)
+        if not future.done():
+            future.set_result(reply)
         self._answers += 1
         if self._answers >= ANSWERS_MAX and self._ares is not None:
             self._answers = 0
@@ -130,8 +139,8 @@ class Flights:
         self._go_on()
 
     def _give_up(self) -> None:
-        """End the questions that c-ares should long have given up."""
-        late = time.monotonic() - LIFE
-        while self._asked and (oldest := next(iter(self._asked.items())))[1] < late:
+        """End the questions that c-ares should have given up long ago."""
+        overdue = time.monotonic() - LIFE
+        while self._asked and (oldest := next(iter(self._asked.items())))[1] < overdue:
             question = oldest[0]
-            self._land(question, self._flights[question].reply, Failed("no answer"), 0)
+            self._receive(question, self._in_flight[question].reply, Failed("no answer"), 0)

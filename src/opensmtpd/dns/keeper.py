@@ -1,23 +1,23 @@
-"""Keeps a cache in a file while it changes."""
+"""Saves a cache to its file while it changes."""
 
 import time
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from opensmtpd.dns import cachefile
-from opensmtpd.dns.cache import Cache, Entry
+from opensmtpd.dns.cache import Cache, CacheEntry
 from opensmtpd.errors import LocalError
 from opensmtpd.log import log
 
 SAVE_EVERY = 60.0
-"""Seconds between two writings."""
+"""Seconds from a change to the save."""
 
 
-class Keeper:
-    """A cache and its file."""
+class CacheSaver:
+    """Loads a cache from its file and saves it there."""
 
     def __init__(self, path: str, cache: Cache) -> None:
-        """Fill the cache from the file; one that cannot be used is a line in the log."""
+        """Fill the cache from the file; log why, where the file cannot be used."""
         self._path = path
         self._cache = cache
         self._waiting = False
@@ -33,11 +33,11 @@ class Keeper:
 
     @property
     def wants_to_save(self) -> bool:
-        """Is there something to save, and nobody who will?"""
+        """Return whether there are changes and no save is scheduled."""
         return self._cache.changed and not self._waiting
 
     def save_soon(self) -> Coroutine[Any, Any, None]:
-        """Return what saves after a while, in a thread."""
+        """Return a coroutine that saves after ``SAVE_EVERY`` seconds, in a thread."""
         self._waiting = True
         return self._save_later()
 
@@ -50,20 +50,20 @@ class Keeper:
             await asyncio.to_thread(self._write, self._snapshot())
 
     def save(self) -> None:
-        """Save now what has changed."""
+        """Save now, if there are changes."""
         if self._cache.changed:
             self._write(self._snapshot())
 
-    def _snapshot(self) -> Iterator[Entry]:
+    def _snapshot(self) -> Iterator[CacheEntry]:
         ahead = _wall_ahead()
         self._cache.changed = False
         entries = self._cache.entries(time.monotonic())
         return (each._replace(expires=each.expires + ahead) for each in entries)
 
-    def _write(self, entries: Iterator[Entry]) -> None:
+    def _write(self, entries: Iterator[CacheEntry]) -> None:
         try:
             cachefile.save(self._path, entries)
-        except Exception as error:  # nobody waits for it
+        except Exception as error:  # the cache works without its file
             strerror = error.strerror if isinstance(error, OSError) else None
             reason = strerror or type(error).__name__
             if reason != self._unwritable:
@@ -74,5 +74,5 @@ class Keeper:
 
 
 def _wall_ahead() -> float:
-    """Return how far the clock on the wall is ahead of the one that never goes back."""
+    """Return the seconds by which the wall clock is ahead of the monotonic clock."""
     return time.time() - time.monotonic()

@@ -6,17 +6,20 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 NAME_MAX = 253
 """Characters of a name without its final dot: 255 octets on the wire (RFC 1035 section 2.3.4)."""
 
-# The underscore is in no host name, but in many others.
+# A host name has no underscore (RFC 1123 section 2.1); other names in the DNS have.
 _NAME = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*", re.ASCII | re.IGNORECASE)
 
 
-def askable(name: str) -> bool:
-    """Can a question be about this name: letters, digits, hyphens and underscores?"""
+def is_query_name(name: str) -> bool:
+    """Return whether a question can be about this name: letters, digits, hyphens, underscores.
+
+    A label has 63 characters at most (RFC 1035 section 2.3.4).
+    """
     return len(name) <= NAME_MAX and _NAME.fullmatch(name) is not None
 
 
 def reversed_labels(address: IPv4Address | IPv6Address) -> str:
-    """Return the address as it stands in front of the name of a DNS list (RFC 5782 2.1, 2.4)."""
+    """Return the labels in front of a DNS list's name (RFC 5782 sections 2.1 and 2.4)."""
     return address.reverse_pointer.removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa")
 
 

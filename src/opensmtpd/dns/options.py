@@ -6,7 +6,7 @@ from importlib import import_module
 
 from opensmtpd.dns.flights import PATIENCE
 from opensmtpd.dns.resolver import Resolver
-from opensmtpd.dns.servers import Server, server
+from opensmtpd.dns.servers import ServerAddress, server
 from opensmtpd.errors import ConfigError
 from opensmtpd.options import seconds
 
@@ -14,7 +14,7 @@ from opensmtpd.options import seconds
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options to a filter's parser; ``resolver`` reads them.
 
-    Its namespace holds ``dns_deadline`` (float, seconds), too: the time for a whole decision.
+    The namespace also gets ``dns_deadline`` (float, seconds), the time for a whole decision.
     """
     group = parser.add_argument_group("how to ask the DNS").add_argument
     # fmt: off
@@ -26,7 +26,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     # fmt: on
 
 
-def _server(text: str) -> Server:
+def _server(text: str) -> ServerAddress:
     try:
         return server(text)
     except ConfigError as error:
@@ -34,10 +34,14 @@ def _server(text: str) -> Server:
 
 
 def resolver(options: argparse.Namespace, needed: bool = True) -> Resolver:
-    """Return the resolver; one that is not ``needed`` needs nothing itself. Raises ConfigError."""
+    """Return the resolver that the options describe.
+
+    A resolver that is not ``needed`` ignores them and does not import aiodns. Raises ConfigError
+    where aiodns or msgpack is missing, or the options cannot be used.
+    """
     if not needed:
         return Resolver()
-    # Imported now, for it takes long, and the first client would have to wait with all others.
+    # The import takes long. Done at the first question, it would keep all clients waiting.
     for module in (
         ("opensmtpd.dns.ares", "msgpack") if options.dns_cache else ("opensmtpd.dns.ares",)
     ):
@@ -53,10 +57,10 @@ def resolver(options: argparse.Namespace, needed: bool = True) -> Resolver:
     return Resolver(options.nameserver, options.dns_cache, patience)
 
 
-def _check_ports(servers: list[Server]) -> None:
+def _check_ports(servers: list[ServerAddress]) -> None:
     if len({each.port for each in servers}) < 2:
         return
-    from opensmtpd.dns.ares import NEW  # noqa: PLC0415  not for who asks nothing
+    from opensmtpd.dns.ares import NEW  # noqa: PLC0415  only for filters that ask
 
     if not NEW:
         remedy = "use one port for all name servers, or aiodns 4"

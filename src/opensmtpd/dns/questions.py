@@ -1,4 +1,7 @@
-"""What is asked of the DNS, and the three kinds of replies, which are never mixed."""
+"""Questions to the DNS, and the three kinds of replies, which are never mixed.
+
+``Absent`` is a proven answer and ``Failed`` is no answer: a decision must not confuse them.
+"""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -6,8 +9,8 @@ from math import inf
 from typing import NamedTuple, Protocol, TypeAlias
 
 
-class Kind(StrEnum):
-    """The types of records that can be asked for."""
+class RecordType(StrEnum):
+    """The types of records that a question can ask for (RFC 1035 section 3.2.2, RFC 3596)."""
 
     A = "A"
     AAAA = "AAAA"
@@ -18,20 +21,26 @@ class Kind(StrEnum):
 
 
 class Question(NamedTuple):
-    """A question."""
+    """A name and the type of its records that are asked for, in class IN."""
 
     name: str
-    """Lower case ASCII without a final dot; ``names.askable`` is true of it."""
-    kind: Kind
+    """Lower case ASCII without a final dot; ``names.is_query_name`` is true of it."""
+    kind: RecordType
 
 
 class _Reply:
-    """No tuple, so that no reply is ever equal to one of another kind, or false."""
+    """The base class of the three kinds of replies.
 
-    __slots__: tuple[str, ...] = ("landed",)
+    A reply is not a tuple: it equals only replies of its own class, and it is always true.
+    """
 
-    landed: float
-    """When it came, on the monotonic clock: what is remembered is no news. Not compared."""
+    __slots__: tuple[str, ...] = ("received_at",)
+
+    received_at: float
+    """The time at which the name server's reply came, in seconds of the monotonic clock.
+
+    A remembered reply keeps the time of the first one. Comparisons leave it out.
+    """
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and all(
@@ -47,58 +56,63 @@ class _Reply:
 
 
 class Found(_Reply):
-    """An answer. Nothing else of what the DNS says gets here."""
+    """The records of an answer. Nothing else of an answer gets here."""
 
     __slots__ = ("records",)
 
     def __init__(self, records: tuple[str, ...]) -> None:
-        """``records``, at least one, are of A and AAAA: addresses in their usual form; of PTR and
-        MX: askable names in lower case, MX by preference; of TXT: text with a character for each
-        octet, the strings of a record joined; of SOA: the seconds for which absence may be
-        remembered (RFC 2308 section 5).
+        """Take the records, at least one.
+
+        A and AAAA: addresses in their usual form. PTR and MX: query names in lower case, MX by
+        preference. TXT: text with a character for each octet, the strings of a record joined.
+        SOA: the seconds for which an absence may be remembered (RFC 2308 section 5).
         """
         self.records = records
-        self.landed = inf
+        self.received_at = inf
 
 
 class Absent(_Reply):
-    """There is no such name, or it has no such records: that is proven."""
+    """The name does not exist, or it has no records of this type: name servers said so.
+
+    RFC 2308 calls these NXDOMAIN (section 2.1) and NODATA (section 2.2).
+    """
 
     __slots__ = ()
 
     def __init__(self) -> None:
-        self.landed = inf
+        self.received_at = inf
 
 
 class Failed(_Reply):
-    """It could not be found out: a timeout, SERVFAIL, REFUSED, no name server."""
+    """The question was not answered: a timeout, SERVFAIL, REFUSED, no name server."""
 
     __slots__ = ("ours", "reason")
 
     def __init__(self, reason: str, ours: bool = False) -> None:
-        """``reason`` is short and printable; ``ours``: the fault is not a name server's."""
+        """Take a short, printable reason; ``ours`` tells that no name server is to blame."""
         self.reason = reason
         self.ours = ours
-        self.landed = inf
+        self.received_at = inf
 
 
 Reply: TypeAlias = Found | Absent | Failed
 
 
 class Dns(Protocol):
-    """Whoever replies to questions: ``Resolver``, or plain data in tests."""
+    """An object that replies to questions: ``Resolver``, or plain data in tests."""
 
     def known(self, questions: Sequence[Question]) -> list[Reply] | None:
-        """Return all replies at once, or None where one of them would have to be asked for."""
+        """Return all replies at once, or None where a name server has to be asked for one."""
 
     async def ask(self, questions: Sequence[Question], until: float) -> list[Reply]:
         """Return all replies, in order, by the time ``until`` of the loop's clock.
 
-        What is not answered by then is ``Failed``. Never raises for what the DNS does.
+        A question without an answer by then has the reply ``Failed``. Nothing that the DNS does
+        raises an exception.
         """
 
-    def renew(self) -> None:
-        """Find out anew which name servers there are: they may have changed."""
+    def reread_servers(self) -> None:
+        """Read again which name servers there are: they may have changed."""
 
     def save(self) -> None:
-        """Keep what is remembered for the next process, where that was asked for."""
+        """Write the remembered replies to the cache file, if there is one."""

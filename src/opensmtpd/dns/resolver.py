@@ -1,4 +1,4 @@
-"""The one resolver of a process: remembers, asks nothing twice at a time, keeps to deadlines."""
+"""The resolver of a process: it remembers replies, shares questions and keeps deadlines."""
 
 import time
 from collections import deque
@@ -6,41 +6,43 @@ from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opensmtpd.dns.cache import ABSENCE_MAX, FAILURE_TTL, Cache
-from opensmtpd.dns.flights import LIFE, PATIENCE, Flights
-from opensmtpd.dns.keeper import Keeper
-from opensmtpd.dns.questions import Absent, Failed, Found, Kind, Question, Reply
-from opensmtpd.dns.servers import Server
+from opensmtpd.dns.flights import LIFE, PATIENCE, InFlightQuestions
+from opensmtpd.dns.keeper import CacheSaver
+from opensmtpd.dns.questions import Absent, Failed, Found, Question, RecordType, Reply
+from opensmtpd.dns.servers import ServerAddress
 from opensmtpd.dns.zones import above
 
 if TYPE_CHECKING:
     import asyncio
 
 ABSENCE_TTL = 60.0
-"""Seconds that an absence is remembered while it is not known for how long it may be."""
+"""Seconds for which an absence is remembered until the SOA record of its zone is known."""
 UNLEARNT = 1000
-"""Absences that wait for their zone's word on that, at most."""
+"""Absences that wait for the SOA record of their zone, at most."""
 FULL = Failed("too many questions at a time", ours=True)
 
 
 class Resolver:
     """Replies from the cache or from name servers.
 
-    Nothing is opened or imported before the first question, and all in the loop that runs then.
+    Before the first question it opens and imports nothing; everything belongs to the loop that runs
+    then. A process needs one resolver.
     """
 
     def __init__(
         self,
-        servers: Sequence[Server] = (),
+        servers: Sequence[ServerAddress] = (),
         cache_path: str | None = None,
         patience: float = PATIENCE,
     ) -> None:
-        """``servers`` empty: those of resolv.conf. ``cache_path`` is read now; see ``save``.
+        """Ask ``servers``; an empty sequence stands for those of resolv.conf.
 
-        ``patience`` is for how many seconds a name server may think without being to blame.
+        The cache is filled from the file at ``cache_path`` now; see ``save``. ``patience`` is the
+        least number of seconds after which a timeout is the name server's failure.
         """
         self._cache = Cache()
-        self._keeper = None if cache_path is None else Keeper(cache_path, self._cache)
-        self._flights = Flights(servers, self._remember, patience)
+        self._saver = None if cache_path is None else CacheSaver(cache_path, self._cache)
+        self._in_flight = InFlightQuestions(servers, self._remember, patience)
         self._unlearnt: deque[Question] = deque(maxlen=UNLEARNT)
         self._learning = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -48,7 +50,7 @@ class Resolver:
     # --- Dns ------------------------------------------------------------------------------------
 
     def known(self, questions: Sequence[Question]) -> list[Reply] | None:
-        """Return all replies if all of them are remembered."""
+        """Return all replies if all of them are remembered, else None."""
         now = time.monotonic()
         replies = []
         for question in questions:
@@ -67,46 +69,48 @@ class Resolver:
         waits: dict[Question, asyncio.Future[Reply]] = {}
         for question in questions:
             reply = self._cache.get(question, now)
-            flight = self._flights.reply(question, until) if reply is None else None
-            if flight is None:
+            future = self._in_flight.reply(question, until) if reply is None else None
+            if future is None:
                 replies[question] = FULL if reply is None else reply
             else:
-                waits[question] = flight
+                waits[question] = future
         if waits:
             left = until - asyncio.get_running_loop().time()
             await asyncio.wait(set(waits.values()), timeout=left)
-        for question, flight in waits.items():
-            replies[question] = flight.result() if flight.done() else self._flights.late(question)
+        for question, future in waits.items():
+            answered = future.done()
+            replies[question] = future.result() if answered else self._in_flight.timed_out(question)
         return [replies[question] for question in questions]
 
-    def renew(self) -> None:
-        """Read resolv.conf anew with the next question."""
-        self._flights.renew()
+    def reread_servers(self) -> None:
+        """Read resolv.conf again with the next question."""
+        self._in_flight.reread_servers()
 
     def save(self) -> None:
-        """Write the cache file, if there is one and it is not up to date."""
-        if self._keeper is not None:
-            self._keeper.save()
+        """Write the cache file, if there is one and there are changes."""
+        if self._saver is not None:
+            self._saver.save()
 
-    # --- what is remembered -----------------------------------------------------------------------
+    # --- remembering replies ----------------------------------------------------------------------
 
     def _remember(self, question: Question, reply: Reply, ttl: float) -> None:
-        reply.landed = time.monotonic()
+        reply.received_at = time.monotonic()
         if isinstance(reply, Failed):
             ttl = FAILURE_TTL
         elif isinstance(reply, Absent):
             ttl = ABSENCE_TTL
             self._learn(question)
         self._cache.put(question, reply, ttl, time.monotonic())
-        if self._keeper is not None and self._keeper.wants_to_save:
-            self._start(self._keeper.save_soon())
+        if self._saver is not None and self._saver.wants_to_save:
+            self._start(self._saver.save_soon())
 
     def _learn(self, question: Question) -> None:
-        """Have the zone's SOA asked for: pycares does not show the one that came with the absence.
+        """Ask for the SOA record of the zone, which says how long the absence may be remembered.
 
-        One zone at a time, in the background, so that many absences are few questions more.
+        The answer has that record (RFC 2308 section 3), but pycares does not show it. The zones are
+        asked for one after another, in the background, so that many absences cost few questions.
         """
-        if question.kind is Kind.SOA:
+        if question.kind is RecordType.SOA:
             return
         self._unlearnt.append(question)
         if not self._learning:
@@ -121,16 +125,16 @@ class Resolver:
             self._learning = False
 
     async def _learn_zone(self, question: Question) -> None:
-        """Have an absence end when the SOA of its zone says so (RFC 2308 section 5)."""
+        """Set the expiry of an absence by the SOA record of its zone (RFC 2308 section 5)."""
         ttl, learnt = None, [question]
         zones, closest_first = above(question.name)
         for zone in zones:
-            soa = Question(zone, Kind.SOA)
+            soa = Question(zone, RecordType.SOA)
             reply = self._cache.get(soa, time.monotonic())
             if reply is None:
                 learnt.append(soa)  # mostly an absence, too
-                flight = self._flights.reply(soa, time.monotonic() + LIFE)
-                reply = FULL if flight is None else await flight
+                future = self._in_flight.reply(soa, time.monotonic() + LIFE)
+                reply = FULL if future is None else await future
             if isinstance(reply, Failed):
                 return
             if isinstance(reply, Found):

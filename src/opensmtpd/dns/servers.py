@@ -8,8 +8,8 @@ from opensmtpd.errors import ConfigError
 PORT = 53
 
 
-class Server(NamedTuple):
-    """A name server."""
+class ServerAddress(NamedTuple):
+    """The address and port of a name server."""
 
     address: str
     """IPv4 or IPv6, in its usual form."""
@@ -20,19 +20,19 @@ class Server(NamedTuple):
         return f"{host}:{self.port}"
 
 
-def server(text: str) -> Server:
-    """Read ``192.0.2.1``, ``192.0.2.1:5353``, ``2001:db8::1`` or ``[2001:db8::1]:5353``.
+def server(text: str) -> ServerAddress:
+    """Return the address in ``192.0.2.1[:5353]``, ``2001:db8::1`` or ``[2001:db8::1]:5353``.
 
-    Raises ConfigError.
+    Raises ConfigError for any other text.
     """
-    # Neither aiodns can be told the interface of a link-local address.
+    # No version of aiodns takes the interface of a link-local address.
     found, port = None if "%" in text else address(text), str(PORT)
     if found is None:
         host, _, port = text.rpartition(":")
         found = None if "%" in host else address(host)
         if found is not None and ":" in host and not host.startswith("["):
-            found = None  # where would the address end?
+            found = None  # the end of an IPv6 address without brackets is ambiguous
     if found is None or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         remedy = "write 192.0.2.1, 192.0.2.1:5353, 2001:db8::1 or [2001:db8::1]:5353"
         raise ConfigError(f"{text!r} is no name server", remedy=remedy)
-    return Server(str(found), int(port))
+    return ServerAddress(str(found), int(port))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from opensmtpd.dns import Failed, Found, Inquiry, Kind, Question, Reply
+from opensmtpd.dns import Failed, Found, Lookup, Question, RecordType, Reply
 from opensmtpd.dnsbl.health import Health
 from opensmtpd.dnsbl.lists import List, Visitor
 from opensmtpd.dnsbl.masks import complaint, listed
@@ -68,7 +68,7 @@ def questions(lists: Iterable[List], visitor: Visitor) -> Iterator[Asked]:
             yield Asked(each, str(who), question)
 
 
-def ask(asked: Sequence[Asked], health: Health) -> Inquiry[Sequence[Finding]]:
+def ask(asked: Sequence[Asked], health: Health) -> Lookup[Sequence[Finding]]:
     """Ask lists, all at once; return what they found, in their order. ``health`` is told."""
     probes = {each.list.probe: each.list for each in asked}
     healthy = [probe for probe, each in probes.items() if health.asks(each)]
@@ -82,7 +82,7 @@ def ask(asked: Sequence[Asked], health: Health) -> Inquiry[Sequence[Finding]]:
     return (yield from _with_texts(found))
 
 
-def _replies(questions: Sequence[Question]) -> Inquiry[Mapping[Question, Reply]]:
+def _replies(questions: Sequence[Question]) -> Lookup[Mapping[Question, Reply]]:
     """Ask each question once."""
     different = list(dict.fromkeys(questions))
     replies = yield different
@@ -107,7 +107,7 @@ def _finding(asked: Asked, said: Mapping[Question, Reply], health: Health) -> Fi
             return Unknown(each, reply.reason)
         health.failed(each, asked.question, reply.reason)
         return Unknown(each, reply.reason)
-    health.answered(each, reply.landed)
+    health.answered(each, reply.received_at)
     codes = listed(reply.records, each.masks) if isinstance(reply, Found) else []
     return Listed(asked, tuple(codes)) if codes and health.believed(each) else None
 
@@ -116,7 +116,7 @@ def _wants_text(finding: Finding) -> bool:
     return isinstance(finding, Listed) and finding.list.wants_text
 
 
-def _with_texts(found: Sequence[Finding]) -> Inquiry[Sequence[Finding]]:
+def _with_texts(found: Sequence[Finding]) -> Lookup[Sequence[Finding]]:
     """Ask for the texts that are wanted: only of lists that list somebody."""
     questions = [_text(each) for each in found if isinstance(each, Listed) and _wants_text(each)]
     said = yield from _replies(questions)
@@ -130,7 +130,7 @@ def _with_texts(found: Sequence[Finding]) -> Inquiry[Sequence[Finding]]:
 
 
 def _text(finding: Listed) -> Question:
-    return finding.asked.question._replace(kind=Kind.TXT)
+    return finding.asked.question._replace(kind=RecordType.TXT)
 
 
 def tell(session: str, asked: Sequence[Asked], findings: Sequence[Finding]) -> None:

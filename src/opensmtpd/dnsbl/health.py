@@ -56,10 +56,13 @@ class Health:
         state.until = self._clock() + state.pause
         return True
 
-    def answered(self, each: List, landed: float) -> None:
-        """The list answered, at the time ``landed``: remembered answers say nothing of today."""
+    def answered(self, each: List, received_at: float) -> None:
+        """Note that the list answered.
+
+        ``received_at`` is the time of the reply: an older one than the last failure proves nothing.
+        """
         state = self._of(each)
-        if landed <= state.since:
+        if received_at <= state.since:
             return
         state.failed.clear()
         if state.out and state.on_trial:  # else it was asked before it was known to be out

@@ -6,8 +6,8 @@ from functools import cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
-from opensmtpd.dns import Kind, Question
-from opensmtpd.dns.names import address, askable, reversed_labels
+from opensmtpd.dns import Question, RecordType
+from opensmtpd.dns.names import address, is_query_name, reversed_labels
 from opensmtpd.dnsbl.masks import Mask
 from opensmtpd.errors import ConfigError
 
@@ -72,7 +72,7 @@ class List(NamedTuple):
             name = f"{who}.{self.zone}"
         else:
             return None  # lists of names take addresses ill
-        return Question(name, Kind.A) if askable(name) else None
+        return Question(name, RecordType.A) if is_query_name(name) else None
 
     @property
     def probe(self) -> Question:
@@ -98,7 +98,7 @@ class List(NamedTuple):
 @cache
 def _probe(subject: Subject, zone: str) -> Question:
     labels = "1.0.0.127" if subject is Subject.ADDRESS else "invalid"
-    return Question(f"{labels}.{zone}", Kind.A)
+    return Question(f"{labels}.{zone}", RecordType.A)
 
 
 def named(name: str) -> List:
@@ -109,7 +109,7 @@ def named(name: str) -> List:
         remedy = "name a list; the return codes that it may have stand behind -e"
         raise ConfigError(f"{public!r} is an address", remedy=remedy)
     # Room for an IPv6 address backwards.
-    if not askable(f"{'0.' * 32}{zone}"):
+    if not is_query_name(f"{'0.' * 32}{zone}"):
         remedy = "letters, digits, hyphens and dots, at most 189 characters: zen.spamhaus.org"
         raise ConfigError(f"{public!r} is no name of a list", remedy=remedy)
     return List(zone, public)

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from opensmtpd.dns import Inquiry
-from opensmtpd.dns.names import askable
+from opensmtpd.dns import Lookup
+from opensmtpd.dns.names import is_query_name
 from opensmtpd.screen import helo
 from opensmtpd.screen.client import Client
 from opensmtpd.screen.dynamic import looks_dynamic
@@ -76,7 +76,7 @@ def name_findings(client: Client, dynamic: bool) -> Iterator[Finding]:
         yield Finding("dynamic", f"{client.rdns} looks dynamic: {sign}")
 
 
-def helo_findings(client: Client, our_names: Collection[str], ask: bool) -> Inquiry[list[Finding]]:
+def helo_findings(client: Client, our_names: Collection[str], ask: bool) -> Lookup[list[Finding]]:
     """Return what HELO says against the client; the DNS is asked only if ``ask``."""
     name = helo.identity(client)
     findings = []
@@ -85,7 +85,7 @@ def helo_findings(client: Client, our_names: Collection[str], ask: bool) -> Inqu
     if helo.is_ours(name, client, our_names):
         findings.append(Finding("helo-ours", f"{name} is this server"))
     if ask and helo.literal(name) is None:
-        known = askable(name) and (yield from has_address(name))
+        known = is_query_name(name) and (yield from has_address(name))
         if known is None:
             findings.append(Finding("helo-dns", f"{name} could not be looked up", failed=True))
         elif not known:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 
-from opensmtpd.dns.names import address, askable
+from opensmtpd.dns.names import address, is_query_name
 from opensmtpd.screen.client import Client, IPAddress, text
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
@@ -27,7 +27,7 @@ def is_name(identity: str) -> bool:
     if literal(identity) is not None:
         return True
     labels = identity.split(".")
-    sound = askable(identity) and all(map(_LABEL.fullmatch, labels))
+    sound = is_query_name(identity) and all(map(_LABEL.fullmatch, labels))
     # Nothing but digits at the end is an address without its brackets.
     return sound and len(labels) > 1 and not labels[-1].isdigit()
 

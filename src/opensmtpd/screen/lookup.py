@@ -1,6 +1,6 @@
 """A client's names in the DNS, found out by ourselves: PTR, then forward (RFC 8601 2.7.3)."""
 
-from opensmtpd.dns import Absent, Failed, Found, Inquiry, Kind, Question
+from opensmtpd.dns import Absent, Failed, Found, Lookup, Question, RecordType
 from opensmtpd.dns.names import address as address_in
 from opensmtpd.screen.client import Client, IPAddress
 
@@ -8,20 +8,20 @@ NAMES_MAX = 20
 """Names of one address that are tried at most: each costs somebody's name server a question."""
 
 
-def look_up(client: Client, address: IPAddress) -> Inquiry[Client]:
+def look_up(client: Client, address: IPAddress) -> Lookup[Client]:
     """Return the client with name and verdict as the DNS has them.
 
     They read as smtpd's own: no name and ``"fail"`` where there is no PTR, no name and ``"error"``
     where that could not be found out. All names are tried (smtpd tries the first); one that leads
     back is the client's name.
     """
-    [pointers] = yield [Question(address.reverse_pointer, Kind.PTR)]
+    [pointers] = yield [Question(address.reverse_pointer, RecordType.PTR)]
     if not isinstance(pointers, Found):
         verdict = "error" if isinstance(pointers, Failed) else "fail"
         return client._replace(rdns=None, fcrdns=verdict)
     # A name that reads like an address is none to smtpd: see ``client.rdns``.
     names = sorted(pointers.records, key=_is_address)[:NAMES_MAX]
-    kind = Kind.A if address.version == 4 else Kind.AAAA
+    kind = RecordType.A if address.version == 4 else RecordType.AAAA
     replies = yield [Question(name, kind) for name in names]
     name, verdict = names[0], "fail"
     for each, reply in zip(names, replies, strict=True):
@@ -37,9 +37,11 @@ def _is_address(name: str) -> bool:
     return address_in(name) is not None
 
 
-def has_address(name: str) -> Inquiry[bool | None]:
-    """Does a host of this name take connections: has it an address or an MX? None: not known."""
-    replies = yield [Question(name, kind) for kind in (Kind.A, Kind.AAAA, Kind.MX)]
+def has_address(name: str) -> Lookup[bool | None]:
+    """Return whether a name has an address or an MX record; None where the DNS did not tell."""
+    replies = yield [
+        Question(name, kind) for kind in (RecordType.A, RecordType.AAAA, RecordType.MX)
+    ]
     if any(isinstance(reply, Found) for reply in replies):
         return True
     return False if all(isinstance(reply, Absent) for reply in replies) else None

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from opensmtpd import events
 from opensmtpd.decisions import PROCEED
-from opensmtpd.dns import Dns, Inquiry, settle
+from opensmtpd.dns import Dns, Lookup, run_lookup
 from opensmtpd.filter import Filter
 from opensmtpd.log import log
 from opensmtpd.message import StreamedMessage
@@ -88,14 +88,14 @@ class Screen(Filter):
         # All is decided at MAIL FROM; what stands in HELO must be seen nevertheless.
         return {MAIL_FROM} | (self.phases & {HELO})
 
-    def inquire(self, visit: Visit, phases: Sequence[str]) -> Inquiry[Verdict | None]:
+    def inquire(self, visit: Visit, phases: Sequence[str]) -> Lookup[Verdict | None]:
         """Judge a client by what these phases bring; None where nothing speaks against it."""
         raise NotImplementedError
 
     def reload(self) -> None:
         """Read the files anew, resolv.conf among them."""
         self.exemptions = Exemptions(self.rules.exempt)
-        self.dns.renew()
+        self.dns.reread_servers()
 
     def stop(self) -> None:
         """Save what the DNS said."""
@@ -135,17 +135,15 @@ class Screen(Filter):
             phases = [name for name in PHASES if name in self.phases]
         if visit.spared:
             return self._nothing(visit, phase)
-        inquiry = self._inquiry(session, phase, phases)
-        return settle(inquiry, self.dns, self.rules.deadline)
+        lookup = self._lookup(session, phase, phases)
+        return run_lookup(lookup, self.dns, self.rules.deadline)
 
     @staticmethod
     def _nothing(visit: Visit, phase: str) -> PhaseDecision:
         visit.reasons.pop(phase, None)
         return PROCEED
 
-    def _inquiry(
-        self, session: Session, phase: str, phases: Sequence[str]
-    ) -> Inquiry[PhaseDecision]:
+    def _lookup(self, session: Session, phase: str, phases: Sequence[str]) -> Lookup[PhaseDecision]:
         visit = visit_of(session)
         verdict = yield from self.inquire(visit, phases)
         if verdict is None:

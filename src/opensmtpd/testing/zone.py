@@ -18,8 +18,8 @@ class Zone:
         """Every question so far."""
         self.until: list[float] = []
         """The deadlines of those that were asked for."""
-        self.renewed = self.saved = 0
-        """How often it was told to."""
+        self.reread = self.saved = 0
+        """The number of calls of ``reread_servers`` and of ``save``."""
         self._cached = cached
 
     def known(self, questions: Sequence[Question]) -> list[Reply] | None:
@@ -31,9 +31,9 @@ class Zone:
         self.until.append(until)
         return self._replies(questions)
 
-    def renew(self) -> None:
+    def reread_servers(self) -> None:
         """Count: there are no name servers."""
-        self.renewed += 1
+        self.reread += 1
 
     def save(self) -> None:
         """Count: there is nothing to save."""
