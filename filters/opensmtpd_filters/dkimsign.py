@@ -6,8 +6,8 @@ In smtpd.conf::
         -k /etc/mail/dkim/private.key" user _dkimsign group _dkimsign
     listen on socket filter "dkimsign"
 
-Takes the flags of the C filter-dkimsign and makes the same signatures. filter-dkimsign(8) describes
-them, what there is besides, and where the two differ.
+It takes the flags of the C filter-dkimsign and makes the same signatures. filter-dkimsign(8)
+describes them, the additions, and the differences between the two.
 """
 
 import argparse
@@ -48,7 +48,7 @@ SIGHUP has it read keys, key table and domain files anew.
 
 
 class DkimSign(Filter):
-    """Signs each message of a domain that it has a key for."""
+    """Signs each message of a domain for which it has a key."""
 
     def __init__(self, flags: argparse.Namespace) -> None:
         """Raises ConfigError for flags, files and keys that cannot be used."""
@@ -57,17 +57,17 @@ class DkimSign(Filter):
         self.signer = make_signer(flags)
 
     def reload(self) -> None:
-        """Read everything anew."""
+        """Read keys and files again. Raises ConfigError."""
         self.signer = make_signer(self.flags)
 
     def on_message(self, session: Session) -> HeldMessage:
-        """Have the message signed."""
+        """Return a message that is signed when it is complete."""
         add = self.flags.add_missing and is_submission(session.destination)
         return Message(Signing(self.signer, add), session.id, self.flags.unsigned)
 
 
 class Message(HeldMessage):
-    """One message on its way through."""
+    """A message that is held until it is signed."""
 
     def __init__(self, signing: Signing, session: str, unsigned: str) -> None:
         self.signing = signing
@@ -75,22 +75,25 @@ class Message(HeldMessage):
         self.unsigned = unsigned
 
     def header(self, lines: list[bytes]) -> None:
-        """Pass on a run of header lines."""
+        """Give a run of header lines to the signer."""
         self.signing.header(lines)
 
     def body(self, lines: list[bytes]) -> None:
-        """Pass on a run of body lines."""
+        """Give a run of body lines to the signer."""
         self.signing.body(lines)
 
     def end(self) -> Front | Offload[Front]:
-        """Sign; in a thread what would keep others waiting."""
+        """Return the lines in front; a thread signs where that would keep others waiting."""
         if self.signing.large:
             return Offload(lambda: self.prepare().lines())
         prepared = self.prepare()
         return Offload(prepared.lines) if prepared.slow else prepared.lines()
 
     def prepare(self) -> Prepared:
-        """Do all but sign. Raises Refused for what may not go out without a signature."""
+        """Return everything but the signatures.
+
+        Raises Refused for a message that must not leave without a signature.
+        """
         try:
             prepared = self.signing.prepare()
         except Unsignable as error:
@@ -105,7 +108,7 @@ class Message(HeldMessage):
 
 
 def make_signer(flags: argparse.Namespace) -> Signer:
-    """Read what the flags name. Raises ConfigError for what cannot be used."""
+    """Return the signer that the flags describe. Raises ConfigError."""
     ring = make_keyring(flags)
     for warning in dict.fromkeys(text for identity in ring for text in identity.key.warnings):
         log("dkim-key-warning", reason=warning)
@@ -127,7 +130,7 @@ def make_signer(flags: argparse.Namespace) -> Signer:
 
 
 def make_keyring(flags: argparse.Namespace) -> keyring.Keyring:
-    """Read the keys. Raises ConfigError."""
+    """Return the keys that the flags name. Raises ConfigError."""
     single = (flags.domain, flags.domain_file, flags.selector, flags.key, flags.algorithm)
     if flags.key_table:
         if any(single):
@@ -145,7 +148,7 @@ def make_keyring(flags: argparse.Namespace) -> keyring.Keyring:
 
 
 def lifetime(text: str) -> int:
-    """Return a number of seconds above 0."""
+    """Return a number of seconds above 0. Raises ArgumentTypeError."""
     if not (text.isascii() and text.isdigit() and 0 < int(text) <= TIME_MAX):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return int(text)
@@ -189,7 +192,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Be filter-dkimsign."""
+    """Run filter-dkimsign."""
     run.main(DkimSign, parser())
 
 

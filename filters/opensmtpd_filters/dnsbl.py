@@ -1,12 +1,12 @@
-"""filter-dnsbl: judge clients by what DNS lists (RFC 5782) say of them.
+"""filter-dnsbl: judge clients by the DNS lists (RFC 5782) that list them.
 
 In smtpd.conf::
 
     filter "dnsbl" proc-exec "filter-dnsbl -m zen.spamhaus.org"
     listen on 192.0.2.1 port 25 tls pki example.com filter "dnsbl"
 
-Takes the flags of the C filter-dnsbl, for addresses, names, and senders. filter-dnsbl(8) describes
-them, what there is besides, and where the two differ.
+It takes the flags of the C filter-dnsbl, for addresses, names, and senders. filter-dnsbl(8)
+describes them, the additions, and the differences between the two.
 """
 
 import argparse
@@ -17,28 +17,26 @@ from collections.abc import Sequence
 from opensmtpd import events, options, run
 from opensmtpd.dns import Lookup
 from opensmtpd.dns import options as dns_options
-from opensmtpd.dnsbl import command, marks
-from opensmtpd.dnsbl.answers import Finding, ask, questions, tell
+from opensmtpd.dnsbl import command
+from opensmtpd.dnsbl.answers import Finding, ask, log_findings, questions
 from opensmtpd.dnsbl.health import Health
-from opensmtpd.dnsbl.lists import List, Subject, Visitor
+from opensmtpd.dnsbl.lists import List, Subject
+from opensmtpd.dnsbl.marks import Cleaner, header_fields
 from opensmtpd.dnsbl.tally import Tally
 from opensmtpd.message import StreamedMessage
-from opensmtpd.screen import helo
 from opensmtpd.screen import options as screen_options
-from opensmtpd.screen.client import Client
+from opensmtpd.screen.reason_field import PrependedFields
 from opensmtpd.screen.response import FIELDS, JUNK_IT, OFF, Action, Response, response
 from opensmtpd.screen.screen import (
     CONNECT,
     HELO,
     MAIL_FROM,
     PHASES,
-    InFront,
-    Reason,
-    Screen,
-    Verdict,
-    Visit,
-    visit_of,
+    ClientState,
+    PolicyFilter,
+    state_of,
 )
+from opensmtpd.screen.verdict import PolicyVerdict, Reason
 from opensmtpd.session import Session
 
 EPILOG = """\
@@ -68,8 +66,8 @@ REFUSAL = Response(Action.REJECT, 550, "5.7.1 Listed at {list}")
 MARK = Response(Action.HEADER)
 
 
-class Dnsbl(Screen):
-    """Asks lists, and adds up what they say."""
+class Dnsbl(PolicyFilter):
+    """Asks the lists, and adds up their scores."""
 
     def __init__(self, flags: argparse.Namespace) -> None:
         """Raises ConfigError for flags and files that cannot be used."""
@@ -80,7 +78,7 @@ class Dnsbl(Screen):
         self.mark: bool = flags.mark
         self.verbose: bool = flags.verbose
         self.health = Health(time.monotonic)
-        # Who is spared must be known before anybody is punished.
+        # Lists in the client's favor must be asked before a decision against it.
         sparing = {PHASE[each.subject] for each in self.lists if each.spares}
         self.judges_from = max(sparing, key=PHASES.index, default=CONNECT)
         phases = {PHASE[each.subject] for each in self.lists}
@@ -90,25 +88,25 @@ class Dnsbl(Screen):
             self.unused.discard("on_message")
 
     def on_link_connect(self, session: Session, report: events.LinkConnect) -> None:
-        """Get to know the client."""
+        """Start the tally of a session."""
         super().on_link_connect(session, report)
-        visit_of(session).data = Tally(session.id)
+        state_of(session).data = Tally(session.id)
 
-    def inquire(self, visit: Visit, phases: Sequence[str]) -> Lookup[Verdict | None]:
-        """Ask the lists of these phases, and judge by what all phases have brought."""
+    def judge(self, state: ClientState, phases: Sequence[str]) -> Lookup[PolicyVerdict | None]:
+        """Ask the lists of these phases, and judge by the findings of all phases."""
         lists = [each for each in self.lists if PHASE[each.subject] in phases]
-        asked = list(questions(lists, visitor(visit.client)))
+        asked = list(questions(lists, state.client))
         findings = yield from ask(asked, self.health)
-        tally: Tally = visit.data
+        tally: Tally = state.data
         tally.put(phases[-1], findings)
         if self.verbose:
-            tell(tally.session, asked, findings)
-        late = PHASES.index(phases[-1]) - PHASES.index(self.judges_from)
-        # What an earlier phase brought was decided upon then.
-        return self.verdict(tally) if late == 0 or (late > 0 and findings) else None
+            log_findings(tally.session, asked, findings)
+        later = PHASES.index(phases[-1]) - PHASES.index(self.judges_from)
+        # The findings of earlier phases have been decided on then.
+        return self.verdict(tally) if later == 0 or (later > 0 and findings) else None
 
-    def verdict(self, tally: Tally) -> Verdict | None:
-        """Return what is to be done about a client, None for nothing."""
+    def verdict(self, tally: Tally) -> PolicyVerdict | None:
+        """Return the verdict on a client, None to let it proceed."""
         listed, unknown = tally.listed, tally.unknown
         if tally.allowed or not (listed or unknown):
             return None
@@ -121,10 +119,10 @@ class Dnsbl(Screen):
             return None
         findings: list[Finding] = [*listed, *unknown]
         reasons = tuple(Reason("dnsbl", each.words) for each in findings)
-        return Verdict(strongest, reasons, fields=leading.fields if leading else {})
+        return PolicyVerdict(strongest, reasons, fields=leading.fields if leading else {})
 
     def response(self, score: int, leading: List) -> Response:
-        """Return what is to be done about a client with a score, one list above all."""
+        """Return the response to a client with a score; ``leading`` has the highest of its own."""
         if score >= self.refuse_at:
             return self.refusals[leading]
         if score >= self.junk_at:
@@ -132,31 +130,25 @@ class Dnsbl(Screen):
         return OFF
 
     def on_message(self, session: Session) -> StreamedMessage | None:
-        """Mark the message, and have it say why."""
-        visit = visit_of(session)
+        """Mark the message, and prepend the reasons."""
+        state = state_of(session)
         lines = self.reasons(session)
         known = self.rules.spare_authenticated and session.username is not None
-        if self.mark and not visit.spared and not known:
-            return Marked([*marks.fields(visit.data, self.junk_at), *lines])
-        return InFront(lines) if lines else None
+        if self.mark and not state.exempt and not known:
+            return MarkedMessage([*header_fields(state.data, self.junk_at), *lines])
+        return PrependedFields(lines) if lines else None
 
 
-class Marked(InFront):
-    """Puts lines in front of a message, and takes away the client's own marks."""
+class MarkedMessage(PrependedFields):
+    """A message with header fields prepended and the client's own X-Spam fields removed."""
 
     def __init__(self, lines: list[bytes]) -> None:
         super().__init__(lines)
-        self.cleaner = marks.Cleaner()
+        self.cleaner = Cleaner()
 
     def header(self, lines: list[bytes]) -> list[bytes]:
-        """Edit a run."""
+        """Return a run of header lines, edited."""
         return super().header(self.cleaner.clean(lines))
-
-
-def visitor(client: Client) -> Visitor:
-    """Return a client as lists are asked for it."""
-    confirmed = client.fcrdns == "pass"
-    return Visitor(client.address, client.rdns, confirmed, helo.identity(client), client.domain)
 
 
 def refusal(text: str, usual: Response) -> Response:
@@ -165,7 +157,7 @@ def refusal(text: str, usual: Response) -> Response:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of a command line that ``command.in_order`` has seen."""
+    """Return the parser of a command line that ``command.in_order`` has prepared."""
     flags = options.parser("filter-dnsbl", "Judge clients by what DNS lists say of them.", EPILOG)
     flags.usage = "%(prog)s [-mnVv] [OPTION ...] [[FLAG ...] LIST] ..."
     add = flags.add_argument_group(
@@ -189,7 +181,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Be filter-dnsbl."""
+    """Run filter-dnsbl."""
     flags = parser()
     run.main(Dnsbl, flags, command.in_order(flags, sys.argv[1:]))
 

@@ -5,9 +5,9 @@ In smtpd.conf, where the builtin filters stood::
     filter check_rdns proc-exec "filter-rdns"
     filter check_fcrdns proc-exec "filter-fcrdns"
 
-They are one program, which differs only in what it does without options: a client without a PTR
-record is junked by the one, a client whose name does not lead back to its address (FCrDNS, the
-"iprev" of RFC 8601 section 2.7.3) by the other. filter-rdns(8) describes the checks.
+They are one program with different defaults: filter-rdns junks clients without a PTR record, and
+filter-fcrdns clients whose name does not lead back to their address (FCrDNS, the "iprev" of
+RFC 8601 section 2.7.3). filter-rdns(8) describes the checks.
 """
 
 import argparse
@@ -21,7 +21,8 @@ from opensmtpd.screen.checks import CHECKS, Finding, helo_findings, name_finding
 from opensmtpd.screen.client import text
 from opensmtpd.screen.lookup import look_up
 from opensmtpd.screen.response import JUNK_IT, OFF, Action, Response, response
-from opensmtpd.screen.screen import CONNECT, HELO, Reason, Screen, Verdict, Visit, visit_of
+from opensmtpd.screen.screen import CONNECT, HELO, ClientState, PolicyFilter, state_of
+from opensmtpd.screen.verdict import PolicyVerdict, Reason
 from opensmtpd.session import Session
 
 EPILOG = """\
@@ -45,8 +46,8 @@ DESCRIPTIONS = {
 }
 
 
-class Clients(Screen):
-    """Judges a client by its name in the DNS and by what it calls itself."""
+class Clients(PolicyFilter):
+    """Judges clients by their name in the DNS and by the name in HELO."""
 
     def __init__(self, flags: argparse.Namespace) -> None:
         """Raises ConfigError for options and files that cannot be used."""
@@ -62,46 +63,48 @@ class Clients(Screen):
             self.unused.add("on_link_greeting")
 
     def on_link_greeting(self, session: Session, report: events.LinkGreeting) -> None:
-        """Get to know what we are called on this listener."""
-        visit_of(session).data = text(report.hostname).lower().rstrip(".")
+        """Keep the name of this server that the listener has."""
+        state_of(session).data = text(report.hostname).lower().rstrip(".")
 
-    def inquire(self, visit: Visit, phases: Sequence[str]) -> Lookup[Verdict | None]:
-        """Run the checks of these phases, all at once."""
+    def judge(self, state: ClientState, phases: Sequence[str]) -> Lookup[PolicyVerdict | None]:
+        """Run the checks of these phases, all at the same time."""
         checks = []
-        # Who is spared by name must be known by name, also where only HELO is looked at.
+        # Exemptions by name need the name, also where only HELO has checks.
         by_name_only = self.verify and self.rules.exempt and CONNECT not in self.phases
         if CONNECT in phases or by_name_only:
-            checks.append(self.by_name(visit))
+            checks.append(self.by_name(state))
         if HELO in phases:
-            checks.append(self.by_helo(visit))
+            checks.append(self.by_helo(state))
         found = yield from gather(checks)
-        if visit.spared:
+        if state.exempt:
             return None
         findings = [finding for each in found for finding in each if finding.check in self.active]
         return self.verdict(findings) if findings else None
 
-    def by_name(self, visit: Visit) -> Lookup[list[Finding]]:
-        """Return what its names in the DNS say against a client."""
-        address = visit.client.address
-        if self.verify and address is not None:  # for nobody else is judged
-            client = yield from look_up(visit.client, address)
-            visit.client = visit.client._replace(rdns=client.rdns, fcrdns=client.fcrdns)
-            visit.spared = visit.client in self.exemptions  # its name may be another now
-        return list(name_findings(visit.client, "dynamic" in self.active))
+    def by_name(self, state: ClientState) -> Lookup[list[Finding]]:
+        """Return the findings about the client's name in the DNS."""
+        address = state.client.address
+        if self.verify and address is not None:  # a client without an address is exempt
+            client = yield from look_up(state.client, address)
+            state.client = state.client._replace(rdns=client.rdns, fcrdns=client.fcrdns)
+            state.exempt = state.client in self.exemptions  # its name may have changed
+        return list(name_findings(state.client, "dynamic" in self.active))
 
-    def by_helo(self, visit: Visit) -> Lookup[list[Finding]]:
-        """Return what its HELO says against a client."""
-        names = {*self.our_names, visit.data}
-        return (yield from helo_findings(visit.client, names, "helo-dns" in self.active))
+    def by_helo(self, state: ClientState) -> Lookup[list[Finding]]:
+        """Return the findings about the client's name in HELO."""
+        names = {*self.our_names, state.data}
+        return (yield from helo_findings(state.client, names, "helo-dns" in self.active))
 
-    def verdict(self, findings: Sequence[Finding]) -> Verdict:
+    def verdict(self, findings: Sequence[Finding]) -> PolicyVerdict:
         """Return the strongest response, with all reasons."""
         said = [(self.response(finding), CHECKS[finding.check].refusal) for finding in findings]
         response, default = max(said, key=lambda pair: pair[0].action)
-        return Verdict(response, tuple(Reason(each.check, each.text) for each in findings), default)
+        return PolicyVerdict(
+            response, tuple(Reason(each.check, each.text) for each in findings), default
+        )
 
     def response(self, finding: Finding) -> Response:
-        """Return what the administrator wants done about a finding."""
+        """Return the response to a finding, as the options have it."""
         return self.rules.dns_failure if finding.failed else self.responses[finding.check]
 
 
@@ -134,12 +137,12 @@ def parser(prog: str = "filter-rdns") -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Be filter-rdns."""
+    """Run filter-rdns."""
     run.main(Clients, parser())
 
 
 def main_fcrdns() -> None:
-    """Be filter-fcrdns."""
+    """Run filter-fcrdns."""
     run.main(Clients, parser("filter-fcrdns"))
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply
 from opensmtpd.dnsbl.command import in_order
 from opensmtpd.filter_protocol import FilterProtocol
-from opensmtpd.screen.screen import Screen
+from opensmtpd.screen.screen import PolicyFilter
 from opensmtpd.testing import Client, Smtpd
 from opensmtpd_filters import dnsbl, rdns
 from property.hostile import Pause
@@ -78,7 +78,7 @@ CHECKS = ("--rdns", "--fcrdns", "--dynamic", "--helo-name", "--helo-ours", "--he
           "--dns-failure")  # fmt: skip
 
 
-def storm(screen: Screen, seed: int) -> None:
+def storm(screen: PolicyFilter, seed: int) -> None:
     """Have a crowd come; nothing may fail, hang, be illegal or stay behind."""
     # Lookups that are gathered need a loop that runs: there all is known.
     alone = not screen.rules.spare_authenticated
@@ -104,8 +104,8 @@ def storm(screen: Screen, seed: int) -> None:
     assert [failure for failure in failures if "no answer within" not in str(failure)] == []
 
 
-async def in_a_loop(screen: Screen, seed: int) -> None:
-    """The deadline of an lookup is on the clock of a loop."""
+async def in_a_loop(screen: PolicyFilter, seed: int) -> None:
+    """The deadline of a lookup is on the clock of a loop."""
     storm(screen, seed)
 
 

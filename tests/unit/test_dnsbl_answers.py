@@ -7,15 +7,22 @@ import pytest
 
 from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply
 from opensmtpd.dns.inquiry import Gather
-from opensmtpd.dnsbl.answers import Asked, Finding, Listed, Unknown, ask, questions, tell
+from opensmtpd.dnsbl.answers import Asked, Finding, Listed, Unknown, ask, log_findings, questions
 from opensmtpd.dnsbl.health import Health
-from opensmtpd.dnsbl.lists import List, Subject, Visitor
+from opensmtpd.dnsbl.lists import List, Subject
 from opensmtpd.dnsbl.masks import mask
+from opensmtpd.screen.client import Client
 
 A = List("a.example", "a.example")
 B = List("b.example", "b.example")
 NAMES = List("n.example", "n.example", Subject.RDNS)
-VISITOR = Visitor(ip_address("192.0.2.5"), "mail.example.org")
+
+
+def client(address: str | None, name: str | None = None) -> Client:
+    return Client(ip_address(address) if address else None, None, name, "fail")
+
+
+CLIENT = client("192.0.2.5", "mail.example.org")
 
 
 class Asking:
@@ -27,8 +34,8 @@ class Asking:
         self.health = Health(lambda: 0.0)
         self.rounds: list[list[str]] = []
 
-    def ask(self, visitor: Visitor = VISITOR) -> Sequence[Finding]:
-        lookup = ask(list(questions(self.lists, visitor)), self.health)
+    def ask(self, whom: Client = CLIENT) -> Sequence[Finding]:
+        lookup = ask(list(questions(self.lists, whom)), self.health)
         self.rounds = []
         try:
             asked = next(lookup)
@@ -70,9 +77,9 @@ def test_all_lists_are_asked_in_one_round_with_what_they_may_not_list() -> None:
 
 def test_who_cannot_be_asked_for_is_not() -> None:
     asking = Asking({}, A, NAMES)
-    assert asking.ask(Visitor(ip_address("192.0.2.5"), None)) == []
+    assert asking.ask(client("192.0.2.5", None)) == []
     assert asking.rounds == [["5.2.0.192.a.example", "1.0.0.127.a.example"]]
-    assert list(asking.ask(Visitor(None, "not a name"))) == []
+    assert list(asking.ask(client(None, "not a name"))) == []
     assert asking.rounds == []
 
 
@@ -92,7 +99,7 @@ def test_one_zone_with_two_masks_is_asked_once() -> None:
 def test_an_ipv6_address() -> None:
     name = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.a.example"
     asking = Asking({name: Found(("127.0.0.2",))}, A)
-    found = asking.ask(Visitor(ip_address("2001:db8::1")))
+    found = asking.ask(client("2001:db8::1"))
     assert found == [listed(A, "127.0.0.2", who="2001:db8::1")]
 
 
@@ -139,7 +146,7 @@ def test_a_list_that_fails_is_left_out(capfd: pytest.CaptureFixture[str]) -> Non
     asking = Asking({}, A, B)
     for host in range(1, 6):
         asking.records[f"{host}.2.0.192.a.example"] = Failed("timeout")
-        assert asking.ask(Visitor(ip_address(f"192.0.2.{host}"))) == [Unknown(A, "timeout")]
+        assert asking.ask(client(f"192.0.2.{host}")) == [Unknown(A, "timeout")]
     assert asking.ask() == []
     assert asking.rounds == [["5.2.0.192.b.example", "1.0.0.127.b.example"]]
     assert capfd.readouterr().err == "list-left-out list=a.example reason=timeout failures=5\n"
@@ -150,7 +157,7 @@ def test_a_list_that_speaks_for_a_client_is_missed_while_it_is_out(sparing: List
     """Else those whom it lists would be refused as soon as it is left out."""
     asking = Asking({}, A, sparing)
     for number in range(5):
-        who = Visitor(ip_address(f"192.0.2.{number}"), None)
+        who = client(f"192.0.2.{number}", None)
         asking.records[f"{number}.2.0.192.b.example"] = Failed("timeout")
         assert asking.ask(who) == [Unknown(sparing, "timeout")]
     assert asking.ask() == [Unknown(sparing, "it is left out for now")]
@@ -173,7 +180,7 @@ def test_127_0_0_255_refuses_only_for_lists_that_spare() -> None:
 
 def test_what_was_under_way_does_not_bring_a_list_back(capfd: pytest.CaptureFixture[str]) -> None:
     asking = Asking({}, A)
-    first, second = (ask(list(questions([A], VISITOR)), asking.health) for _ in range(2))
+    first, second = (ask(list(questions([A], CLIENT)), asking.health) for _ in range(2))
     next(first)
     next(second)
     with pytest.raises(StopIteration):
@@ -188,7 +195,7 @@ def test_what_was_under_way_does_not_bring_a_list_back(capfd: pytest.CaptureFixt
 def test_a_failure_of_our_own_is_none_of_the_list() -> None:
     asking = Asking({}, A)
     for number in range(20):
-        who = Visitor(ip_address(f"192.0.2.{number}"), None)
+        who = client(f"192.0.2.{number}", None)
         asking.records[f"{number}.2.0.192.a.example"] = Failed("too many questions", ours=True)
         assert asking.ask(who) == [Unknown(A, "too many questions")]
 
@@ -227,11 +234,11 @@ def test_words_for_people() -> None:
 
 
 def test_each_answer_can_be_logged(capfd: pytest.CaptureFixture[str]) -> None:
-    both = [*questions([A, NAMES], VISITOR)]
-    tell("1718c5e591926d28", both, [listed(A._replace(score=-2), "127.0.0.2", "127.0.0.3")])
-    tell("1718c5e591926d28", both, [Unknown(A, "timeout")])
-    tell("1718c5e591926d28", both, [])
-    tell("1718c5e591926d28", [], [])
+    both = [*questions([A, NAMES], CLIENT)]
+    log_findings("1718c5e591926d28", both, [listed(A._replace(score=-2), "127.0.0.2", "127.0.0.3")])
+    log_findings("1718c5e591926d28", both, [Unknown(A, "timeout")])
+    log_findings("1718c5e591926d28", both, [])
+    log_findings("1718c5e591926d28", [], [])
     assert capfd.readouterr().err.splitlines() == [
         "1718c5e591926d28 listed list=a.example who=192.0.2.5 code=127.0.0.2,127.0.0.3 score=-2",
         "1718c5e591926d28 not-listed who=192.0.2.5,mail.example.org lists=a.example,n.example",

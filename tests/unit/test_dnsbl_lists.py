@@ -5,12 +5,18 @@ from ipaddress import ip_address
 import pytest
 
 from opensmtpd.dns import Question, RecordType
-from opensmtpd.dnsbl.lists import List, Subject, Visitor, named, without_keys
+from opensmtpd.dnsbl.lists import List, Subject, named, without_keys
 from opensmtpd.errors import ConfigError
+from opensmtpd.screen.client import Client
 
 ZONE = "bl.example"
-VISITOR = Visitor(
-    ip_address("192.0.2.99"), "mail.example.org", True, "helo.example", "from.example"
+CLIENT = Client(
+    ip_address("192.0.2.99"),
+    None,
+    "mail.example.org",
+    "pass",
+    helo=b"Helo.example.",
+    sender=b"a@From.example",
 )
 NIBBLES = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2"
 
@@ -53,16 +59,16 @@ def test_what_is_no_name_is_not_asked_for(who: str) -> None:
     ],
 )
 def test_what_a_list_is_asked_for(subject: Subject, expected: object) -> None:
-    assert List(ZONE, ZONE, subject).subject_of(VISITOR) == expected
-    assert List(ZONE, ZONE, subject).subject_of(Visitor(None)) is None
+    assert List(ZONE, ZONE, subject).subject_of(CLIENT) == expected
+    assert List(ZONE, ZONE, subject).subject_of(Client(None, None, None, "fail")) is None
 
 
 def test_nobody_is_spared_for_a_name_that_is_not_confirmed() -> None:
-    visitor = VISITOR._replace(confirmed=False)
+    client = CLIENT._replace(fcrdns="fail")
     names = List(ZONE, ZONE, Subject.RDNS)
-    assert names.subject_of(visitor) == "mail.example.org"
-    assert names._replace(allow=True).subject_of(visitor) is None
-    assert names._replace(allow=True).subject_of(VISITOR) == "mail.example.org"
+    assert names.subject_of(client) == "mail.example.org"
+    assert names._replace(allow=True).subject_of(client) is None
+    assert names._replace(allow=True).subject_of(CLIENT) == "mail.example.org"
 
 
 def test_what_no_list_may_list() -> None:

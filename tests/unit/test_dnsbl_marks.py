@@ -3,9 +3,9 @@
 import pytest
 
 from opensmtpd.dns import Question, RecordType
-from opensmtpd.dnsbl import marks
 from opensmtpd.dnsbl.answers import Asked, Finding, Listed, Unknown
 from opensmtpd.dnsbl.lists import List
+from opensmtpd.dnsbl.marks import Cleaner, header_fields
 from opensmtpd.dnsbl.tally import Tally
 
 A = List("a.example", "a.example")
@@ -92,13 +92,13 @@ def test_who_is_allowed_and_who_may_be() -> None:
     ],
 )
 def test_the_fields_are_those_of_the_c_filter(findings: list[Finding], fields: list[bytes]) -> None:
-    assert list(marks.fields(tally(*findings), 1)) == fields
+    assert list(header_fields(tally(*findings), 1)) == fields
 
 
 def test_a_threshold_decides_upon_x_spam() -> None:
     both = tally(listed(A), listed(B))
-    assert list(marks.fields(both, 4))[2:] == [b"X-Spam: Yes"]
-    assert list(marks.fields(both, 5))[2:] == []
+    assert list(header_fields(both, 4))[2:] == [b"X-Spam: Yes"]
+    assert list(header_fields(both, 5))[2:] == []
 
 
 RECEIVED = [
@@ -129,16 +129,16 @@ CLEAN = [
 
 
 def test_the_clients_fields_go_and_all_others_stay() -> None:
-    assert marks.Cleaner().clean(MESSAGE) == CLEAN
+    assert Cleaner().clean(MESSAGE) == CLEAN
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
 def test_the_same_in_runs(size: int) -> None:
-    cleaner = marks.Cleaner()
+    cleaner = Cleaner()
     runs = [MESSAGE[at : at + size] for at in range(0, len(MESSAGE), size)]
     assert [line for run in runs for line in cleaner.clean(run)] == CLEAN
 
 
 def test_a_run_that_stays_is_the_same_object() -> None:
     run = [*RECEIVED, b"Subject: x"]
-    assert marks.Cleaner().clean(run) is run
+    assert Cleaner().clean(run) is run

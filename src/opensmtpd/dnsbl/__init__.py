@@ -1,6 +1,6 @@
-"""DNS lists (RFC 5782): what to ask them, what they answer, and whether to believe it.
+"""DNS lists (RFC 5782): the questions to them, their answers, and which lists to believe.
 
-``masks`` reads return codes, ``lists`` has the lists and their questions, ``command`` reads them
-off a command line, ``answers`` makes of replies what was found, ``health`` knows which lists are
-dead or lie, ``tally`` adds up, ``marks`` has the header fields.
+``lists`` has the lists and their questions, ``command`` reads them from a command line, ``masks``
+matches return codes, ``answers`` asks the lists for findings, ``health`` keeps track of lists that
+are dead or list everybody, ``tally`` adds up the scores, and ``marks`` has the header fields.
 """

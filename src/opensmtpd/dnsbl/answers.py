@@ -1,32 +1,33 @@
-"""From lists to what they say of one client: one round of questions for all of them."""
+"""Findings of DNS lists about a client: all lists are asked in one step."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from opensmtpd.dns import Failed, Found, Lookup, Question, RecordType, Reply
 from opensmtpd.dnsbl.health import Health
-from opensmtpd.dnsbl.lists import List, Visitor
+from opensmtpd.dnsbl.lists import List
 from opensmtpd.dnsbl.masks import complaint, listed
 from opensmtpd.log import log
+from opensmtpd.screen.client import Client
 
 
 class Asked(NamedTuple):
-    """A list, and whom it is asked for."""
+    """A list and the question to it."""
 
     list: List
     who: str
-    """As shown to people."""
+    """The address or name that it is asked for, for people."""
     question: Question
 
 
 class Listed(NamedTuple):
-    """Somebody is on a list."""
+    """A finding: the address or name is on the list."""
 
     asked: Asked
     codes: tuple[str, ...]
-    """The return codes that counted, at least one."""
+    """The return codes that count, at least one."""
     text: str = ""
-    """What the list says about it, where that was wanted: anything at all."""
+    """The list's TXT record, where the text of the refusal has it; it may hold any characters."""
 
     @property
     def list(self) -> List:
@@ -40,12 +41,12 @@ class Listed(NamedTuple):
 
     @property
     def fields(self) -> dict[str, str]:
-        """Return what the text of a refusal may name."""
+        """Return the values of the fields that the text of a refusal may have in braces."""
         return {"list": self.list.shown, "code": ", ".join(self.codes), "txt": self.text}
 
 
 class Unknown(NamedTuple):
-    """A list could not be asked."""
+    """A finding: the list could not be asked."""
 
     list: List
     reason: str
@@ -59,17 +60,20 @@ class Unknown(NamedTuple):
 Finding: TypeAlias = Listed | Unknown
 
 
-def questions(lists: Iterable[List], visitor: Visitor) -> Iterator[Asked]:
-    """Yield what lists are to be asked for a visitor: some cannot be asked for everybody."""
+def questions(lists: Iterable[List], client: Client) -> Iterator[Asked]:
+    """Yield the questions to the lists; a list without a question for this client is left out."""
     for each in lists:
-        who = each.subject_of(visitor)
+        who = each.subject_of(client)
         question = None if who is None else each.question(who)
         if question is not None:
             yield Asked(each, str(who), question)
 
 
 def ask(asked: Sequence[Asked], health: Health) -> Lookup[Sequence[Finding]]:
-    """Ask lists, all at once; return what they found, in their order. ``health`` is told."""
+    """Return the findings of the lists, in their order; all are asked at once.
+
+    ``health`` decides which lists are asked, and learns from their replies.
+    """
     probes = {each.list.probe: each.list for each in asked}
     healthy = [probe for probe, each in probes.items() if health.asks(each)]
     ready = [each for each in asked if each.list.probe in healthy]
@@ -83,7 +87,7 @@ def ask(asked: Sequence[Asked], health: Health) -> Lookup[Sequence[Finding]]:
 
 
 def _replies(questions: Sequence[Question]) -> Lookup[Mapping[Question, Reply]]:
-    """Ask each question once."""
+    """Return the replies by question; each question is asked once."""
     different = list(dict.fromkeys(questions))
     replies = yield different
     return dict(zip(different, replies, strict=True))
@@ -92,7 +96,7 @@ def _replies(questions: Sequence[Question]) -> Lookup[Mapping[Question, Reply]]:
 def _finding(asked: Asked, said: Mapping[Question, Reply], health: Health) -> Finding | None:
     each = asked.list
     if each.probe not in said:
-        # What a list might have said for the client is missed, what against it is not.
+        # A finding for the client would be missed, a finding against it is not.
         return Unknown(each, "it is left out for now") if each.spares else None
     reply, probe = said[asked.question], said[each.probe]
     for answer in (reply, probe):
@@ -100,7 +104,7 @@ def _finding(asked: Asked, said: Mapping[Question, Reply], health: Health) -> Fi
         if wrong is not None:
             health.refused(each, wrong)
             return Unknown(each, wrong) if each.spares else None
-    if not isinstance(probe, Failed):  # then what was known of it stays
+    if not isinstance(probe, Failed):  # a failure leaves the last result of the probe
         health.probed(each, isinstance(probe, Found))
     if isinstance(reply, Failed):
         if reply.ours:
@@ -117,10 +121,10 @@ def _wants_text(finding: Finding) -> bool:
 
 
 def _with_texts(found: Sequence[Finding]) -> Lookup[Sequence[Finding]]:
-    """Ask for the texts that are wanted: only of lists that list somebody."""
+    """Return the findings with their texts; only lists with a finding are asked for theirs."""
     questions = [_text(each) for each in found if isinstance(each, Listed) and _wants_text(each)]
     said = yield from _replies(questions)
-    # A text that is not there, or not in time, is missed by nobody.
+    # Without the text, ``-`` stands in its place.
     return [
         each._replace(text=reply.records[0])
         if isinstance(each, Listed) and isinstance(reply := said.get(_text(each)), Found)
@@ -133,8 +137,8 @@ def _text(finding: Listed) -> Question:
     return finding.asked.question._replace(kind=RecordType.TXT)
 
 
-def tell(session: str, asked: Sequence[Asked], findings: Sequence[Finding]) -> None:
-    """Log what each list said, and who is listed nowhere."""
+def log_findings(session: str, asked: Sequence[Asked], findings: Sequence[Finding]) -> None:
+    """Log each listing, or that no list had a finding."""
     for each in findings:
         if isinstance(each, Listed):
             codes, score = ",".join(each.codes), each.list.score

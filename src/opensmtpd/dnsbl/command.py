@@ -12,11 +12,11 @@ from opensmtpd.errors import ConfigError
 from opensmtpd.options import typed
 
 _NONE: dict[str, Any] = {"allow": False, "subjects": [], "masks": [], "score": None, "text": None}
-"""The flags of a list, when none was given."""
+"""The flags of a list and their values where they are not given."""
 
 
 class _AddList(argparse.Action):
-    """Takes a list, with the flags since the last one."""
+    """Adds a list to ``lists``, with the flags since the last list."""
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, name: Any, *_: Any
@@ -31,7 +31,7 @@ class _AddList(argparse.Action):
 
 
 def _with_flags(plain: List, flags: argparse.Namespace) -> List:
-    """Return a list as the flags want it. Raises ConfigError."""
+    """Return a list with its flags applied. Raises ConfigError."""
     subjects = set(flags.subjects)
     if len(subjects) > 1:
         remedy = "name it once for each of -d, --helo and -s"
@@ -49,7 +49,10 @@ def _with_flags(plain: List, flags: argparse.Namespace) -> List:
 
 
 def lists(flags: argparse.Namespace) -> Sequence[List]:
-    """Return the lists of a command line. Raises ConfigError for one that means nothing."""
+    """Return the lists of a command line.
+
+    Raises ConfigError if there is none, or there are flags behind the last list.
+    """
     if not flags.lists:
         raise ConfigError("no list to ask", remedy="name one: zen.spamhaus.org")
     if any(getattr(flags, flag) != value for flag, value in _NONE.items()):
@@ -60,9 +63,10 @@ def lists(flags: argparse.Namespace) -> Sequence[List]:
 
 
 def thresholds(flags: argparse.Namespace) -> tuple[float, float]:
-    """Return the scores from which mail is junk, and from which it is refused; infinite: never.
+    """Return the scores from which mail is junk and from which it is refused; infinite for never.
 
-    Without any, ``-m`` marks, and else refuses, whom one list lists, as in C. Raises ConfigError.
+    Without options, one list is enough, as in the C filter: for junk with ``-m``, else to refuse.
+    Raises ConfigError.
     """
     plain = flags.junk_at is None and flags.reject_at is None
     junk = flags.junk_at or (1 if flags.mark else inf)
@@ -76,8 +80,8 @@ def thresholds(flags: argparse.Namespace) -> tuple[float, float]:
 def in_order(parser: argparse.ArgumentParser, words: Iterable[str]) -> list[str]:
     """Return a command line with each bare word as ``--list=WORD``.
 
-    So argparse meets lists and flags in the order in which they stand, which tells whose flag is
-    whose. ``--`` is left out: getopt(3) of the C filter needs it in front of the flags of a list.
+    argparse then meets lists and flags in order, so that each flag gets to its list. ``--`` is left
+    out: getopt(3) of the C filter needs it in front of the flags of a list.
     """
     valued = {
         option
@@ -96,7 +100,7 @@ def in_order(parser: argparse.ArgumentParser, words: Iterable[str]) -> list[str]
 
 
 def _wants_value(word: str, valued: set[str]) -> bool:
-    """Is the word behind this one its value? Of ``-me``, the last letter decides."""
+    """Return whether the next word is the value of ``word``. Of ``-me``, the last letter counts."""
     if word.startswith("--") or not word.startswith("-"):
         return word in valued
     at = next((at for at, letter in enumerate(word) if f"-{letter}" in valued), None)
@@ -129,7 +133,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def keep_keys(parser: argparse.ArgumentParser) -> None:
-    """Have no error of the parser show the key of a paid list, wherever it stands by mistake."""
+    """Remove the keys of paid lists from the parser's error messages."""
     usual = parser.error
 
     def error(message: str) -> NoReturn:

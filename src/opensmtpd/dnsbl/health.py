@@ -1,4 +1,7 @@
-"""Which lists are asked, and which are believed: a list that is dead, or lies, must not hurt."""
+"""The health of DNS lists: it decides which are asked and which are believed.
+
+A list that is dead, or that lists everybody, must not harm the mail of anybody.
+"""
 
 from collections.abc import Callable
 
@@ -7,32 +10,32 @@ from opensmtpd.dnsbl.lists import List
 from opensmtpd.log import log
 
 FAILURES = 5
-"""Failures in a row, each of another question, after which a list is left out."""
+"""Failures in a row, of different questions, after which a list is left out."""
 PAUSE = 60.0
-"""Seconds for which it is; twice as long after each attempt that fails."""
+"""Seconds for which it is left out; doubled after each attempt that fails."""
 PAUSE_MAX = 1800.0
 OFF = 3600.0
-"""Seconds for which a list is not asked that refuses us."""
+"""Seconds for which a list is left out that refuses our questions."""
 
 
 class _State:
-    __slots__ = ("failed", "on_trial", "out", "pause", "since", "until", "world")
+    __slots__ = ("failed", "lists_everybody", "on_trial", "out", "pause", "since", "until")
 
     def __init__(self) -> None:
-        self.failed: set[Question] = set()  # a failure that is remembered counts once
-        self.since = 0.0  # the last one: what is older is no news
+        self.failed: set[Question] = set()  # a set: a remembered failure counts once
+        self.since = 0.0  # the last failure: older replies prove nothing
         self.out = False
-        self.until = 0.0  # it is out
+        self.until = 0.0  # the end of being out
         self.pause = 0.0
         self.on_trial = False
-        self.world = False
+        self.lists_everybody = False
 
 
 class Health:
-    """The health of all lists, as their answers tell it. Lists of one zone share theirs."""
+    """The health of all lists, learnt from their replies. Lists of one zone share theirs."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        """``clock`` returns seconds that never go back."""
+        """Take a monotonic clock, which returns seconds."""
         self._clock = clock
         self._states: dict[Question, _State] = {}
 
@@ -43,9 +46,9 @@ class Health:
         return state
 
     def asks(self, each: List) -> bool:
-        """Is the list to be asked now? To try one that is out, one decision may, and no more.
+        """Return whether to ask the list now. Call this once for each decision.
 
-        Ask here once for a decision.
+        After its pause, a list that is left out is on trial: one decision asks it.
         """
         state = self._of(each)
         if not state.out:
@@ -65,12 +68,12 @@ class Health:
         if received_at <= state.since:
             return
         state.failed.clear()
-        if state.out and state.on_trial:  # else it was asked before it was known to be out
+        if state.out and state.on_trial:  # else it was asked before it was left out
             state.out = state.on_trial = False
             log("list-back", list=each.shown)
 
     def failed(self, each: List, question: Question, reason: str) -> None:
-        """The list did not answer."""
+        """Note that the list did not answer ``question``."""
         state = self._of(each)
         if state.out:
             if state.on_trial:
@@ -83,10 +86,10 @@ class Health:
             log("list-left-out", list=each.shown, reason=reason, failures=FAILURES)
 
     def refused(self, each: List, reason: str) -> None:
-        """What the list answered is no answer."""
+        """Note that the list refused, or that its answer is not one of a DNS list."""
         state = self._of(each)
         if state.out and not state.on_trial:
-            return  # asked before that was known
+            return  # it was asked before it was left out
         self._leave_out(state, OFF)
         log("list-off", list=each.shown, reason=reason, seconds=int(OFF))
 
@@ -97,16 +100,16 @@ class Health:
         state.pause, state.until = pause, self._clock() + pause
 
     def probed(self, each: List, found: bool) -> None:
-        """Does the list list what nobody may list?"""
+        """Note whether the probe, which no list may list (RFC 5782 section 5), was ``found``."""
         state = self._of(each)
-        if found is state.world:
+        if found is state.lists_everybody:
             return
-        state.world = found
+        state.lists_everybody = found
         if found:
             log("list-not-believed", list=each.shown, reason=f"it lists {each.probed}")
         else:
             log("list-believed", list=each.shown)
 
     def believed(self, each: List) -> bool:
-        """Is what it says to be believed?"""
-        return not self._of(each).world
+        """Return whether to believe the list: it does not list its probe."""
+        return not self._of(each).lists_everybody

@@ -1,24 +1,24 @@
-"""DNS lists as the administrator chose them, and what they are asked (RFC 5782)."""
+"""DNS lists as the administrator chose them, and the questions to them (RFC 5782)."""
 
 import re
 from enum import StrEnum
 from functools import cache
-from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 from opensmtpd.dns import Question, RecordType
 from opensmtpd.dns.names import address, is_query_name, reversed_labels
 from opensmtpd.dnsbl.masks import Mask
 from opensmtpd.errors import ConfigError
+from opensmtpd.screen.client import Client, IPAddress
 
 _KEY = re.compile(
     r"[^\s'\"]+?\.((?:[\w-]+\.)?(?:mail\.abusix\.zone|dq\.spamhaus\.net))", re.IGNORECASE
 )
-"""A key of a customer, and behind it the name of a list."""
+"""A customer's key, and the name of the list behind it."""
 
 
 class Subject(StrEnum):
-    """What a list is asked for."""
+    """The property of a client that a list is asked for."""
 
     ADDRESS = "address"
     RDNS = "rdns"
@@ -26,72 +26,68 @@ class Subject(StrEnum):
     SENDER = "sender"
 
 
-class Visitor(NamedTuple):
-    """Whom lists are asked for. Names: lower case, no final dot, None where there is none."""
-
-    address: IPv4Address | IPv6Address | None
-    rdns: str | None = None
-    confirmed: bool = False
-    """Does that name lead back to the address?"""
-    helo: str | None = None
-    sender: str | None = None
-    """The domain of the sender."""
-
-
 class List(NamedTuple):
-    """A list."""
+    """A list, with the flags that the administrator gave it."""
 
     zone: str
-    """Lower case, without a final dot. May hold a key: ``shown`` is for others' eyes."""
+    """Its zone, lower case, without a final dot. It may hold a customer's key: show ``shown``."""
     shown: str
-    """Its name as it was given, without the key."""
+    """Its name as the administrator wrote it, without the key."""
     subject: Subject = Subject.ADDRESS
     allow: bool = False
-    """Are those that it lists spared?"""
+    """True for an allow list: the clients that it lists are exempt."""
     masks: tuple[Mask, ...] = ()
-    """The return codes that count; none: all."""
+    """The return codes that count; empty for all but one: see ``masks.listed``."""
     score: int = 1
     text: str = ""
-    """For who is refused because of it: a template, empty for the usual one."""
+    """The template for the text of a refusal, empty for the usual one."""
 
-    def subject_of(self, visitor: Visitor) -> IPv4Address | IPv6Address | str | None:
-        """Return what the list is to be asked for, None for nothing."""
-        if self.subject is Subject.RDNS and self.allow and not visitor.confirmed:
-            return None  # anybody can give an address of his the name of somebody else
-        who: IPv4Address | IPv6Address | str | None = getattr(visitor, self.subject)
-        return who
+    def subject_of(self, client: Client) -> IPAddress | str | None:
+        """Return the client's address or name that the list is to be asked for, None for nothing.
 
-    def question(self, who: IPv4Address | IPv6Address | str) -> Question | None:
-        """Return the question for an address or a name, None where it cannot be asked for.
+        A name is in lower case, without a final dot.
+        """
+        if self.subject is Subject.ADDRESS:
+            return client.address
+        if self.subject is Subject.HELO:
+            return client.helo_name or None
+        if self.subject is Subject.SENDER:
+            return client.domain
+        # The owner of an address can give it any name: only a confirmed one may speak for him.
+        return client.rdns if client.fcrdns == "pass" or not self.allow else None
 
-        The A record of the address backwards, or of the name, in the zone (sections 2.1, 2.4, 2.2).
+    def question(self, who: IPAddress | str) -> Question | None:
+        """Return the question for an address or a name, None where there cannot be one.
+
+        It is for the A record of the reversed address (RFC 5782 sections 2.1 and 2.4), or of the
+        name (section 2.2), in the list's zone.
         """
         if not isinstance(who, str):
             name = f"{reversed_labels(who)}.{self.zone}"
         elif address(who) is None:
             name = f"{who}.{self.zone}"
         else:
-            return None  # lists of names take addresses ill
+            return None  # a list of names may block clients that ask for addresses
         return Question(name, RecordType.A) if is_query_name(name) else None
 
     @property
     def probe(self) -> Question:
-        """Return the question for what no list may list (section 5)."""
+        """Return the question for the entry that no list may have (RFC 5782 section 5)."""
         return _probe(self.subject, self.zone)
 
     @property
     def probed(self) -> str:
-        """Return what that is, for people."""
+        """Return that entry, for people."""
         return "127.0.0.1" if self.subject is Subject.ADDRESS else "the name invalid"
 
     @property
     def spares(self) -> bool:
-        """Does the list speak for those whom it lists?"""
+        """Return whether a listing is in the client's favor."""
         return self.allow or self.score < 0
 
     @property
     def wants_text(self) -> bool:
-        """Is there use for what the list says of who is listed?"""
+        """Return whether the text of a refusal has the list's TXT record."""
         return "{txt}" in self.text
 
 
@@ -108,7 +104,7 @@ def named(name: str) -> List:
     if address(zone) is not None:
         remedy = "name a list; the return codes that it may have stand behind -e"
         raise ConfigError(f"{public!r} is an address", remedy=remedy)
-    # Room for an IPv6 address backwards.
+    # A question has a reversed IPv6 address in front of the zone.
     if not is_query_name(f"{'0.' * 32}{zone}"):
         remedy = "letters, digits, hyphens and dots, at most 189 characters: zen.spamhaus.org"
         raise ConfigError(f"{public!r} is no name of a list", remedy=remedy)
@@ -116,5 +112,5 @@ def named(name: str) -> List:
 
 
 def without_keys(text: str) -> str:
-    """Return a text, the name of a list say, without customers' keys, which nobody may see."""
+    """Return a text without the customers' keys in it, which are secrets."""
     return _KEY.sub(r"\1", text)

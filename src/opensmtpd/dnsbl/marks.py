@@ -1,4 +1,4 @@
-"""The header fields of ``-m``, as the C filter-dnsbl writes them, and those of others."""
+"""The header fields of ``-m``, as the C filter-dnsbl writes them, and their forgeries."""
 
 from collections.abc import Iterator
 
@@ -6,8 +6,8 @@ from opensmtpd.dnsbl.answers import Unknown
 from opensmtpd.dnsbl.tally import Tally
 
 
-def fields(tally: Tally, junk_at: float) -> Iterator[bytes]:
-    """Yield the fields for a message of this client."""
+def header_fields(tally: Tally, junk_at: float) -> Iterator[bytes]:
+    """Yield the fields for a message of this client, without line ends."""
     for each in tally:
         name = each.list.shown.encode("ascii")
         if isinstance(each, Unknown):
@@ -19,10 +19,10 @@ def fields(tally: Tally, junk_at: float) -> Iterator[bytes]:
 
 
 class Cleaner:
-    """Takes away the X-Spam fields that the client wrote, so that nobody files mail by them.
+    """Removes the X-Spam fields that the client wrote, so that filing rules do not trust them.
 
-    What stands in front of the first Received field comes from smtpd, which puts that one on top
-    of what the client sent, and from filters before us.
+    smtpd prepends its Received field to the client's header (RFC 5321 section 4.4). Lines in front
+    of that field come from filters before this one, and stay.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Cleaner:
         self._dropping = False
 
     def clean(self, lines: list[bytes]) -> list[bytes]:
-        """Return what is left of a run of header lines: the same object where that is all."""
+        """Return the lines of a run that stay: the same object if all do."""
         kept = [line for line in lines if self._keep(line)]
         return lines if len(kept) == len(lines) else kept
 

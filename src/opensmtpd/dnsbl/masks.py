@@ -11,11 +11,11 @@ Octets: TypeAlias = frozenset[int]
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,2}")
 _REMEDY = "write a return code: 127.0.0.2, 127.0.0.[2-4], 127.0.0.[2,4,10-11]"
 NOT_LISTED = "127.0.0.1"
-"""What SURBL and URIBL say to those whom they refuse: it counts only where a mask asks for it."""
+"""The code with which SURBL and URIBL refuse questions. It counts only where a mask matches it."""
 
 
 class Mask(NamedTuple):
-    """What each octet of a return code may be."""
+    """The values that each octet of a return code may have."""
 
     first: Octets
     second: Octets
@@ -23,12 +23,12 @@ class Mask(NamedTuple):
     fourth: Octets
 
     def matches(self, code: str) -> bool:
-        """Is ``code``, an IPv4 address as text, one of these?"""
+        """Return whether the mask matches ``code``, an IPv4 address as text."""
         return all(int(octet) in each for octet, each in zip(code.split("."), self, strict=True))
 
 
 def mask(text: str) -> Mask:
-    """Read a mask. Raises ConfigError."""
+    """Return the mask in a text. Raises ConfigError."""
     try:
         return _mask(text.split("."))
     except ConfigError as error:
@@ -64,18 +64,18 @@ def _octet(text: str) -> int:
 
 
 def listed(codes: Sequence[str], masks: Sequence[Mask]) -> list[str]:
-    """Return those of the codes that mean "listed": where there is no mask, all but one."""
+    """Return the codes that mean "listed": those of a mask, or without masks all but NOT_LISTED."""
     if not masks:
         return [code for code in codes if code != NOT_LISTED]
     return [code for code in codes if any(each.matches(code) for each in masks)]
 
 
 def complaint(codes: Sequence[str], allow: bool = False) -> str | None:
-    """Return why an answer is none: the list refuses us, or somebody else has its name.
+    """Return why the codes are not an answer of the list, None if they are one.
 
-    127.255.255.x is how Spamhaus and others refuse, 127.0.0.255 how allow lists do. An address
-    that is not in 127/8 is that of a web server for names on sale, or of a provider that answers
-    for names that are none.
+    Spamhaus and others refuse questions with 127.255.255.x, allow lists with 127.0.0.255. A list's
+    codes are in 127.0.0.0/8 (RFC 5782 section 2.1); another address is that of a web server for
+    domains on sale, or of a provider that answers for names that do not exist.
     """
     for code in codes:
         if not code.startswith("127."):

@@ -1,4 +1,4 @@
-"""What the lists say of one client, added up over the phases of its session."""
+"""The findings about a client, added up over the phases of its session."""
 
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
@@ -17,20 +17,20 @@ class Tally:
         self._found: dict[str, Sequence[Finding]] = {}
 
     def put(self, phase: str, findings: Sequence[Finding]) -> None:
-        """Take what was found in a phase.
+        """Set the findings of a phase.
 
-        Another HELO or MAIL FROM takes the place of the last one and of what came after it.
+        Another HELO or MAIL FROM replaces the findings of the last one and of later phases.
         """
         before = takewhile(lambda found: found[0] != phase, self._found.items())
         self._found = {**dict(before), phase: findings}
 
     def __iter__(self) -> Iterator[Finding]:
-        """All findings, in the order in which they were made."""
+        """Return an iterator over all findings, in the order in which they were made."""
         return (finding for each in self._found.values() for finding in each)
 
     @property
     def listed(self) -> list[Listed]:
-        """Return what counts, for or against the client."""
+        """Return the listings that count, for or against the client, without allow lists."""
         return [each for each in self if isinstance(each, Listed) and not each.list.allow]
 
     @property
@@ -45,10 +45,10 @@ class Tally:
 
     @property
     def allowed(self) -> bool:
-        """Is the client on a list of those that are spared?"""
+        """Return whether the client is on an allow list."""
         return any(isinstance(each, Listed) and each.list.allow for each in self)
 
     @property
     def doubtful(self) -> bool:
-        """May it be on a list that speaks for it, and that could not be asked?"""
+        """Return whether a list that could not be asked might be in the client's favor."""
         return any(each.list.spares for each in self.unknown)

@@ -1,6 +1,7 @@
-"""Filters that judge clients: what they look at, what they may do, and whom they spare.
+"""Policy filters: they check clients, respond to the findings, and exempt some clients.
 
-``screen`` has the base class of such filters, ``response`` what they answer, ``client`` what is
-known of a client, ``exempt`` who is spared, ``checks``, ``lookup``, ``dynamic`` and ``helo``
-the checks of filter-rdns and filter-fcrdns, ``options`` the options that all of them have.
+``screen`` has their base class, ``verdict`` the verdict and its reasons, ``reason_field`` the
+header fields with the reasons, ``response`` the actions, ``client`` the client, ``exempt`` the
+exemptions, and ``options`` the options of all policy filters. ``checks``, ``lookup``, ``dynamic``
+and ``helo`` have the checks of filter-rdns and filter-fcrdns.
 """

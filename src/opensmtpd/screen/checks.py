@@ -1,4 +1,4 @@
-"""The checks of filter-rdns and filter-fcrdns: what speaks against a client, and what does not."""
+"""The checks of filter-rdns and filter-fcrdns: they yield findings against a client."""
 
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
@@ -13,13 +13,13 @@ from opensmtpd.screen.screen import CONNECT, HELO
 
 
 class Check(NamedTuple):
-    """What a check is about."""
+    """A check: when it runs, its help, and the text of its refusal."""
 
     phase: str
     help: str
-    """What it finds."""
+    """The condition that it finds, for ``--help``."""
     refusal: str
-    """The text of a refusal, its status code without the class."""
+    """The text of a refusal. Its status code has no class: ``7.25``, not ``5.7.25``."""
 
 
 _RDNS = "7.25 Reverse DNS validation failed"  # RFC 7372 section 3.3
@@ -48,24 +48,26 @@ CHECKS = {
 
 
 class Finding(NamedTuple):
-    """What one check has found."""
+    """A finding of a check against a client."""
 
     check: str
     text: str
     failed: bool = False
-    """Could it not be found out? Then nobody is to blame."""
+    """True where the DNS did not tell: the client is not to blame."""
 
 
 def name_findings(client: Client, dynamic: bool) -> Iterator[Finding]:
-    """Yield what the client's name says against it, its verdict ``error`` being a failure.
+    """Yield the findings about the client's name in the DNS.
 
-    Whether it looks dynamic is looked at only if ``dynamic``.
+    They are failures where its ``fcrdns`` is ``error``. The check for names that look dynamic runs
+    only if ``dynamic``.
     """
     failed = client.fcrdns == "error"
     if client.rdns is None:
         how = "could not be looked up" if failed else "has no name in the DNS"
         yield Finding("rdns", f"{client.address} {how}", failed)
-        if client.fcrdns != "pass":  # it is for an address that has a name like an address
+        # smtpd says "pass" of an address whose PTR record reads like an address.
+        if client.fcrdns != "pass":
             yield Finding("fcrdns", f"{client.address} {how}", failed)
         return
     if client.fcrdns != "pass":
@@ -77,8 +79,8 @@ def name_findings(client: Client, dynamic: bool) -> Iterator[Finding]:
 
 
 def helo_findings(client: Client, our_names: Collection[str], ask: bool) -> Lookup[list[Finding]]:
-    """Return what HELO says against the client; the DNS is asked only if ``ask``."""
-    name = helo.identity(client)
+    """Return the findings about the argument of HELO; the DNS is asked only if ``ask``."""
+    name = client.helo_name
     findings = []
     if not helo.is_name(name):
         findings.append(Finding("helo-name", f"{name or 'nothing'} is no full host name"))

@@ -1,4 +1,4 @@
-"""What is known of a client, in the terms that the checks want."""
+"""A client, with its addresses and names in the form that the checks of filters need."""
 
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
@@ -10,45 +10,54 @@ from opensmtpd.session import Session
 IPAddress: TypeAlias = IPv4Address | IPv6Address
 
 USES = ("rdns", "fcrdns", "source", "destination")
-"""What ``Client.of`` reads of a session."""
+"""The fields of a session that ``Client.of`` reads."""
 
 
 class Client(NamedTuple):
-    """A client, as smtpd told of it."""
+    """A client, as smtpd reported it."""
 
     address: IPAddress | None
-    """None for one on smtpd's local socket."""
-    here: IPAddress | None
-    """The address that it connected to."""
+    """None for a client on smtpd's local socket."""
+    listener: IPAddress | None
+    """The address of the listener that it connected to."""
     rdns: str | None
-    """Its name, lower case, without a final dot; None where it has none. May be any text."""
+    """Its name in the DNS, lower case, without a final dot; None where it has no name.
+
+    The text may hold any characters.
+    """
     fcrdns: str
-    """Does the name lead back to the address: ``"pass"``, ``"fail"``, or ``"error"`` where that
-    could not be found out."""
+    """The result of FCrDNS (RFC 8601 section 2.7.3): ``"pass"`` where the name leads back to the
+    address, ``"fail"`` where it does not, ``"error"`` where the DNS did not tell.
+    """
     helo: bytes = b""
-    """What it called itself."""
+    """The argument of HELO or EHLO, empty before it."""
     sender: bytes | None = None
     """MAIL FROM, without ``<>``; None before it, empty for a bounce."""
 
     @classmethod
     def of(cls, session: Session) -> "Client":
         """Return the client of a session that uses ``USES``."""
-        here = _listener(session.destination)
-        return cls(host(session.source), here, rdns(session.rdns), session.fcrdns)
+        listener = _listener(session.destination)
+        return cls(host(session.source), listener, rdns(session.rdns), session.fcrdns)
 
     @property
     def local(self) -> bool:
-        """Is it a program on this machine?"""
-        return self.address is None or self.address.is_loopback or self.address == self.here
+        """Return whether the client is a program on this machine."""
+        return self.address is None or self.address.is_loopback or self.address == self.listener
+
+    @property
+    def helo_name(self) -> str:
+        """Return the argument of HELO in lower case, without a final dot; empty before HELO."""
+        return text(self.helo).lower().rstrip(".")
 
     @property
     def domain(self) -> str | None:
-        """The domain of the sender, lower case; None for a bounce and for a bare name."""
+        """Return the domain of the sender, lower case; None for a bounce and for a bare name."""
         domain = (self.sender or b"").rpartition(b"@")[2] if b"@" in (self.sender or b"") else b""
         return text(domain).rstrip(".").lower() or None
 
     def fields(self) -> dict[str, str]:
-        """Return what texts may name in braces."""
+        """Return the values of the fields that the text of a refusal may have in braces."""
         return {
             "ip": str(self.address or ""),
             "rdns": self.rdns or "",
@@ -64,23 +73,22 @@ def host(end: bytes) -> IPAddress | None:
 
 @lru_cache(maxsize=64)
 def _listener(end: bytes) -> IPAddress | None:
-    """Return the address of a listener: there are few."""
+    """Return the address of a listener. It is cached, as there are few listeners."""
     return host(end)
 
 
 def rdns(name: bytes) -> str | None:
-    """Return the client's name, None where it has none.
+    """Return the client's name as smtpd reported it, None where it has no name.
 
-    An address in its place is none, either, as in smtpd's own ``filter_check_rdns``
-    (``lka_filter.c``).
+    An address is not a name, as in smtpd's own ``filter_check_rdns`` (``lka_filter.c``).
     """
     shown = text(name).rstrip(".").lower()
     if shown == "<unknown>":
         return None
-    like_an_address = shown[:1].isdigit() or ":" in shown  # the rest need not be tried
+    like_an_address = shown[:1].isdigit() or ":" in shown  # saves parsing the other names
     return None if like_an_address and names.address(shown) is not None else shown
 
 
 def text(raw: bytes) -> str:
-    """Return bytes as text; what is not UTF-8 stays visible."""
+    """Return bytes as text; bytes that are not UTF-8 become visible escapes."""
     return raw.decode("utf-8", "backslashreplace")

@@ -1,7 +1,7 @@
-"""Names that look as if a provider had given them to its customers' lines, by the thousand.
+"""Names that look dynamic: as providers give them to their customers' lines by the thousand.
 
-Such a name holds the address, or says what kind of line it is. Most mail servers have better ones,
-and most machines that somebody else runs programs on have not.
+Such a name holds the address, or a word for the kind of line. Most mail servers have other names;
+most machines that send mail against their owner's will have such ones.
 """
 
 import re
@@ -17,15 +17,15 @@ PROPER = re.compile(
     """,
     re.VERBOSE,
 )
-"""Words that make a line somebody's own, or that say that mail comes from there."""
+"""Words for a line with a fixed address, or for a host that sends mail."""
 
 SENDERS = frozenset({"mailgun.net", "mandrillapp.com", "messagelabs.com", "rsgsv.net"})
-"""Senders of mail for others who name their hosts by the address and nothing else."""
+"""Domains of mail services that name their hosts by the address alone."""
 
 WORDS = re.compile(
     r"""
     (?:[avxsh]|hdsl|vd|ad|sd)?dsl\d*            # DSL of all kinds
-    | dyn(?:amic)?(?:-?ip|dsl|host)?\d*         # said outright
+    | dyn(?:amic)?(?:-?ip|dsl|host)?\d*         # "dynamic" itself
     | (?:dial|dialin|dialup|dip|ppp|pppoe|modem|isdn|analog)\d*
     | dhcp\d* | ippools?\d* | bras\d* | cgn(?:at)?\d*
     | (?:cable|catv|docsis|hfc|cmts)\d*
@@ -34,7 +34,7 @@ WORDS = re.compile(
     """,
     re.VERBOSE,
 )
-"""A word of a name (what stands between dots, hyphens and underscores) that tells a line."""
+"""Words for a customer's line. Dots, hyphens and underscores separate the words of a name."""
 
 _SEPARATOR = re.compile(r"[._-]+")
 _REGISTRY = re.compile(r"ac|com?|edu|gen|gob?|gouv|gov|net?|nom|org?|sch")
@@ -42,9 +42,9 @@ _REGISTRY = re.compile(r"ac|com?|edu|gen|gob?|gouv|gov|net?|nom|org?|sch")
 
 
 def provider(name: str) -> str:
-    """Return the end of a host's name that is its provider's own, whatever it says.
+    """Return the provider's domain at the end of a host's name.
 
-    A guess that is right for nearly all names: two labels, three as in ``example.co.uk``.
+    The last two labels, or three as in ``example.co.uk``: a guess, right for nearly all names.
     """
     labels = name.split(".")
     shared = (
@@ -54,7 +54,7 @@ def provider(name: str) -> str:
 
 
 def looks_dynamic(name: str, address: IPAddress) -> str | None:
-    """Return what is dynamic about a client's name (lower case), None where nothing is."""
+    """Return why a client's name (lower case) looks dynamic, None where it does not."""
     zone = provider(name)
     own = name.removesuffix(zone).rstrip(".")
     words = [word for word in _SEPARATOR.split(own) if word]
@@ -68,7 +68,7 @@ def looks_dynamic(name: str, address: IPAddress) -> str | None:
 
 def _holds_v4(own: str, address: IPv4Address) -> bool:
     octets = list(address.packed)
-    # In sequence with anything but digits in between, forwards or backwards, three of four will do.
+    # Three of the four octets in sequence, forwards or backwards, with other characters in between.
     numbers = [int(text) for text in re.findall(r"\d+", own) if len(text) <= 3]
     for order in (octets, octets[::-1]):
         for part in (order[:3], order[1:]):
@@ -89,7 +89,7 @@ def _holds_v6(own: str, address: IPAddress) -> bool:
     interface = nibbles[16:]
     if interface in digits or nibbles[::-1][:16] in digits:
         return True
-    # Groups without their zeros in front, as people write them.
+    # Groups without leading zeros, as RFC 5952 section 4.1 writes them.
     groups = [f"{int(nibbles[at : at + 4], 16):x}" for at in range(0, 32, 4)]
     words = re.split(r"[^0-9a-f]+", own)
     short = [group for group in groups if group != "0"]

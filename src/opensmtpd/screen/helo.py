@@ -1,13 +1,13 @@
-"""What a client may call itself: RFC 5321 sections 4.1.1.1 and 4.1.3."""
+"""Checks of the argument of HELO and EHLO: RFC 5321 sections 4.1.1.1 and 4.1.3."""
 
 import re
 from collections.abc import Collection
 
 from opensmtpd.dns.names import address, is_query_name
-from opensmtpd.screen.client import Client, IPAddress, text
+from opensmtpd.screen.client import Client, IPAddress
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
-"""The underscore is in no host name, but in those of many hosts that send mail."""
+"""A label. RFC 5321 allows no underscore in a host name, but many hosts that send mail have one."""
 _LITERAL = re.compile(r"\[(?:ipv6:)?([0-9a-f.:]+)\]")
 
 
@@ -17,24 +17,19 @@ def literal(identity: str) -> IPAddress | None:
     return address(match[1]) if match else None
 
 
-def identity(client: Client) -> str:
-    """Return what the client calls itself, lower case, without a final dot."""
-    return text(client.helo).lower().rstrip(".")
-
-
 def is_name(identity: str) -> bool:
-    """Is it the full name of a host, or an address in brackets?"""
+    """Return whether it is the full name of a host, or an address in brackets."""
     if literal(identity) is not None:
         return True
     labels = identity.split(".")
     sound = is_query_name(identity) and all(map(_LABEL.fullmatch, labels))
-    # Nothing but digits at the end is an address without its brackets.
+    # A last label of digits alone belongs to an address without its brackets.
     return sound and len(labels) > 1 and not labels[-1].isdigit()
 
 
 def is_ours(identity: str, client: Client, names: Collection[str]) -> bool:
-    """Does the client call itself what we are called (``names``, lower case), or our address?"""
+    """Return whether the client claims one of our ``names`` (lower case) or our address."""
     if identity in names:
         return True
     claimed = literal(identity) or address(identity)
-    return claimed is not None and claimed == client.here
+    return claimed is not None and claimed == client.listener

@@ -1,25 +1,25 @@
-"""A client's names in the DNS, found out by ourselves: PTR, then forward (RFC 8601 2.7.3)."""
+"""The "iprev" test of a client by our own lookups: PTR, then forward (RFC 8601 section 2.7.3)."""
 
 from opensmtpd.dns import Absent, Failed, Found, Lookup, Question, RecordType
 from opensmtpd.dns.names import address as address_in
 from opensmtpd.screen.client import Client, IPAddress
 
 NAMES_MAX = 20
-"""Names of one address that are tried at most: each costs somebody's name server a question."""
+"""Names of an address that are tried, at most: each costs a question to a name server."""
 
 
 def look_up(client: Client, address: IPAddress) -> Lookup[Client]:
-    """Return the client with name and verdict as the DNS has them.
+    """Return the client with ``rdns`` and ``fcrdns`` as the DNS has them.
 
-    They read as smtpd's own: no name and ``"fail"`` where there is no PTR, no name and ``"error"``
-    where that could not be found out. All names are tried (smtpd tries the first); one that leads
-    back is the client's name.
+    They have smtpd's values: no name and ``"fail"`` where there is no PTR record, no name and
+    ``"error"`` where the DNS did not tell. All names are tried (smtpd tries the first); the first
+    that leads back to the address is the client's name.
     """
     [pointers] = yield [Question(address.reverse_pointer, RecordType.PTR)]
     if not isinstance(pointers, Found):
         verdict = "error" if isinstance(pointers, Failed) else "fail"
         return client._replace(rdns=None, fcrdns=verdict)
-    # A name that reads like an address is none to smtpd: see ``client.rdns``.
+    # smtpd does not take an address for a name: see ``client.rdns``. Such names come last.
     names = sorted(pointers.records, key=_is_address)[:NAMES_MAX]
     kind = RecordType.A if address.version == 4 else RecordType.AAAA
     replies = yield [Question(name, kind) for name in names]

@@ -1,4 +1,4 @@
-"""The options that all screening filters have."""
+"""The options that all policy filters have."""
 
 import argparse
 from typing import NamedTuple
@@ -9,26 +9,26 @@ from opensmtpd.screen.response import ACTIONS, OFF, Action, Response, response
 
 
 class Rules(NamedTuple):
-    """What the options say."""
+    """The values of the options."""
 
     exempt: tuple[str, ...] = ()
-    """Files of networks and domains that are spared."""
+    """The paths of files with networks and domains that are exempt."""
     spare_authenticated: bool = False
-    """Does everything wait until it is known who authenticated?"""
+    """True to decide at MAIL FROM, and to exempt clients that have authenticated by then."""
     header: bool = False
-    """Do messages say why, in ``X-Spam-Reason``?"""
+    """True to add the reasons to messages, in ``X-Spam-Reason``."""
     dns_failure: Response = OFF
-    """What is done where the DNS did not tell."""
+    """The response where the DNS did not tell."""
     deadline: float = 5.0
-    """Seconds for all the questions of a decision."""
+    """Seconds for all questions of a decision."""
 
 
 ACTION_HELP = f"ACTION is one of {', '.join(ACTIONS)}"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Add the options to a filter's parser; ``rules`` reads them. ``opensmtpd.dns.options`` has
-    ``dns_deadline``.
+    """Add the options to a filter's parser; ``rules`` reads them, and ``dns_deadline`` of
+    ``opensmtpd.dns.options``.
     """
     group = parser.add_argument_group("whom to spare, and what else to do").add_argument
     # fmt: off
@@ -45,9 +45,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def rules(options: argparse.Namespace, responses: tuple[Response, ...] = ()) -> Rules:
-    """Return what the options say; ``responses`` are those of the filter's own checks.
+    """Return the values of the options; ``responses`` are those of the filter's own checks.
 
-    Raises ConfigError for a deadline of the DNS that is none.
+    Raises ConfigError if the DNS has as much time as the whole answer.
     """
     if options.dns_deadline >= options.deadline:
         remedy = "the time for the DNS is part of the time for an answer: make it shorter"

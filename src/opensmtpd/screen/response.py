@@ -1,4 +1,4 @@
-"""What a screening filter does to a client, as the administrator wrote it: ``ACTION[:TEXT]``."""
+"""The response of a policy filter to a client, which options give as ``ACTION[:TEXT]``."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -12,45 +12,46 @@ from opensmtpd.errors import ConfigError
 PhaseDecision: TypeAlias = Proceed | Junk | Reject | Disconnect
 
 FIELDS = ("ip", "rdns", "helo", "sender", "check", "reason")
-"""What a text may name in braces."""
+"""The fields that a text may have in braces."""
 
 
 class Action(IntEnum):
-    """What can be done, the mildest first: of several, the strongest is done."""
+    """The actions, the mildest first. Of several, the strongest is taken."""
 
     OFF = 0
     """Nothing."""
     HEADER = 1
-    """Only say so: in the log, and in the message's header."""
+    """Log the reason, and add it to the header of the message."""
     JUNK = 2
-    """Have smtpd mark the mail ``X-Spam: Yes``."""
+    """Let smtpd mark the mail ``X-Spam: Yes``."""
     TEMPFAIL = 3
-    """Refuse for now, with 451."""
+    """Refuse for now, with 451 unless the text has a reply code."""
     REJECT = 4
-    """Refuse, with 550."""
+    """Refuse, with 550 unless the text has a reply code."""
     DISCONNECT = 5
-    """Refuse, with 550, and hang up."""
+    """Refuse, with 550 unless the text has a reply code, and close the connection."""
 
 
 ACTIONS = {action.name.lower(): action for action in Action}
 _REFUSALS = {Action.TEMPFAIL: (400, 451), Action.REJECT: (500, 550), Action.DISCONNECT: (400, 550)}
-"""Action to its lowest reply code and the one that it has where the text names none."""
+"""Action to its lowest reply code, and the code that it has where the text has no code."""
 _CODE = re.compile(r"([45]\d\d) +(?=\S)")
 
 
 class Response(NamedTuple):
-    """An action, with the reply where it is a refusal."""
+    """An action, with the reply if it is a refusal."""
 
     action: Action
     code: int = 0
-    """Of the reply, 400 to 599; 0 where there is none."""
+    """The reply code, 400 to 599; 0 where there is no reply."""
     text: str = ""
-    """Behind the code, with fields in braces. Empty: the text of the check."""
+    """The text behind the code, with fields in braces; empty for the text of the check."""
 
     def decision(self, default: str, fields: Mapping[str, str]) -> PhaseDecision:
-        """Return the answer for smtpd; ``default`` is the text where the administrator gave none.
+        """Return the decision for smtpd; ``default`` is the text where the administrator gave none.
 
-        ``default`` has no class in its status code (``7.25 Text``); ``fields`` may hold anything.
+        The status code of ``default`` has no class (``7.25 Text``): it is that of the reply code
+        (RFC 3463 section 2). The values of ``fields`` may hold any characters.
         """
         if self.action is Action.JUNK:
             return JUNK
@@ -67,7 +68,10 @@ JUNK_IT = Response(Action.JUNK)
 
 
 def response(text: str, fields: Iterable[str] = FIELDS) -> Response:
-    """Read ``ACTION[:TEXT]``; the text may begin with a reply code. Raises ConfigError."""
+    """Return the response in ``ACTION[:TEXT]``; the text may begin with a reply code.
+
+    ``fields`` are the names that the text may have in braces. Raises ConfigError.
+    """
     name, colon, words = text.partition(":")
     action = ACTIONS.get(name)
     if action is None:
@@ -89,7 +93,10 @@ def response(text: str, fields: Iterable[str] = FIELDS) -> Response:
 
 
 def template(text: str, fields: Iterable[str]) -> str:
-    """Return ``text`` if it is a template that can be filled. Raises ConfigError."""
+    """Return ``text`` if it is a template with no other fields than ``fields``.
+
+    Raises ConfigError.
+    """
     if not (text.isascii() and (text.isprintable() or not text)):
         raise ConfigError(f"{text!r} is not printable ASCII", remedy="SMTP replies are")
     known = ", ".join(f"{{{name}}}" for name in fields)
@@ -104,7 +111,7 @@ def template(text: str, fields: Iterable[str]) -> str:
 
 
 def fill(template: str, fields: Mapping[str, str]) -> str:
-    """Return ``template`` with its fields filled in, ``-`` for what is not known."""
+    """Return ``template`` with its fields filled in, ``-`` for a field without a value."""
     return "".join(
         literal + ("" if name is None else fields.get(name) or "-")
         for literal, name, _, _ in Formatter().parse(template)
@@ -112,7 +119,7 @@ def fill(template: str, fields: Mapping[str, str]) -> str:
 
 
 def harmless(text: str) -> str:
-    """Return ``text`` as one line of printable ASCII, whatever a client put into it."""
+    """Return ``text`` as one line of printable ASCII, with ``?`` for all other characters."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(char if char.isascii() and char.isprintable() else "?" for char in text)
