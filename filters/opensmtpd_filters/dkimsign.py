@@ -156,7 +156,7 @@ def lifetime(text: str) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    flags = options.parser("filter-dkimsign", "Sign outgoing mail with DKIM.", EPILOG)
+    flags = options.filter_parser("filter-dkimsign", "Sign outgoing mail with DKIM.", EPILOG)
     add = flags.add_argument_group("what to sign with").add_argument
     # fmt: off
     add("-d", "--domain", action="append", default=[], help="a domain to sign for; of several,"

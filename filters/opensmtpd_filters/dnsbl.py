@@ -158,7 +158,9 @@ def refusal(text: str, usual: Response) -> Response:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of a command line that ``command.in_order`` has prepared."""
-    flags = options.parser("filter-dnsbl", "Judge clients by what DNS lists say of them.", EPILOG)
+    flags = options.filter_parser(
+        "filter-dnsbl", "Judge clients by what DNS lists say of them.", EPILOG
+    )
     flags.usage = "%(prog)s [-mnVv] [OPTION ...] [[FLAG ...] LIST] ..."
     add = flags.add_argument_group(
         "what to do (default: disconnect whom a list lists)"

@@ -115,7 +115,7 @@ def key(check: str) -> str:
 
 def parser(prog: str = "filter-rdns") -> argparse.ArgumentParser:
     """Return the parser of the command line of ``filter-rdns`` or ``filter-fcrdns``."""
-    flags = options.parser(prog, DESCRIPTIONS[prog], EPILOG)
+    flags = options.filter_parser(prog, DESCRIPTIONS[prog], EPILOG)
     add = flags.add_argument_group(
         "checks, each with what it does",
         f"{screen_options.ACTION_HELP}; TEXT may begin with a reply code",

@@ -5,7 +5,7 @@ from types import CoroutineType
 from typing import Any, TypeAlias, TypeVar
 
 from opensmtpd.errors import HandlerTimeout
-from opensmtpd.work import Offload, Pending, Work
+from opensmtpd.work import Job, Offload, Pending
 
 Log: TypeAlias = Callable[..., None]
 T = TypeVar("T")
@@ -15,7 +15,7 @@ SECRET = frozenset(["on_auth", "on_protocol_client"])
 """Handlers that are given passwords: the text of what they raise is not logged."""
 
 
-class Calls:
+class Dispatcher:
     """Calls handlers and sees to it that each call ends in ``answer`` or ``refuse``."""
 
     def __init__(self, deadline: float, log: Log) -> None:
@@ -28,7 +28,7 @@ class Calls:
         self.pending = Pending()
         self.log = log
 
-    def plain(self, name: str, handler: Callable[..., T], *args: object) -> T:
+    def call(self, name: str, handler: Callable[..., T], *args: object) -> T:
         """Call a handler where a watchdog can see it. Raises whatever it raises."""
         self.count += 1
         self.running = name
@@ -41,7 +41,7 @@ class Calls:
             self.running = None
             raise
 
-    def run(
+    def dispatch(
         self,
         owner: bytes | None,
         name: str,
@@ -54,9 +54,9 @@ class Calls:
         ``owner`` is the session whose end cancels what the call leaves to be done, if any.
         """
         try:
-            result = self.plain(name, call)
+            result = self.call(name, call)
             if isinstance(result, Offload):
-                self._start(result.work, owner, answer, refuse)
+                self._start(result.function, owner, answer, refuse)
             elif isinstance(result, CoroutineType):
                 self._start(result, owner, answer, refuse)
             else:
@@ -65,30 +65,30 @@ class Calls:
             refuse(error)
 
     def _start(
-        self, job: Any, owner: bytes | None, answer: Callable[[Any], None], refuse: Refuse
+        self, task: Any, owner: bytes | None, answer: Callable[[Any], None], refuse: Refuse
     ) -> None:
-        self.pending.add(Work(job, owner, self.now + self.deadline, answer, refuse))
+        self.pending.add(Job(task, owner, self.now + self.deadline, answer, refuse))
 
-    def resolve(self, work: Work, result: object) -> None:
+    def resolve(self, job: Job, result: object) -> None:
         """Take the result of a work, if somebody still waits for it."""
-        if self.pending.settle(work):
+        if self.pending.settle(job):
             try:
-                work.answer(result)
+                job.answer(result)
             except Exception as error:
-                work.refuse(error)
+                job.refuse(error)
 
-    def fail(self, work: Work, error: BaseException) -> None:
+    def fail(self, job: Job, error: BaseException) -> None:
         """Take the exception of a work, if somebody still waits for it."""
-        if self.pending.settle(work):
-            work.refuse(error)
+        if self.pending.settle(job):
+            job.refuse(error)
 
     def expire(self, now: float) -> None:
         """Refuse what is late."""
         self.now = max(self.now, now)
-        for work in self.pending.late(self.now):
-            work.refuse(HandlerTimeout(f"no answer within {self.deadline:g} s"))
+        for job in self.pending.timed_out(self.now):
+            job.refuse(HandlerTimeout(f"no answer within {self.deadline:g} s"))
 
-    def failed(self, session: bytes, handler: str, error: BaseException) -> None:
+    def log_failure(self, session: bytes, handler: str, error: BaseException) -> None:
         """Log what a handler did wrong: the kind of error, the place, and the text if it may."""
         reason = None if handler in SECRET else error
         self.log(

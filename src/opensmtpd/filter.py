@@ -11,7 +11,7 @@ from opensmtpd.decisions import (
 )
 from opensmtpd.errors import LocalError
 from opensmtpd.message import HeldMessage, StreamedMessage
-from opensmtpd.session import FILLED_BY, Session, told_by
+from opensmtpd.session import REPORT_OF, Session, reports_for
 from opensmtpd.work import Answer
 
 
@@ -184,11 +184,11 @@ def registrations(filter: Filter) -> tuple[list[str], list[str]]:
     one that the client left half sent, and ``commit``, the one place to refuse a message. Raises
     LocalError for a name in ``uses`` that sessions have not.
     """
-    unknown = set(filter.uses) - FILLED_BY.keys()
+    unknown = set(filter.uses) - REPORT_OF.keys()
     if unknown:
         raise LocalError(f"{type(filter).__name__}.uses: a session has no {sorted(unknown)}")
     messages = overrides(filter, "on_message")
-    reports = told_by(filter.uses) | {"link-disconnect"}
+    reports = reports_for(filter.uses) | {"link-disconnect"}
     if messages:
         reports |= {"tx-reset"}
     own = handlers(filter)

@@ -11,7 +11,7 @@ from functools import partial
 from itertools import groupby
 
 from opensmtpd import wire
-from opensmtpd.calls import Calls, Log, place
+from opensmtpd.calls import Dispatcher, Log, place
 from opensmtpd.decisions import PROCEED
 from opensmtpd.errors import ProtocolError, VersionError
 from opensmtpd.events import Report
@@ -20,17 +20,17 @@ from opensmtpd.handshake import Handshake
 from opensmtpd.lines import LineBuffer
 from opensmtpd.log import log
 from opensmtpd.message import Message, Refused
-from opensmtpd.session import Session, told, told_by
+from opensmtpd.session import Session, record_report, reports_for
 from opensmtpd.spool import Budget
-from opensmtpd.transfers import TEMPFAIL, Client, Policy, Transfers
-from opensmtpd.work import Work
+from opensmtpd.transfers import TEMPFAIL, Policy, SessionState, Transfers
+from opensmtpd.work import Job
 
 _ID = re.compile(rb"[0-9a-f]{1,16}")
 DEADLINE = 60.0
 """Seconds for an answer; smtpd's own patience with a client is 300 (``smtp-session-timeout``)."""
 
 
-class FilterProtocol:
+class FilterConnection:
     """One filter talking to one smtpd.
 
     ``deadline`` is in seconds, ``on_failure`` what a failing handler answers: ``"tempfail"`` (451)
@@ -47,20 +47,20 @@ class FilterProtocol:
         log: Log = log,
         budget: Budget | None = None,
     ) -> None:
-        self.calls = Calls(deadline, log)
-        self._handshake = Handshake(filter, self.calls)
+        self.dispatcher = Dispatcher(deadline, log)
+        self._handshake = Handshake(filter, self.dispatcher)
         self._filter = filter
         self._handlers = handlers(filter)
-        self._told = told_by(filter.uses)
+        self._recorded = reports_for(filter.uses)
         self._on_failure = on_failure
         self._log = log
         self._lines = LineBuffer()
-        self._clients: dict[bytes, Client] = {}
-        self._transfers = Transfers(filter, self.calls, budget or Budget(), on_failure)
-        self._answers: list[bytes] = []
+        self._states: dict[bytes, SessionState] = {}
+        self._transfers = Transfers(filter, self.dispatcher, budget or Budget(), on_failure)
+        self._out: list[bytes] = []
         # The fast path: where session and token stand in a data-line, and whose message that is.
         self._head = self._payload = 0
-        self._streams: dict[bytes, tuple[Client, Message]] = {}
+        self._streams: dict[bytes, tuple[SessionState, Message]] = {}
 
     # --- what the runner and the tests see ----------------------------------------------------
 
@@ -72,7 +72,7 @@ class FilterProtocol:
     @property
     def session_count(self) -> int:
         """Sessions that are known."""
-        return len(self._clients)
+        return len(self._states)
 
     @property
     def message_count(self) -> int:
@@ -85,40 +85,38 @@ class FilterProtocol:
         return sum(len(message) for message in self._messages())
 
     def _messages(self) -> list[Message]:
-        return [
-            message for client in self._clients.values() for message in client.messages.values()
-        ]
+        return [message for state in self._states.values() for message in state.messages.values()]
 
-    def take_work(self) -> list[Work]:
+    def take_jobs(self) -> list[Job]:
         """Return the coroutines and offloads to start; give their ends to resolve or fail."""
-        return self.calls.pending.take()
+        return self.dispatcher.pending.take()
 
-    def resolve(self, work: Work, result: object) -> None:
+    def resolve(self, job: Job, result: object) -> None:
         """Take the result of a work; it is ignored where nobody waits for it any more."""
-        self.calls.resolve(work, result)
+        self.dispatcher.resolve(job, result)
 
-    def fail(self, work: Work, error: BaseException) -> None:
+    def fail(self, job: Job, error: BaseException) -> None:
         """Take the exception of a work."""
-        self.calls.fail(work, error)
+        self.dispatcher.fail(job, error)
 
     def next_deadline(self) -> float | None:
         """Return when ``expire`` is to be called next, None for never."""
-        return self.calls.pending.next_deadline()
+        return self.dispatcher.pending.next_deadline()
 
     def expire(self, now: float) -> None:
         """Answer what is late."""
-        self.calls.expire(now)
+        self.dispatcher.expire(now)
 
     def data_to_send(self) -> bytes:
         """Return the next bytes for smtpd, some 100 KB at the most; ``b""`` when none wait."""
-        if self._answers:
-            answers, self._answers = self._answers, []
+        if self._out:
+            answers, self._out = self._out, []
             return b"".join(answers)
         return self._transfers.data_to_send()
 
     def receive(self, data: bytes, now: float) -> None:
         """Take bytes from smtpd. Raises VersionError, in the handshake only."""
-        self.calls.now = max(self.calls.now, now)
+        self.dispatcher.now = max(self.dispatcher.now, now)
         lines = self._lines.feed(data)
         if self._lines.dropped:
             self._log("line-ignored", reason="longer than any of smtpd's")
@@ -151,7 +149,7 @@ class FilterProtocol:
                     at = end
                     if run[-1] == b".":
                         del self._streams[key]
-                    self._transfers.lines(*stream, run)
+                    self._transfers.receive(*stream, run)
                     continue
                 at += self._line(lines[at])
                 if head != self._head or payload != self._payload:
@@ -168,7 +166,7 @@ class FilterProtocol:
                 return self._event(wire.parse(line), line)
             if not line.startswith(b"config|"):
                 raise ProtocolError("neither config, report nor filter")
-            self._answers.append(self._handshake.config(line))
+            self._out.append(self._handshake.config(line))
         except VersionError as error:
             if not self._handshake.ready:
                 raise
@@ -192,68 +190,68 @@ class FilterProtocol:
         self._request(line, token, fields)
         return True
 
-    def _client(self, session: bytes) -> Client:
-        client = self._clients.get(session)
-        if client is None:
+    def _state(self, session: bytes) -> SessionState:
+        state = self._states.get(session)
+        if state is None:
             new = Session(session.decode("ascii", "backslashreplace"), self._filter.uses)
-            client = self._clients[session] = Client(session, new)
-        return client
+            state = self._states[session] = SessionState(session, new)
+        return state
 
     def _report(self, line: wire.Line) -> None:
         event = line.event
         if event not in wire.REPORTS:
             raise ProtocolError(f"unknown report {event!r:.40}")
-        client = self._client(line.session)
+        state = self._state(line.session)
         handler = self._handlers.get(event)
-        if handler is not None or event in self._told:
+        if handler is not None or event in self._recorded:
             report = self._handshake.decoder.report(line)
-            told(client.session, event, report)
+            record_report(state.session, event, report)
             if handler is not None:
-                self._hear(client, event, handler, report)
+                self._hear(state, event, handler, report)
         if event in ("tx-reset", "link-disconnect"):
-            self._forget(lambda owner, message: owner is client)
-            self._transfers.forget(client)
+            self._forget(lambda owner, message: owner is state)
+            self._transfers.end_transaction(state)
         if event == "link-disconnect":
-            self.calls.pending.drop(client.id)
-            del self._clients[client.id]
+            self.dispatcher.pending.drop(state.id)
+            del self._states[state.id]
 
     def _hear(
-        self, client: Client, event: str, handler: Callable[..., object], report: Report
+        self, state: SessionState, event: str, handler: Callable[..., object], report: Report
     ) -> None:
         name = handler_name(event)
         # Nobody waits for what a report leaves to be done, so no session's end cancels it.
-        self.calls.run(
+        self.dispatcher.dispatch(
             None,
             name,
-            partial(handler, client.session, report),
+            partial(handler, state.session, report),
             lambda _: None,
-            partial(self.calls.failed, client.id, name),
+            partial(self.dispatcher.log_failure, state.id, name),
         )
 
     # --- requests -----------------------------------------------------------------------------
 
     def _request(self, asked: wire.Line, token: bytes, fields: bytes) -> None:
         phase = asked.event
-        client = self._client(asked.session)
+        state = self._state(asked.session)
         handler = self._handlers.get(phase)
-        if phase == "commit" and client.refusal is not None:
-            refusal, client.refusal = client.refusal, None
-            self._answer(client, phase, token, refusal)
+        if phase == "commit" and state.refusal is not None:
+            refusal, state.refusal = state.refusal, None
+            self._answer(state, phase, token, refusal)
         elif handler is not None:
-            self._ask(client, asked, token, fields, handler)
+            self._ask(state, asked, token, fields, handler)
         elif phase in wire.REQUESTS:
-            self._answer(client, phase, token, PROCEED)
+            self._answer(state, phase, token, PROCEED)
         else:
             raise ProtocolError("a phase that was not registered")
 
-    def _answer(self, client: Client, phase: str, token: bytes, decision: object) -> None:
-        line = wire.result(phase, client.id, token, decision)
-        if not self._transfers.behind(client, line):
-            self._answers.append(line)
+    def _answer(self, state: SessionState, phase: str, token: bytes, decision: object) -> None:
+        line = wire.result(phase, state.id, token, decision)
+        if not self._transfers.send_after(state, line):
+            self._out.append(line)
 
     def _ask(
         self,
-        client: Client,
+        state: SessionState,
         asked: wire.Line,
         token: bytes,
         fields: bytes,
@@ -261,13 +259,13 @@ class FilterProtocol:
     ) -> None:
         phase = asked.event
         name = handler_name(phase)
-        answer = partial(self._answer, client, phase, token)
+        answer = partial(self._answer, state, phase, token)
 
         def refuse(error: BaseException) -> None:
             if isinstance(error, Refused):
                 answer(error.decision)
                 return
-            self.calls.failed(client.id, name, error)
+            self.dispatcher.log_failure(state.id, name, error)
             answer(TEMPFAIL if self._on_failure == "tempfail" else PROCEED)
 
         try:
@@ -275,25 +273,25 @@ class FilterProtocol:
         except ProtocolError as error:
             refuse(error)
         else:
-            self.calls.run(
-                client.id, name, partial(handler, client.session, request), answer, refuse
+            self.dispatcher.dispatch(
+                state.id, name, partial(handler, state.session, request), answer, refuse
             )
 
     def _data_line(self, line: wire.Line, token: bytes, payload: bytes, raw: bytes) -> bool:
-        client = self._client(line.session)
-        message = self._transfers.message(client, token)
+        state = self._state(line.session)
+        message = self._transfers.message(state, token)
         if message.ended:
             raise ProtocolError("a data-line behind the final dot")
         if payload == b".":
             self._forget(lambda owner, mine: mine is message)
-            self._transfers.lines(client, message, [payload])
+            self._transfers.receive(state, message, [payload])
             return True
         # From now on this message's lines are known by what stands before their payload.
         self._head = raw.index(b"|", raw.index(b"|", 7) + 1)
         self._payload = len(raw) - len(payload)
-        self._streams[raw[self._head : self._payload]] = (client, message)
+        self._streams[raw[self._head : self._payload]] = (state, message)
         return False
 
-    def _forget(self, which: Callable[[Client, Message], bool]) -> None:
+    def _forget(self, which: Callable[[SessionState, Message], bool]) -> None:
         for key in [key for key, stream in self._streams.items() if which(*stream)]:
             del self._streams[key]

@@ -5,7 +5,7 @@ send. Source: ``lka_proc_config`` and ``processor_register`` in ``lka_filter.c``
 """
 
 from opensmtpd import wire
-from opensmtpd.calls import Calls
+from opensmtpd.calls import Dispatcher
 from opensmtpd.filter import Filter, registrations
 
 
@@ -15,11 +15,11 @@ class Handshake:
     Raises LocalError for a filter that uses what sessions have not.
     """
 
-    def __init__(self, filter: Filter, calls: Calls) -> None:
+    def __init__(self, filter: Filter, dispatcher: Dispatcher) -> None:
         self.ready = False
         self.decoder = wire.Decoder(wire.NEWEST)
         self._version: bytes | None = None
-        self._calls = calls
+        self._dispatcher = dispatcher
         self._registrations = registrations(filter)
 
     def speak(self, version: bytes) -> None:
@@ -39,7 +39,7 @@ class Handshake:
         elif key == b"smtp-session-timeout" and value.isdigit():
             # An answer that comes after smtpd gave up on the client is of no use.
             limit = max(1.0, 0.8 * int(value[:9]))
-            self._calls.deadline = min(self._calls.deadline, limit)
+            self._dispatcher.deadline = min(self._dispatcher.deadline, limit)
         elif line == b"config|ready" and not self.ready:
             self.ready = True
             reports, phases = self._registrations

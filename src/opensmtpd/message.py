@@ -218,20 +218,20 @@ class Message:
             self._spool.append(block)
         self.ended = True
 
-    def give_up(self) -> None:
+    def detach(self) -> None:
         """Send the rest untouched, if there is a rest: the handler is out of the way."""
         self.handler = None
         self.held = False
 
-    def drop(self) -> None:
+    def discard_lines(self) -> None:
         """Forget all lines; only the final dot is still to be sent."""
-        self.give_up()
+        self.detach()
         self._front = b""
         self._spool.close()
 
     def end(self) -> None:
         """Forget all: smtpd waits for nothing any more."""
-        self.drop()
+        self.discard_lines()
         self.done = True
 
     def wants_to_send(self) -> bool:

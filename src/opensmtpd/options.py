@@ -70,7 +70,7 @@ def _common(
     return options, add
 
 
-def parser(prog: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
+def filter_parser(prog: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
     """Return the parser of a filter, with the options that all filters share.
 
     Its namespace holds ``deadline`` (float, seconds), ``on_failure`` (``"tempfail"`` or ``"pass"``)

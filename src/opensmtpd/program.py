@@ -9,12 +9,12 @@ from typing import NoReturn, TypeVar
 
 from opensmtpd import log
 from opensmtpd.errors import LocalError, VersionError
-from opensmtpd.runner import Runner, SmtpdGone
+from opensmtpd.runner import Loop, SmtpdGone
 
 T = TypeVar("T")
 
 
-def be(
+def run(
     make: Callable[[argparse.Namespace], T],
     parser: argparse.ArgumentParser,
     argv: list[str] | None,
@@ -47,13 +47,13 @@ def be(
     os._exit(0)
 
 
-def work(runner: Runner) -> None:
+def serve(loop: Loop) -> None:
     """Serve smtpd until it is gone, on asyncio from the first coroutine on. Raises VersionError."""
     try:
-        runner.serve()
+        loop.serve()
         from opensmtpd.runner_async import serve_async  # noqa: PLC0415  asyncio: only who needs it
 
-        serve_async(runner)
+        serve_async(loop)
     except SmtpdGone:
         return
 

@@ -12,45 +12,45 @@ from opensmtpd.errors import DecisionError, LocalError
 from opensmtpd.queries import SERVICES, Service
 from opensmtpd.table import MATCHED, Table, checker, find
 
-Form: TypeAlias = Callable[[object], bytes]
+Encode: TypeAlias = Callable[[object], bytes]
 """Makes of what a table returned the end of an answer. Raises DecisionError."""
 
 
-class Route:
+class Request:
     """Where a request goes, and what becomes of the answer."""
 
-    __slots__ = ("ask", "form", "name", "service", "verb")
+    __slots__ = ("call", "encode", "name", "service", "verb")
 
     def __init__(
         self,
         verb: bytes,
         service: Service | None,
-        ask: Callable[..., object],
-        form: Form,
+        call: Callable[..., object],
+        encode: Encode,
         name: str = "",
     ) -> None:
         self.verb = verb
         self.service = service
-        self.ask = ask
-        self.form = form
+        self.call = call
+        self.encode = encode
         self.name = name or verb.decode("ascii")
         """What the call is called in the log."""
 
 
-def keyed(table: Table) -> dict[tuple[bytes, bytes], Route]:
+def keyed(table: Table) -> dict[tuple[bytes, bytes], Request]:
     """Return the routes of requests that have a key, by verb and service."""
     routes = {}
     for label, service in SERVICES.items():
-        for verb, ask, form in (
-            (b"lookup", table.lookup, value),
-            (b"check", checker(table), found),
+        for verb, call, encode in (
+            (b"lookup", table.lookup, encode_value),
+            (b"check", checker(table), encode_found),
         ):
-            whole = partial(find, table, ask) if service in MATCHED else ask
-            routes[verb, label] = Route(verb, service, partial(whole, service), form)
+            whole = partial(find, table, call) if service in MATCHED else call
+            routes[verb, label] = Request(verb, service, partial(whole, service), encode)
     # Nobody but us sees the hashes of auth.
-    routes[b"lookup", b"auth"] = Route(b"lookup", None, unknown, value)
-    routes[b"check", b"auth"] = Route(
-        b"check", Service.AUTH, partial(_authenticate, table), found, "auth"
+    routes[b"lookup", b"auth"] = Request(b"lookup", None, unknown_service, encode_value)
+    routes[b"check", b"auth"] = Request(
+        b"check", Service.AUTH, partial(_authenticate, table), encode_found, "auth"
     )
     return routes
 
@@ -61,25 +61,25 @@ def _authenticate(table: Table, key: str) -> object:
     return authenticate(table, key)
 
 
-def value(value: object) -> bytes:
+def encode_value(value: object) -> bytes:
     """Return the end of an answer to ``lookup`` and ``fetch``. Raises DecisionError."""
     return b"not-found" if value is None else b"found|" + queries.encode(value)
 
 
-def found(result: object) -> bytes:
+def encode_found(result: object) -> bytes:
     """Return the end of an answer to ``check``. Raises DecisionError."""
     if result is None or isinstance(result, bool | str):
         return b"found" if result else b"not-found"
     raise DecisionError(f"a check ends in a bool, not in a {type(result).__name__}")
 
 
-def done(result: object) -> bytes:
+def encode_done(result: object) -> bytes:
     """Return the end of an answer to ``update``. Raises DecisionError."""
     if result is not None:
         raise DecisionError(f"an update returns nothing, not a {type(result).__name__}")
     return b"ok"
 
 
-def unknown(*_: object) -> None:
+def unknown_service(*_: object) -> None:
     """Raise LocalError: nobody serves that."""
     raise LocalError("an unknown service")

@@ -11,17 +11,17 @@ from typing import NoReturn
 
 from opensmtpd import program
 from opensmtpd.filter import Filter, registrations
-from opensmtpd.filter_protocol import FilterProtocol
-from opensmtpd.runner import Runner
+from opensmtpd.filter_protocol import FilterConnection
+from opensmtpd.runner import Loop
 
 
 def serve(filter: Filter, options: argparse.Namespace, stdin: int, stdout: int) -> None:
     """Serve smtpd on two descriptors until it closes them. Raises VersionError, LocalError."""
     _more_descriptors()
-    protocol = FilterProtocol(filter, deadline=options.deadline, on_failure=options.on_failure)
-    runner = Runner(protocol, stdin, stdout, filter.reload)
-    program.work(runner)
-    runner.survive(filter.stop, otherwise=None)
+    connection = FilterConnection(filter, deadline=options.deadline, on_failure=options.on_failure)
+    loop = Loop(connection, stdin, stdout, filter.reload)
+    program.serve(loop)
+    loop.guarded(filter.stop, otherwise=None)
 
 
 def main(
@@ -29,14 +29,14 @@ def main(
     parser: argparse.ArgumentParser,
     argv: list[str] | None = None,
 ) -> NoReturn:
-    """Be the program: see ``opensmtpd.program.be``."""
+    """Be the program: see ``opensmtpd.program.run``."""
 
     def checked(options: argparse.Namespace) -> Filter:
         filter = make(options)
         registrations(filter)  # what it uses is checked at start, too
         return filter
 
-    program.be(checked, parser, argv, serve)
+    program.run(checked, parser, argv, serve)
 
 
 def _more_descriptors() -> None:

@@ -9,20 +9,20 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from opensmtpd import log, program
-from opensmtpd.runner import Runner, SmtpdGone
+from opensmtpd.runner import Loop, SmtpdGone
 from opensmtpd.runner_plain import serve_plain
 from opensmtpd.table import Table
-from opensmtpd.table_protocol import TableProtocol
+from opensmtpd.table_protocol import TableConnection
 
 
 def serve(table: Table, options: argparse.Namespace, stdin: int, stdout: int) -> None:
     """Serve smtpd on two descriptors until it closes them. Raises VersionError."""
-    protocol = TableProtocol(table)
+    connection = TableConnection(table)
     try:
-        serve_plain(protocol, stdin, stdout)
+        serve_plain(connection, stdin, stdout)
     except SmtpdGone:
         return
-    program.work(Runner(protocol, stdin, stdout))
+    program.serve(Loop(connection, stdin, stdout))
 
 
 def main(
@@ -30,9 +30,9 @@ def main(
     parser: argparse.ArgumentParser,
     argv: list[str] | None = None,
 ) -> NoReturn:
-    """Be the program: see ``opensmtpd.program.be``. What is logged goes to syslog, too.
+    """Be the program: see ``opensmtpd.program.run``. What is logged goes to syslog, too.
 
     A table inherits smtpd's own standard error, which leads nowhere when smtpd is a daemon.
     """
     log.use_syslog(parser.prog)
-    program.be(make, parser, argv, serve)
+    program.run(make, parser, argv, serve)

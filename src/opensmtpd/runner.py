@@ -12,12 +12,12 @@ from collections.abc import Callable
 from types import CoroutineType, FrameType
 from typing import Protocol, TypeVar
 
-from opensmtpd.calls import Calls, place
+from opensmtpd.calls import Dispatcher, place
 from opensmtpd.errors import LocalError, VersionError
 from opensmtpd.log import log
 from opensmtpd.threads import Threads
 from opensmtpd.watchdog import Watchdog
-from opensmtpd.work import Work
+from opensmtpd.work import Job
 
 T = TypeVar("T")
 
@@ -33,20 +33,20 @@ class SmtpdGone(Exception):
 
 
 class Served(Protocol):
-    """What filters' and tables' protocols have in common: see FilterProtocol."""
+    """What filters' and tables' protocols have in common: see FilterConnection."""
 
-    calls: Calls
+    dispatcher: Dispatcher
 
     def receive(self, data: bytes, now: float) -> None: ...  # noqa: D102
     def data_to_send(self) -> bytes: ...  # noqa: D102
-    def take_work(self) -> list[Work]: ...  # noqa: D102
-    def resolve(self, work: Work, result: object) -> None: ...  # noqa: D102
-    def fail(self, work: Work, error: BaseException) -> None: ...  # noqa: D102
+    def take_jobs(self) -> list[Job]: ...  # noqa: D102
+    def resolve(self, job: Job, result: object) -> None: ...  # noqa: D102
+    def fail(self, job: Job, error: BaseException) -> None: ...  # noqa: D102
     def next_deadline(self) -> float | None: ...  # noqa: D102
     def expire(self, now: float) -> None: ...  # noqa: D102
 
 
-class Runner:
+class Loop:
     """Moves bytes between smtpd and a protocol, and runs the work that handlers return.
 
     ``reload`` is called on SIGHUP; without it the signal stays as it is.
@@ -54,18 +54,18 @@ class Runner:
 
     def __init__(
         self,
-        protocol: Served,
+        connection: Served,
         stdin: int,
         stdout: int,
         reload: Callable[[], object] | None = None,
     ) -> None:
-        self.protocol = protocol
+        self.connection = connection
         self.reloader = reload
         self.stdin, self.stdout = stdin, stdout
-        self.watchdog = Watchdog(protocol.calls)
+        self.watchdog = Watchdog(connection.dispatcher)
         self.wake, wake = os.pipe()
         self.threads = Threads(wake)
-        self.coroutines: list[Work] = []
+        self.coroutines: list[Job] = []
         self.hangup = False
         self._rest: memoryview = memoryview(b"")
         for fd in (stdin, stdout, self.wake, wake):
@@ -79,7 +79,7 @@ class Runner:
     def _on_hangup(self, _signal: int, _frame: FrameType | None) -> None:
         self.hangup = True
 
-    def survive(self, call: Callable[..., T], *args: object, otherwise: T) -> T:
+    def guarded(self, call: Callable[..., T], *args: object, otherwise: T) -> T:
         """Return what ``call`` returns; a bug of ours is logged, and the mail server goes on."""
         try:
             return call(*args)
@@ -95,7 +95,7 @@ class Runner:
         assert self.reloader is not None
         try:
             self.watchdog.watch()
-            result: object = self.protocol.calls.plain("reload", self.reloader)
+            result: object = self.connection.dispatcher.call("reload", self.reloader)
             if result is not None:  # an async def above all: it has done nothing
                 raise LocalError(f"reload returned a {type(result).__name__}")
         except LocalError as error:
@@ -118,14 +118,14 @@ class Runner:
         if not data:
             raise SmtpdGone
         self.watchdog.watch()
-        self.survive(self.protocol.receive, data, time.monotonic(), otherwise=None)
+        self.guarded(self.connection.receive, data, time.monotonic(), otherwise=None)
 
     def write(self) -> bool:
         """Send what waits, but not for long; return whether there is more to send."""
         sent = 0
         while sent < WRITE:
             if not self._rest:
-                self._rest = memoryview(self.survive(self.protocol.data_to_send, otherwise=b""))
+                self._rest = memoryview(self.guarded(self.connection.data_to_send, otherwise=b""))
                 if not self._rest:
                     return False
             try:
@@ -153,24 +153,24 @@ class Runner:
         """Do all that follows from what came in; return whether there is something to write."""
         if self.hangup:
             self.reload()
-        for work, error, result in self.threads.finished():
+        for job, error, result in self.threads.finished():
             if error is None:
-                self.survive(self.protocol.resolve, work, result, otherwise=None)
+                self.guarded(self.connection.resolve, job, result, otherwise=None)
             else:
-                self.survive(self.protocol.fail, work, error, otherwise=None)
-        deadline = self.protocol.next_deadline()
+                self.guarded(self.connection.fail, job, error, otherwise=None)
+        deadline = self.connection.next_deadline()
         if deadline is not None and deadline <= time.monotonic():
-            self.survive(self.protocol.expire, time.monotonic(), otherwise=None)
-        for work in self.protocol.take_work():
-            if isinstance(work.job, CoroutineType):
-                self.coroutines.append(work)
+            self.guarded(self.connection.expire, time.monotonic(), otherwise=None)
+        for job in self.connection.take_jobs():
+            if isinstance(job.task, CoroutineType):
+                self.coroutines.append(job)
             else:
-                self.threads.start(work, time.monotonic())
+                self.threads.start(job, time.monotonic())
         return self.write()
 
-    def patience(self) -> float | None:
+    def timeout(self) -> float | None:
         """Seconds until the next deadline."""
-        deadline = self.protocol.next_deadline()
+        deadline = self.connection.next_deadline()
         return None if deadline is None else min(max(0.0, deadline - time.monotonic()), 3600.0)
 
     def serve(self) -> None:
@@ -185,8 +185,8 @@ class Runner:
                 self._watch(poll, waiting)
             if self.coroutines:
                 return
-            patience = self.patience()
-            ready = poll.poll(None if patience is None else patience * 1000 + 1)
+            timeout = self.timeout()
+            ready = poll.poll(None if timeout is None else timeout * 1000 + 1)
             for fd, event in ready:
                 if fd == self.wake:
                     self.drain_wake()

@@ -5,27 +5,27 @@ from collections.abc import Generator
 from functools import partial
 from typing import Any
 
-from opensmtpd.runner import Runner
-from opensmtpd.work import Work
+from opensmtpd.runner import Loop
+from opensmtpd.work import Job
 
 STARTS = 32
 """Coroutines that begin before smtpd is listened to again: each takes its time up to its first
 await, and of thousands that come at once, nobody else is to wait for all."""
 
 
-def serve_async(runner: Runner) -> None:
+def serve_async(loop: Loop) -> None:
     """Serve until smtpd is gone. Raises SmtpdGone."""
     # Not asyncio.run: it would wait for tasks and threads when smtpd is gone.
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    loop.run_until_complete(_Loop(runner).serve())
+    events = asyncio.new_event_loop()
+    asyncio.set_event_loop(events)
+    events.run_until_complete(_AsyncLoop(loop).serve())
 
 
-class _Loop:
+class _AsyncLoop:
     """Has asyncio watch what the plain loop polls."""
 
-    def __init__(self, runner: Runner) -> None:
-        self.runner = runner
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
         self.tasks: set[asyncio.Task[None]] = set()
         self.writing = False
         self.more = False
@@ -34,10 +34,10 @@ class _Loop:
         self.gone: asyncio.Future[None] | None = None
 
     async def serve(self) -> None:
-        loop = asyncio.get_running_loop()
-        self.gone = loop.create_future()
-        loop.add_reader(self.runner.stdin, self.event, self.runner.read)
-        loop.add_reader(self.runner.wake, self.event, self.runner.drain_wake)
+        events = asyncio.get_running_loop()
+        self.gone = events.create_future()
+        events.add_reader(self.loop.stdin, self.event, self.loop.read)
+        events.add_reader(self.loop.wake, self.event, self.loop.drain_wake)
         self.event(lambda: None)
         await self.gone
 
@@ -48,7 +48,7 @@ class _Loop:
             return
         try:
             first()
-            waiting = self.runner.step()
+            waiting = self.loop.step()
         except BaseException as error:  # SmtpdGone above all; the loop must not swallow others
             self.gone.set_exception(error)
             return
@@ -57,72 +57,72 @@ class _Loop:
         self._set_timer()
 
     def _start_coroutines(self) -> None:
-        loop, waiting = asyncio.get_running_loop(), self.runner.coroutines
-        works, self.runner.coroutines = waiting[:STARTS], waiting[STARTS:]
-        if self.runner.coroutines and not self.more:
+        events, waiting = asyncio.get_running_loop(), self.loop.coroutines
+        jobs, self.loop.coroutines = waiting[:STARTS], waiting[STARTS:]
+        if self.loop.coroutines and not self.more:
             self.more = True
-            loop.call_soon(self._start_more)
-        for work in works:
-            if work.cancelled:
+            events.call_soon(self._start_more)
+        for job in jobs:
+            if job.cancelled:
                 continue
-            task = loop.create_task(self._await(work))
+            task = events.create_task(self._await(job))
             self.tasks.add(task)
-            task.add_done_callback(partial(self._ended, work))
-            work.when_cancelled(task.cancel)
+            task.add_done_callback(partial(self._ended, job))
+            job.when_cancelled(task.cancel)
 
-    def _ended(self, work: Work, task: asyncio.Task[None]) -> None:
+    def _ended(self, job: Job, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
-        assert not callable(work.job)
-        work.job.close()  # one that was cancelled before its first step has never begun
+        assert not callable(job.task)
+        job.task.close()  # one that was cancelled before its first step has never begun
 
     def _start_more(self) -> None:
         self.more = False
         self.event(lambda: None)
 
-    async def _await(self, work: Work) -> None:
+    async def _await(self, job: Job) -> None:
         try:
-            result = await _Watched(self.runner, work)
+            result = await _Watched(self.loop, job)
         except BaseException as error:
-            self.runner.survive(self.runner.protocol.fail, work, error, otherwise=None)
+            self.loop.guarded(self.loop.connection.fail, job, error, otherwise=None)
         else:
-            self.runner.survive(self.runner.protocol.resolve, work, result, otherwise=None)
+            self.loop.guarded(self.loop.connection.resolve, job, result, otherwise=None)
         self.event(lambda: None)
 
     def _watch(self, waiting: bool) -> None:
         if waiting == self.writing:
             return
         self.writing = waiting
-        loop = asyncio.get_running_loop()
+        events = asyncio.get_running_loop()
         if waiting:
-            loop.add_writer(self.runner.stdout, self.event, lambda: None)
+            events.add_writer(self.loop.stdout, self.event, lambda: None)
         else:
-            loop.remove_writer(self.runner.stdout)
+            events.remove_writer(self.loop.stdout)
 
     def _set_timer(self) -> None:
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
-        patience = self.runner.patience()
-        if patience is not None:
-            loop = asyncio.get_running_loop()
-            self.timer = loop.call_later(patience, self.event, lambda: None)
+        timeout = self.loop.timeout()
+        if timeout is not None:
+            events = asyncio.get_running_loop()
+            self.timer = events.call_later(timeout, self.event, lambda: None)
 
 
 class _Watched:
     """A coroutine whose every step the watchdog sees: one that blocks has all of smtpd waiting."""
 
-    def __init__(self, runner: Runner, work: Work) -> None:
-        self.runner, self.work = runner, work
+    def __init__(self, loop: Loop, job: Job) -> None:
+        self.loop, self.job = loop, job
 
     def __await__(self) -> Generator[Any, None, Any]:
-        job = self.work.job
-        assert not callable(job)
+        task = self.job.task
+        assert not callable(task)
         error: BaseException | None = None
         while True:
-            step = job.send if error is None else job.throw
+            step = task.send if error is None else task.throw
             try:
-                self.runner.watchdog.watch()
-                future = self.runner.protocol.calls.plain("coroutine", step, error)
+                self.loop.watchdog.watch()
+                future = self.loop.connection.dispatcher.call("coroutine", step, error)
             except StopIteration as end:
                 return end.value
             error = None

@@ -4,20 +4,20 @@ import os
 import time
 
 from opensmtpd.runner import SmtpdGone
-from opensmtpd.table_protocol import TableProtocol
+from opensmtpd.table_protocol import TableConnection
 from opensmtpd.watchdog import Watchdog
 
 READ = 16 * 1024
 """Bytes of one read: many requests."""
 
 
-def serve_plain(protocol: TableProtocol, stdin: int, stdout: int) -> None:
+def serve_plain(connection: TableConnection, stdin: int, stdout: int) -> None:
     """Serve until there is work to wait for. Raises SmtpdGone, and VersionError at start.
 
     smtpd asks and waits, so there is nothing to poll for: a lookup costs one read and one write.
     """
-    watchdog = Watchdog(protocol.calls)
-    while not protocol.busy:
+    watchdog = Watchdog(connection.dispatcher)
+    while not connection.busy:
         try:
             data = os.read(stdin, READ)
         except OSError:
@@ -25,8 +25,8 @@ def serve_plain(protocol: TableProtocol, stdin: int, stdout: int) -> None:
         if not data:
             raise SmtpdGone
         watchdog.watch()
-        protocol.receive(data, time.monotonic())
-        rest = protocol.data_to_send()
+        connection.receive(data, time.monotonic())
+        rest = connection.data_to_send()
         while rest:
             try:
                 rest = rest[os.write(stdout, rest) :]

@@ -5,7 +5,7 @@ from typing import Any
 from opensmtpd.errors import LocalError
 from opensmtpd.events import Report
 
-FILLED_BY: dict[str, str] = {
+REPORT_OF: dict[str, str] = {
     "rdns": "link-connect",
     "fcrdns": "link-connect",
     "source": "link-connect",
@@ -68,7 +68,7 @@ class Session:
             setattr(self, name, _EMPTY[name]())
 
     def __getattr__(self, name: str) -> Any:
-        if name in FILLED_BY:
+        if name in REPORT_OF:
             raise LocalError(f"session.{name} is not kept; add {name!r} to the filter's uses")
         raise AttributeError(name)
 
@@ -96,23 +96,23 @@ _FIELD = {"greeting": "hostname", "tls": "ciphers", "sender": "address", "recipi
 """Where the report calls it by another name."""
 
 
-def told_by(uses: tuple[str, ...]) -> frozenset[str]:
+def reports_for(uses: tuple[str, ...]) -> frozenset[str]:
     """Return the reports that say something about the attributes in ``uses``."""
-    reports = {FILLED_BY[name] for name in uses}
+    reports = {REPORT_OF[name] for name in uses}
     if TRANSACTION & set(uses):
         reports.add("tx-reset")
     return frozenset(reports)
 
 
-def told(session: Session, event: str, report: Report) -> None:
+def record_report(session: Session, event: str, report: Report) -> None:
     """Write into ``session`` what ``report`` says of it. What was refused does not count."""
     kept = session.__dict__
     if event == "tx-reset":
         for name in TRANSACTION & kept.keys():
             kept[name] = _EMPTY[name]()
     elif getattr(report, "result", "ok") in ("ok", "pass"):
-        for name, filled_by in FILLED_BY.items():
-            if filled_by == event and name in kept:
+        for name, report_name in REPORT_OF.items():
+            if report_name == event and name in kept:
                 _fill(kept, name, report)
 
 

@@ -10,7 +10,7 @@ from opensmtpd.queries import Service
 
 T = TypeVar("T")
 
-Row: TypeAlias = T | Coroutine[Any, Any, T]
+TableAnswer: TypeAlias = T | Coroutine[Any, Any, T]
 """What a table's methods may return: the answer, or a coroutine (``async def``)."""
 
 
@@ -34,20 +34,20 @@ class Table:
     force_auth: bool = False
     """Register ``auth`` with an smtpd before 7.9 too, although it lower-cases passwords."""
 
-    def update(self) -> Row[None]:
+    def update(self) -> TableAnswer[None]:
         """Build the new state, then swap it in: ``smtpctl update table``.
 
         Raise LocalError to keep the old one.
         """
 
-    def lookup(self, service: Service, key: str) -> Row[str | None]:
+    def lookup(self, service: Service, key: str) -> TableAnswer[str | None]:
         """Return the value of the row whose key is ``key``, None where there is none.
 
         Of ``auth`` it is the user's hash, or ``user:hash``.
         """
         raise NotImplementedError
 
-    def check(self, service: Service, key: str) -> Row[bool]:
+    def check(self, service: Service, key: str) -> TableAnswer[bool]:
         """Is there such a row? To be overridden where that is less work than ``lookup``."""
         raise NotImplementedError
 
@@ -59,11 +59,11 @@ class Table:
         """
         return None
 
-    def fetch(self, service: Service) -> Row[str | None]:
+    def fetch(self, service: Service) -> TableAnswer[str | None]:
         """Return the next value of a list that smtpd takes in turn (``source``, ``relayhost``)."""
         raise NotImplementedError
 
-    def together(self) -> AbstractContextManager[object]:
+    def snapshot(self) -> AbstractContextManager[object]:
         """Return what stands around several lookups that smtpd sent at once."""
         return nullcontext()
 
@@ -99,7 +99,7 @@ def find(table: Table, ask: Ask, service: Service, key: str) -> object:
     if index is not None:
         row = index.find(key)
         return None if row is None or row == key else ask(service, row)
-    with table.together():
+    with table.snapshot():
         for row in candidates(service, key, table.delimiter):
             answer = ask(service, row)
             if answer:

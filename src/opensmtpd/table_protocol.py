@@ -10,14 +10,14 @@ from functools import partial
 from types import CoroutineType
 
 from opensmtpd import routes
-from opensmtpd.calls import Calls, Log, place
+from opensmtpd.calls import Dispatcher, Log, place
 from opensmtpd.errors import HandlerTimeout, LocalError, ProtocolError, VersionError
 from opensmtpd.lines import LineBuffer
 from opensmtpd.log import log, text
 from opensmtpd.queries import SERVICES, Service, to_str
-from opensmtpd.routes import Route
+from opensmtpd.routes import Request
 from opensmtpd.table import Table
-from opensmtpd.work import Offload, Work
+from opensmtpd.work import Job, Offload
 
 VERSION = b"0.1"
 DEADLINE = 5.0
@@ -37,58 +37,58 @@ _TYPED = ([b"credentials"], [b"auth"], [b"mailaddrmap"], [b"mailaddr"], [b"strin
 _LATER = (Offload, CoroutineType)
 
 
-class TableProtocol:
+class TableConnection:
     """One table talking to one smtpd. ``deadline`` is in seconds, of any monotonic clock."""
 
     def __init__(self, table: Table, *, deadline: float = DEADLINE, log: Log = log) -> None:
-        self.calls = Calls(deadline, log)
+        self.dispatcher = Dispatcher(deadline, log)
         self.ready = False
         self._table = table
-        self._routes = routes.keyed(table)
+        self._requests = routes.keyed(table)
         self._log = log
         self._lines = LineBuffer(LINE_MAX)
         self._name = b""
         self._smtpd = (0, 0)
         self._parts: list[bytes] = []
         """Lines of an smtpd before 7.9 that has not ended its request yet."""
-        self._requests: deque[bytes] = deque()
+        self._waiting: deque[bytes] = deque()
         self.busy = False
         """Is an answer being worked on, by a coroutine or a thread?"""
-        self._answers: list[bytes] = []
+        self._out: list[bytes] = []
 
     # --- what the runner and the tests see ----------------------------------------------------
 
-    def take_work(self) -> list[Work]:
+    def take_jobs(self) -> list[Job]:
         """Return the coroutines and offloads to start; give their ends to resolve or fail."""
-        return self.calls.pending.take()
+        return self.dispatcher.pending.take()
 
-    def resolve(self, work: Work, result: object) -> None:
+    def resolve(self, job: Job, result: object) -> None:
         """Take the result of a work; it is ignored where nobody waits for it any more."""
-        self.calls.resolve(work, result)
+        self.dispatcher.resolve(job, result)
         self._serve()
 
-    def fail(self, work: Work, error: BaseException) -> None:
+    def fail(self, job: Job, error: BaseException) -> None:
         """Take the exception of a work."""
-        self.calls.fail(work, error)
+        self.dispatcher.fail(job, error)
         self._serve()
 
     def next_deadline(self) -> float | None:
         """Return when ``expire`` is to be called next, None for never."""
-        return self.calls.pending.next_deadline()
+        return self.dispatcher.pending.next_deadline()
 
     def expire(self, now: float) -> None:
         """Answer what is late."""
-        self.calls.expire(now)
+        self.dispatcher.expire(now)
         self._serve()
 
     def data_to_send(self) -> bytes:
         """Return the next bytes for smtpd; ``b""`` when none wait."""
-        answers, self._answers = self._answers, []
+        answers, self._out = self._out, []
         return b"".join(answers)
 
     def receive(self, data: bytes, now: float) -> None:
         """Take bytes from smtpd. Raises VersionError, in the handshake only."""
-        self.calls.now = now
+        self.dispatcher.now = now
         lines = self._lines.feed(data)
         if self.ready and self._smtpd < SAFE_SINCE:
             lines = self._whole(lines)
@@ -98,7 +98,7 @@ class TableProtocol:
         if len(lines) == 1 and not self.busy:  # smtpd asks and waits
             self._line(lines[0])
         else:
-            self._requests += lines
+            self._waiting += lines
             self._serve()
 
     def _whole(self, lines: list[bytes]) -> list[bytes]:
@@ -120,29 +120,29 @@ class TableProtocol:
 
     def _serve(self) -> None:
         """Take the requests in turn, each when the one before it is answered."""
-        if len(self._requests) > 1 and not self.busy:
+        if len(self._waiting) > 1 and not self.busy:
             try:
-                with self._table.together():
+                with self._table.snapshot():
                     self._drain()
             except BaseException as error:  # the table's own; what was served has its answer
                 if isinstance(error, VersionError) and not self.ready:
                     raise
-                self._log("together-failed", error=type(error).__name__, at=place(error))
+                self._log("snapshot-failed", error=type(error).__name__, at=place(error))
         self._drain()
 
     def _drain(self) -> None:
-        while self._requests and not self.busy:
-            self._line(self._requests.popleft())
+        while self._waiting and not self.busy:
+            self._line(self._waiting.popleft())
 
     def _line(self, line: bytes) -> None:
         try:
             parts = line.split(b"|", 7)
             if len(parts) == 8 and parts[3] == self._name and self.ready:
                 first, version, _, _, verb, label, id, key = parts
-                route = self._routes.get((verb, label))
+                request = self._requests.get((verb, label))
                 # As all but updates and fetches:
-                if route is not None and version == VERSION and first == b"table":
-                    self._call(route, id, to_str(key))
+                if request is not None and version == VERSION and first == b"table":
+                    self._call(request, id, to_str(key))
                     return
             if line.startswith(b"config|") and not self.ready:
                 self._config(line)
@@ -169,7 +169,7 @@ class TableProtocol:
             self._name = value
         elif line == b"config|ready":
             names = [*self._services(), "ready"]
-            self._answers.append("".join(f"register|{name}\n" for name in names).encode("ascii"))
+            self._out.append("".join(f"register|{name}\n" for name in names).encode("ascii"))
             self.ready = True
 
     def _services(self) -> list[str]:
@@ -193,64 +193,66 @@ class TableProtocol:
             raise ProtocolError("another table's")
         match more[1][len(self._name) + 1 :].split(b"|", 3):
             case [b"lookup" | b"check" as verb, label, id, key]:
-                route = self._routes.get(
-                    (verb, label), Route(verb, None, routes.unknown, routes.found)
+                request = self._requests.get(
+                    (verb, label), Request(verb, None, routes.unknown_service, routes.encode_found)
                 )
-                self._call(route, id, to_str(key))
+                self._call(request, id, to_str(key))
             case [b"fetch", label, id]:
                 service = SERVICES.get(label)
-                fetch = routes.unknown if service is None else self._table.fetch
-                self._call(Route(b"fetch", service, fetch, routes.value), id, service)
+                fetch = routes.unknown_service if service is None else self._table.fetch
+                self._call(Request(b"fetch", service, fetch, routes.encode_value), id, service)
             case [b"update", id]:
-                self._call(Route(b"update", None, self._table.update, routes.done), id)
+                self._call(Request(b"update", None, self._table.update, routes.encode_done), id)
             case _:
                 raise ProtocolError("an unknown request")
 
-    def _call(self, route: Route, id: bytes, *args: object) -> None:
+    def _call(self, request: Request, id: bytes, *args: object) -> None:
         """Call the table, and answer with what ``route.form`` makes of what it returns."""
-        calls = self.calls
-        calls.count += 1  # as Calls.plain does, which would cost as much again as the call
-        calls.running = route.name
+        dispatcher = self.dispatcher
+        dispatcher.count += 1  # as Dispatcher.call does, which would cost as much again as the call
+        dispatcher.running = request.name
         try:
             try:
-                result = route.ask(*args)
+                result = request.call(*args)
             finally:
-                calls.running = None  # the watchdog strikes before an answer, or not at all
+                dispatcher.running = None  # the watchdog strikes before an answer, or not at all
         except BaseException as error:  # sys.exit() in a table must not end the mail server
-            calls.running = None  # the watchdog may have struck right in that "finally"
-            self._refuse(route, id, error)
+            dispatcher.running = None  # the watchdog may have struck right in that "finally"
+            self._refuse(request, id, error)
             return
         if not isinstance(result, _LATER):
             try:
-                self._answers.append(b"%s-result|%s|%s\n" % (route.verb, id, route.form(result)))
+                self._out.append(b"%s-result|%s|%s\n" % (request.verb, id, request.encode(result)))
             except Exception as error:
-                self._refuse(route, id, error)
+                self._refuse(request, id, error)
             return
         self.busy = True
 
         def answer(result: object) -> None:
-            self._answer(route, id, route.form(result))
+            self._answer(request, id, request.encode(result))
 
-        calls.run(None, route.name, lambda: result, answer, partial(self._refuse, route, id))
+        dispatcher.dispatch(
+            None, request.name, lambda: result, answer, partial(self._refuse, request, id)
+        )
 
-    def _answer(self, route: Route, id: bytes, result: bytes) -> None:
-        self._answers.append(b"%s-result|%s|%s\n" % (route.verb, id, result))
+    def _answer(self, request: Request, id: bytes, result: bytes) -> None:
+        self._out.append(b"%s-result|%s|%s\n" % (request.verb, id, result))
         self.busy = False
 
-    def _refuse(self, route: Route, id: bytes, error: BaseException) -> None:
+    def _refuse(self, request: Request, id: bytes, error: BaseException) -> None:
         kind = type(error).__name__
         # What others raise may quote rows, and what goes wrong with passwords may quote those.
         reason = error if isinstance(error, LocalError | HandlerTimeout) else None
         self._log(
-            f"{route.name}-failed",
+            f"{request.name}-failed",
             table=self._name,
-            service=route.service,
+            service=request.service,
             error=kind,
             at=place(error) if reason is None else None,
             reason=reason,
         )
         said = text(kind if reason is None else reason).encode("ascii", "replace")
-        self._answer(route, id, b"error|" + said.translate(_PRINTABLE)[:MESSAGE_MAX])
+        self._answer(request, id, b"error|" + said.translate(_PRINTABLE)[:MESSAGE_MAX])
 
 
 _PRINTABLE = bytes(byte if 32 <= byte < 127 else 63 for byte in range(256))

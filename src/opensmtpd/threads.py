@@ -8,9 +8,9 @@ from queue import SimpleQueue
 from typing import TypeAlias
 
 from opensmtpd.log import log
-from opensmtpd.work import Work
+from opensmtpd.work import Job
 
-End: TypeAlias = tuple[Work, BaseException | None, object]
+End: TypeAlias = tuple[Job, BaseException | None, object]
 """A work with its exception, or None and its result."""
 
 
@@ -29,15 +29,15 @@ class Threads:
 
     def __init__(self, wake: int) -> None:
         self._wake = wake
-        self._jobs: SimpleQueue[Work] = SimpleQueue()
+        self._queue: SimpleQueue[Job] = SimpleQueue()
         self._ends: deque[End] = deque()
         self._woken = False
         self._count = 0
         self._limit = min(4, (os.cpu_count() or 1) + 1)
-        self._running: set[Work] = set()
+        self._running: set[Job] = set()
         self._stuck = 0
 
-    def start(self, work: Work, now: float) -> None:
+    def start(self, job: Job, now: float) -> None:
         """Have a thread do ``work``; ``now`` is on the clock of its deadline."""
         stuck = min(sum(each.deadline < now for each in tuple(self._running)), STUCK_MAX)
         if stuck > self._stuck:
@@ -52,10 +52,10 @@ class Threads:
                 self._count += 1
             except RuntimeError as error:  # the system has no thread to give
                 if not self._count:
-                    self._ends.append((work, error, None))
+                    self._ends.append((job, error, None))
                     self._wake_up()
                     return
-        self._jobs.put(work)
+        self._queue.put(job)
 
     def finished(self) -> Iterator[End]:
         """Yield what has been done since the last time."""
@@ -65,10 +65,10 @@ class Threads:
 
     def _run(self) -> None:
         while True:
-            work = self._jobs.get()
-            if work.cancelled:
+            job = self._queue.get()
+            if job.cancelled:
                 continue
-            self._ends.append(self._end(work))
+            self._ends.append(self._end(job))
             self._wake_up()
 
     def _wake_up(self) -> None:
@@ -77,12 +77,12 @@ class Threads:
             with contextlib.suppress(BlockingIOError):  # a full pipe wakes as it is
                 os.write(self._wake, b"\0")
 
-    def _end(self, work: Work) -> End:
+    def _end(self, job: Job) -> End:
         try:
-            assert callable(work.job)
-            self._running.add(work)
-            return (work, None, work.job())
+            assert callable(job.task)
+            self._running.add(job)
+            return (job, None, job.task())
         except BaseException as error:  # a thread that ends would leave its works unanswered
-            return (work, error, None)
+            return (job, error, None)
         finally:
-            self._running.discard(work)
+            self._running.discard(job)

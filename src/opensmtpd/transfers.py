@@ -7,7 +7,7 @@ and ``commit``, the one place to refuse a message, hears why) or goes on untouch
 from collections import deque
 from typing import Literal, TypeAlias
 
-from opensmtpd.calls import Calls
+from opensmtpd.calls import Dispatcher
 from opensmtpd.decisions import Disconnect, Reject
 from opensmtpd.errors import HandlerTimeout, SpoolError
 from opensmtpd.filter import Filter
@@ -22,7 +22,7 @@ CHUNK = 128 * 1024
 """Bytes that one message may send before the others have their turn."""
 
 
-class Client:
+class SessionState:
     """A session, and what is under way for it."""
 
     __slots__ = ("id", "messages", "out", "refusal", "session")
@@ -38,124 +38,130 @@ class Client:
 class Transfers:
     """All messages in flight."""
 
-    def __init__(self, filter: Filter, calls: Calls, budget: Budget, on_failure: Policy) -> None:
+    def __init__(
+        self, filter: Filter, dispatcher: Dispatcher, budget: Budget, on_failure: Policy
+    ) -> None:
         self._filter = filter
-        self._calls = calls
+        self._dispatcher = dispatcher
         self._budget = budget
         self._on_failure = on_failure
-        self._sending: deque[Client] = deque()
+        self._sending: deque[SessionState] = deque()
 
-    def message(self, client: Client, token: bytes) -> Message:
+    def message(self, state: SessionState, token: bytes) -> Message:
         """Return the message that is under way for a token; begin one where none is."""
-        message = client.messages.get(token)
+        message = state.messages.get(token)
         if message is None or message.done:
-            message = client.messages[token] = Message(client.id, token, self._budget)
-            if client.refusal is not None:
+            message = state.messages[token] = Message(state.id, token, self._budget)
+            if state.refusal is not None:
                 return message  # a chain's next place, with the remains of what was refused
             try:
-                handler = self._calls.plain("on_message", self._filter.on_message, client.session)
+                handler = self._dispatcher.call(
+                    "on_message", self._filter.on_message, state.session
+                )
                 message.attach(handler)
-            except BaseException as error:  # see Calls.run
-                self._fail(client, message, "on_message", error)
+            except BaseException as error:  # see Dispatcher.dispatch
+                self._fail(state, message, "on_message", error)
         return message
 
-    def lines(self, client: Client, message: Message, raw: list[bytes]) -> None:
+    def receive(self, state: SessionState, message: Message, raw: list[bytes]) -> None:
         """Take a run of a message's lines as smtpd sent them; a final dot ends the message."""
         last = raw[-1] == b"."
         if last:
             raw.pop()
-        if raw and client.refusal is None:
+        if raw and state.refusal is None:
             try:
-                self._calls.plain("message", message.receive, raw)
-            except BaseException as error:  # see Calls.run
-                self._fail(client, message, "message", error)
+                self._dispatcher.call("message", message.receive, raw)
+            except BaseException as error:  # see Dispatcher.dispatch
+                self._fail(state, message, "message", error)
         if last and not message.ended:
-            self._end(client, message)
-        self._queue(client, message)
+            self._end(state, message)
+        self._queue(state, message)
 
-    def _end(self, client: Client, message: Message) -> None:
+    def _end(self, state: SessionState, message: Message) -> None:
         def answer(front: object) -> None:
             if not message.done:
                 message.finish(front)
-                self._queue(client, message)
+                self._queue(state, message)
 
         def refuse(error: BaseException) -> None:
             if not message.done:
-                self._fail(client, message, "end", error)
+                self._fail(state, message, "end", error)
                 message.finish(())
-                self._queue(client, message)
+                self._queue(state, message)
 
-        if message.handler is None or client.refusal is not None:
+        if message.handler is None or state.refusal is not None:
             answer(())
         else:
-            self._calls.run(client.id, "end", message.handler.end, answer, refuse)
+            self._dispatcher.dispatch(state.id, "end", message.handler.end, answer, refuse)
 
-    def _fail(self, client: Client, message: Message, handler: str, error: BaseException) -> None:
+    def _fail(
+        self, state: SessionState, message: Message, handler: str, error: BaseException
+    ) -> None:
         if isinstance(error, Refused):
-            client.refusal = error.decision
+            state.refusal = error.decision
         else:
-            self._calls.failed(client.id, handler, error)
+            self._dispatcher.log_failure(state.id, handler, error)
             # A message whose spool is not whole cannot go on untouched, whatever the policy says;
             # and a watchdog may have struck amid a write to the spool.
             torn = isinstance(error, SpoolError)
             torn = torn or (isinstance(error, HandlerTimeout) and handler == "message")
             if self._on_failure == "tempfail" or torn:
-                client.refusal = TEMPFAIL
-        if client.refusal is None:
-            message.give_up()
+                state.refusal = TEMPFAIL
+        if state.refusal is None:
+            message.detach()
         else:
-            message.drop()
+            message.discard_lines()
 
-    def forget(self, client: Client) -> None:
+    def end_transaction(self, state: SessionState) -> None:
         """The transaction is over: only what was free to go before still goes.
 
         smtpd ignores lines for a session that is gone, and resets no other one amid its message.
         """
-        for message in client.messages.values():
+        for message in state.messages.values():
             if not message.queued:
                 message.end()
-        client.messages.clear()
-        client.refusal = None
+        state.messages.clear()
+        state.refusal = None
 
     # --- what goes out ------------------------------------------------------------------------
 
-    def behind(self, client: Client, line: bytes) -> bool:
+    def send_after(self, state: SessionState, line: bytes) -> bool:
         """Put an answer behind what the session has on its way out, if there is anything."""
-        if client.out:
-            client.out[-1].trailer += line
+        if state.out:
+            state.out[-1].trailer += line
             return True
         return False
 
-    def _queue(self, client: Client, message: Message) -> None:
+    def _queue(self, state: SessionState, message: Message) -> None:
         if not message.queued and message.wants_to_send():
             message.queued = True
-            client.out.append(message)
-            if len(client.out) == 1:
-                self._sending.append(client)
+            state.out.append(message)
+            if len(state.out) == 1:
+                self._sending.append(state)
 
     def data_to_send(self) -> bytes:
         """Return about CHUNK bytes, of as many sessions as it takes; ``b""`` when none wait."""
         out: list[bytes] = []
         size = 0
         while self._sending and size < CHUNK:
-            client = self._sending.popleft()
-            out.append(self._next(client, CHUNK - size))
+            state = self._sending.popleft()
+            out.append(self._next(state, CHUNK - size))
             size += len(out[-1])
-            if client.out:
-                self._sending.append(client)
+            if state.out:
+                self._sending.append(state)
         return b"".join(out)
 
-    def _next(self, client: Client, size: int) -> bytes:
-        message = client.out[0]
+    def _next(self, state: SessionState, size: int) -> bytes:
+        message = state.out[0]
         try:
             data = message.take(size)
         except SpoolError as error:
-            self._fail(client, message, "spool", error)
+            self._fail(state, message, "spool", error)
             data = b""
         if not message.wants_to_send():
-            client.out.popleft()
+            state.out.popleft()
             message.queued = False
-            if message not in client.messages.values() and not message.done:  # forgotten amid
+            if message not in state.messages.values() and not message.done:  # forgotten amid
                 message.end()
                 data += message.trailer
         return data

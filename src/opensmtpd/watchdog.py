@@ -3,7 +3,7 @@
 import signal
 from types import FrameType
 
-from opensmtpd.calls import Calls
+from opensmtpd.calls import Dispatcher
 from opensmtpd.errors import HandlerTimeout
 
 STALL = 5.0
@@ -20,8 +20,8 @@ class Watchdog:
     costs a system call nor an idle process wakes up.
     """
 
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
         self._armed = False
         self._seen = self._looks = -1
         signal.signal(signal.SIGALRM, self._look)
@@ -33,17 +33,17 @@ class Watchdog:
             signal.setitimer(signal.ITIMER_REAL, STALL / 2, STALL / 2)
 
     def _look(self, _signal: int, frame: FrameType | None) -> None:
-        calls = self._calls
-        if calls.running is None:
+        dispatcher = self._dispatcher
+        if dispatcher.running is None:
             self._armed = False
             signal.setitimer(signal.ITIMER_REAL, 0)
-        elif calls.count != self._seen:
-            self._seen, self._looks = calls.count, 0
+        elif dispatcher.count != self._seen:
+            self._seen, self._looks = dispatcher.count, 0
         else:
             self._looks += 1
-            limit = RELOAD_STALL if calls.running in _RELOADS else STALL
+            limit = RELOAD_STALL if dispatcher.running in _RELOADS else STALL
             if self._looks * STALL / 2 < limit / 2:
                 return
             self._seen = -1  # should the call swallow this, it gets the next one later
             at = f" in line {frame.f_lineno} of {frame.f_code.co_filename}" if frame else ""
-            raise HandlerTimeout(f"{calls.running} blocked for {limit:g} s{at}")
+            raise HandlerTimeout(f"{dispatcher.running} blocked for {limit:g} s{at}")

@@ -10,42 +10,43 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Offload(Generic[T_co]):
-    """Work for a thread; what it returns is the answer.
+    """A function for a thread to call; the value that it returns is the answer.
 
-    For CPU work that releases the GIL (signatures, hashes of large data). ``work`` takes nothing
-    and must touch nothing that the handlers touch.
+    For CPU work that releases the GIL (signatures, hashes of large data). ``function`` takes no
+    arguments and must touch nothing that the handlers touch. Raises DecisionError for an object
+    that cannot be called.
     """
 
-    __slots__ = ("work",)
+    __slots__ = ("function",)
 
-    def __init__(self, work: Callable[[], T_co]) -> None:
-        if not callable(work):
-            raise DecisionError(f"a {type(work).__name__} is no work for a thread")
-        self.work = work
+    def __init__(self, function: Callable[[], T_co]) -> None:
+        if not callable(function):
+            raise DecisionError(f"a {type(function).__name__} is no work for a thread")
+        self.function = function
 
 
 Answer: TypeAlias = T | Offload[T] | Coroutine[Any, Any, T]
 """What a handler may return: the answer, work for a thread, or a coroutine (``async def``)."""
 
 
-class Work:
-    """An answer in the making: a coroutine to await, or a function for a thread.
+class Job:
+    """An answer in the making: its ``task`` is a coroutine to await, or a function for a thread.
 
-    The runner takes it, runs it, and hands its result or exception to ``FilterProtocol.resolve`` or
-    ``FilterProtocol.fail``. ``cancelled`` is set when nobody waits for it any more.
+    The loop takes a job, runs its task, and hands the result to ``Dispatcher.resolve`` or the
+    exception to ``Dispatcher.fail``. ``cancelled`` is set when the answer is not awaited any more.
     """
 
-    __slots__ = ("_on_cancel", "answer", "cancelled", "deadline", "job", "owner", "refuse")
+    __slots__ = ("_on_cancel", "answer", "cancelled", "deadline", "owner", "refuse", "task")
 
     def __init__(
         self,
-        job: Coroutine[Any, Any, Any] | Callable[[], Any],
+        task: Coroutine[Any, Any, Any] | Callable[[], Any],
         owner: bytes | None,
         deadline: float,
         answer: Callable[[Any], None],
         refuse: Callable[[BaseException], None],
     ) -> None:
-        self.job = job
+        self.task = task
         self.owner = owner
         self.deadline = deadline
         self.answer = answer
@@ -62,56 +63,56 @@ class Work:
         self.cancelled = True
         if self._on_cancel is not None:
             self._on_cancel()
-        elif not callable(self.job):
-            self.job.close()  # never started
+        elif not callable(self.task):
+            self.task.close()  # never started
 
 
 class Pending:
     """The work under way, in the order of its deadlines."""
 
     def __init__(self) -> None:
-        self._works: dict[Work, None] = {}
-        self._fresh: list[Work] = []
+        self._jobs: dict[Job, None] = {}
+        self._fresh: list[Job] = []
 
     def __len__(self) -> int:
         """Works under way."""
-        return len(self._works)
+        return len(self._jobs)
 
-    def add(self, work: Work) -> None:
+    def add(self, job: Job) -> None:
         """Remember ``work`` until it is done, cancelled or late."""
-        self._works[work] = None
-        self._fresh.append(work)
+        self._jobs[job] = None
+        self._fresh.append(job)
 
-    def take(self) -> list[Work]:
+    def take(self) -> list[Job]:
         """Return the works that nobody has started yet."""
         fresh, self._fresh = self._fresh, []
-        return [work for work in fresh if not work.cancelled]
+        return [job for job in fresh if not job.cancelled]
 
-    def settle(self, work: Work) -> bool:
+    def settle(self, job: Job) -> bool:
         """Is somebody still waiting for ``work``? From now on nobody is."""
-        return self._works.pop(work, _GONE) is not _GONE
+        return self._jobs.pop(job, _GONE) is not _GONE
 
     def drop(self, session: bytes) -> None:
         """Cancel what is under way for a session."""
-        for work in [work for work in self._works if work.owner == session]:
-            del self._works[work]
-            work.cancel()
+        for job in [job for job in self._jobs if job.owner == session]:
+            del self._jobs[job]
+            job.cancel()
 
-    def late(self, now: float) -> list[Work]:
+    def timed_out(self, now: float) -> list[Job]:
         """Return the works whose deadline has passed; they are settled and cancelled."""
-        works = []
-        for work in self._works:  # in the order of their deadlines: all have the same time
-            if work.deadline > now:
+        jobs = []
+        for job in self._jobs:  # in the order of their deadlines: all have the same time
+            if job.deadline > now:
                 break
-            works.append(work)
-        for work in works:
-            del self._works[work]
-            work.cancel()
-        return works
+            jobs.append(job)
+        for job in jobs:
+            del self._jobs[job]
+            job.cancel()
+        return jobs
 
     def next_deadline(self) -> float | None:
         """Return when the first work will be late."""
-        return next((work.deadline for work in self._works), None)
+        return next((job.deadline for job in self._jobs), None)
 
 
 _GONE = object()

@@ -86,7 +86,7 @@ class Sqlite(Table):
         row = state.database.row(statement, key)
         return None if row is None else value(service, row)
 
-    def together(self) -> AbstractContextManager[None]:
+    def snapshot(self) -> AbstractContextManager[None]:
         """Answer several lookups from one state of the database."""
         return self.state.database.snapshot()
 

@@ -114,8 +114,8 @@ class Pair:
         self.filter.signer.clock = lambda: now
         talk = Talk(self.filter)
         answer = talk.say(data(*stuffed(message), b"."))
-        for work in talk.protocol.take_work():
-            answer += talk.finish(work)
+        for job in talk.protocol.take_jobs():
+            answer += talk.finish(job)
         return [line.split(b"|", 3)[3] for line in answer.split(b"\n")[:-1]]
 
     def agree(self, message: Lines) -> None:

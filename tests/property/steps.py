@@ -3,21 +3,21 @@
 from typing import Any
 
 from opensmtpd.runner import Served
-from opensmtpd.work import Work
+from opensmtpd.work import Job
 
 
-def go_on(protocol: Served, works: list[Work], work: Any) -> None:
+def go_on(protocol: Served, jobs: list[Job], job: Any) -> None:
     """Let a work go one step further, and tell of its end; it is none of ``works`` then."""
     try:
-        if not callable(work.job):
-            work.job.send(None)
+        if not callable(job.task):
+            job.task.send(None)
             return
-        result = work.job()
+        result = job.task()
     except StopIteration as end:
         result = end.value
     except BaseException as error:
-        works.remove(work)
-        protocol.fail(work, error)
+        jobs.remove(job)
+        protocol.fail(job, error)
         return
-    works.remove(work)
-    protocol.resolve(work, result)
+    jobs.remove(job)
+    protocol.resolve(job, result)

@@ -5,8 +5,8 @@ from random import Random
 from types import CoroutineType
 from typing import Any
 
-from opensmtpd.filter_protocol import FilterProtocol
-from opensmtpd.testing import Client, Smtpd
+from opensmtpd.filter_protocol import FilterConnection
+from opensmtpd.testing import SmtpClient, Smtpd
 from property.steps import go_on
 
 LINES = [
@@ -22,12 +22,12 @@ class Storm:
 
     lines: tuple[bytes, ...] = tuple(LINES)
 
-    def __init__(self, dice: Random, smtpd: Smtpd, protocol: FilterProtocol) -> None:
+    def __init__(self, dice: Random, smtpd: Smtpd, protocol: FilterConnection) -> None:
         self.dice, self.smtpd, self.protocol = dice, smtpd, protocol
         self.now = 0.0
         self.sent = bytearray()
         """All that smtpd wrote."""
-        self.works: list[Any] = []
+        self.jobs: list[Any] = []
         """Works begun and not ended; those in threads cannot be stopped, only not waited for."""
         self._unread = b""
 
@@ -53,21 +53,21 @@ class Storm:
                 return
 
     def _take_work(self) -> None:
-        for work in self.protocol.take_work():
-            self.works.append(work)
-            work.when_cancelled(partial(self._cancel, work))
+        for job in self.protocol.take_jobs():
+            self.jobs.append(job)
+            job.when_cancelled(partial(self._cancel, job))
 
-    def _cancel(self, work: Any) -> None:
-        if isinstance(work.job, CoroutineType):
-            work.job.close()
-            self.works.remove(work)
+    def _cancel(self, job: Any) -> None:
+        if isinstance(job.task, CoroutineType):
+            job.task.close()
+            self.jobs.remove(job)
 
     def work(self) -> None:
         """Let one work, whichever, go one step further."""
-        if not self.works:
+        if not self.jobs:
             return
-        work = self.dice.choice(self.works)
-        go_on(self.protocol, self.works, work)
+        job = self.dice.choice(self.jobs)
+        go_on(self.protocol, self.jobs, job)
 
     def expire(self) -> None:
         """Let all deadlines pass, until nothing is waited for."""
@@ -81,11 +81,11 @@ class Storm:
 
     # --- the clients' side ----------------------------------------------------------------------
 
-    def arrive(self) -> Client:
+    def arrive(self) -> SmtpClient:
         """Have another client come."""
         return self.smtpd.connect()
 
-    def step(self, client: Client) -> None:
+    def step(self, client: SmtpClient) -> None:
         """Have a client do something."""
         dice = self.dice
         if dice.random() < 0.015:
@@ -103,7 +103,7 @@ class Storm:
         else:
             self._sensible(client)
 
-    def _sensible(self, client: Client) -> None:
+    def _sensible(self, client: SmtpClient) -> None:
         if not client.greeted:
             client.quit()
         elif not client.identity:
@@ -123,7 +123,7 @@ class Storm:
     def run(self, sessions: int, at_once: int = 8) -> None:
         """Have ``sessions`` clients come and do what they do; the last few do not go."""
         self.pump()
-        live: list[Client] = []
+        live: list[SmtpClient] = []
         come = 0
         while come < sessions or len(live) > at_once // 2:
             if come < sessions and len(live) < at_once:
@@ -140,7 +140,7 @@ class Storm:
                 self._unstick(live)
             live = [client for client in live if client.connected]
 
-    def _unstick(self, live: list[Client]) -> None:
+    def _unstick(self, live: list[SmtpClient]) -> None:
         """All wait: the work must go on, and what never ends must run into its deadline."""
         for _ in range(50):
             self.work()

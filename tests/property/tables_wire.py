@@ -10,7 +10,7 @@ from opensmtpd.errors import HandlerTimeout, LocalError
 from opensmtpd.meaning import Patterns
 from opensmtpd.queries import Service
 from opensmtpd.table import Table
-from opensmtpd.table_protocol import TableProtocol
+from opensmtpd.table_protocol import TableConnection
 from opensmtpd.testing import TableSmtpd
 from opensmtpd.work import Offload
 from property.hostile import Pause, explode, never
@@ -94,10 +94,10 @@ class Wire:
 
     def __init__(self, table: Table, dice: Random, version: str = "7.9.0", name: str = "t") -> None:
         self.smtpd = TableSmtpd(version, name)
-        self.protocol = TableProtocol(table, log=silent)
+        self.protocol = TableConnection(table, log=silent)
         self.dice = dice
         self.now = 0.0
-        self.works: list[Any] = []
+        self.jobs: list[Any] = []
         self.carry()
 
     def tell(self, data: bytes) -> None:
@@ -114,21 +114,21 @@ class Wire:
     def hear(self) -> None:
         """Hand the table's answers to the judge, and begin its works."""
         self.smtpd.receive(self.protocol.data_to_send())
-        for work in self.protocol.take_work():
-            self.works.append(work)
-            if not callable(work.job):
-                go_on(self.protocol, self.works, work)
+        for job in self.protocol.take_jobs():
+            self.jobs.append(job)
+            if not callable(job.task):
+                go_on(self.protocol, self.jobs, job)
 
     def finish(self, late: bool = False) -> None:
         """Work until all is answered; what does not end, or takes long if some may be late, is."""
         self.carry()
         for _ in range(200):
-            for work in self.works[:]:
-                go_on(self.protocol, self.works, work)
+            for job in self.jobs[:]:
+                go_on(self.protocol, self.jobs, job)
                 self.hear()
-            if self.works and late and not self.dice.randrange(3):
+            if self.jobs and late and not self.dice.randrange(3):
                 self.now += 6.0
-                self.works.clear()
+                self.jobs.clear()
                 self.protocol.expire(self.now)
                 self.hear()
         assert not self.smtpd.waiting

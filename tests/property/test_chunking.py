@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opensmtpd.filter_protocol import FilterProtocol
+from opensmtpd.filter_protocol import FilterConnection
 from opensmtpd.testing import Smtpd
 from property.storm import Storm
 from property.tame import Tame
@@ -14,7 +14,7 @@ from property.tame import Tame
 def recorded(seed: int, kind: str, version: str, places: int) -> bytes:
     """Return what smtpd sends while a few sessions run at once."""
     smtpd = Smtpd(version, places=places)
-    clients = Storm(Random(seed), smtpd, FilterProtocol(Tame(kind)))
+    clients = Storm(Random(seed), smtpd, FilterConnection(Tame(kind)))
     clients.run(6, at_once=3)
     clients.pump()
     for client in smtpd.clients:
@@ -29,7 +29,7 @@ def answers(kind: str, data: bytes, cuts: list[int], greedy: bool) -> dict[bytes
     Returns what was written for each session: its decisions in order, then for each place in the
     chain the lines of its messages. (How those of two places mix means nothing to smtpd.)
     """
-    protocol = FilterProtocol(Tame(kind))
+    protocol = FilterConnection(Tame(kind))
     out = b""
     for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True):
         protocol.receive(data[start:end], 0.0)

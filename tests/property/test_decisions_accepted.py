@@ -16,7 +16,7 @@ from opensmtpd.decisions import (
     encode,
 )
 from opensmtpd.errors import DecisionError
-from opensmtpd.testing import Client, Smtpd
+from opensmtpd.testing import SmtpClient, Smtpd
 
 PHASES = [*LEGAL]
 TEXTS = st.one_of(st.text(max_size=520), st.text("ab |\r\n\0~", max_size=20), st.just("x" * 506))
@@ -46,7 +46,7 @@ DECISIONS: st.SearchStrategy[Decision | None] = st.one_of(
 )
 
 
-def at_phase(version: str, phase: str) -> tuple[Smtpd, Client]:
+def at_phase(version: str, phase: str) -> tuple[Smtpd, SmtpClient]:
     """Return a client that waits for the answer to ``phase``, the only one the filter is asked."""
     smtpd = Smtpd(version)
     smtpd.receive(b"register|filter|smtp-in|%s\nregister|ready\n" % phase.encode())

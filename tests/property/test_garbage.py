@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opensmtpd.errors import VersionError
-from opensmtpd.filter_protocol import FilterProtocol
+from opensmtpd.filter_protocol import FilterConnection
 from opensmtpd.testing import Driver, Smtpd
 from opensmtpd.testing.registry import EVENTS, PHASES
 from property.hostile import Dice, Hostile
@@ -43,7 +43,7 @@ LINE = st.one_of(EVENT, EVENT, CONFIG, st.binary(max_size=200), st.just(b"config
 @settings(max_examples=300)
 @given(st.lists(LINE, max_size=12), st.integers(1, 100))
 def test_garbage_before_the_handshake_ends(lines: list[bytes], chunk: int) -> None:
-    protocol = FilterProtocol(Tame(), log=silent)
+    protocol = FilterConnection(Tame(), log=silent)
     data = b"\n".join(lines)
     try:
         for at in range(0, len(data), chunk):
@@ -56,7 +56,7 @@ def test_garbage_before_the_handshake_ends(lines: list[bytes], chunk: int) -> No
 @settings(max_examples=300)
 @given(st.lists(LINE, max_size=12), st.booleans(), st.integers(1, 100))
 def test_garbage_after_the_handshake(lines: list[bytes], hostile: bool, chunk: int) -> None:
-    protocol = FilterProtocol(Hostile(Dice(1)) if hostile else Tame("sum"), log=silent)
+    protocol = FilterConnection(Hostile(Dice(1)) if hostile else Tame("sum"), log=silent)
     data = b"config|protocol|0.7\nconfig|ready\n" + b"\n".join(lines) + b"\n"
     for at in range(0, len(data), chunk):
         protocol.receive(data[at : at + chunk], 0.0)
@@ -70,7 +70,7 @@ def test_garbage_after_the_handshake(lines: list[bytes], hostile: bool, chunk: i
 @given(st.lists(LINE, min_size=20, max_size=20), st.sampled_from(["", "sum", "double"]))
 def test_a_session_amid_garbage(lines: list[bytes], kind: str) -> None:
     smtpd = Smtpd()
-    driver = Driver(FilterProtocol(Calm(kind), log=silent), smtpd.receive)
+    driver = Driver(FilterConnection(Calm(kind), log=silent), smtpd.receive)
     garbage = iter(lines)
 
     def settle() -> None:
@@ -102,7 +102,7 @@ def test_a_real_line_with_a_part_replaced(at: int, length: int, by: bytes) -> No
         b"filter|0.7|1795335705.1|smtp-in|data-line|1718c5e591926d28|1f083015d732b8dd|.\n"
         b"filter|0.7|1795335705.127591|smtp-in|commit|1718c5e591926d28|1f08301bf13c4c1f|\n"
     )
-    protocol = FilterProtocol(Tame("sum"), log=silent)
+    protocol = FilterConnection(Tame("sum"), log=silent)
     protocol.receive(b"config|ready\n" + line[:at] + by + line[at + length :], 0.0)
     protocol.receive(b"\nreport|0.7|1.0|smtp-in|link-disconnect|1718c5e591926d28\n", 1.0)
     while protocol.data_to_send():

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opensmtpd.filter_protocol import FilterProtocol
+from opensmtpd.filter_protocol import FilterConnection
 from opensmtpd.spool import Budget
 from opensmtpd.testing import Smtpd
 from property.hostile import Dice, Hostile
@@ -48,7 +48,7 @@ def storm(weather: Weather) -> Smtpd:
     dice.temper = weather.temper
     budget = Budget(weather.memory, weather.memory)
     filter = Hostile(dice)
-    protocol = FilterProtocol(
+    protocol = FilterConnection(
         filter, deadline=50.0, on_failure=weather.on_failure, log=silent, budget=budget
     )
     smtpd = Smtpd(weather.version, places=weather.places)
@@ -63,7 +63,7 @@ def storm(weather: Weather) -> Smtpd:
     left = (protocol.session_count, protocol.message_count, protocol.held_bytes, budget.used)
     assert left == (0, 0, 0, 0)
     # What on_link_disconnect began may go on; nothing else may, for nobody would hear of it.
-    assert all(work.cancelled for work in clients.works if work.owner is not None)
+    assert all(job.cancelled for job in clients.jobs if job.owner is not None)
     clients.expire()
     assert protocol.next_deadline() is None
     if weather.places == 1:

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opensmtpd.filter_protocol import FilterProtocol
+from opensmtpd.filter_protocol import FilterConnection
 from opensmtpd.spool import Budget
 from opensmtpd.testing import Smtpd
 from opensmtpd_filters import dkimsign
@@ -72,11 +72,11 @@ def test_no_message_is_changed(
         failures.append((event, fields))
 
     budget = Budget(memory, memory)
-    protocol = FilterProtocol(filter, on_failure=on_failure, log=log, budget=budget)
+    protocol = FilterConnection(filter, on_failure=on_failure, log=log, budget=budget)
     smtpd = Smtpd()
     clients = Letters(Random(seed), smtpd, protocol)
     clients.run(30)
-    while clients.works:  # a large header is looked at in a thread; none of these is late here
+    while clients.jobs:  # a large header is looked at in a thread; none of these is late here
         clients.work()
         clients.pump()
     clients.expire()

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply
 from opensmtpd.dnsbl.command import in_order
-from opensmtpd.filter_protocol import FilterProtocol
+from opensmtpd.filter_protocol import FilterConnection
 from opensmtpd.screen.screen import PolicyFilter
-from opensmtpd.testing import Client, Smtpd
+from opensmtpd.testing import SmtpClient, Smtpd
 from opensmtpd_filters import dnsbl, rdns
 from property.hostile import Pause
 from property.storm import LINES, Storm
@@ -64,7 +64,7 @@ class Crowd(Storm):
 
     lines = (*LINES, b"X-Spam: Yes", b"X-Spam-Reason: none", b" folded", b"Received: from x")
 
-    def arrive(self) -> Client:
+    def arrive(self) -> SmtpClient:
         dice = self.dice
         verdict = dice.choice(["pass", "fail", "error"])
         name, source = dice.choice(NAMES), dice.choice(SOURCES)
@@ -88,12 +88,12 @@ def storm(screen: PolicyFilter, seed: int) -> None:
     def log(event: str, session: str | None = None, **fields: object) -> None:
         failures.append((event, fields))
 
-    protocol = FilterProtocol(screen, log=log)
+    protocol = FilterConnection(screen, log=log)
     smtpd = Smtpd()
     crowd = Crowd(Random(seed), smtpd, protocol)
     crowd.run(30)
     crowd.pump()
-    while crowd.works:
+    while crowd.jobs:
         crowd.work()
         crowd.pump()
     assert smtpd.hung() == []

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opensmtpd.filter_protocol import FilterProtocol
+from opensmtpd.filter_protocol import FilterConnection
 from opensmtpd.spool import Budget
-from opensmtpd.testing import Client, Driver, Smtpd, Transaction
+from opensmtpd.testing import Driver, SmtpClient, Smtpd, Transaction
 from property.tame import Calm
 
 UNTOUCHED = ["", "held", "streamed", "copied"]
@@ -24,12 +24,12 @@ class Mail:
 
     def __init__(self, kind: str, memory: int, *, sizes: int = 1 << 20) -> None:
         self.smtpd = Smtpd()
-        self.protocol = FilterProtocol(Calm(kind), budget=Budget(memory, memory))
+        self.protocol = FilterConnection(Calm(kind), budget=Budget(memory, memory))
         self.sent = self.written = b""
         self.sizes = sizes
         self.driver = Driver(self.protocol, self.take)
         self.settle()
-        self.client: Client = self.smtpd.connect()
+        self.client: SmtpClient = self.smtpd.connect()
         for command in (self.client.ehlo, self.client.mail, self.client.rcpt, self.client.data):
             command()
             self.settle()

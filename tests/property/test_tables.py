@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from opensmtpd.queries import VALUE_MAX, Service
 from opensmtpd.table import Table
-from opensmtpd.table_protocol import TableProtocol
+from opensmtpd.table_protocol import TableConnection
 from opensmtpd.testing import TableSmtpd, ask
 from property.hostile import Pause
 from property.tables_wire import ACT, REQUEST, SERVICES, WAY, Hostile, Wire, silent
@@ -123,18 +123,18 @@ def conversation(requests: list[tuple[str, str, str]]) -> bytes:
 
 def answered(table: Table, pieces: list[bytes]) -> bytes:
     """Return all that is answered."""
-    protocol = TableProtocol(table, log=silent)
+    protocol = TableConnection(table, log=silent)
     out = b""
     for piece in pieces:
         protocol.receive(piece, 0.0)
-        while works := protocol.take_work():
-            for work in works:
+        while jobs := protocol.take_jobs():
+            for job in jobs:
                 try:
-                    result = work.job() if callable(work.job) else complete(work.job)
+                    result = job.task() if callable(job.task) else complete(job.task)
                 except Exception as error:
-                    protocol.fail(work, error)
+                    protocol.fail(job, error)
                 else:
-                    protocol.resolve(work, result)
+                    protocol.resolve(job, result)
         out += protocol.data_to_send()
     return out
 

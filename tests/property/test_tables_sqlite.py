@@ -10,7 +10,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opensmtpd.testing import TableAnswer, ask
+from opensmtpd.testing import TableReply, ask
 from opensmtpd_tables.sqlite import Sqlite
 from property.tables_wire import KEY, SERVICES, Wire
 
@@ -80,7 +80,7 @@ def test_no_key_is_ever_sql(service: str, key: str) -> None:
     else:
         value = ROWS["".join(map(str.lower, key))]
         assert found.value in (value, f"{key.lower()}:{value}", f"1:1:{value}")
-    assert ask(STORE.table, "lookup", "alias", "alice") == TableAnswer("found", "bob")
+    assert ask(STORE.table, "lookup", "alias", "alice") == TableReply("found", "bob")
     assert STORE.path.read_bytes() == STORE.bytes
 
 

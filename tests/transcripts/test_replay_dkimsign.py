@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from opensmtpd.filter import Filter
-from opensmtpd.filter_protocol import FilterProtocol
+from opensmtpd.filter_protocol import FilterConnection
 from opensmtpd.testing import Replay, Transcript, replay
 from opensmtpd_filters import dkimsign
 
@@ -55,7 +55,7 @@ def test_each_message_with_a_from_is_signed_and_otherwise_unchanged(
     transcript: Transcript, make: Callable[[], Filter]
 ) -> None:
     came = messages(transcript.plugin)
-    result = replay(transcript, FilterProtocol(make()))
+    result = replay(transcript, FilterConnection(make()))
     assert result.unanswered == []
     went = signed(result)
     assert len(went) == len(came) > 15
@@ -76,11 +76,11 @@ def test_each_message_with_a_from_is_signed_and_otherwise_unchanged(
 def test_byte_by_byte_is_the_same_as_line_by_line(
     transcript: Transcript, make: Callable[[], Filter]
 ) -> None:
-    linewise = replay(transcript, FilterProtocol(make()))
-    assert replay(transcript, FilterProtocol(make()), chunk=1).written == linewise.written
+    linewise = replay(transcript, FilterConnection(make()))
+    assert replay(transcript, FilterConnection(make()), chunk=1).written == linewise.written
 
 
 def test_nothing_is_left_behind(transcript: Transcript, make: Callable[[], Filter]) -> None:
-    protocol = FilterProtocol(make())
+    protocol = FilterConnection(make())
     assert replay(transcript, protocol, chunk=700).unanswered == []
     assert (protocol.session_count, protocol.message_count, protocol.held_bytes) == (0, 0, 0)

@@ -13,7 +13,7 @@ import pytest
 
 from opensmtpd.decisions import PROCEED
 from opensmtpd.filter import Filter
-from opensmtpd.filter_protocol import FilterProtocol
+from opensmtpd.filter_protocol import FilterConnection
 from opensmtpd.message import HeldMessage, StreamedMessage
 from opensmtpd.testing import Replay, Transcript, replay
 from opensmtpd.work import Offload
@@ -100,7 +100,7 @@ def test_a_filter_for_everything_overrides_everything() -> None:
 
 
 def test_registrations_are_the_recorded_ones(transcript: Transcript) -> None:
-    result = replay(transcript, FilterProtocol(Everything()))
+    result = replay(transcript, FilterConnection(Everything()))
     ours = {line for line in result.written.split(b"\n") if line.startswith(b"register|")}
     theirs = {line for line in transcript.plugin if line.startswith(b"register|")}
     assert theirs - ours <= {b"register|filter|smtp-in|wiz"}  # which we never register
@@ -109,7 +109,7 @@ def test_registrations_are_the_recorded_ones(transcript: Transcript) -> None:
 
 
 def test_line_by_line_answers_are_the_recorded_ones(transcript: Transcript) -> None:
-    result = replay(transcript, FilterProtocol(Everything()))
+    result = replay(transcript, FilterConnection(Everything()))
     assert answered(result) == recorded(transcript)
     assert result.unanswered == []
 
@@ -118,14 +118,14 @@ def test_line_by_line_answers_are_the_recorded_ones(transcript: Transcript) -> N
 def test_in_any_chunks_each_session_hears_the_recorded_answers(
     transcript: Transcript, chunk: int
 ) -> None:
-    result = replay(transcript, FilterProtocol(Everything()), chunk=chunk)
+    result = replay(transcript, FilterConnection(Everything()), chunk=chunk)
     assert by_session(answered(result)) == by_session(recorded(transcript))
     assert result.unanswered == []
 
 
 def test_byte_by_byte_is_the_same_as_line_by_line(transcript: Transcript) -> None:
-    bytewise = replay(transcript, FilterProtocol(Everything()), chunk=1)
-    linewise = replay(transcript, FilterProtocol(Everything()))
+    bytewise = replay(transcript, FilterConnection(Everything()), chunk=1)
+    linewise = replay(transcript, FilterConnection(Everything()))
     assert bytewise.written == linewise.written
 
 
@@ -145,7 +145,7 @@ def without_cut_messages(lines: dict[bytes, list[bytes]]) -> dict[bytes, list[by
 
 @pytest.mark.parametrize("chunk", [None, 1, 1000])
 def test_held_messages_come_out_as_they_went_in(transcript: Transcript, chunk: int | None) -> None:
-    result = replay(transcript, FilterProtocol(Holding()), chunk=chunk)
+    result = replay(transcript, FilterConnection(Holding()), chunk=chunk)
     # What a client left half sent is never let go.
     assert by_session(answered(result)) == without_cut_messages(by_session(recorded(transcript)))
     assert result.unanswered == []
@@ -153,7 +153,7 @@ def test_held_messages_come_out_as_they_went_in(transcript: Transcript, chunk: i
 
 @pytest.mark.parametrize("chunk", [None, 1])
 def test_lines_in_front_of_held_messages(transcript: Transcript, chunk: int | None) -> None:
-    result = replay(transcript, FilterProtocol(Signing()), chunk=chunk)
+    result = replay(transcript, FilterConnection(Signing()), chunk=chunk)
     assert result.unanswered == []
     dots = [line for line in recorded(transcript) if line.endswith(b"|.")]
     fronts = [line for line in answered(result) if line.endswith(b"|X-First: yes")]
@@ -165,14 +165,14 @@ def test_lines_in_front_of_held_messages(transcript: Transcript, chunk: int | No
 
 @pytest.mark.parametrize("chunk", [None, 1])
 def test_coroutines_answer_the_same(transcript: Transcript, chunk: int | None) -> None:
-    result = replay(transcript, FilterProtocol(Waiting()), chunk=chunk)
+    result = replay(transcript, FilterConnection(Waiting()), chunk=chunk)
     assert by_session(answered(result)) == by_session(recorded(transcript))
     assert result.unanswered == []
 
 
 @pytest.mark.parametrize("make", [Everything, Holding, Signing, Waiting])
 def test_nothing_is_left_behind(transcript: Transcript, make: Callable[[], Filter]) -> None:
-    protocol = FilterProtocol(make())
+    protocol = FilterConnection(make())
     replay(transcript, protocol)
     assert (protocol.session_count, protocol.message_count, protocol.held_bytes) == (0, 0, 0)
 
@@ -182,7 +182,7 @@ def test_a_filter_that_asks_for_less_is_told_less(transcript: Transcript) -> Non
         def on_mail_from(self, session: object, request: object) -> Any:
             return PROCEED
 
-    result = replay(transcript, FilterProtocol(Senders()), chunk=1)
+    result = replay(transcript, FilterConnection(Senders()), chunk=1)
     expected = [line for line in transcript.smtpd if b"|smtp-in|mail-from|" in line]
     assert len(answered(result)) == len(expected) > 15
     assert result.unanswered == []

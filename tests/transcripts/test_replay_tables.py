@@ -14,7 +14,7 @@ import pytest
 from opensmtpd.hashes import encrypt
 from opensmtpd.queries import Service
 from opensmtpd.table import Table
-from opensmtpd.table_protocol import TableProtocol
+from opensmtpd.table_protocol import TableConnection
 from opensmtpd.testing import Driver, Fatal, TableSmtpd, Transcript
 from opensmtpd.work import Offload
 from transcripts.conftest import recordings
@@ -79,7 +79,7 @@ def split(lines: list[bytes]) -> tuple[list[bytes], list[bytes]]:
 def replayed(recorded: Transcript, table: Table, chunk: int | None) -> list[bytes]:
     """Return the lines that a table answers with; chunks are bytes, None means line by line."""
     out = bytearray()
-    driver = Driver(TableProtocol(table), out.extend)
+    driver = Driver(TableConnection(table), out.extend)
     stream = b"".join(line + b"\n" for line in recorded.smtpd)
     for piece in _pieces(stream, chunk):
         driver.feed(piece)

@@ -21,11 +21,11 @@ from opensmtpd.errors import *
 from opensmtpd.filter import Filter
 from opensmtpd.log import log
 from opensmtpd.message import *
-from opensmtpd.options import parser
+from opensmtpd.options import filter_parser
 from opensmtpd.work import *
 """
 MAIN = """
-run.main(lambda options: Some(), parser("filter-x", "A filter."))
+run.main(lambda options: Some(), filter_parser("filter-x", "A filter."))
 """
 
 

@@ -9,8 +9,8 @@ import pytest
 from opensmtpd.log import form
 from opensmtpd.queries import Service
 from opensmtpd.table import Table
-from opensmtpd.table_protocol import TableProtocol
-from opensmtpd.work import Work
+from opensmtpd.table_protocol import TableConnection
+from opensmtpd.work import Job
 
 ID = b"0c7d9dc5"
 """The id of a request."""
@@ -76,7 +76,7 @@ class Talk:
 
     def __init__(self, table: Table, *, hello: bytes = HELLO, deadline: float = 5.0) -> None:
         self.logged: list[str] = []
-        self.protocol = TableProtocol(table, deadline=deadline, log=self._log)
+        self.protocol = TableConnection(table, deadline=deadline, log=self._log)
         self.registered = self.say(hello) if hello else b""
 
     def _log(self, event: str, session: str | None = None, **fields: object) -> None:
@@ -89,26 +89,26 @@ class Talk:
             self.protocol.receive(stream[at : at + (size or len(stream))], now)
         return self.protocol.data_to_send()
 
-    def work(self) -> Work:
+    def job(self) -> Job:
         """Return the one work that waits to be started."""
-        [work] = self.protocol.take_work()
-        return work
+        [job] = self.protocol.take_jobs()
+        return job
 
-    def finish(self, work: Work) -> bytes:
+    def finish(self, job: Job) -> bytes:
         """Run a work to its end; return what is answered."""
         try:
-            value = work.job() if callable(work.job) else asyncio.run(work.job)
+            value = job.task() if callable(job.task) else asyncio.run(job.task)
         except BaseException as error:
-            self.protocol.fail(work, error)
+            self.protocol.fail(job, error)
         else:
-            self.protocol.resolve(work, value)
+            self.protocol.resolve(job, value)
         return self.protocol.data_to_send()
 
     def finish_all(self) -> bytes:
         """Do all work that waits, and what follows from it; return what is answered."""
         said = self.protocol.data_to_send()
-        while works := self.protocol.take_work():
-            said += b"".join(self.finish(work) for work in works)
+        while jobs := self.protocol.take_jobs():
+            said += b"".join(self.finish(job) for job in jobs)
         return said
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from opensmtpd.table import Table
-from opensmtpd.table_protocol import TableProtocol
+from opensmtpd.table_protocol import TableConnection
 
 
 def flags(path: Path, check: bool = False) -> argparse.Namespace:
@@ -18,7 +18,7 @@ class Talk:
     """Shakes hands, then asks."""
 
     def __init__(self, table: Table, smtpd: bytes = b"7.9.0") -> None:
-        self._protocol = TableProtocol(table, log=lambda event, session=None, **fields: None)
+        self._protocol = TableConnection(table, log=lambda event, session=None, **fields: None)
         registered = self._exchange(
             b"config|smtpd-version|%s\nconfig|protocol|0.1\nconfig|tablename|t\nconfig|ready\n"
             % smtpd
@@ -27,12 +27,12 @@ class Talk:
 
     def _exchange(self, lines: bytes) -> str:
         self._protocol.receive(lines, 0.0)
-        for work in self._protocol.take_work():
-            assert callable(work.job)
+        for job in self._protocol.take_jobs():
+            assert callable(job.task)
             try:
-                self._protocol.resolve(work, work.job())
+                self._protocol.resolve(job, job.task())
             except Exception as error:
-                self._protocol.fail(work, error)
+                self._protocol.fail(job, error)
         return self._protocol.data_to_send().decode("utf-8", "surrogateescape")
 
     def _ask(self, verb: str, rest: str) -> str:

@@ -3,11 +3,11 @@
 from typing import Any
 
 from opensmtpd.filter import Filter
-from opensmtpd.filter_protocol import FilterProtocol
+from opensmtpd.filter_protocol import FilterConnection
 from opensmtpd.log import form
 from opensmtpd.spool import Budget
 from opensmtpd.transfers import Policy
-from opensmtpd.work import Work
+from opensmtpd.work import Job
 
 S = b"1718c5e591926d28"
 """A session."""
@@ -79,7 +79,7 @@ class Talk:
     ) -> None:
         self.logged: list[str] = []
         self.budget = budget or Budget()
-        self.protocol = FilterProtocol(
+        self.protocol = FilterConnection(
             filter, deadline=deadline, on_failure=on_failure, log=self._log, budget=self.budget
         )
         self.protocol.receive(hello, 0.0)
@@ -99,19 +99,19 @@ class Talk:
         """Return all that waits for smtpd."""
         return b"".join(iter(self.protocol.data_to_send, b""))
 
-    def work(self) -> Work:
+    def job(self) -> Job:
         """Return the one work that waits to be started."""
-        [work] = self.protocol.take_work()
-        return work
+        [job] = self.protocol.take_jobs()
+        return job
 
-    def finish(self, work: Work) -> bytes:
+    def finish(self, job: Job) -> bytes:
         """Run a work to its end; return what is answered."""
         try:
-            value = work.job() if callable(work.job) else run(work.job)
+            value = job.task() if callable(job.task) else run(job.task)
         except BaseException as error:
-            self.protocol.fail(work, error)
+            self.protocol.fail(job, error)
         else:
-            self.protocol.resolve(work, value)
+            self.protocol.resolve(job, value)
         return self.drain()
 
     def left(self) -> tuple[int, int, int, int]:

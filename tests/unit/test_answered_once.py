@@ -138,20 +138,20 @@ class TestLater:
     def test_nothing_is_answered_before(self, way: str) -> None:
         talk = self.talk(way)
         assert talk.say(CONNECT) == b""
-        assert talk.finish(talk.work()) == result(b"junk")
+        assert talk.finish(talk.job()) == result(b"junk")
         assert talk.protocol.next_deadline() is None
 
     @BOTH
     def test_late(self, way: str, policy: Policy, failure: bytes) -> None:
         talk = self.talk(way, policy)
         talk.say(CONNECT, now=5.0)
-        work = talk.work()
+        job = talk.job()
         assert talk.protocol.next_deadline() == 15.0
         talk.protocol.expire(14.9)
         assert talk.drain() == b""
         talk.protocol.expire(15.0)
         assert talk.drain() == result(failure)
-        assert work.cancelled
+        assert job.cancelled
         assert talk.logged == [
             "1718c5e591926d28 handler-failed handler=on_connect error=HandlerTimeout"
             ' reason="no answer within 10 s"'
@@ -160,11 +160,11 @@ class TestLater:
     def test_resolved_after_it_was_late(self, way: str) -> None:
         talk = self.talk(way)
         talk.say(CONNECT)
-        work = talk.work()
+        job = talk.job()
         talk.protocol.expire(10.0)
         assert talk.drain() == result(TEMPFAIL)
-        assert talk.finish(work) == b""
-        talk.protocol.fail(work, ValueError())
+        assert talk.finish(job) == b""
+        talk.protocol.fail(job, ValueError())
         talk.protocol.expire(99.0)
         assert talk.drain() == b""
         assert len(talk.logged) == 1
@@ -172,23 +172,23 @@ class TestLater:
     def test_resolved_twice(self, way: str) -> None:
         talk = self.talk(way)
         talk.say(CONNECT)
-        work = talk.work()
-        talk.protocol.resolve(work, PROCEED)
-        talk.protocol.resolve(work, JUNK)
-        talk.protocol.fail(work, ValueError())
+        job = talk.job()
+        talk.protocol.resolve(job, PROCEED)
+        talk.protocol.resolve(job, JUNK)
+        talk.protocol.fail(job, ValueError())
         talk.protocol.expire(99.0)
         assert talk.drain() == result(b"proceed")
-        assert talk.finish(work) == b""
+        assert talk.finish(job) == b""
         assert talk.logged == []
 
     def test_resolved_after_the_session_is_gone(self, way: str) -> None:
         talk = self.talk(way)
         talk.say(CONNECT)
-        work = talk.work()
+        job = talk.job()
         assert talk.say(DISCONNECT) == b""
-        assert work.cancelled
+        assert job.cancelled
         assert talk.protocol.next_deadline() is None
-        talk.protocol.resolve(work, PROCEED)
+        talk.protocol.resolve(job, PROCEED)
         talk.protocol.expire(99.0)
         assert talk.drain() == b""
         assert talk.logged == []
@@ -197,12 +197,12 @@ class TestLater:
     def test_a_session_gone_before_the_work_was_taken(self, way: str) -> None:
         talk = self.talk(way)
         talk.say(CONNECT, DISCONNECT)
-        assert talk.protocol.take_work() == []
+        assert talk.protocol.take_jobs() == []
 
     def test_sessions_do_not_wait_for_each_other(self, way: str) -> None:
         talk = self.talk(way)
         talk.say(CONNECT, request(b"data", session=OTHER))
-        first, second = talk.protocol.take_work()
+        first, second = talk.protocol.take_jobs()
         assert talk.finish(second) == result(b"junk", session=OTHER)
         assert talk.finish(first) == result(b"junk")
 

@@ -57,7 +57,7 @@ def verified(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
 def said(talk: Talk, key: bytes) -> bytes:
     """Return what is answered to ``check auth``, which is never computed on the spot."""
     assert talk.say(check(key, b"auth")) == b""
-    return talk.finish(talk.work())
+    return talk.finish(talk.job())
 
 
 @BOTH
@@ -123,7 +123,7 @@ def test_an_unknown_user_costs_as_much_as_a_wrong_password(
 @BOTH
 def test_rows_that_are_none(kind: type[Users], value: Any, verified: list[object]) -> None:
     talk = Talk(kind(lambda: value))
-    text = talk.say(check(b"alice:x", b"auth")) or talk.finish(talk.work())
+    text = talk.say(check(b"alice:x", b"auth")) or talk.finish(talk.job())
     assert text.startswith(b"check-result|0c7d9dc5|error|")
     assert verified == []
     assert len(talk.logged) == 1
@@ -153,8 +153,8 @@ def test_requests_wait_for_the_password_before_them(
 ) -> None:
     talk = Talk(kind())
     assert talk.say(check(b"alice:x", b"auth"), check(b"bob:" + SECRET.encode(), b"auth")) == b""
-    assert talk.finish(talk.work()) == NOT_FOUND
-    assert talk.finish(talk.work()) == FOUND
+    assert talk.finish(talk.job()) == NOT_FOUND
+    assert talk.finish(talk.job()) == FOUND
 
 
 @BOTH
@@ -228,10 +228,10 @@ def test_nor_in_what_is_logged_of_an_unknown_service() -> None:
 def test_nor_in_what_is_logged_of_a_late_one(kind: type[Users], verified: list[object]) -> None:
     talk = Talk(kind())
     talk.say(check(b"alice:" + SECRET.encode(), b"auth"))
-    work = talk.work()
+    job = talk.job()
     talk.protocol.expire(5.0)
     assert talk.protocol.data_to_send() == answer(b"error|no answer within 5 s", b"check")
-    assert work.cancelled
+    assert job.cancelled
     [line] = talk.logged
     assert line.startswith("auth-failed table=aliases service=auth error=HandlerTimeout")
     assert "wo|rd" not in line

@@ -1,4 +1,4 @@
-"""Calls: each ends once, in an answer or a refusal, whatever the handler does."""
+"""Dispatcher: each call ends once, in an answer or a refusal, whatever the handler does."""
 
 import functools
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from opensmtpd.calls import Calls
+from opensmtpd.calls import Dispatcher
 from opensmtpd.errors import DecisionError, HandlerTimeout, LocalError
 from opensmtpd.log import form
 from opensmtpd.work import Offload
@@ -16,18 +16,18 @@ S = b"1718c5e591926d28"
 
 
 class Caller:
-    """Calls, and how they ended."""
+    """A dispatcher, and how its calls ended."""
 
     def __init__(self) -> None:
         self.logged: list[str] = []
         self.ends: list[Any] = []
-        self.calls = Calls(10.0, self._log)
+        self.dispatcher = Dispatcher(10.0, self._log)
 
     def _log(self, event: str, session: str | None = None, **fields: object) -> None:
         self.logged.append(form(event, session, **fields))
 
     def run(self, call: Callable[[], object], owner: bytes | None = S) -> None:
-        self.calls.run(owner, "on_connect", call, self._answer, self._refuse)
+        self.dispatcher.dispatch(owner, "on_connect", call, self._answer, self._refuse)
 
     def _answer(self, result: object) -> None:
         if result == "nonsense":
@@ -53,7 +53,7 @@ def test_a_plain_answer() -> None:
     caller = Caller()
     caller.run(lambda: 7)
     assert caller.ends == [7]
-    assert caller.calls.pending.take() == []
+    assert caller.dispatcher.pending.take() == []
 
 
 @pytest.mark.parametrize("error", EXITS, ids=lambda error: type(error).__name__)
@@ -79,59 +79,59 @@ class TestWork:
         caller = Caller()
         caller.run(handler)
         assert caller.ends == []
-        [work] = caller.calls.pending.take()
-        caller.calls.resolve(work, work.job() if callable(work.job) else run(work.job))
+        [job] = caller.dispatcher.pending.take()
+        caller.dispatcher.resolve(job, job.task() if callable(job.task) else run(job.task))
         assert caller.ends == [7]
-        caller.calls.resolve(work, 8)
-        caller.calls.fail(work, ValueError())
-        caller.calls.expire(99.0)
+        caller.dispatcher.resolve(job, 8)
+        caller.dispatcher.fail(job, ValueError())
+        caller.dispatcher.expire(99.0)
         assert caller.ends == [7]
 
     @pytest.mark.parametrize("error", EXITS, ids=lambda error: type(error).__name__)
     def test_failed(self, handler: Callable[[], object], error: BaseException) -> None:
         caller = Caller()
         caller.run(handler)
-        [work] = caller.calls.pending.take()
-        caller.calls.fail(work, error)
-        caller.calls.resolve(work, 7)
-        work.cancel()
+        [job] = caller.dispatcher.pending.take()
+        caller.dispatcher.fail(job, error)
+        caller.dispatcher.resolve(job, 7)
+        job.cancel()
         assert caller.ends == [type(error).__name__]
 
     def test_late(self, handler: Callable[[], object]) -> None:
         caller = Caller()
-        caller.calls.now = 5.0
+        caller.dispatcher.now = 5.0
         caller.run(handler)
-        [work] = caller.calls.pending.take()
-        caller.calls.expire(14.9)
+        [job] = caller.dispatcher.pending.take()
+        caller.dispatcher.expire(14.9)
         assert caller.ends == []
-        caller.calls.expire(15.0)
-        assert (caller.ends, work.cancelled) == (["HandlerTimeout"], True)
-        caller.calls.resolve(work, 7)
+        caller.dispatcher.expire(15.0)
+        assert (caller.ends, job.cancelled) == (["HandlerTimeout"], True)
+        caller.dispatcher.resolve(job, 7)
         assert caller.ends == ["HandlerTimeout"]
 
     def test_answer_not_taken(self, handler: Callable[[], object]) -> None:
         caller = Caller()
         caller.run(handler)
-        [work] = caller.calls.pending.take()
-        caller.calls.resolve(work, "nonsense")
-        work.cancel()
+        [job] = caller.dispatcher.pending.take()
+        caller.dispatcher.resolve(job, "nonsense")
+        job.cancel()
         assert caller.ends == ["DecisionError"]
 
     def test_session_gone(self, handler: Callable[[], object]) -> None:
         caller = Caller()
         caller.run(handler)
-        [work] = caller.calls.pending.take()
-        caller.calls.pending.drop(S)
-        caller.calls.resolve(work, 7)
-        caller.calls.expire(99.0)
-        assert (caller.ends, work.cancelled) == ([], True)
+        [job] = caller.dispatcher.pending.take()
+        caller.dispatcher.pending.drop(S)
+        caller.dispatcher.resolve(job, 7)
+        caller.dispatcher.expire(99.0)
+        assert (caller.ends, job.cancelled) == ([], True)
 
 
 def test_time_does_not_run_backwards() -> None:
     caller = Caller()
-    caller.calls.now = 5.0
-    caller.calls.expire(1.0)
-    assert caller.calls.now == 5.0
+    caller.dispatcher.now = 5.0
+    caller.dispatcher.expire(1.0)
+    assert caller.dispatcher.now == 5.0
 
 
 def test_what_runs_is_known_while_it_runs_and_no_longer() -> None:
@@ -139,45 +139,45 @@ def test_what_runs_is_known_while_it_runs_and_no_longer() -> None:
     seen: list[tuple[object, int]] = []
 
     def on_connect() -> None:
-        seen.append((caller.calls.running, caller.calls.count))
+        seen.append((caller.dispatcher.running, caller.dispatcher.count))
 
     caller.run(on_connect)
     caller.run(on_connect)
     assert seen == [("on_connect", 1), ("on_connect", 2)]
-    assert caller.calls.running is None
+    assert caller.dispatcher.running is None
     caller.run(lambda: explode(ValueError()))
-    assert caller.calls.running is None
+    assert caller.dispatcher.running is None
 
 
 def test_nothing_runs_while_an_answer_is_given() -> None:
     caller = Caller()
     seen: list[object] = []
-    caller.calls.run(
-        S, "on_quit", lambda: 7, lambda _: seen.append(caller.calls.running), lambda _: None
+    caller.dispatcher.dispatch(
+        S, "on_quit", lambda: 7, lambda _: seen.append(caller.dispatcher.running), lambda _: None
     )
     assert seen == [None]
 
 
 def test_a_plain_call_can_be_seen_too() -> None:
     caller = Caller()
-    assert caller.calls.plain(
-        "message", lambda one, two: (one, two, caller.calls.running), 1, 2
+    assert caller.dispatcher.call(
+        "message", lambda one, two: (one, two, caller.dispatcher.running), 1, 2
     ) == (
         1,
         2,
         "message",
     )
     with pytest.raises(ValueError, match="no"):
-        caller.calls.plain("message", explode, ValueError("no"))
-    assert (caller.calls.running, caller.calls.count) == (None, 2)
+        caller.dispatcher.call("message", explode, ValueError("no"))
+    assert (caller.dispatcher.running, caller.dispatcher.count) == (None, 2)
 
 
 def test_what_has_no_owner_outlives_every_session() -> None:
     caller = Caller()
     caller.run(lambda: later(7), owner=None)
-    caller.calls.pending.drop(S)
-    [work] = caller.calls.pending.take()
-    caller.calls.resolve(work, run(work.job))
+    caller.dispatcher.pending.drop(S)
+    [job] = caller.dispatcher.pending.take()
+    caller.dispatcher.resolve(job, run(job.task))
     assert caller.ends == [7]
 
 
@@ -193,7 +193,7 @@ def raised(error: BaseException) -> BaseException:
 
 def test_a_failure_is_logged_with_its_place_and_its_reason() -> None:
     caller = Caller()
-    caller.calls.failed(S, "on_connect", raised(ValueError("no such zone")))
+    caller.dispatcher.log_failure(S, "on_connect", raised(ValueError("no such zone")))
     line = raised.__code__.co_firstlineno + 2
     assert caller.logged == [
         "1718c5e591926d28 handler-failed handler=on_connect error=ValueError"
@@ -203,7 +203,7 @@ def test_a_failure_is_logged_with_its_place_and_its_reason() -> None:
 
 def test_a_failure_without_a_place() -> None:
     caller = Caller()
-    caller.calls.failed(S, "on_connect", HandlerTimeout("no answer within 60 s"))
+    caller.dispatcher.log_failure(S, "on_connect", HandlerTimeout("no answer within 60 s"))
     assert caller.logged == [
         "1718c5e591926d28 handler-failed handler=on_connect error=HandlerTimeout"
         ' reason="no answer within 60 s"'
@@ -214,7 +214,7 @@ def test_a_failure_without_a_place() -> None:
 @pytest.mark.parametrize("kind", [ValueError, KeyError, DecisionError, LocalError, SystemExit])
 def test_no_text_of_a_handler_that_knows_passwords(handler: str, kind: type[BaseException]) -> None:
     caller = Caller()
-    caller.calls.failed(S, handler, raised(kind("PLAIN AGFsaWNlAHNlY3JldA==")))
+    caller.dispatcher.log_failure(S, handler, raised(kind("PLAIN AGFsaWNlAHNlY3JldA==")))
     assert "AGFsaWNlAHNlY3JldA==" not in caller.logged[0]
     assert f"handler={handler} error={kind.__name__} at=test_calls.py:" in caller.logged[0]
 
@@ -226,5 +226,5 @@ class Unprintable(Exception):
 
 def test_an_exception_without_a_text_is_logged() -> None:
     caller = Caller()
-    caller.calls.failed(S, "on_connect", raised(Unprintable()))
+    caller.dispatcher.log_failure(S, "on_connect", raised(Unprintable()))
     assert "handler=on_connect error=Unprintable at=test_calls.py:" in caller.logged[0]

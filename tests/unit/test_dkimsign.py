@@ -23,8 +23,8 @@ MESSAGE = [
 def send(talk: Talk, lines: list[bytes]) -> list[bytes]:
     """Send a message; return the lines that come back, the final dot last."""
     answer = talk.say(data(*lines, b"."))
-    for work in talk.protocol.take_work():
-        answer += talk.finish(work)
+    for job in talk.protocol.take_jobs():
+        answer += talk.finish(job)
     assert answer.startswith(datalines(b"")[:-1])
     return [line.split(b"|", 3)[3] for line in answer.splitlines()]
 
@@ -58,7 +58,7 @@ def test_a_message_goes_out_signed_and_otherwise_as_it_came(folder: Path) -> Non
 def test_rsa_is_left_to_a_thread(folder: Path) -> None:
     talk = Talk(make(rsa(folder, "-c", "relaxed/relaxed", "-t", "-x", "60", "-zz")))
     assert talk.say(data(*MESSAGE, b".")) == b""
-    lines = [line.split(b"|", 3)[3] for line in talk.finish(talk.work()).splitlines()]
+    lines = [line.split(b"|", 3)[3] for line in talk.finish(talk.job()).splitlines()]
     assert set(tags(lines)) == {b"v", b"a", b"c", b"s", b"z", b"t", b"x", b"bh", b"h", b"d", b"b"}
     assert verifies(unstuffed(lines))
 
@@ -67,7 +67,7 @@ def test_a_large_header_is_left_to_a_thread(folder: Path) -> None:
     talk = Talk(make(ed(folder)))
     header = [b"X: " + b"x" * 60_000] * 2
     assert talk.say(data(*header, *MESSAGE, b".")) == b""
-    answer = talk.finish(talk.work())
+    answer = talk.finish(talk.job())
     assert b"|DKIM-Signature: " in answer[:100]
 
 

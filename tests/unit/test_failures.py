@@ -72,7 +72,7 @@ def test_on_message_is_no_coroutine() -> None:
     coroutine = later(HeldMessage)
     talk = Talk(Messages(lambda: coroutine))
     assert talk.say(data(*MAIL, b"."), COMMIT) == datalines(b".") + result(TEMPFAIL)
-    assert talk.protocol.take_work() == []
+    assert talk.protocol.take_jobs() == []
     coroutine.close()
 
 
@@ -140,7 +140,7 @@ def test_a_streamed_message_that_fails_later_goes_on_untouched() -> None:
 def test_an_end_that_is_late(way: str, policy: Policy) -> None:
     talk = Talk(Messages(lambda: Sign(WAYS[way])), on_failure=policy, deadline=10.0)
     assert talk.say(data(*MAIL, b"."), now=5.0) == b""
-    work = talk.work()
+    job = talk.job()
     talk.protocol.expire(15.0)
     if policy == "pass":
         assert talk.drain() == datalines(*MAIL, b".")
@@ -148,7 +148,7 @@ def test_an_end_that_is_late(way: str, policy: Policy) -> None:
     else:
         assert talk.drain() == datalines(b".")
         assert talk.say(COMMIT) == result(TEMPFAIL)
-    assert talk.finish(work) == b""
+    assert talk.finish(job) == b""
     assert len(talk.logged) == 1
     assert talk.left() == (1, 0, 0, 0)
 

@@ -9,7 +9,7 @@ from opensmtpd import events
 from opensmtpd.decisions import JUNK, PROCEED, Disconnect, Reject, Rewrite
 from opensmtpd.errors import LocalError, VersionError
 from opensmtpd.filter import Filter
-from opensmtpd.filter_protocol import FilterProtocol
+from opensmtpd.filter_protocol import FilterConnection
 from opensmtpd.session import Session
 from opensmtpd.transfers import Policy
 from unit.handlers import BOTH, CONNECT, CUTS, DISCONNECT, OTHER, Answers, later
@@ -66,7 +66,7 @@ def test_unknown_configuration_is_skipped() -> None:
 
 
 def test_a_protocol_too_old_is_told_before_ready() -> None:
-    protocol = FilterProtocol(Filter())
+    protocol = FilterConnection(Filter())
     with pytest.raises(VersionError, match=r"filter protocol 0\.4 is older than 0\.5"):
         protocol.receive(b"config|protocol|0.4\n", 0.0)
 
@@ -85,7 +85,7 @@ def test_a_filter_that_uses_what_sessions_have_not() -> None:
         uses = ("rdsn",)
 
     with pytest.raises(LocalError):
-        FilterProtocol(Wrong())
+        FilterConnection(Wrong())
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_an_answer_goes_to_its_session_and_token() -> None:
 def test_two_tokens_in_one_session_have_their_own_answers() -> None:
     talk = Talk(Answers(lambda: later(lambda: PROCEED)))
     talk.say(request(b"noop", token=b"1f08301bf13c4c20"), request(b"noop"))
-    first, second = talk.protocol.take_work()
+    first, second = talk.protocol.take_jobs()
     assert talk.finish(second) == b"filter-result|1718c5e591926d28|1f08301bf13c4c1f|proceed\n"
     assert talk.finish(first) == b"filter-result|1718c5e591926d28|1f08301bf13c4c20|proceed\n"
 

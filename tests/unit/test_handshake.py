@@ -2,7 +2,7 @@
 
 import pytest
 
-from opensmtpd.calls import Calls
+from opensmtpd.calls import Dispatcher
 from opensmtpd.decisions import PROCEED, PhaseDecision
 from opensmtpd.errors import LocalError, VersionError
 from opensmtpd.events import Connect, LinkAuth
@@ -21,9 +21,9 @@ class Some(Filter):
         pass
 
 
-def handshake(filter: Filter | None = None, deadline: float = 60.0) -> tuple[Handshake, Calls]:
-    calls = Calls(deadline, lambda *_, **__: None)
-    return Handshake(filter or Some(), calls), calls
+def handshake(filter: Filter | None = None, deadline: float = 60.0) -> tuple[Handshake, Dispatcher]:
+    dispatcher = Dispatcher(deadline, lambda *_, **__: None)
+    return Handshake(filter or Some(), dispatcher), dispatcher
 
 
 def test_only_the_last_line_is_answered_and_only_once() -> None:
@@ -47,9 +47,9 @@ def test_only_the_last_line_is_answered_and_only_once() -> None:
     ("value", "deadline"), [(b"300", 60.0), (b"50", 40.0), (b"0", 1.0), (b"x", 60.0), (b"", 60.0)]
 )
 def test_the_deadline_ends_before_smtpd_gives_up(value: bytes, deadline: float) -> None:
-    shake, calls = handshake()
+    shake, dispatcher = handshake()
     shake.config(b"config|smtp-session-timeout|" + value)
-    assert calls.deadline == deadline
+    assert dispatcher.deadline == deadline
 
 
 def test_a_version_too_old() -> None:

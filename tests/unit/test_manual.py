@@ -107,7 +107,7 @@ def test_the_synopsis_has_each_option_in_one_spelling_and_no_other(
 
 def test_the_introduction_explains_what_all_filters_have() -> None:
     # -h is not help to each: filter-dkimsign has headers there, as in C.
-    assert explained("smtpd-plugins.7") == known(options.parser("", "")) - {"h"}
+    assert explained("smtpd-plugins.7") == known(options.filter_parser("", "")) - {"h"}
 
 
 # --- the operator's commands ----------------------------------------------------------------------

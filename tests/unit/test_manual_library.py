@@ -11,7 +11,7 @@ from opensmtpd import decisions, events, wire
 from opensmtpd.dns import RecordType
 from opensmtpd.filter import Filter, handler_name
 from opensmtpd.queries import Service
-from opensmtpd.session import FILLED_BY
+from opensmtpd.session import REPORT_OF
 from opensmtpd.table import Table
 from opensmtpd.testing import Outcome, ask, run_message
 
@@ -71,7 +71,7 @@ def test_decisions_take_these_arguments() -> None:
 
 
 def test_a_session_has_these_attributes() -> None:
-    assert set(listed("Sessions", "Va")) == set(FILLED_BY)
+    assert set(listed("Sessions", "Va")) == set(REPORT_OF)
 
 
 def test_all_other_methods_are_named() -> None:

@@ -130,7 +130,7 @@ def test_a_handler_that_fails_midway_lets_the_run_through_untouched() -> None:
     m = message(Broken())
     with pytest.raises(ValueError, match="no"):
         m.receive([b"A: 1", b"", b"..x"])
-    m.give_up()
+    m.detach()
     m.receive([b"y"])
     m.finish(())
     assert sent(m) == [b"A: 1", b"", b"..x", b"y", b"."]
@@ -151,7 +151,7 @@ def test_what_is_no_list_of_lines(front: object) -> None:
     m.receive([b"A: 1"])
     with pytest.raises((DecisionError, TypeError, AttributeError)):
         m.finish(front)
-    m.give_up()
+    m.detach()
     m.finish(())
     assert sent(m) == [b"A: 1", b"."]
 
@@ -175,7 +175,7 @@ def test_dropped_lines_leave_the_final_dot() -> None:
     budget = Budget()
     m = message(HeldMessage(), budget)
     m.receive(list(MAIL))
-    m.drop()
+    m.discard_lines()
     assert (len(m), budget.used) == (0, 0)
     m.finish(())
     assert sent(m) == [b"."]

@@ -4,9 +4,9 @@ from importlib.metadata import version
 
 import pytest
 
-from opensmtpd.options import parser, table_parser
+from opensmtpd.options import filter_parser, table_parser
 
-OPTIONS = parser("filter-x", "Does nothing.", "See also: nothing.")
+OPTIONS = filter_parser("filter-x", "Does nothing.", "See also: nothing.")
 TABLE = table_parser("table-x", "Serves nothing.", "See also: nothing.")
 
 

@@ -21,7 +21,7 @@ def make(options):
 def serve(plugin, options, stdin, stdout):
     os.write(stdout, os.read(stdin, 100).upper())
 """
-MAIN = "program.be(make, options, None, serve)\n"
+MAIN = "program.run(make, options, None, serve)\n"
 
 
 def test_what_is_made_is_served_on_smtpds_descriptors(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_in_this_process(capsys: pytest.CaptureFixture[str]) -> None:
     before = signal.getsignal(signal.SIGHUP)
     try:
         with pytest.raises(SystemExit) as caught:
-            program.be(lambda options: options.check, parser, ["-n"], lambda *_: None)
+            program.run(lambda options: options.check, parser, ["-n"], lambda *_: None)
     finally:
         signal.signal(signal.SIGHUP, before)
     assert caught.value.code == 0
@@ -162,7 +162,7 @@ def test_errors_in_this_process(error: Exception, capfd: pytest.CaptureFixture[s
     before = signal.getsignal(signal.SIGHUP)
     try:
         with pytest.raises(SystemExit) as caught:
-            program.be(make, parser, ["-n"], lambda *_: None)
+            program.run(make, parser, ["-n"], lambda *_: None)
     finally:
         signal.signal(signal.SIGHUP, before)
     assert caught.value.code == 1

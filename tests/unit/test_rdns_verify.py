@@ -101,9 +101,9 @@ def test_the_deadline_is_what_the_option_says() -> None:
         talk = Talk(clients)
         assert connect(talk) == b""
         loop = asyncio.get_running_loop()
-        start, work = loop.time(), talk.work()
-        assert isinstance(work.job, CoroutineType)
-        talk.protocol.resolve(work, await work.job)
+        start, job = loop.time(), talk.job()
+        assert isinstance(job.task, CoroutineType)
+        talk.protocol.resolve(job, await job.task)
         assert talk.drain() == JUNK
         assert len(zone.until) == 1
         return zone.until[0] - start

@@ -94,9 +94,9 @@ def test_a_report_handler_may_be_a_coroutine() -> None:
 
     talk = Talk(Some())
     talk.say(report(b"timeout"))
-    assert talk.finish(talk.work()) == b""
+    assert talk.finish(talk.job()) == b""
     talk.say(DISCONNECT)
-    assert talk.finish(talk.work()) == b""
+    assert talk.finish(talk.job()) == b""
     assert done == ["timeout", "disconnect"]
     assert talk.protocol.next_deadline() is None
 

@@ -27,41 +27,46 @@ def test_each_service_has_two_routes() -> None:
 def test_lookups_and_checks_go_to_the_table() -> None:
     lookup, check = (routes.keyed(Checked())[verb, b"alias"] for verb in (b"lookup", b"check"))
     assert (lookup.verb, lookup.name, lookup.service) == (b"lookup", "lookup", Service.ALIAS)
-    assert [lookup.ask("k"), lookup.ask("c")] == ["alias k", None]
-    assert [check.ask("k"), check.ask("c")] == [False, True]
+    assert [lookup.call("k"), lookup.call("c")] == ["alias k", None]
+    assert [check.call("k"), check.call("c")] == [False, True]
 
 
 def test_a_table_without_a_check_is_looked_up() -> None:
     check = routes.keyed(Rows())[b"check", b"alias"]
-    assert [check.form(check.ask(key)) for key in ("k", "c")] == [b"found", b"not-found"]
+    assert [check.encode(check.call(key)) for key in ("k", "c")] == [b"found", b"not-found"]
 
 
 def test_nobody_is_told_the_hashes_of_auth() -> None:
     with pytest.raises(LocalError, match="an unknown service"):
-        routes.keyed(Rows())[b"lookup", b"auth"].ask("k")
+        routes.keyed(Rows())[b"lookup", b"auth"].call("k")
     assert routes.keyed(Rows())[b"check", b"auth"].name == "auth"
 
 
 @pytest.mark.parametrize(
     ("form", "result", "end"),
     [
-        (routes.value, None, b"not-found"),
-        (routes.value, "v", b"found|v"),
-        (routes.found, None, b"not-found"),
-        (routes.found, False, b"not-found"),
-        (routes.found, True, b"found"),
-        (routes.found, "v", b"found"),
-        (routes.done, None, b"ok"),
+        (routes.encode_value, None, b"not-found"),
+        (routes.encode_value, "v", b"found|v"),
+        (routes.encode_found, None, b"not-found"),
+        (routes.encode_found, False, b"not-found"),
+        (routes.encode_found, True, b"found"),
+        (routes.encode_found, "v", b"found"),
+        (routes.encode_done, None, b"ok"),
     ],
 )
-def test_the_ends_of_answers(form: routes.Form, result: object, end: bytes) -> None:
+def test_the_ends_of_answers(form: routes.Encode, result: object, end: bytes) -> None:
     assert form(result) == end
 
 
 @pytest.mark.parametrize(
     ("form", "result"),
-    [(routes.value, ""), (routes.value, b"v"), (routes.found, 1), (routes.done, True)],
+    [
+        (routes.encode_value, ""),
+        (routes.encode_value, b"v"),
+        (routes.encode_found, 1),
+        (routes.encode_done, True),
+    ],
 )
-def test_what_is_no_answer(form: routes.Form, result: object) -> None:
+def test_what_is_no_answer(form: routes.Encode, result: object) -> None:
     with pytest.raises(DecisionError):
         form(result)

@@ -20,8 +20,8 @@ class Some(Table):
         return key.upper() or None
 """
 MIXED = """
-from opensmtpd.table_protocol import TableProtocol
-TableProtocol.__init__.__kwdefaults__["deadline"] = 0.5
+from opensmtpd.table_protocol import TableConnection
+TableConnection.__init__.__kwdefaults__["deadline"] = 0.5
 watchdog.STALL = 0.2
 class Some(Table):
     services = (Service.ALIAS, Service.AUTH)

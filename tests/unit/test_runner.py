@@ -202,15 +202,15 @@ class Some(Filter):
 # --- bugs of ours ---------------------------------------------------------------------------------
 
 BUGGY = """
-from opensmtpd.filter_protocol import FilterProtocol
+from opensmtpd.filter_protocol import FilterConnection
 def faulty(name, calls):
-    good, count = getattr(FilterProtocol, name), [0]
+    good, count = getattr(FilterConnection, name), [0]
     def method(self, *args):
         count[0] += 1
         if count[0] in calls:
             raise RuntimeError("a secret that an exception's text may hold")
         return good(self, *args)
-    setattr(FilterProtocol, name, method)
+    setattr(FilterConnection, name, method)
 class Some(Filter):
     def on_connect(self, session, request):
         return Offload(lambda: PROCEED)
@@ -333,7 +333,7 @@ def test_a_hangup_before_we_listen_for_it(tmp_path: Path) -> None:
         "def make(options):\n"
         "    os.kill(os.getpid(), signal.SIGHUP)\n"
         "    return Filter()\n"
-        "run.main(make, options.parser('x', 'x'))\n"
+        "run.main(make, options.filter_parser('x', 'x'))\n"
     )
     ours, theirs = socket.socketpair()
     with ours, theirs:

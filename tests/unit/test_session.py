@@ -4,9 +4,9 @@ import pytest
 
 from opensmtpd import events, wire
 from opensmtpd.errors import LocalError
-from opensmtpd.session import FILLED_BY, Session, told
+from opensmtpd.session import REPORT_OF, Session, record_report
 
-ALL = tuple(FILLED_BY)
+ALL = tuple(REPORT_OF)
 
 
 def session(*uses: str) -> Session:
@@ -36,19 +36,19 @@ def test_what_a_new_session_knows() -> None:
 
 def test_what_the_reports_fill() -> None:
     s = session()
-    told(
+    record_report(
         s,
         "link-connect",
         events.LinkConnect(1.0, b"mx.example.org", "pass", b"192.0.2.1:4711", b"192.0.2.9:25"),
     )
-    told(s, "link-greeting", events.LinkGreeting(1.0, b"mail.example.com"))
-    told(s, "link-identify", events.LinkIdentify(1.0, "EHLO", b"c1.example"))
-    told(s, "link-tls", events.LinkTLS(1.0, b"TLSv1.3:X:256"))
-    told(s, "link-auth", events.LinkAuth(1.0, "pass", b"alice"))
-    told(s, "tx-begin", events.TxBegin(1.0, "018a64ac"))
-    told(s, "tx-mail", events.TxMail(1.0, "018a64ac", "ok", b"a@example.org"))
-    told(s, "tx-rcpt", events.TxRcpt(1.0, "018a64ac", "ok", b"b@example.org"))
-    told(s, "tx-rcpt", events.TxRcpt(1.0, "018a64ac", "ok", b"c@example.org"))
+    record_report(s, "link-greeting", events.LinkGreeting(1.0, b"mail.example.com"))
+    record_report(s, "link-identify", events.LinkIdentify(1.0, "EHLO", b"c1.example"))
+    record_report(s, "link-tls", events.LinkTLS(1.0, b"TLSv1.3:X:256"))
+    record_report(s, "link-auth", events.LinkAuth(1.0, "pass", b"alice"))
+    record_report(s, "tx-begin", events.TxBegin(1.0, "018a64ac"))
+    record_report(s, "tx-mail", events.TxMail(1.0, "018a64ac", "ok", b"a@example.org"))
+    record_report(s, "tx-rcpt", events.TxRcpt(1.0, "018a64ac", "ok", b"b@example.org"))
+    record_report(s, "tx-rcpt", events.TxRcpt(1.0, "018a64ac", "ok", b"c@example.org"))
     assert [getattr(s, name) for name in ALL] == [
         b"mx.example.org",
         "pass",
@@ -68,41 +68,43 @@ def test_what_the_reports_fill() -> None:
 @pytest.mark.parametrize("result", ["fail", "error"])
 def test_who_failed_to_authenticate_is_nobody(result: str) -> None:
     s = session("username")
-    told(s, "link-auth", events.LinkAuth(1.0, result, b"mallory"))
+    record_report(s, "link-auth", events.LinkAuth(1.0, result, b"mallory"))
     assert s.username is None
 
 
 @pytest.mark.parametrize("result", ["permfail", "tempfail"])
 def test_what_was_refused_is_not_of_the_envelope(result: str) -> None:
     s = session()
-    told(s, "tx-mail", events.TxMail(1.0, "018a64ac", result, b"a@example.org"))
-    told(s, "tx-rcpt", events.TxRcpt(1.0, "018a64ac", result, b"b@example.org"))
+    record_report(s, "tx-mail", events.TxMail(1.0, "018a64ac", result, b"a@example.org"))
+    record_report(s, "tx-rcpt", events.TxRcpt(1.0, "018a64ac", result, b"b@example.org"))
     assert s.sender is None
     assert s.recipients == []
 
 
 def test_a_reset_ends_the_transaction_and_nothing_else() -> None:
     s = session("msgid", "sender", "recipients", "username")
-    told(s, "link-auth", events.LinkAuth(1.0, "pass", b"alice"))
-    told(s, "tx-begin", events.TxBegin(1.0, "018a64ac"))
-    told(s, "tx-mail", events.TxMail(1.0, "018a64ac", "ok", b""))
-    told(s, "tx-rcpt", events.TxRcpt(1.0, "018a64ac", "ok", b"b@example.org"))
+    record_report(s, "link-auth", events.LinkAuth(1.0, "pass", b"alice"))
+    record_report(s, "tx-begin", events.TxBegin(1.0, "018a64ac"))
+    record_report(s, "tx-mail", events.TxMail(1.0, "018a64ac", "ok", b""))
+    record_report(s, "tx-rcpt", events.TxRcpt(1.0, "018a64ac", "ok", b"b@example.org"))
     kept = s.recipients
     assert s.sender == b""
-    told(s, "tx-reset", events.TxReset(1.0, "018a64ac"))
+    record_report(s, "tx-reset", events.TxReset(1.0, "018a64ac"))
     assert [s.msgid, s.sender, s.recipients, s.username] == [None, None, [], b"alice"]
     assert kept == [b"b@example.org"]  # whoever kept the list keeps what was in it
 
 
 def test_sessions_do_not_share_their_recipients() -> None:
     one, other = session("recipients"), session("recipients")
-    told(one, "tx-rcpt", events.TxRcpt(1.0, "018a64ac", "ok", b"b@example.org"))
+    record_report(one, "tx-rcpt", events.TxRcpt(1.0, "018a64ac", "ok", b"b@example.org"))
     assert other.recipients == []
 
 
 def test_only_what_is_used_is_kept() -> None:
     s = session("fcrdns")
-    told(s, "link-connect", events.LinkConnect(1.0, b"mx", "fail", b"unix:/run/x", b"local"))
+    record_report(
+        s, "link-connect", events.LinkConnect(1.0, b"mx", "fail", b"unix:/run/x", b"local")
+    )
     assert s.fcrdns == "fail"
     with pytest.raises(LocalError, match=r"session\.rdns is not kept; add 'rdns' to the filter's"):
         _ = s.rdns
@@ -115,4 +117,4 @@ def test_other_names_are_ordinary() -> None:
 
 
 def test_every_attribute_is_filled_by_a_report_that_exists() -> None:
-    assert set(FILLED_BY.values()) <= wire.REPORTS.keys()
+    assert set(REPORT_OF.values()) <= wire.REPORTS.keys()

@@ -30,7 +30,7 @@ def test_what_a_table_is_that_says_nothing() -> None:
     assert (tuple(table.services), table.delimiter, table.force_auth) == ((), "+", False)
     assert table.patterns(Service.DOMAIN) is None
     table.update()
-    with table.together():
+    with table.snapshot():
         pass
     with pytest.raises(NotImplementedError):
         table.lookup(Service.ALIAS, "x")
@@ -208,7 +208,7 @@ def test_all_rows_that_may_match_are_asked_for_together() -> None:
         inside = False
 
         @contextmanager
-        def together(self) -> Iterator[None]:
+        def snapshot(self) -> Iterator[None]:
             self.inside = True
             yield
             self.inside = False

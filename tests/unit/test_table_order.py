@@ -50,19 +50,19 @@ def test_answers_come_in_the_order_of_the_requests(ways: list[str], size: int) -
 def test_one_thing_is_done_at_a_time() -> None:
     talk = Talk(SlowRows("alice"))
     assert talk.say(lookup(id=ONE), update(TWO), lookup(b"bob", id=THREE)) == b""
-    work = talk.work()
+    job = talk.job()
     assert talk.protocol.busy
     assert talk.say(lookup(id=ID)) == b""
-    assert talk.finish(work) == answer(b"found|found it", id=ONE) + answer(b"ok", b"update", TWO)
-    assert talk.finish(talk.work()) == answer(b"not-found", id=THREE)
-    assert talk.finish(talk.work()) == answer(b"found|found it")
+    assert talk.finish(job) == answer(b"found|found it", id=ONE) + answer(b"ok", b"update", TWO)
+    assert talk.finish(talk.job()) == answer(b"not-found", id=THREE)
+    assert talk.finish(talk.job()) == answer(b"found|found it")
     assert not talk.protocol.busy
 
 
 class Together(Rows):
     """Notes what it is asked together."""
 
-    def together(self) -> AbstractContextManager[object]:
+    def snapshot(self) -> AbstractContextManager[object]:
         return self.noted()
 
     @contextmanager
@@ -96,7 +96,7 @@ def test_together_that_fails(place: str, error: BaseException) -> None:
     class Fails(Rows):
         bad = False
 
-        def together(self) -> AbstractContextManager[object]:
+        def snapshot(self) -> AbstractContextManager[object]:
             if self.bad and place == "call":
                 raise error
             return self.around()
@@ -117,7 +117,7 @@ def test_together_that_fails(place: str, error: BaseException) -> None:
         + answer(b"not-found", id=THREE)
     )
     [line] = talk.logged
-    assert line.startswith(f"together-failed error={type(error).__name__}")
+    assert line.startswith(f"snapshot-failed error={type(error).__name__}")
     assert talk.say(lookup()) == answer(b"found|found it")
 
 
@@ -132,7 +132,7 @@ class TestLater:
     def test_nothing_is_answered_before(self, way: str) -> None:
         talk = self.talk(way)
         assert talk.say(lookup()) == b""
-        assert talk.finish(talk.work()) == answer(b"found|x")
+        assert talk.finish(talk.job()) == answer(b"found|x")
         assert talk.protocol.next_deadline() is None
 
     @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
@@ -140,13 +140,13 @@ class TestLater:
     def test_late(self, way: str, verb: str) -> None:
         talk = self.talk(way)
         talk.say(REQUESTS[verb], now=7.0)
-        work = talk.work()
+        job = talk.job()
         assert talk.protocol.next_deadline() == 12.0
         talk.protocol.expire(11.9)
         assert talk.protocol.data_to_send() == b""
         talk.protocol.expire(12.0)
         assert talk.protocol.data_to_send() == answer(b"error|no answer within 5 s", verb.encode())
-        assert work.cancelled
+        assert job.cancelled
         assert talk.protocol.next_deadline() is None
         [line] = talk.logged
         assert line.startswith(f"{verb}-failed table=aliases ")
@@ -155,27 +155,27 @@ class TestLater:
     def test_resolved_after_it_was_late(self, way: str) -> None:
         talk = self.talk(way)
         talk.say(fetch())
-        work = talk.work()
+        job = talk.job()
         talk.protocol.expire(5.0)
         assert talk.protocol.data_to_send() == answer(b"error|no answer within 5 s", b"fetch")
-        talk.protocol.resolve(work, "too late")
-        talk.protocol.fail(work, ValueError())
+        talk.protocol.resolve(job, "too late")
+        talk.protocol.fail(job, ValueError())
         talk.protocol.expire(99.0)
         assert talk.protocol.data_to_send() == b""
         assert talk.say(fetch(id=TWO)) == b""
-        talk.protocol.resolve(work, "too late for another")
+        talk.protocol.resolve(job, "too late for another")
         assert talk.protocol.data_to_send() == b""
-        assert talk.finish(talk.work()) == answer(b"found|x", b"fetch", TWO)
+        assert talk.finish(talk.job()) == answer(b"found|x", b"fetch", TWO)
         assert len(talk.logged) == 1
 
     def test_resolved_twice(self, way: str) -> None:
         talk = self.talk(way)
         talk.say(fetch())
-        work = talk.work()
-        work.cancel()
-        talk.protocol.resolve(work, "one")
-        talk.protocol.resolve(work, "two")
-        talk.protocol.fail(work, ValueError())
+        job = talk.job()
+        job.cancel()
+        talk.protocol.resolve(job, "one")
+        talk.protocol.resolve(job, "two")
+        talk.protocol.fail(job, ValueError())
         talk.protocol.expire(99.0)
         assert talk.protocol.data_to_send() == answer(b"found|one", b"fetch")
         assert talk.logged == []
@@ -183,11 +183,11 @@ class TestLater:
     def test_what_waits_behind_the_late_one_is_served(self, way: str) -> None:
         talk = self.talk(way)
         talk.say(fetch(id=ONE), fetch(id=TWO))
-        talk.work()
+        talk.job()
         talk.protocol.expire(5.0)
         assert talk.protocol.data_to_send() == answer(b"error|no answer within 5 s", b"fetch", ONE)
         assert talk.protocol.next_deadline() == 10.0
-        assert talk.finish(talk.work()) == answer(b"found|x", b"fetch", TWO)
+        assert talk.finish(talk.job()) == answer(b"found|x", b"fetch", TWO)
 
 
 # --- the watchdog ---------------------------------------------------------------------------------
@@ -200,20 +200,20 @@ def test_the_watchdog_cannot_strike_once_the_call_has_ended(act: Callable[[], An
 
     class Answers(list[bytes]):
         def append(self, line: bytes) -> None:
-            inside.append(talk.protocol.calls.running)
+            inside.append(talk.protocol.dispatcher.running)
             super().append(line)
 
     def logged(event: str, session: str | None = None, **fields: object) -> None:
-        inside.append(talk.protocol.calls.running)
+        inside.append(talk.protocol.dispatcher.running)
 
     running: list[str | None] = []
 
     def acting() -> Any:
-        running.append(talk.protocol.calls.running)
+        running.append(talk.protocol.dispatcher.running)
         return act()
 
     talk = Talk(Acts(acting))
-    talk.protocol._answers = Answers()
+    talk.protocol._out = Answers()
     talk.protocol._log = logged
     assert talk.say(lookup(service=b"string")).startswith(b"lookup-result|0c7d9dc5|")
     assert running == ["lookup"]
@@ -225,11 +225,11 @@ def test_each_call_can_be_told_from_the_one_before(verb: str) -> None:
     seen: list[tuple[str | None, int]] = []
 
     def act() -> None:
-        seen.append((talk.protocol.calls.running, talk.protocol.calls.count))
+        seen.append((talk.protocol.dispatcher.running, talk.protocol.dispatcher.count))
 
     talk = Talk(Acts(act))
     talk.say(REQUESTS[verb])
     talk.say(REQUESTS[verb])
     assert [name for name, _ in seen] == [verb, verb]
     assert seen[0][1] < seen[1][1]
-    assert talk.protocol.calls.running is None
+    assert talk.protocol.dispatcher.running is None

@@ -6,7 +6,7 @@ import pytest
 
 from opensmtpd.errors import VersionError
 from opensmtpd.queries import Service
-from opensmtpd.table_protocol import TableProtocol
+from opensmtpd.table_protocol import TableConnection
 from unit.handlers import explode
 from unit.lookups import (
     CUTS,
@@ -262,7 +262,7 @@ def test_bugs_of_ours_cost_one_line(monkeypatch: pytest.MonkeyPatch, method: str
     talk = Talk(Rows("alice"))
     faulty = functools.partialmethod(lambda self, *_: explode(RuntimeError("a secret")))
     with monkeypatch.context() as patch:
-        patch.setattr(TableProtocol, method, faulty)
+        patch.setattr(TableConnection, method, faulty)
         assert talk.say(REQUESTS["update"]) == b""
     [line] = talk.logged
     assert line.startswith("internal-error error=RuntimeError at=")

@@ -11,7 +11,7 @@ import pytest
 
 from opensmtpd import log
 from opensmtpd.threads import End, Threads
-from opensmtpd.work import Work
+from opensmtpd.work import Job
 
 
 class Pool:
@@ -23,10 +23,10 @@ class Pool:
         self.threads = Threads(self.writer)
         self.now = 0.0
 
-    def start(self, job: Callable[[], Any]) -> Work:
-        work = Work(job, b"1718c5e591926d28", 10.0, lambda _: None, lambda _: None)
-        self.threads.start(work, self.now)
-        return work
+    def start(self, task: Callable[[], Any]) -> Job:
+        job = Job(task, b"1718c5e591926d28", 10.0, lambda _: None, lambda _: None)
+        self.threads.start(job, self.now)
+        return job
 
     def ends(self, count: int) -> list[End]:
         ends: list[End] = []
@@ -45,8 +45,8 @@ def pool() -> Iterator[Pool]:
 
 
 def test_a_result(pool: Pool) -> None:
-    work = pool.start(lambda: threading.current_thread() is threading.main_thread())
-    assert pool.ends(1) == [(work, None, False)]
+    job = pool.start(lambda: threading.current_thread() is threading.main_thread())
+    assert pool.ends(1) == [(job, None, False)]
     assert list(pool.threads.finished()) == []
 
 
@@ -55,9 +55,9 @@ def test_an_exception_is_handed_on_and_the_thread_goes_on(pool: Pool, error: Bas
     def explode() -> None:
         raise error
 
-    works = [pool.start(explode) for _ in range(10)]
+    jobs = [pool.start(explode) for _ in range(10)]
     ends = pool.ends(10)
-    assert {id(work) for work, _, _ in ends} == set(map(id, works))
+    assert {id(job) for job, _, _ in ends} == set(map(id, jobs))
     assert all(raised is error and result is None for _, raised, result in ends)
     last = pool.start(lambda: "still here")
     assert pool.ends(1) == [(last, None, "still here")]
@@ -122,9 +122,9 @@ def test_a_thread_that_cannot_be_started_fails_its_work_not_the_process(
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", no_start)
-    work = pool.start(lambda: "never")
+    job = pool.start(lambda: "never")
     [(failed, error, _)] = pool.ends(1)
-    assert failed is work
+    assert failed is job
     assert repr(error) == 'RuntimeError("can\'t start new thread")'
 
 
@@ -160,8 +160,8 @@ def test_what_hangs_past_its_deadline_does_not_stop_the_rest(
     waits = pool.start(lambda: "not yet late")
     pool.now = 10.1
     assert pool.threads._count == pool.threads._limit
-    works = [waits, pool.start(lambda: "made up for")]
-    assert [work for work, _, _ in pool.ends(2)] == works
+    jobs = [waits, pool.start(lambda: "made up for")]
+    assert [job for job, _, _ in pool.ends(2)] == jobs
     count = pool.threads._limit
     assert logged == [f'threads-stuck count={count} reason="work that never returns"']
     gate.set()

@@ -246,11 +246,11 @@ def test_a_client_that_vanishes_leaves_nothing(make: Any, memory: int, size: int
 def test_a_client_that_vanishes_while_its_message_is_signed(way: str) -> None:
     talk = Talk(Messages(lambda: Sign(WAYS[way])))
     talk.say(data(*MAIL, b"."))
-    work = talk.work()
+    job = talk.job()
     assert talk.say(vanish()) == b""
-    assert work.cancelled
+    assert job.cancelled
     assert talk.left() == (0, 0, 0, 0)
-    assert talk.finish(work) == b""
+    assert talk.finish(job) == b""
     assert talk.logged == []
 
 
@@ -258,9 +258,9 @@ def test_a_client_that_vanishes_while_its_message_is_signed(way: str) -> None:
 def test_a_message_that_is_reset_while_it_is_signed(way: str) -> None:
     talk = Talk(Messages(lambda: Sign(WAYS[way])), deadline=10.0)
     talk.say(data(*MAIL, b"."))
-    work = talk.work()
+    job = talk.job()
     assert talk.say(report(b"tx-reset", b"018a64ac")) == b""
-    assert talk.finish(work) == b""
+    assert talk.finish(job) == b""
     talk.protocol.expire(99.0)
     assert talk.say(data(b"new", b".")) + finish(talk) == datalines(b"X-Lines: 1", b"new", b".")
     assert talk.left() == (1, 0, 0, 0)

@@ -8,16 +8,16 @@ from collections.abc import Iterator
 import pytest
 
 from opensmtpd import watchdog
-from opensmtpd.calls import Calls
+from opensmtpd.calls import Dispatcher
 from opensmtpd.errors import HandlerTimeout
 from opensmtpd.log import log
 from opensmtpd.watchdog import Watchdog
 
 
 @pytest.fixture
-def calls() -> Iterator[Calls]:
+def dispatcher() -> Iterator[Dispatcher]:
     before = signal.getsignal(signal.SIGALRM)
-    yield Calls(60.0, log)
+    yield Dispatcher(60.0, log)
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
 
@@ -35,16 +35,18 @@ def go_off(dog: Watchdog) -> None:
     dog._look(signal.SIGALRM, sys._getframe())
 
 
-def test_one_timer_for_many_calls(calls: Calls, timers: list[tuple[float, ...]]) -> None:
-    dog = Watchdog(calls)
+def test_one_timer_for_many_calls(dispatcher: Dispatcher, timers: list[tuple[float, ...]]) -> None:
+    dog = Watchdog(dispatcher)
     assert timers == []
     dog.watch()
     dog.watch()
     assert timers == [(2.5, 2.5)]
 
 
-def test_no_timer_while_nothing_happens(calls: Calls, timers: list[tuple[float, ...]]) -> None:
-    dog = Watchdog(calls)
+def test_no_timer_while_nothing_happens(
+    dispatcher: Dispatcher, timers: list[tuple[float, ...]]
+) -> None:
+    dog = Watchdog(dispatcher)
     dog.watch()
     go_off(dog)
     assert timers == [(2.5, 2.5), (0,)]
@@ -52,8 +54,10 @@ def test_no_timer_while_nothing_happens(calls: Calls, timers: list[tuple[float, 
     assert timers == [(2.5, 2.5), (0,), (2.5, 2.5)]
 
 
-def test_a_call_that_is_found_twice_is_interrupted(calls: Calls, timers: list[object]) -> None:
-    dog = Watchdog(calls)
+def test_a_call_that_is_found_twice_is_interrupted(
+    dispatcher: Dispatcher, timers: list[object]
+) -> None:
+    dog = Watchdog(dispatcher)
 
     def act() -> None:
         dog.watch()
@@ -63,13 +67,13 @@ def test_a_call_that_is_found_twice_is_interrupted(calls: Calls, timers: list[ob
         assert str(caught.value).startswith("lookup blocked for 5 s in line ")
         assert str(caught.value).endswith("/test_watchdog.py")
 
-    calls.plain("lookup", act)
+    dispatcher.call("lookup", act)
 
 
 def test_one_that_swallows_it_is_interrupted_again_and_again(
-    calls: Calls, timers: list[object]
+    dispatcher: Dispatcher, timers: list[object]
 ) -> None:
-    dog = Watchdog(calls)
+    dog = Watchdog(dispatcher)
 
     def act() -> None:
         for _ in range(3):
@@ -77,21 +81,21 @@ def test_one_that_swallows_it_is_interrupted_again_and_again(
             with pytest.raises(HandlerTimeout):
                 go_off(dog)
 
-    calls.plain("lookup", act)
+    dispatcher.call("lookup", act)
 
 
-def test_short_calls_in_a_row_are_not(calls: Calls, timers: list[object]) -> None:
-    dog = Watchdog(calls)
+def test_short_calls_in_a_row_are_not(dispatcher: Dispatcher, timers: list[object]) -> None:
+    dog = Watchdog(dispatcher)
     for _ in range(5):
-        calls.plain("lookup", lambda: go_off(dog))
-    assert calls.count == 5
+        dispatcher.call("lookup", lambda: go_off(dog))
+    assert dispatcher.count == 5
 
 
 @pytest.mark.parametrize("name", ["update", "reload"])
 def test_reading_everything_anew_takes_its_time(
-    calls: Calls, timers: list[object], name: str
+    dispatcher: Dispatcher, timers: list[object], name: str
 ) -> None:
-    dog = Watchdog(calls)
+    dog = Watchdog(dispatcher)
 
     def act() -> None:
         for _ in range(2):
@@ -100,53 +104,57 @@ def test_reading_everything_anew_takes_its_time(
             with pytest.raises(HandlerTimeout, match=rf"^{name} blocked for 60 s in line "):
                 go_off(dog)
 
-    calls.plain(name, act)
+    dispatcher.call(name, act)
 
 
 def test_a_lookup_after_a_long_update_is_interrupted_in_its_own_time(
-    calls: Calls, timers: list[object]
+    dispatcher: Dispatcher, timers: list[object]
 ) -> None:
-    dog = Watchdog(calls)
+    dog = Watchdog(dispatcher)
 
     def long() -> None:
         for _ in range(5):
             go_off(dog)
 
-    calls.plain("update", long)
+    dispatcher.call("update", long)
 
     def act() -> None:
         go_off(dog)
         with pytest.raises(HandlerTimeout, match=r"^lookup blocked for 5 s in line "):
             go_off(dog)
 
-    calls.plain("lookup", act)
+    dispatcher.call("lookup", act)
 
 
-def test_without_a_frame(calls: Calls, timers: list[object]) -> None:
-    dog = Watchdog(calls)
+def test_without_a_frame(dispatcher: Dispatcher, timers: list[object]) -> None:
+    dog = Watchdog(dispatcher)
 
     def act() -> None:
         dog._look(signal.SIGALRM, None)
         with pytest.raises(HandlerTimeout, match=r"^fetch blocked for 5 s$"):
             dog._look(signal.SIGALRM, None)
 
-    calls.plain("fetch", act)
+    dispatcher.call("fetch", act)
 
 
 @pytest.mark.parametrize("act", [lambda: time.sleep(60), lambda: exec("while True: pass")])
-def test_with_real_signals(act: object, calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_real_signals(
+    act: object, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(watchdog, "STALL", 0.05)
-    dog = Watchdog(calls)
+    dog = Watchdog(dispatcher)
     for _ in range(2):
         dog.watch()
         with pytest.raises(HandlerTimeout, match=r"^lookup blocked for 0\.05 s in line "):
-            calls.plain("lookup", act)  # type: ignore[arg-type]
-        assert calls.running is None
+            dispatcher.call("lookup", act)  # type: ignore[arg-type]
+        assert dispatcher.running is None
 
 
-def test_it_stops_when_there_is_nothing_left(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_stops_when_there_is_nothing_left(
+    dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(watchdog, "STALL", 0.02)
-    Watchdog(calls).watch()
+    Watchdog(dispatcher).watch()
     assert signal.getitimer(signal.ITIMER_REAL)[1] == 0.01
     end = time.monotonic() + 20
     while signal.getitimer(signal.ITIMER_REAL) != (0.0, 0.0):

@@ -1,17 +1,17 @@
-"""Work and Pending: an answer is waited for once, until its deadline."""
+"""Job and Pending: an answer is waited for once, until its deadline."""
 
 from collections.abc import Generator
 from typing import Any
 
 import pytest
 
-from opensmtpd.work import Pending, Work
+from opensmtpd.work import Job, Pending
 
 S, OTHER = b"1718c5e591926d28", b"1718c5e887ba5b41"
 
 
-def work(job: Any = print, session: bytes = S, deadline: float = 10.0) -> Work:
-    return Work(job, session, deadline, lambda _: None, lambda _: None)
+def job(task: Any = print, session: bytes = S, deadline: float = 10.0) -> Job:
+    return Job(task, session, deadline, lambda _: None, lambda _: None)
 
 
 class Pause:
@@ -24,7 +24,7 @@ async def coroutine() -> None:
 
 
 def test_taken_once() -> None:
-    pending, one = Pending(), work()
+    pending, one = Pending(), job()
     pending.add(one)
     assert pending.take() == [one]
     assert pending.take() == []
@@ -32,7 +32,7 @@ def test_taken_once() -> None:
 
 
 def test_settled_once() -> None:
-    pending, one = Pending(), work()
+    pending, one = Pending(), job()
     pending.add(one)
     assert [pending.settle(one), pending.settle(one)] == [True, False]
     assert len(pending) == 0
@@ -40,11 +40,11 @@ def test_settled_once() -> None:
 
 
 def test_nobody_waits_for_a_work_that_was_never_added() -> None:
-    assert Pending().settle(work()) is False
+    assert Pending().settle(job()) is False
 
 
 def test_drop_cancels_what_is_of_the_session() -> None:
-    pending, mine, others = Pending(), work(), work(session=OTHER)
+    pending, mine, others = Pending(), job(), job(session=OTHER)
     pending.add(mine)
     pending.add(others)
     pending.drop(S)
@@ -54,20 +54,20 @@ def test_drop_cancels_what_is_of_the_session() -> None:
 
 
 def test_late() -> None:
-    pending, early, late = Pending(), work(deadline=1.0), work(deadline=2.0)
+    pending, early, late = Pending(), job(deadline=1.0), job(deadline=2.0)
     pending.add(early)
     pending.add(late)
     assert pending.next_deadline() == 1.0
-    assert pending.late(0.9) == []
-    assert pending.late(1.0) == [early]
+    assert pending.timed_out(0.9) == []
+    assert pending.timed_out(1.0) == [early]
     assert (early.cancelled, pending.settle(early)) == (True, False)
     assert pending.next_deadline() == 2.0
-    assert pending.late(9.0) == [late]
+    assert pending.timed_out(9.0) == [late]
     assert pending.next_deadline() is None
 
 
 def test_cancelling_tells_the_runner() -> None:
-    one, calls = work(), list[str]()
+    one, calls = job(), list[str]()
     one.when_cancelled(lambda: calls.append("cancelled"))
     one.cancel()
     assert calls == ["cancelled"]
@@ -75,16 +75,16 @@ def test_cancelling_tells_the_runner() -> None:
 
 @pytest.mark.filterwarnings("error")
 def test_a_coroutine_that_never_started_is_closed() -> None:
-    job = coroutine()
-    work(job).cancel()
+    task = coroutine()
+    job(task).cancel()
     with pytest.raises(RuntimeError, match="cannot reuse already awaited coroutine"):
-        job.send(None)
+        task.send(None)
 
 
 def test_a_coroutine_that_the_runner_has_is_left_to_it() -> None:
-    job = coroutine()
-    one = work(job)
+    task = coroutine()
+    one = job(task)
     one.when_cancelled(lambda: None)
     one.cancel()
-    assert job.send(None) is None
-    job.close()
+    assert task.send(None) is None
+    task.close()

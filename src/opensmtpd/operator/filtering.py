@@ -23,7 +23,7 @@ from opensmtpd.operator.filtering_options import (
 from opensmtpd.operator.filtering_run import ClientArguments, Run, Stopped, outgoing
 from opensmtpd.operator.output import complain, note, quiet
 from opensmtpd.operator.talking import Talk
-from opensmtpd.testing.client import Client
+from opensmtpd.testing.client import SmtpClient
 from opensmtpd.testing.smtpd import Smtpd
 
 ACCEPTED, REFUSED, STOPPED = 0, 1, 3
@@ -106,7 +106,7 @@ def _tell_end(status: int | None, tell: Callable[..., None]) -> None:
         tell(f"# it ended with status {status} when smtpd hung up", dim=True)
 
 
-def _conclude(client: Client, reply: bytes, message: bytes, tell: Callable[..., None]) -> int:
+def _conclude(client: SmtpClient, reply: bytes, message: bytes, tell: Callable[..., None]) -> int:
     result = outgoing(client, message)
     if result is None:
         terminal.say(f"refused: {terminal.shown(reply)}", err=True, fg="red")

@@ -10,8 +10,8 @@ from opensmtpd.operator import filtering_message
 from opensmtpd.operator.exchange import duration
 from opensmtpd.operator.talking import Talk
 from opensmtpd.operator.terminal import shown
-from opensmtpd.testing.answers import Answer
-from opensmtpd.testing.client import Client
+from opensmtpd.testing.answers import FilterLine
+from opensmtpd.testing.client import SmtpClient
 from opensmtpd.testing.fatal import Fatal
 from opensmtpd.testing.smtpd import Smtpd
 from opensmtpd.testing.visit import visit
@@ -56,7 +56,7 @@ class Run:
         self._unsent = bytearray()
         self._told = 0
         self._room = _ROOM
-        self._client: Client | None = None
+        self._client: SmtpClient | None = None
         self._asked = self._began = time.perf_counter()
         self._in_message = False
 
@@ -70,7 +70,7 @@ class Run:
         self._tell(f"# ready after {duration(time.perf_counter() - began)}", dim=True)
         self._tell(f"# registered for {', '.join(wanted) or 'nothing'}", dim=True)
 
-    def send(self, arguments: ClientArguments, message: bytes) -> tuple[Client, bytes]:
+    def send(self, arguments: ClientArguments, message: bytes) -> tuple[SmtpClient, bytes]:
         """Have the client send its message; returns it, and the last reply that it got."""
         self._room += 4 * len(message)
         self._client = client = self._smtpd.connect(
@@ -172,17 +172,17 @@ class Run:
             self._tell_answer(answer, duration(now - self._asked))
             self._told += 1
 
-    def _tell_lines(self, client: Client, now: float) -> None:
+    def _tell_lines(self, client: SmtpClient, now: float) -> None:
         message = client.transactions[-1]
         counts = f"{len(message.sent)} lines in, {len(message.lines)} out"
         self._tell(f"data-line: {counts} ({duration(now - self._began)})")
 
-    def _tell_answer(self, answer: Answer, time: str) -> None:
+    def _tell_answer(self, answer: FilterLine, time: str) -> None:
         text = f"{answer.decision} {shown(answer.parameter)}".rstrip()
         self._tell(f"{answer.phase}: {text} ({time})", fg=_COLOURS.get(answer.decision))
 
 
-def outgoing(client: Client, message: bytes) -> bytes | None:
+def outgoing(client: SmtpClient, message: bytes) -> bytes | None:
     """Return an accepted message as the filter let it go, with the line ends it came with."""
     transaction = client.transactions[-1] if client.transactions else None
     if transaction is None or transaction.fate != "accepted":

@@ -7,30 +7,30 @@
 - ``ask`` asks a table one thing; ``TableSmtpd`` is the model of the server that asks tables.
 """
 
-from opensmtpd.testing.answers import Answer
-from opensmtpd.testing.client import Client
+from opensmtpd.testing.answers import FilterLine
+from opensmtpd.testing.client import SmtpClient
 from opensmtpd.testing.drive import Driver
 from opensmtpd.testing.fatal import Fatal, Hung
 from opensmtpd.testing.judge import Judge, Request
 from opensmtpd.testing.message_run import Outcome, run_message
 from opensmtpd.testing.smtpd import Smtpd
 from opensmtpd.testing.table_run import ask
-from opensmtpd.testing.tables import TableAnswer, TableRequest, TableSmtpd
+from opensmtpd.testing.tables import TableReply, TableRequest, TableSmtpd
 from opensmtpd.testing.transaction import Transaction
 from opensmtpd.testing.transcript import Replay, Transcript, replay
 
 __all__ = [
-    "Answer",
-    "Client",
     "Driver",
     "Fatal",
+    "FilterLine",
     "Hung",
     "Judge",
     "Outcome",
     "Replay",
     "Request",
+    "SmtpClient",
     "Smtpd",
-    "TableAnswer",
+    "TableReply",
     "TableRequest",
     "TableSmtpd",
     "Transaction",

@@ -17,7 +17,7 @@ _ID = re.compile(rb"[0-9A-Fa-f]{1,16}")
 _DIRECTIVES = {b"rewrite", b"reject", b"disconnect", b"report"}
 
 
-class Answer(NamedTuple):
+class FilterLine(NamedTuple):
     """What a filter said to one request, or one line of a message."""
 
     session: bytes

@@ -28,7 +28,7 @@ def on_the_wire(message: bytes) -> Iterator[bytes]:
     yield b"."
 
 
-class Client(Dialogue):
+class SmtpClient(Dialogue):
     """A connected client, made by ``Smtpd.connect``. Everything is bytes.
 
     smtpd knows no pipelining: to speak while ``waiting`` raises RuntimeError, and so does a command

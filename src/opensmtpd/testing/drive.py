@@ -5,16 +5,16 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 
-class Work(Protocol):
+class Job(Protocol):
     """An answer in the making: a coroutine, or a function for a thread."""
 
     @property
-    def job(self) -> Any:
+    def task(self) -> Any:
         """The coroutine, or the function without parameters."""
 
 
 class Plugin(Protocol):
-    """What the kit needs of a ``FilterProtocol``."""
+    """What the kit needs of a ``FilterConnection``."""
 
     def receive(self, data: bytes, now: float) -> None:
         """Take bytes from smtpd."""
@@ -22,13 +22,13 @@ class Plugin(Protocol):
     def data_to_send(self) -> bytes:
         """Return the next bytes for smtpd, ``b""`` for none."""
 
-    def take_work(self) -> list[Any]:
+    def take_jobs(self) -> list[Any]:
         """Return the work that is to be started."""
 
-    def resolve(self, work: Any, result: object) -> None:
+    def resolve(self, job: Any, result: object) -> None:
         """Take a work's result."""
 
-    def fail(self, work: Any, error: BaseException) -> None:
+    def fail(self, job: Any, error: BaseException) -> None:
         """Take a work's exception."""
 
 
@@ -52,19 +52,19 @@ class Driver:
 
     def settle(self) -> None:
         """Run what work there is and pass on what the filter writes, until it is silent."""
-        while works := self.plugin.take_work():
+        while jobs := self.plugin.take_jobs():
             self._write()  # what is said meanwhile is not held up
-            for work in works:
-                self._run(work)
+            for job in jobs:
+                self._run(job)
         self._write()
 
-    def _run(self, work: Work) -> None:
+    def _run(self, job: Job) -> None:
         try:
-            result = work.job() if callable(work.job) else asyncio.run(work.job)
+            result = job.task() if callable(job.task) else asyncio.run(job.task)
         except (Exception, SystemExit) as error:
-            self.plugin.fail(work, error)
+            self.plugin.fail(job, error)
         else:
-            self.plugin.resolve(work, result)
+            self.plugin.resolve(job, result)
 
     def _write(self) -> None:
         while data := self.plugin.data_to_send():

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from opensmtpd.testing import answers
-from opensmtpd.testing.answers import Answer
+from opensmtpd.testing.answers import FilterLine
 from opensmtpd.testing.fatal import Fatal
 from opensmtpd.testing.registry import Registry, Release
 
@@ -51,7 +51,7 @@ class _Session:
 class Judge:
     """Takes a filter's bytes; calls ``heard`` for each legal answer, raises Fatal for others."""
 
-    def __init__(self, release: Release, heard: Callable[[Answer], None]) -> None:
+    def __init__(self, release: Release, heard: Callable[[FilterLine], None]) -> None:
         self.registry = Registry(release)
         self.ignored = 0
         """Answers for sessions that are not, or no longer, there: smtpd takes no notice."""
@@ -119,13 +119,15 @@ class Judge:
             return
         head = state.queue[0] if state.queue else None
         if kind == b"filter-dataline":
-            self._data_line(state, head, Answer(session, token, "data-line", response), line)
+            self._data_line(state, head, FilterLine(session, token, "data-line", response), line)
         elif isinstance(head, _Lines):
             raise Fatal("filter-result in dataline phase", line)
         else:
-            self._result(state, head, Answer(session, token, "", response), line)
+            self._result(state, head, FilterLine(session, token, "", response), line)
 
-    def _result(self, state: _Session, head: Request | None, answer: Answer, line: bytes) -> None:
+    def _result(
+        self, state: _Session, head: Request | None, answer: FilterLine, line: bytes
+    ) -> None:
         phase = head.phase if head else state.phase
         answers.check_decision(answer.text, phase, self._release, line)
         if head is None and answer.token in state.answered:
@@ -137,7 +139,7 @@ class Judge:
         self._heard(answer._replace(phase=phase))
 
     def _data_line(
-        self, state: _Session, head: Request | _Lines | None, answer: Answer, line: bytes
+        self, state: _Session, head: Request | _Lines | None, answer: FilterLine, line: bytes
     ) -> None:
         if not isinstance(head, _Lines):
             raise Fatal("filter-dataline out of dataline phase", line)

@@ -6,8 +6,8 @@ from unittest.mock import patch
 
 from opensmtpd import log
 from opensmtpd.filter import Filter
-from opensmtpd.filter_protocol import FilterProtocol
-from opensmtpd.testing.client import Client
+from opensmtpd.filter_protocol import FilterConnection
+from opensmtpd.testing.client import SmtpClient
 from opensmtpd.testing.drive import Driver
 from opensmtpd.testing.fatal import Hung
 from opensmtpd.testing.smtpd import Smtpd
@@ -55,7 +55,7 @@ def run_message(
     refused. Raises Fatal where the filter would stop smtpd, and Hung where it would not answer.
     """
     smtpd = Smtpd(version)
-    driver = Driver(FilterProtocol(filter), smtpd.receive)
+    driver = Driver(FilterConnection(filter), smtpd.receive)
     _settle(smtpd, driver)
     logged: list[str] = []
     with patch.object(log, "emit", logged.append):
@@ -82,7 +82,7 @@ def run_message(
     )
 
 
-def _talk(smtpd: Smtpd, driver: Driver, client: Client, steps: Iterable[None]) -> bytes:
+def _talk(smtpd: Smtpd, driver: Driver, client: SmtpClient, steps: Iterable[None]) -> bytes:
     """Take the client's steps up to the first that is refused; return the last reply."""
     for _ in steps:
         _settle(smtpd, driver)

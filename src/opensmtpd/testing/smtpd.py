@@ -1,7 +1,7 @@
 """A model of smtpd, sans I/O: what it tells and asks a filter, and what it makes of the answers."""
 
-from opensmtpd.testing.answers import Answer
-from opensmtpd.testing.client import Client
+from opensmtpd.testing.answers import FilterLine
+from opensmtpd.testing.client import SmtpClient
 from opensmtpd.testing.dialogue import Dialogue
 from opensmtpd.testing.fatal import Fatal
 from opensmtpd.testing.judge import Judge, Request
@@ -24,14 +24,14 @@ class Smtpd:
 
     def __init__(self, version: str = "7.6.0", *, places: int = 1) -> None:
         self.release = release(version)
-        self.answers: list[Answer] = []
+        self.answers: list[FilterLine] = []
         """Every decision the filter made, in order; lines of messages are not kept here."""
-        self.clients: list[Client] = []
+        self.clients: list[SmtpClient] = []
         """All clients, those that are gone too."""
         self._judge = Judge(self.release, self._heard)
         self._places = places
         self._out: list[bytes] = []
-        self._live: dict[bytes, Client] = {}
+        self._live: dict[bytes, SmtpClient] = {}
         self._ticks = self._numbers = 0
         self._handshake()
 
@@ -94,13 +94,13 @@ class Smtpd:
         fcrdns: str = "pass",
         source: bytes = b"192.0.2.5:40721",
         destination: bytes = b"192.0.2.1:25",
-    ) -> Client:
+    ) -> SmtpClient:
         """Let a client connect; the arguments are the fields of ``link-connect``."""
         if not self.ready:
             raise RuntimeError("smtpd takes no clients before the filter is ready")
         session = self.number(16).encode("ascii")
         address = source.rpartition(b":")[0]
-        client = Client(self, session, rdns, b"local" if address == b"unix" else address)
+        client = SmtpClient(self, session, rdns, b"local" if address == b"unix" else address)
         self.clients.append(client)
         self._live[session] = client
         self._judge.begin(session)
@@ -137,7 +137,7 @@ class Smtpd:
 
     # --- the chain ------------------------------------------------------------------------------
 
-    def _ask_place(self, client: Client, phase: str, argument: bytes, place: int) -> None:
+    def _ask_place(self, client: SmtpClient, phase: str, argument: bytes, place: int) -> None:
         if place >= self._places or not self._judge.registry.asked(phase):
             client.answered("proceed", b"")
             return
@@ -150,7 +150,7 @@ class Smtpd:
             fields = [client.rdns, client.address]
         self._write("filter", phase, client.id, token, *fields)
 
-    def _line_place(self, client: Client, line: bytes, place: int) -> None:
+    def _line_place(self, client: SmtpClient, line: bytes, place: int) -> None:
         if place >= self._places or not self._judge.registry.asked("data-line"):
             client.filtered(line)
             return
@@ -158,7 +158,7 @@ class Smtpd:
         self._judge.sent_line(client.id, token, line)
         self._write("filter", "data-line", client.id, token, line)
 
-    def _heard(self, answer: Answer) -> None:
+    def _heard(self, answer: FilterLine) -> None:
         client = self._live[answer.session]
         place = int(answer.token, 16) & 0xFF
         if answer.phase == "data-line":

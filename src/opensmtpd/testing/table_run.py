@@ -1,15 +1,15 @@
 """One request to one table, in one call: what a table's author tests with."""
 
 from opensmtpd.table import Table
-from opensmtpd.table_protocol import TableProtocol
+from opensmtpd.table_protocol import TableConnection
 from opensmtpd.testing.drive import Driver
 from opensmtpd.testing.fatal import Hung
-from opensmtpd.testing.tables import TableAnswer, TableSmtpd
+from opensmtpd.testing.tables import TableReply, TableSmtpd
 
 
 def ask(
     table: Table, verb: str, service: str = "", key: str = "", *, version: str = "7.9.0"
-) -> TableAnswer:
+) -> TableReply:
     """Ask ``table`` as smtpd ``version`` would, and return its answer.
 
     ``verb`` is ``"lookup"``, ``"check"``, ``"fetch"`` (without a key) or ``"update"`` (without a
@@ -23,7 +23,7 @@ def ask(
     for what smtpd would not ask it (a service that it does not register).
     """
     smtpd = TableSmtpd(version)
-    driver = Driver(TableProtocol(table), smtpd.receive)
+    driver = Driver(TableConnection(table), smtpd.receive)
     driver.feed(smtpd.data_to_send())
     smtpd.ask(verb, service, key)
     driver.feed(smtpd.data_to_send())

@@ -35,7 +35,7 @@ _VERBS = {
 """Requests and their fields (``table_proc_send``)."""
 
 
-class TableAnswer(NamedTuple):
+class TableReply(NamedTuple):
     """What a table said. Bytes that are no UTF-8 are surrogate escapes, as in keys."""
 
     result: str
@@ -60,7 +60,7 @@ class TableSmtpd:
     ``ask`` and then carry bytes both ways; ``answers`` are in the order of the requests. Example::
 
         smtpd = TableSmtpd("7.6.0", "aliases")
-        protocol = TableProtocol(MyTable())
+        protocol = TableConnection(MyTable())
         driver = Driver(protocol, smtpd.receive)
         driver.feed(smtpd.data_to_send())
         smtpd.ask("lookup", "alias", "alice")
@@ -77,7 +77,7 @@ class TableSmtpd:
         self.services: set[str] = set()
         """What the table registered for."""
         self.ready = False
-        self.answers: list[TableAnswer] = []
+        self.answers: list[TableReply] = []
         self.waiting: deque[TableRequest] = deque()
         """Requests without an answer: smtpd waits for each of them for ever, and all mail too."""
         self._rest = b""
@@ -156,4 +156,4 @@ class TableSmtpd:
         if not legal and result != "error":
             raise Fatal("failed to parse reply", line)
         self.waiting.popleft()
-        self.answers.append(TableAnswer(result, value))
+        self.answers.append(TableReply(result, value))

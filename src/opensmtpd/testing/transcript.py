@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from opensmtpd.testing.answers import Answer
+from opensmtpd.testing.answers import FilterLine
 from opensmtpd.testing.drive import Driver, Plugin
 from opensmtpd.testing.judge import Judge, Request
 from opensmtpd.testing.registry import Registry, release
@@ -63,12 +63,12 @@ class Replay:
 
     written: bytes = b""
     """Every byte it wrote."""
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[FilterLine] = field(default_factory=list)
     """Its answers and message lines, in the order in which it gave them."""
     unanswered: list[Request] = field(default_factory=list)
     """The requests it left without an answer: sessions that would hang."""
 
-    def of(self, session: bytes) -> list[Answer]:
+    def of(self, session: bytes) -> list[FilterLine]:
         """Return the answers for one session.
 
         Their order is what counts: smtpd does not care how those of different sessions mix.

@@ -4,19 +4,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 
-from opensmtpd.testing.client import Client, on_the_wire
+from opensmtpd.testing.client import SmtpClient, on_the_wire
 
 PIECE = 500
 """Lines of a message that are sent at once."""
 
 
-def refused(client: Client) -> bool:
+def refused(client: SmtpClient) -> bool:
     """Whether the client was told no."""
     return client.replies[-1][:1] not in (b"2", b"3")
 
 
 def visit(
-    client: Client,
+    client: SmtpClient,
     message: bytes,
     *,
     helo: bytes,
@@ -54,7 +54,7 @@ def visit(
 
 
 def _opening(
-    client: Client, helo: bytes, tls: bool, username: bytes | None, sender: bytes
+    client: SmtpClient, helo: bytes, tls: bool, username: bytes | None, sender: bytes
 ) -> Iterable[Callable[[], None]]:
     yield partial(client.ehlo, helo)
     if tls or username is not None:

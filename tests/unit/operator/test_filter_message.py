@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from opensmtpd.decisions import JUNK, PhaseDecision
 from opensmtpd.events import Connect
 from opensmtpd.filter import Filter
-from opensmtpd.filter_protocol import FilterProtocol
+from opensmtpd.filter_protocol import FilterConnection
 from opensmtpd.message import StreamedMessage
 from opensmtpd.operator.filtering_message import changes, ending, without
 from opensmtpd.operator.filtering_run import outgoing
@@ -29,7 +29,7 @@ class Echo(Filter):
 def through(message: bytes) -> bytes | None:
     """Return a message as a filter that changes nothing lets it go."""
     smtpd = Smtpd("7.9.0")
-    driver = Driver(FilterProtocol(Echo()), smtpd.receive)
+    driver = Driver(FilterConnection(Echo()), smtpd.receive)
     driver.feed(smtpd.data_to_send())
     client = smtpd.connect()
     steps = visit(

@@ -2,7 +2,7 @@
 
 import re
 
-from opensmtpd.testing import Client, Smtpd
+from opensmtpd.testing import SmtpClient, Smtpd
 
 ALL_PHASES = (
     b"connect helo ehlo starttls auth mail-from rcpt-to data data-line rset quit noop commit"
@@ -25,7 +25,7 @@ def sent(smtpd: Smtpd) -> list[str]:
     return [re.sub(r"\|[0-9a-f]{16}(?=\||$)", "", line) for line in short]
 
 
-def proceed(smtpd: Smtpd, client: Client, text: bytes = b"proceed", place: int = 0) -> None:
+def proceed(smtpd: Smtpd, client: SmtpClient, text: bytes = b"proceed", place: int = 0) -> None:
     token = smtpd.token(client.phase, place)
     smtpd.receive(b"filter-result|%s|%s|%s\n" % (client.id, token, text))
 
@@ -38,7 +38,7 @@ def echo(smtpd: Smtpd) -> None:
             smtpd.receive(b"filter-dataline|%s|%s|%s\n" % tuple(fields[5:]))
 
 
-def greeted(smtpd: Smtpd) -> Client:
+def greeted(smtpd: Smtpd) -> SmtpClient:
     client = smtpd.connect()
     if client.waiting:
         proceed(smtpd, client)

@@ -4,15 +4,15 @@ from opensmtpd.testing import Driver
 
 
 class Job:
-    def __init__(self, job: Any) -> None:
-        self.job = job
+    def __init__(self, task: Any) -> None:
+        self.task = task
 
 
 class Plugin:
     """Starts the works it is given at the first bytes it gets."""
 
     def __init__(self, *jobs: Any) -> None:
-        self.jobs = [Job(job) for job in jobs]
+        self.jobs = [Job(task) for task in jobs]
         self.said: list[object] = []
         self.out = [b"one", b"two"]
 
@@ -22,15 +22,15 @@ class Plugin:
     def data_to_send(self) -> bytes:
         return self.out.pop(0) if self.out else b""
 
-    def take_work(self) -> list[Any]:
+    def take_jobs(self) -> list[Any]:
         jobs, self.jobs = self.jobs, []
         return jobs
 
-    def resolve(self, work: Any, result: object) -> None:
+    def resolve(self, job: Any, result: object) -> None:
         self.said.append(result)
         self.out.append(b"three")
 
-    def fail(self, work: Any, error: BaseException) -> None:
+    def fail(self, job: Any, error: BaseException) -> None:
         self.said.append(repr(error))
 
 

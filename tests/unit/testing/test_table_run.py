@@ -7,8 +7,8 @@ import pytest
 
 from opensmtpd.queries import Service
 from opensmtpd.table import Table
-from opensmtpd.table_protocol import TableProtocol
-from opensmtpd.testing import Hung, TableAnswer, ask
+from opensmtpd.table_protocol import TableConnection
+from opensmtpd.testing import Hung, TableReply, ask
 from opensmtpd.work import Offload
 
 # --- ask ------------------------------------------------------------------------------------------
@@ -51,7 +51,7 @@ class Small(Table):
     ],
 )
 def test_ask(asked: tuple[str, ...], answer: tuple[str, str]) -> None:
-    assert ask(Small(), *asked) == TableAnswer(*answer)
+    assert ask(Small(), *asked) == TableReply(*answer)
 
 
 def test_ask_for_what_is_not_registered() -> None:
@@ -62,12 +62,12 @@ def test_ask_for_what_is_not_registered() -> None:
 
 
 def test_ask_what_is_never_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    spoken = TableProtocol.data_to_send
+    spoken = TableConnection.data_to_send
 
-    def mute(self: TableProtocol) -> bytes:
+    def mute(self: TableConnection) -> bytes:
         said = spoken(self)
         return b"" if said.startswith(b"lookup-result|") else said
 
-    monkeypatch.setattr(TableProtocol, "data_to_send", mute)
+    monkeypatch.setattr(TableConnection, "data_to_send", mute)
     with pytest.raises(Hung, match="alice"):
         ask(Small(), "lookup", "alias", "alice")

@@ -2,7 +2,7 @@ import pytest
 
 from opensmtpd.decisions import PROCEED, Decision
 from opensmtpd.filter import Filter
-from opensmtpd.filter_protocol import FilterProtocol
+from opensmtpd.filter_protocol import FilterConnection
 from opensmtpd.session import Session
 from opensmtpd.testing import Fatal, Request, Transcript, replay
 
@@ -42,12 +42,12 @@ class Canned:
         out, self.out = self.out, b""
         return out
 
-    def take_work(self) -> list[object]:
+    def take_jobs(self) -> list[object]:
         return []
 
-    def resolve(self, work: object, result: object) -> None: ...
+    def resolve(self, job: object, result: object) -> None: ...
 
-    def fail(self, work: object, error: BaseException) -> None: ...
+    def fail(self, job: object, error: BaseException) -> None: ...
 
 
 def test_sides() -> None:
@@ -70,7 +70,7 @@ def test_lines_that_are_no_recording() -> None:
 
 @pytest.mark.parametrize("chunk", [None, 1, 50, 100000])
 def test_only_what_is_registered_is_replayed(chunk: int | None) -> None:
-    result = replay(Transcript.parse(TEXT), FilterProtocol(Helo()), chunk=chunk)
+    result = replay(Transcript.parse(TEXT), FilterConnection(Helo()), chunk=chunk)
     assert result.answers == [(SESSION, TOKEN, "ehlo", b"proceed")]
     assert result.of(SESSION) == result.answers
     assert result.of(TOKEN) == []

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from opensmtpd.testing import Client, Smtpd
+from opensmtpd.testing import SmtpClient, Smtpd
 
 VERSIONS = ["6.8.0", "7.6.0", "7.9.0"]
 EVERYTHING = (
@@ -19,15 +19,15 @@ Write = Callable[[Smtpd, bytes], None]
 """Hands a filter's bytes to smtpd, cut in some way."""
 
 
-def proceed(smtpd: Smtpd, client: Client) -> None:
+def proceed(smtpd: Smtpd, client: SmtpClient) -> None:
     smtpd.receive(answer(smtpd, client, b"proceed"))
 
 
-def answer(smtpd: Smtpd, client: Client, decision: bytes) -> bytes:
+def answer(smtpd: Smtpd, client: SmtpClient, decision: bytes) -> bytes:
     return b"filter-result|%s|%s|%s\n" % (client.id, smtpd.token(client.phase), decision)
 
 
-def at_phase(smtpd: Smtpd, phase: str) -> Client:
+def at_phase(smtpd: Smtpd, phase: str) -> SmtpClient:
     """Return a client that waits for the answer to ``phase``."""
     client = smtpd.connect()
     steps = ["connect", "ehlo", "mail", "rcpt", "data", "commit"]
@@ -47,7 +47,7 @@ def at_phase(smtpd: Smtpd, phase: str) -> Client:
     raise AssertionError(phase)
 
 
-def in_data(smtpd: Smtpd) -> Client:
+def in_data(smtpd: Smtpd) -> SmtpClient:
     client = at_phase(smtpd, "data")
     proceed(smtpd, client)
     assert client.in_data
