@@ -19,7 +19,7 @@ from opensmtpd.filter import Filter, handler_name, handlers
 from opensmtpd.handshake import Handshake
 from opensmtpd.lines import LineBuffer
 from opensmtpd.log import log
-from opensmtpd.message import Message, Refused
+from opensmtpd.message import ENDED, SENT, Message, Refused
 from opensmtpd.session import Session, record_report, reports_for
 from opensmtpd.spool import Budget
 from opensmtpd.transfers import TEMPFAIL, Policy, SessionState, Transfers
@@ -77,7 +77,7 @@ class FilterConnection:
     @property
     def message_count(self) -> int:
         """Messages in flight."""
-        return sum(not message.done for message in self._messages())
+        return sum(message.state != SENT for message in self._messages())
 
     @property
     def held_bytes(self) -> int:
@@ -280,7 +280,7 @@ class FilterConnection:
     def _data_line(self, line: wire.Line, token: bytes, payload: bytes, raw: bytes) -> bool:
         state = self._state(line.session)
         message = self._transfers.message(state, token)
-        if message.ended:
+        if message.state == ENDED:
             raise ProtocolError("a data-line behind the final dot")
         if payload == b".":
             self._forget(lambda owner, mine: mine is message)

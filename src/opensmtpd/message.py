@@ -1,12 +1,12 @@
 """A message in flight: the lines of one DATA on their way through us, for one token.
 
-The plugin sees lines without dot-stuffing, header and body apart. What it does not change leaves
-byte for byte as it came, because the spool keeps the lines as smtpd sent them.
+The plugin sees lines without dot-stuffing, header and body apart. Lines that it does not change
+leave byte for byte as they came, because the spool keeps them as smtpd sent them.
 """
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from opensmtpd.decisions import Disconnect, Reject
 from opensmtpd.errors import DecisionError, ProtocolError
@@ -18,11 +18,31 @@ ANSWER_MAX = 65536
 """Bytes of a line to smtpd, line feed included.
 
 smtpd's buffer for our lines holds so many (``IOBUF_MAX`` in ``iobuf.c``). With a longer one its
-lookup process spins for ever: seen on 7.6 and 7.9, where a client may send lines of 65,534 bytes,
+lookup process spins without end: so on 7.6 and 7.9, where a client may send lines of 65,534 bytes,
 so that even an echo of such a line with its prefix would stop the server.
 """
 
 TOO_LONG = Reject(550, "5.6.0 Message refused: a line is longer than 65485 bytes")
+
+State: TypeAlias = Literal["open", "held", "ended", "sent"]
+
+OPEN: Final = "open"
+"""Lines come in, and go out as they come."""
+HELD: Final = "held"
+"""Lines come in, and wait for the handler to return the lines in front of them."""
+ENDED: Final = "ended"
+"""All lines are in, the handler's last ones too; they and the final dot go out."""
+SENT: Final = "sent"
+"""The final dot is out, or smtpd waits for nothing any more."""
+
+_NEXT: dict[State, tuple[State, ...]] = {
+    OPEN: (HELD, ENDED, SENT),
+    HELD: (OPEN, ENDED, SENT),
+    ENDED: (SENT,),
+    SENT: (),
+}
+"""State to the states that may follow: ``attach`` holds a message, ``detach`` opens it again,
+``close_input`` ends it, the last ``take`` sends it, and ``discard`` sends it from anywhere."""
 
 _LATER_DOT = re.compile(rb"\n\.")  # half again as fast as ``b"\n." in block``
 
@@ -45,7 +65,7 @@ Front: TypeAlias = Sequence[bytes]
 
 
 class HeldMessage:
-    """Sees a message while it is held, then may put header lines in front of it.
+    """A handler that sees a message while it is held, then may put header lines in front of it.
 
     Lines are bytes without line ends, dot-stuffing undone; folded fields come as several lines.
     """
@@ -62,17 +82,17 @@ class HeldMessage:
 
 
 class StreamedMessage:
-    """Sees runs of lines and returns what to send in their place.
+    """A handler that sees runs of lines and returns the lines to send in their place.
 
-    Returning the same list object passes the run untouched, at no cost.
+    To return the same list object passes the run untouched, at no cost.
     """
 
     def header(self, lines: list[bytes]) -> list[bytes]:
-        """Return what stands for a run of header lines."""
+        """Return the lines to send in place of a run of header lines."""
         return lines
 
     def body(self, lines: list[bytes]) -> list[bytes]:
-        """Return what stands for a run of body lines."""
+        """Return the lines to send in place of a run of body lines."""
         return lines
 
     def end(self) -> list[bytes]:
@@ -89,12 +109,10 @@ class Message:
         "_limit",
         "_separator",
         "_spool",
-        "done",
-        "ended",
         "handler",
-        "held",
         "prefix",
         "queued",
+        "state",
         "trailer",
     )
 
@@ -106,15 +124,11 @@ class Message:
     ) -> None:
         self.handler: HeldMessage | StreamedMessage | None = None
         self.prefix = dataline_prefix(session, token)
-        self.held = False
-        self.ended = False
-        """All lines are in and the handler has said its last word."""
-        self.done = False
-        """All lines are out, the final dot too."""
+        self.state: State = OPEN
         self.queued = False
-        """Is this message in the queue of those that have something to send?"""
+        """Whether Transfers has it among those to be sent: after SENT, too, until its turn ends."""
         self.trailer = b""
-        """What goes out behind the final dot: the answers that must not overtake it."""
+        """Lines to send behind the final dot: the answers that must not overtake it."""
         self._front = b""
         self._in_body = False
         self._spool = Spool(budget)
@@ -122,17 +136,26 @@ class Message:
         self._limit = ANSWER_MAX - 1 - len(self.prefix)
 
     def attach(self, handler: object) -> None:
-        """Have ``handler`` see the lines. Raises DecisionError for what is no message handler."""
+        """Show the lines to ``handler``, None for nobody.
+
+        Raises DecisionError for an object that is no message handler.
+        """
         if not (handler is None or isinstance(handler, HeldMessage | StreamedMessage)):
             raise DecisionError(f"a {type(handler).__name__} is no message handler")
         self.handler = handler
-        self.held = isinstance(handler, HeldMessage)
+        if isinstance(handler, HeldMessage):
+            self._become(HELD)
+
+    def _become(self, state: State) -> None:
+        assert state in _NEXT[self.state], f"a message cannot be {state} after {self.state}"
+        self.state = state
 
     def receive(self, raw: list[bytes]) -> None:
         """Take a run of lines as smtpd sent them, without the final dot.
 
-        Raises whatever the handler raises, SpoolError, and Refused for a line that smtpd could not
-        take back. Whatever is raised but SpoolError, the run is spooled.
+        Raises Refused, with nothing spooled, for a line that is too long to be sent back, and
+        ProtocolError for a final dot amid the run. Raises SpoolError, and then lines may be lost.
+        Raises any exception of the handler's; then the run is spooled as it came.
         """
         raw.append(b"")
         block = b"\n".join(raw)
@@ -182,7 +205,7 @@ class Message:
         return self._stuff([*new_header, *blank, *new_body])
 
     def _cut(self, lines: list[bytes]) -> tuple[list[bytes], list[bytes]]:
-        """Header and body lines of a run that begins in the header."""
+        """Return header and body lines of a run that begins in the header."""
         if b"" not in lines:
             return lines, []
         self._in_body = True
@@ -190,7 +213,7 @@ class Message:
         return lines[:blank], lines[blank + 1 :]
 
     def _stuff(self, lines: Sequence[bytes]) -> bytes:
-        """Lines of a handler's as a block that smtpd takes. Raises DecisionError or TypeError."""
+        """Return a handler's lines as a block that smtpd takes. Raises DecisionError, TypeError."""
         if not isinstance(lines, list | tuple):  # a forgotten return would lose the lines
             raise DecisionError(f"lines were answered with a {type(lines).__name__}")
         if not lines:
@@ -203,54 +226,56 @@ class Message:
             raise DecisionError("a line of a message is longer than smtpd takes")
         return block + b"\n"
 
-    def finish(self, front: object) -> None:
-        """Let the message go: the handler's last lines are ``front``, then comes the final dot.
+    def close_input(self, front: object) -> None:
+        """End the message with the handler's last lines; from now on the final dot may go out.
 
-        Raises DecisionError or TypeError for what is no list of lines.
+        ``front`` stands in front of a held message, and behind any other. Raises DecisionError or
+        TypeError for an object that is no list of lines, SpoolError, and then nothing is changed.
         """
         if not isinstance(front, list | tuple):
             raise DecisionError(f"a message ends in a list of lines, not {type(front).__name__}")
         block = self._stuff(front)
-        if self.held:
+        if self.state == HELD:
             self._front = block
-            self.held = False
         elif block:
             self._spool.append(block)
-        self.ended = True
+        self._become(ENDED)
 
     def detach(self) -> None:
-        """Send the rest untouched, if there is a rest: the handler is out of the way."""
+        """Show no more lines to the handler, and hold none: the rest goes out untouched."""
         self.handler = None
-        self.held = False
+        if self.state == HELD:
+            self._become(OPEN)
 
     def discard_lines(self) -> None:
-        """Forget all lines; only the final dot is still to be sent."""
+        """Drop all lines; only the final dot is still to be sent."""
         self.detach()
         self._front = b""
         self._spool.close()
 
-    def end(self) -> None:
-        """Forget all: smtpd waits for nothing any more."""
+    def discard(self) -> None:
+        """Drop all lines and the final dot: smtpd waits for nothing any more."""
         self.discard_lines()
-        self.done = True
+        if self.state != SENT:
+            self._become(SENT)
 
     def wants_to_send(self) -> bool:
-        """Is there anything that may go out now?"""
-        return not self.held and (self.ended or len(self._spool) > 0) and not self.done
+        """Return whether there is anything that may go out now."""
+        return self.state == ENDED or (self.state == OPEN and len(self._spool) > 0)
 
     def take(self, size: int) -> bytes:
         """Return about ``size`` bytes for smtpd; the last ones hold the final dot."""
         block = self._front + self._spool.take(size) if self._front else self._spool.take(size)
         self._front = b""
         out = self.prefix + block[:-1].replace(b"\n", self._separator) + b"\n" if block else b""
-        if self.ended and not len(self._spool):
-            self.done = True
+        if self.state == ENDED and not len(self._spool):
+            self._become(SENT)
             self._spool.close()
             out += self.prefix + b".\n" + self.trailer
         return out
 
     def __len__(self) -> int:
-        """Bytes that wait here."""
+        """Return the bytes that wait here."""
         return len(self._spool) + len(self._front)
 
 
@@ -261,7 +286,7 @@ def _shown(show: Callable[[list[bytes]], object], lines: list[bytes]) -> None:
 
 
 def _has_line_over(limit: int, block: bytes) -> bool:
-    """May a line of ``block`` be longer than ``limit``? Looks at a few places only.
+    """Return whether a line of ``block`` may be longer than ``limit``: looks at a few places only.
 
     Such a line covers a window of half its length whole, so that no line feed is found there.
     """

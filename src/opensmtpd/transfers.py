@@ -11,7 +11,7 @@ from opensmtpd.calls import Dispatcher
 from opensmtpd.decisions import Disconnect, Reject
 from opensmtpd.errors import HandlerTimeout, SpoolError
 from opensmtpd.filter import Filter
-from opensmtpd.message import Message, Refused
+from opensmtpd.message import ENDED, SENT, Message, Refused
 from opensmtpd.session import Session
 from opensmtpd.spool import Budget
 
@@ -50,7 +50,7 @@ class Transfers:
     def message(self, state: SessionState, token: bytes) -> Message:
         """Return the message that is under way for a token; begin one where none is."""
         message = state.messages.get(token)
-        if message is None or message.done:
+        if message is None or message.state == SENT:
             message = state.messages[token] = Message(state.id, token, self._budget)
             if state.refusal is not None:
                 return message  # a chain's next place, with the remains of what was refused
@@ -73,20 +73,20 @@ class Transfers:
                 self._dispatcher.call("message", message.receive, raw)
             except BaseException as error:  # see Dispatcher.dispatch
                 self._fail(state, message, "message", error)
-        if last and not message.ended:
+        if last and message.state not in (ENDED, SENT):
             self._end(state, message)
         self._queue(state, message)
 
     def _end(self, state: SessionState, message: Message) -> None:
         def answer(front: object) -> None:
-            if not message.done:
-                message.finish(front)
+            if message.state != SENT:
+                message.close_input(front)
                 self._queue(state, message)
 
         def refuse(error: BaseException) -> None:
-            if not message.done:
+            if message.state != SENT:
                 self._fail(state, message, "end", error)
-                message.finish(())
+                message.close_input(())
                 self._queue(state, message)
 
         if message.handler is None or state.refusal is not None:
@@ -119,7 +119,7 @@ class Transfers:
         """
         for message in state.messages.values():
             if not message.queued:
-                message.end()
+                message.discard()
         state.messages.clear()
         state.refusal = None
 
@@ -161,7 +161,7 @@ class Transfers:
         if not message.wants_to_send():
             state.out.popleft()
             message.queued = False
-            if message not in state.messages.values() and not message.done:  # forgotten amid
-                message.end()
+            if message not in state.messages.values() and message.state != SENT:  # forgotten amid
+                message.discard()
                 data += message.trailer
         return data

@@ -34,5 +34,5 @@ def through(
     m = message(handler)
     for at in range(0, len(lines), run):
         m.receive(list(lines[at : at + run]))
-    m.finish(front)
+    m.close_input(front)
     return sent(m)

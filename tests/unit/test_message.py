@@ -6,10 +6,7 @@ from hypothesis import strategies as st
 
 from opensmtpd.decisions import PROCEED
 from opensmtpd.errors import DecisionError
-from opensmtpd.message import (
-    HeldMessage,
-    StreamedMessage,
-)
+from opensmtpd.message import ENDED, HELD, OPEN, SENT, HeldMessage, StreamedMessage
 from opensmtpd.spool import Budget
 from opensmtpd.work import Offload
 from unit.lone_message import message, sent, through
@@ -89,9 +86,9 @@ def test_a_held_message_waits_for_its_end_then_goes_behind_the_new_lines() -> No
     m = message(HeldMessage())
     m.receive(list(MAIL))
     assert (m.wants_to_send(), len(m)) == (False, 46)
-    m.finish([b"DKIM-Signature: x", b"\ty", b".z"])
+    m.close_input([b"DKIM-Signature: x", b"\ty", b".z"])
     assert sent(m) == [b"DKIM-Signature: x", b"\ty", b"..z", *MAIL, b"."]
-    assert (m.done, m.wants_to_send(), len(m)) == (True, False, 0)
+    assert (m.state, m.wants_to_send(), len(m)) == (SENT, False, 0)
 
 
 def test_what_is_not_held_goes_at_once() -> None:
@@ -100,7 +97,7 @@ def test_what_is_not_held_goes_at_once() -> None:
     assert sent(m) == [b"A: 1"]
     m.receive([b"", b"x"])
     assert sent(m) == [b"", b"x"]
-    m.finish([b"appended"])
+    m.close_input([b"appended"])
     assert sent(m) == [b"appended", b"."]
 
 
@@ -132,7 +129,7 @@ def test_a_handler_that_fails_midway_lets_the_run_through_untouched() -> None:
         m.receive([b"A: 1", b"", b"..x"])
     m.detach()
     m.receive([b"y"])
-    m.finish(())
+    m.close_input(())
     assert sent(m) == [b"A: 1", b"", b"..x", b"y", b"."]
 
 
@@ -150,10 +147,68 @@ def test_what_is_no_list_of_lines(front: object) -> None:
     m = message(HeldMessage())
     m.receive([b"A: 1"])
     with pytest.raises((DecisionError, TypeError, AttributeError)):
-        m.finish(front)
+        m.close_input(front)
     m.detach()
-    m.finish(())
+    m.close_input(())
     assert sent(m) == [b"A: 1", b"."]
+
+
+# --- its state ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("handler", [None, StreamedMessage()])
+def test_the_states_of_an_open_message(handler: object) -> None:
+    m = message(handler)
+    states = [m.state]
+    m.receive([b"x"])
+    m.take(1000)
+    states.append(m.state)
+    m.close_input(())
+    states.append(m.state)
+    m.take(1000)
+    assert [*states, m.state] == [OPEN, OPEN, ENDED, SENT]
+
+
+def test_the_states_of_a_held_message() -> None:
+    m = message(HeldMessage())
+    states = [m.state]
+    m.receive([b"x"])
+    assert not m.wants_to_send()
+    m.close_input([b"X: y"])
+    states.append(m.state)
+    assert sent(m) == [b"X: y", b"x", b"."]
+    assert [*states, m.state] == [HELD, ENDED, SENT]
+
+
+def test_a_held_message_without_its_handler_is_open() -> None:
+    m = message(HeldMessage())
+    m.receive([b"x"])
+    m.detach()
+    assert (m.state, m.wants_to_send()) == (OPEN, True)
+
+
+@pytest.mark.parametrize("handler", [None, HeldMessage()])
+@pytest.mark.parametrize("closed", [False, True])
+def test_any_message_can_be_discarded_and_is_never_open_again(
+    handler: object, closed: bool
+) -> None:
+    m = message(handler)
+    m.receive([b"x"])
+    if closed:
+        m.close_input(())
+    m.discard()
+    m.discard()
+    m.detach()
+    assert m.state == SENT
+    with pytest.raises(AssertionError, match="cannot be ended after sent"):
+        m.close_input(())
+
+
+def test_detaching_does_not_open_an_ended_message() -> None:
+    m = message(HeldMessage())
+    m.close_input(())
+    m.detach()
+    assert m.state == ENDED
 
 
 # --- the end --------------------------------------------------------------------------------------
@@ -162,7 +217,7 @@ def test_what_is_no_list_of_lines(front: object) -> None:
 def test_the_trailer_follows_the_final_dot() -> None:
     m = message()
     m.receive([b"x"])
-    m.finish(())
+    m.close_input(())
     m.trailer = b"filter-result|s|t|proceed\n"
     assert m.take(1000) == (
         b"filter-dataline|1718c5e591926d28|1f083015d732b8dd|x\n"
@@ -177,23 +232,23 @@ def test_dropped_lines_leave_the_final_dot() -> None:
     m.receive(list(MAIL))
     m.discard_lines()
     assert (len(m), budget.used) == (0, 0)
-    m.finish(())
+    m.close_input(())
     assert sent(m) == [b"."]
 
 
-def test_an_ended_message_sends_nothing() -> None:
+def test_a_discarded_message_sends_nothing() -> None:
     budget = Budget()
     m = message(None, budget)
     m.receive(list(MAIL))
-    m.end()
-    assert (m.done, m.wants_to_send(), len(m), budget.used) == (True, False, 0, 0)
+    m.discard()
+    assert (m.state, m.wants_to_send(), len(m), budget.used) == (SENT, False, 0, 0)
 
 
 def test_a_message_in_a_file_comes_out_the_same() -> None:
     m = message(HeldMessage(), Budget(0, 0))
     for line in MAIL:
         m.receive([line])
-    m.finish([b"X: y"])
+    m.close_input([b"X: y"])
     assert sent(m) == [b"X: y", *MAIL, b"."]
     assert m._spool._file is None  # closed at once, not when the session ends
 
@@ -215,5 +270,5 @@ def test_stuffing_undone_is_what_the_handler_sees_and_done_again_what_goes_out(
     m = message(Copy(), Budget(memory, memory))
     for at in range(0, len(raw), run):
         m.receive(raw[at : at + run])
-    m.finish(())
+    m.close_input(())
     assert sent(m) == [*raw, b"."]

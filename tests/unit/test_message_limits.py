@@ -25,7 +25,7 @@ def test_the_longest_line() -> None:
     for handler in (None, HeldMessage(), StreamedMessage()):
         m = message(handler)
         m.receive([b"x", b"y" * LONGEST, b"z"])
-        m.finish(())
+        m.close_input(())
         assert max(map(len, m.take(10**6).split(b"\n"))) == 65535
 
 
@@ -54,8 +54,8 @@ def test_a_line_that_a_dot_makes_too_long() -> None:
     m = message(HeldMessage())
     m.receive([b"A: 1"])
     with pytest.raises(DecisionError, match="longer than smtpd takes"):
-        m.finish([b"." + b"x" * (LONGEST - 1)])
-    m.finish([b"." + b"x" * (LONGEST - 2)])
+        m.close_input([b"." + b"x" * (LONGEST - 1)])
+    m.close_input([b"." + b"x" * (LONGEST - 2)])
     assert sent(m) == [b".." + b"x" * (LONGEST - 2), b"A: 1", b"."]
 
 
