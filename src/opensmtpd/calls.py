@@ -1,6 +1,6 @@
 """Handler calls: plain, offloaded or asynchronous, each with exactly one end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import Any, TypeAlias, TypeVar
 
@@ -15,21 +15,43 @@ SECRET = frozenset(["on_auth", "on_protocol_client"])
 """Handlers that are given passwords: the text of what they raise is not logged."""
 
 
-class Dispatcher:
-    """Calls handlers and sees to it that each call ends in ``answer`` or ``refuse``."""
+LATER = (Offload, CoroutineType)
+"""Results that are no answers yet: ``Dispatcher.start`` makes jobs of them."""
 
-    def __init__(self, deadline: float, log: Log) -> None:
+
+def _nothing() -> None:
+    pass
+
+
+class Dispatcher:
+    """Calls handlers, and keeps the jobs that they leave until each has ended, or is late.
+
+    The loop asks it for jobs to run (``take_jobs``), tells it how they ended (``resolve``,
+    ``fail``) and what time it is (``expire``). ``deadline`` is in seconds; ``job_ended`` is called
+    whenever jobs have been answered or refused, so that a connection can go on behind them.
+    """
+
+    def __init__(
+        self, deadline: float, log: Log, job_ended: Callable[[], object] = _nothing
+    ) -> None:
         self.deadline = deadline
         self.now = 0.0
+        """The time of any monotonic clock, in seconds: deadlines are counted from it."""
         self.running: str | None = None
-        """The plain handler that runs at this moment: what a watchdog may interrupt."""
+        """The name of the call that runs at this moment, which a watchdog may interrupt."""
         self.count = 0
         """Calls so far: tells a watchdog whether it is still the same one."""
         self.pending = Pending()
         self.log = log
+        self._job_ended = job_ended
+
+    # --- calls --------------------------------------------------------------------------------
 
     def call(self, name: str, handler: Callable[..., T], *args: object) -> T:
-        """Call a handler where a watchdog can see it. Raises whatever it raises."""
+        """Return the result of a handler, called where a watchdog can see it.
+
+        Raises any exception of the handler's, and HandlerTimeout.
+        """
         self.count += 1
         self.running = name
         try:
@@ -49,47 +71,70 @@ class Dispatcher:
         answer: Callable[[Any], None],
         refuse: Refuse,
     ) -> None:
-        """Make a call: what it returns goes to ``answer``, what it or that raises to ``refuse``.
+        """Make a call; exactly one of ``answer`` and ``refuse`` is called with its end.
 
-        ``owner`` is the session whose end cancels what the call leaves to be done, if any.
+        The result of the call, or of the job that it returns, goes to ``answer``; an exception of
+        any of the three to ``refuse``. ``owner`` is the session whose end cancels the job, None
+        for a job that no session's end cancels.
         """
         try:
             result = self.call(name, call)
-            if isinstance(result, Offload):
-                self._start(result.function, owner, answer, refuse)
-            elif isinstance(result, CoroutineType):
-                self._start(result, owner, answer, refuse)
+            if isinstance(result, LATER):
+                self.start(result, owner, answer, refuse)
             else:
                 answer(result)
         except BaseException as error:  # a handler's sys.exit() must not end the mail server
             refuse(error)
 
-    def _start(
-        self, task: Any, owner: bytes | None, answer: Callable[[Any], None], refuse: Refuse
+    def start(
+        self,
+        result: Offload[Any] | Coroutine[Any, Any, Any],
+        owner: bytes | None,
+        answer: Callable[[Any], None],
+        refuse: Refuse,
     ) -> None:
+        """Make a job of a result of LATER; ``answer`` or ``refuse`` is called with its end."""
+        task = result.function if isinstance(result, Offload) else result
         self.pending.add(Job(task, owner, self.now + self.deadline, answer, refuse))
 
+    # --- jobs, as the loop sees them ----------------------------------------------------------
+
+    def take_jobs(self) -> list[Job]:
+        """Return the jobs to start now; give the end of each to ``resolve`` or ``fail``."""
+        return self.pending.take()
+
     def resolve(self, job: Job, result: object) -> None:
-        """Take the result of a work, if somebody still waits for it."""
+        """Take the result of a job; it is ignored where nobody waits for it any more."""
         if self.pending.settle(job):
             try:
                 job.answer(result)
             except Exception as error:
                 job.refuse(error)
+            self._job_ended()
 
     def fail(self, job: Job, error: BaseException) -> None:
-        """Take the exception of a work, if somebody still waits for it."""
+        """Take the exception of a job; it is ignored where nobody waits for it any more."""
         if self.pending.settle(job):
             job.refuse(error)
+            self._job_ended()
+
+    def next_deadline(self) -> float | None:
+        """Return the time when ``expire`` is to be called next, None for never."""
+        return self.pending.next_deadline()
 
     def expire(self, now: float) -> None:
-        """Refuse what is late."""
+        """Refuse the jobs whose deadline has passed, with HandlerTimeout."""
         self.now = max(self.now, now)
-        for job in self.pending.timed_out(self.now):
+        late = self.pending.timed_out(self.now)
+        for job in late:
             job.refuse(HandlerTimeout(f"no answer within {self.deadline:g} s"))
+        if late:
+            self._job_ended()
+
+    # --- the log ------------------------------------------------------------------------------
 
     def log_failure(self, session: bytes, handler: str, error: BaseException) -> None:
-        """Log what a handler did wrong: the kind of error, the place, and the text if it may."""
+        """Log a failure: the kind of error, its place, and its text unless that may be secret."""
         reason = None if handler in SECRET else error
         self.log(
             "handler-failed",

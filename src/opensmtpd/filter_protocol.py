@@ -23,7 +23,6 @@ from opensmtpd.message import ENDED, SENT, Message, Refused
 from opensmtpd.session import Session, record_report, reports_for
 from opensmtpd.spool import Budget
 from opensmtpd.transfers import TEMPFAIL, Policy, SessionState, Transfers
-from opensmtpd.work import Job
 
 _ID = re.compile(rb"[0-9a-f]{1,16}")
 DEADLINE = 60.0
@@ -62,7 +61,7 @@ class FilterConnection:
         self._head = self._payload = 0
         self._streams: dict[bytes, tuple[SessionState, Message]] = {}
 
-    # --- what the runner and the tests see ----------------------------------------------------
+    # --- for the loop and the tests -----------------------------------------------------------
 
     @property
     def ready(self) -> bool:
@@ -86,26 +85,6 @@ class FilterConnection:
 
     def _messages(self) -> list[Message]:
         return [message for state in self._states.values() for message in state.messages.values()]
-
-    def take_jobs(self) -> list[Job]:
-        """Return the coroutines and offloads to start; give their ends to resolve or fail."""
-        return self.dispatcher.pending.take()
-
-    def resolve(self, job: Job, result: object) -> None:
-        """Take the result of a work; it is ignored where nobody waits for it any more."""
-        self.dispatcher.resolve(job, result)
-
-    def fail(self, job: Job, error: BaseException) -> None:
-        """Take the exception of a work."""
-        self.dispatcher.fail(job, error)
-
-    def next_deadline(self) -> float | None:
-        """Return when ``expire`` is to be called next, None for never."""
-        return self.dispatcher.pending.next_deadline()
-
-    def expire(self, now: float) -> None:
-        """Answer what is late."""
-        self.dispatcher.expire(now)
 
     def data_to_send(self) -> bytes:
         """Return the next bytes for smtpd, some 100 KB at the most; ``b""`` when none wait."""

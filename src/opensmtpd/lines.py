@@ -34,7 +34,8 @@ class LineBuffer:
                 lines[0] = self._finish(lines[0])
             if len(data) > self.limit or self._size > self.limit:
                 lines = self._drop_long(lines)
-            self._parts, self._size = [], 0
+            if self._size:
+                self._parts, self._size = [], 0
         if rest:
             self._keep(rest)
         return lines

@@ -5,7 +5,7 @@ Source: ``table_proc_lookup``, ``table_proc_fetch`` and ``table_proc_update`` in
 
 from collections.abc import Callable
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from opensmtpd import queries
 from opensmtpd.errors import DecisionError, LocalError
@@ -19,17 +19,18 @@ Encode: TypeAlias = Callable[[object], bytes]
 class Request:
     """Where a request goes, and what becomes of the answer."""
 
-    __slots__ = ("call", "encode", "name", "service", "verb")
+    __slots__ = ("call", "encode", "head", "name", "service")
 
     def __init__(
         self,
         verb: bytes,
         service: Service | None,
-        call: Callable[..., object],
+        call: Callable[[Any], object],
         encode: Encode,
         name: str = "",
     ) -> None:
-        self.verb = verb
+        self.head = verb + b"-result|"
+        """The beginning of the answer: the request's id and ``encode``'s bytes follow it."""
         self.service = service
         self.call = call
         self.encode = encode

@@ -33,17 +33,12 @@ class SmtpdGone(Exception):
 
 
 class Served(Protocol):
-    """What filters' and tables' protocols have in common: see FilterConnection."""
+    """What the loop needs of a connection: see FilterConnection and TableConnection."""
 
     dispatcher: Dispatcher
 
     def receive(self, data: bytes, now: float) -> None: ...  # noqa: D102
     def data_to_send(self) -> bytes: ...  # noqa: D102
-    def take_jobs(self) -> list[Job]: ...  # noqa: D102
-    def resolve(self, job: Job, result: object) -> None: ...  # noqa: D102
-    def fail(self, job: Job, error: BaseException) -> None: ...  # noqa: D102
-    def next_deadline(self) -> float | None: ...  # noqa: D102
-    def expire(self, now: float) -> None: ...  # noqa: D102
 
 
 class Loop:
@@ -60,9 +55,10 @@ class Loop:
         reload: Callable[[], object] | None = None,
     ) -> None:
         self.connection = connection
+        self.dispatcher = connection.dispatcher
         self.reloader = reload
         self.stdin, self.stdout = stdin, stdout
-        self.watchdog = Watchdog(connection.dispatcher)
+        self.watchdog = Watchdog(self.dispatcher)
         self.wake, wake = os.pipe()
         self.threads = Threads(wake)
         self.coroutines: list[Job] = []
@@ -95,7 +91,7 @@ class Loop:
         assert self.reloader is not None
         try:
             self.watchdog.watch()
-            result: object = self.connection.dispatcher.call("reload", self.reloader)
+            result: object = self.dispatcher.call("reload", self.reloader)
             if result is not None:  # an async def above all: it has done nothing
                 raise LocalError(f"reload returned a {type(result).__name__}")
         except LocalError as error:
@@ -155,13 +151,13 @@ class Loop:
             self.reload()
         for job, error, result in self.threads.finished():
             if error is None:
-                self.guarded(self.connection.resolve, job, result, otherwise=None)
+                self.guarded(self.dispatcher.resolve, job, result, otherwise=None)
             else:
-                self.guarded(self.connection.fail, job, error, otherwise=None)
-        deadline = self.connection.next_deadline()
+                self.guarded(self.dispatcher.fail, job, error, otherwise=None)
+        deadline = self.dispatcher.next_deadline()
         if deadline is not None and deadline <= time.monotonic():
-            self.guarded(self.connection.expire, time.monotonic(), otherwise=None)
-        for job in self.connection.take_jobs():
+            self.guarded(self.dispatcher.expire, time.monotonic(), otherwise=None)
+        for job in self.dispatcher.take_jobs():
             if isinstance(job.task, CoroutineType):
                 self.coroutines.append(job)
             else:
@@ -170,7 +166,7 @@ class Loop:
 
     def timeout(self) -> float | None:
         """Seconds until the next deadline."""
-        deadline = self.connection.next_deadline()
+        deadline = self.dispatcher.next_deadline()
         return None if deadline is None else min(max(0.0, deadline - time.monotonic()), 3600.0)
 
     def serve(self) -> None:

@@ -83,9 +83,9 @@ class _AsyncLoop:
         try:
             result = await _Watched(self.loop, job)
         except BaseException as error:
-            self.loop.guarded(self.loop.connection.fail, job, error, otherwise=None)
+            self.loop.guarded(self.loop.dispatcher.fail, job, error, otherwise=None)
         else:
-            self.loop.guarded(self.loop.connection.resolve, job, result, otherwise=None)
+            self.loop.guarded(self.loop.dispatcher.resolve, job, result, otherwise=None)
         self.event(lambda: None)
 
     def _watch(self, waiting: bool) -> None:
@@ -122,7 +122,7 @@ class _Watched:
             step = task.send if error is None else task.throw
             try:
                 self.loop.watchdog.watch()
-                future = self.loop.connection.dispatcher.call("coroutine", step, error)
+                future = self.loop.dispatcher.call("coroutine", step, error)
             except StopIteration as end:
                 return end.value
             error = None

@@ -7,17 +7,15 @@ answers nonsense becomes ``error|message`` and a line in the log. Source: ``tabl
 import re
 from collections import deque
 from functools import partial
-from types import CoroutineType
 
 from opensmtpd import routes
-from opensmtpd.calls import Dispatcher, Log, place
+from opensmtpd.calls import LATER, Dispatcher, Log, place
 from opensmtpd.errors import HandlerTimeout, LocalError, ProtocolError, VersionError
 from opensmtpd.lines import LineBuffer
 from opensmtpd.log import log, text
 from opensmtpd.queries import SERVICES, Service, to_str
 from opensmtpd.routes import Request
 from opensmtpd.table import Table
-from opensmtpd.work import Job, Offload
 
 VERSION = b"0.1"
 DEADLINE = 5.0
@@ -34,14 +32,13 @@ SAFE_SINCE = (7, 9)
 """Before, smtpd sends a line feed in a key as it is (``table_proc_lookup``)."""
 _TYPED = ([b"credentials"], [b"auth"], [b"mailaddrmap"], [b"mailaddr"], [b"string"], [b"regex"])
 """Services whose keys may be user names, in which a client can have a line feed: AUTH is base64."""
-_LATER = (Offload, CoroutineType)
 
 
 class TableConnection:
     """One table talking to one smtpd. ``deadline`` is in seconds, of any monotonic clock."""
 
     def __init__(self, table: Table, *, deadline: float = DEADLINE, log: Log = log) -> None:
-        self.dispatcher = Dispatcher(deadline, log)
+        self.dispatcher = Dispatcher(deadline, log, self._serve)
         self.ready = False
         self._table = table
         self._requests = routes.keyed(table)
@@ -49,6 +46,8 @@ class TableConnection:
         self._lines = LineBuffer(LINE_MAX)
         self._name = b""
         self._smtpd = (0, 0)
+        self._raw_keys = False
+        """Whether smtpd is older than SAFE_SINCE: known when the handshake is over."""
         self._parts: list[bytes] = []
         """Lines of an smtpd before 7.9 that has not ended its request yet."""
         self._waiting: deque[bytes] = deque()
@@ -56,30 +55,7 @@ class TableConnection:
         """Is an answer being worked on, by a coroutine or a thread?"""
         self._out: list[bytes] = []
 
-    # --- what the runner and the tests see ----------------------------------------------------
-
-    def take_jobs(self) -> list[Job]:
-        """Return the coroutines and offloads to start; give their ends to resolve or fail."""
-        return self.dispatcher.pending.take()
-
-    def resolve(self, job: Job, result: object) -> None:
-        """Take the result of a work; it is ignored where nobody waits for it any more."""
-        self.dispatcher.resolve(job, result)
-        self._serve()
-
-    def fail(self, job: Job, error: BaseException) -> None:
-        """Take the exception of a work."""
-        self.dispatcher.fail(job, error)
-        self._serve()
-
-    def next_deadline(self) -> float | None:
-        """Return when ``expire`` is to be called next, None for never."""
-        return self.dispatcher.pending.next_deadline()
-
-    def expire(self, now: float) -> None:
-        """Answer what is late."""
-        self.dispatcher.expire(now)
-        self._serve()
+    # --- for the loop and the tests -----------------------------------------------------------
 
     def data_to_send(self) -> bytes:
         """Return the next bytes for smtpd; ``b""`` when none wait."""
@@ -90,7 +66,7 @@ class TableConnection:
         """Take bytes from smtpd. Raises VersionError, in the handshake only."""
         self.dispatcher.now = now
         lines = self._lines.feed(data)
-        if self.ready and self._smtpd < SAFE_SINCE:
+        if self._raw_keys:
             lines = self._whole(lines)
         if self._lines.dropped:
             self._log("line-ignored", reason="longer than any of smtpd's")
@@ -170,6 +146,7 @@ class TableConnection:
         elif line == b"config|ready":
             names = [*self._services(), "ready"]
             self._out.append("".join(f"register|{name}\n" for name in names).encode("ascii"))
+            self._raw_keys = self._smtpd < SAFE_SINCE
             self.ready = True
 
     def _services(self) -> list[str]:
@@ -202,41 +179,33 @@ class TableConnection:
                 fetch = routes.unknown_service if service is None else self._table.fetch
                 self._call(Request(b"fetch", service, fetch, routes.encode_value), id, service)
             case [b"update", id]:
-                self._call(Request(b"update", None, self._table.update, routes.encode_done), id)
+                update = Request(
+                    b"update", None, lambda _: self._table.update(), routes.encode_done
+                )
+                self._call(update, id, None)
             case _:
                 raise ProtocolError("an unknown request")
 
-    def _call(self, request: Request, id: bytes, *args: object) -> None:
-        """Call the table, and answer with what ``route.form`` makes of what it returns."""
-        dispatcher = self.dispatcher
-        dispatcher.count += 1  # as Dispatcher.call does, which would cost as much again as the call
-        dispatcher.running = request.name
+    def _call(self, request: Request, id: bytes, argument: object) -> None:
+        """Call the table; answer with the result, now or when the job that it is has ended."""
         try:
-            try:
-                result = request.call(*args)
-            finally:
-                dispatcher.running = None  # the watchdog strikes before an answer, or not at all
+            result = self.dispatcher.call(request.name, request.call, argument)
+            if not isinstance(result, LATER):
+                text = request.encode(result)
+                self._out.append(b"".join((request.head, id, b"|", text, b"\n")))
+                return
         except BaseException as error:  # sys.exit() in a table must not end the mail server
-            dispatcher.running = None  # the watchdog may have struck right in that "finally"
             self._refuse(request, id, error)
-            return
-        if not isinstance(result, _LATER):
-            try:
-                self._out.append(b"%s-result|%s|%s\n" % (request.verb, id, request.encode(result)))
-            except Exception as error:
-                self._refuse(request, id, error)
             return
         self.busy = True
 
         def answer(result: object) -> None:
             self._answer(request, id, request.encode(result))
 
-        dispatcher.dispatch(
-            None, request.name, lambda: result, answer, partial(self._refuse, request, id)
-        )
+        self.dispatcher.start(result, None, answer, partial(self._refuse, request, id))
 
     def _answer(self, request: Request, id: bytes, result: bytes) -> None:
-        self._out.append(b"%s-result|%s|%s\n" % (request.verb, id, result))
+        self._out.append(b"".join((request.head, id, b"|", result, b"\n")))
         self.busy = False
 
     def _refuse(self, request: Request, id: bytes, error: BaseException) -> None:

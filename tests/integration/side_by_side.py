@@ -114,7 +114,7 @@ class Pair:
         self.filter.signer.clock = lambda: now
         talk = Talk(self.filter)
         answer = talk.say(data(*stuffed(message), b"."))
-        for job in talk.protocol.take_jobs():
+        for job in talk.protocol.dispatcher.take_jobs():
             answer += talk.finish(job)
         return [line.split(b"|", 3)[3] for line in answer.split(b"\n")[:-1]]
 

@@ -17,7 +17,7 @@ def go_on(protocol: Served, jobs: list[Job], job: Any) -> None:
         result = end.value
     except BaseException as error:
         jobs.remove(job)
-        protocol.fail(job, error)
+        protocol.dispatcher.fail(job, error)
         return
     jobs.remove(job)
-    protocol.resolve(job, result)
+    protocol.dispatcher.resolve(job, result)

@@ -53,7 +53,7 @@ class Storm:
                 return
 
     def _take_work(self) -> None:
-        for job in self.protocol.take_jobs():
+        for job in self.protocol.dispatcher.take_jobs():
             self.jobs.append(job)
             job.when_cancelled(partial(self._cancel, job))
 
@@ -73,9 +73,9 @@ class Storm:
         """Let all deadlines pass, until nothing is waited for."""
         for _ in range(100):
             self.now += 1000.0
-            self.protocol.expire(self.now)
+            self.protocol.dispatcher.expire(self.now)
             self.pump()
-            if self.protocol.next_deadline() is None:
+            if self.protocol.dispatcher.next_deadline() is None:
                 return
         raise AssertionError("deadlines without an end")
 

@@ -114,7 +114,7 @@ class Wire:
     def hear(self) -> None:
         """Hand the table's answers to the judge, and begin its works."""
         self.smtpd.receive(self.protocol.data_to_send())
-        for job in self.protocol.take_jobs():
+        for job in self.protocol.dispatcher.take_jobs():
             self.jobs.append(job)
             if not callable(job.task):
                 go_on(self.protocol, self.jobs, job)
@@ -129,7 +129,7 @@ class Wire:
             if self.jobs and late and not self.dice.randrange(3):
                 self.now += 6.0
                 self.jobs.clear()
-                self.protocol.expire(self.now)
+                self.protocol.dispatcher.expire(self.now)
                 self.hear()
         assert not self.smtpd.waiting
         assert not self.protocol.busy

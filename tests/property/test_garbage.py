@@ -63,7 +63,7 @@ def test_garbage_after_the_handshake(lines: list[bytes], hostile: bool, chunk: i
         while protocol.data_to_send():
             pass
     assert protocol.ready
-    protocol.expire(1e9)
+    protocol.dispatcher.expire(1e9)
 
 
 @settings(max_examples=150)
@@ -107,4 +107,4 @@ def test_a_real_line_with_a_part_replaced(at: int, length: int, by: bytes) -> No
     protocol.receive(b"\nreport|0.7|1.0|smtp-in|link-disconnect|1718c5e591926d28\n", 1.0)
     while protocol.data_to_send():
         pass
-    protocol.expire(1e9)
+    protocol.dispatcher.expire(1e9)

@@ -65,7 +65,7 @@ def storm(weather: Weather) -> Smtpd:
     # What on_link_disconnect began may go on; nothing else may, for nobody would hear of it.
     assert all(job.cancelled for job in clients.jobs if job.owner is not None)
     clients.expire()
-    assert protocol.next_deadline() is None
+    assert protocol.dispatcher.next_deadline() is None
     if weather.places == 1:
         check_messages(smtpd, filter)
     return smtpd

@@ -127,14 +127,14 @@ def answered(table: Table, pieces: list[bytes]) -> bytes:
     out = b""
     for piece in pieces:
         protocol.receive(piece, 0.0)
-        while jobs := protocol.take_jobs():
+        while jobs := protocol.dispatcher.take_jobs():
             for job in jobs:
                 try:
                     result = job.task() if callable(job.task) else complete(job.task)
                 except Exception as error:
-                    protocol.fail(job, error)
+                    protocol.dispatcher.fail(job, error)
                 else:
-                    protocol.resolve(job, result)
+                    protocol.dispatcher.resolve(job, result)
         out += protocol.data_to_send()
     return out
 

@@ -52,7 +52,7 @@ WAYS: dict[str, Callable[[Act], Any]] = {
 
 def finish(talk: Talk) -> bytes:
     """Do all work that waits; return what is answered."""
-    return b"".join(talk.finish(job) for job in talk.protocol.take_jobs())
+    return b"".join(talk.finish(job) for job in talk.protocol.dispatcher.take_jobs())
 
 
 class Answers(Filter):

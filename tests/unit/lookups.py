@@ -91,7 +91,7 @@ class Talk:
 
     def job(self) -> Job:
         """Return the one work that waits to be started."""
-        [job] = self.protocol.take_jobs()
+        [job] = self.protocol.dispatcher.take_jobs()
         return job
 
     def finish(self, job: Job) -> bytes:
@@ -99,15 +99,15 @@ class Talk:
         try:
             value = job.task() if callable(job.task) else asyncio.run(job.task)
         except BaseException as error:
-            self.protocol.fail(job, error)
+            self.protocol.dispatcher.fail(job, error)
         else:
-            self.protocol.resolve(job, value)
+            self.protocol.dispatcher.resolve(job, value)
         return self.protocol.data_to_send()
 
     def finish_all(self) -> bytes:
         """Do all work that waits, and what follows from it; return what is answered."""
         said = self.protocol.data_to_send()
-        while jobs := self.protocol.take_jobs():
+        while jobs := self.protocol.dispatcher.take_jobs():
             said += b"".join(self.finish(job) for job in jobs)
         return said
 

@@ -27,12 +27,12 @@ class Talk:
 
     def _exchange(self, lines: bytes) -> str:
         self._protocol.receive(lines, 0.0)
-        for job in self._protocol.take_jobs():
+        for job in self._protocol.dispatcher.take_jobs():
             assert callable(job.task)
             try:
-                self._protocol.resolve(job, job.task())
+                self._protocol.dispatcher.resolve(job, job.task())
             except Exception as error:
-                self._protocol.fail(job, error)
+                self._protocol.dispatcher.fail(job, error)
         return self._protocol.data_to_send().decode("utf-8", "surrogateescape")
 
     def _ask(self, verb: str, rest: str) -> str:

@@ -101,7 +101,7 @@ class Talk:
 
     def job(self) -> Job:
         """Return the one work that waits to be started."""
-        [job] = self.protocol.take_jobs()
+        [job] = self.protocol.dispatcher.take_jobs()
         return job
 
     def finish(self, job: Job) -> bytes:
@@ -109,9 +109,9 @@ class Talk:
         try:
             value = job.task() if callable(job.task) else run(job.task)
         except BaseException as error:
-            self.protocol.fail(job, error)
+            self.protocol.dispatcher.fail(job, error)
         else:
-            self.protocol.resolve(job, value)
+            self.protocol.dispatcher.resolve(job, value)
         return self.drain()
 
     def left(self) -> tuple[int, int, int, int]:

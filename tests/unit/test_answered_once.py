@@ -139,17 +139,17 @@ class TestLater:
         talk = self.talk(way)
         assert talk.say(CONNECT) == b""
         assert talk.finish(talk.job()) == result(b"junk")
-        assert talk.protocol.next_deadline() is None
+        assert talk.protocol.dispatcher.next_deadline() is None
 
     @BOTH
     def test_late(self, way: str, policy: Policy, failure: bytes) -> None:
         talk = self.talk(way, policy)
         talk.say(CONNECT, now=5.0)
         job = talk.job()
-        assert talk.protocol.next_deadline() == 15.0
-        talk.protocol.expire(14.9)
+        assert talk.protocol.dispatcher.next_deadline() == 15.0
+        talk.protocol.dispatcher.expire(14.9)
         assert talk.drain() == b""
-        talk.protocol.expire(15.0)
+        talk.protocol.dispatcher.expire(15.0)
         assert talk.drain() == result(failure)
         assert job.cancelled
         assert talk.logged == [
@@ -161,11 +161,11 @@ class TestLater:
         talk = self.talk(way)
         talk.say(CONNECT)
         job = talk.job()
-        talk.protocol.expire(10.0)
+        talk.protocol.dispatcher.expire(10.0)
         assert talk.drain() == result(TEMPFAIL)
         assert talk.finish(job) == b""
-        talk.protocol.fail(job, ValueError())
-        talk.protocol.expire(99.0)
+        talk.protocol.dispatcher.fail(job, ValueError())
+        talk.protocol.dispatcher.expire(99.0)
         assert talk.drain() == b""
         assert len(talk.logged) == 1
 
@@ -173,10 +173,10 @@ class TestLater:
         talk = self.talk(way)
         talk.say(CONNECT)
         job = talk.job()
-        talk.protocol.resolve(job, PROCEED)
-        talk.protocol.resolve(job, JUNK)
-        talk.protocol.fail(job, ValueError())
-        talk.protocol.expire(99.0)
+        talk.protocol.dispatcher.resolve(job, PROCEED)
+        talk.protocol.dispatcher.resolve(job, JUNK)
+        talk.protocol.dispatcher.fail(job, ValueError())
+        talk.protocol.dispatcher.expire(99.0)
         assert talk.drain() == result(b"proceed")
         assert talk.finish(job) == b""
         assert talk.logged == []
@@ -187,9 +187,9 @@ class TestLater:
         job = talk.job()
         assert talk.say(DISCONNECT) == b""
         assert job.cancelled
-        assert talk.protocol.next_deadline() is None
-        talk.protocol.resolve(job, PROCEED)
-        talk.protocol.expire(99.0)
+        assert talk.protocol.dispatcher.next_deadline() is None
+        talk.protocol.dispatcher.resolve(job, PROCEED)
+        talk.protocol.dispatcher.expire(99.0)
         assert talk.drain() == b""
         assert talk.logged == []
         assert talk.left() == (0, 0, 0, 0)
@@ -197,12 +197,12 @@ class TestLater:
     def test_a_session_gone_before_the_work_was_taken(self, way: str) -> None:
         talk = self.talk(way)
         talk.say(CONNECT, DISCONNECT)
-        assert talk.protocol.take_jobs() == []
+        assert talk.protocol.dispatcher.take_jobs() == []
 
     def test_sessions_do_not_wait_for_each_other(self, way: str) -> None:
         talk = self.talk(way)
         talk.say(CONNECT, request(b"data", session=OTHER))
-        first, second = talk.protocol.take_jobs()
+        first, second = talk.protocol.dispatcher.take_jobs()
         assert talk.finish(second) == result(b"junk", session=OTHER)
         assert talk.finish(first) == result(b"junk")
 

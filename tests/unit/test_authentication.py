@@ -229,7 +229,7 @@ def test_nor_in_what_is_logged_of_a_late_one(kind: type[Users], verified: list[o
     talk = Talk(kind())
     talk.say(check(b"alice:" + SECRET.encode(), b"auth"))
     job = talk.job()
-    talk.protocol.expire(5.0)
+    talk.protocol.dispatcher.expire(5.0)
     assert talk.protocol.data_to_send() == answer(b"error|no answer within 5 s", b"check")
     assert job.cancelled
     [line] = talk.logged

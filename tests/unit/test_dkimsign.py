@@ -23,7 +23,7 @@ MESSAGE = [
 def send(talk: Talk, lines: list[bytes]) -> list[bytes]:
     """Send a message; return the lines that come back, the final dot last."""
     answer = talk.say(data(*lines, b"."))
-    for job in talk.protocol.take_jobs():
+    for job in talk.protocol.dispatcher.take_jobs():
         answer += talk.finish(job)
     assert answer.startswith(datalines(b"")[:-1])
     return [line.split(b"|", 3)[3] for line in answer.splitlines()]

@@ -72,7 +72,7 @@ def test_on_message_is_no_coroutine() -> None:
     coroutine = later(HeldMessage)
     talk = Talk(Messages(lambda: coroutine))
     assert talk.say(data(*MAIL, b"."), COMMIT) == datalines(b".") + result(TEMPFAIL)
-    assert talk.protocol.take_jobs() == []
+    assert talk.protocol.dispatcher.take_jobs() == []
     coroutine.close()
 
 
@@ -141,7 +141,7 @@ def test_an_end_that_is_late(way: str, policy: Policy) -> None:
     talk = Talk(Messages(lambda: Sign(WAYS[way])), on_failure=policy, deadline=10.0)
     assert talk.say(data(*MAIL, b"."), now=5.0) == b""
     job = talk.job()
-    talk.protocol.expire(15.0)
+    talk.protocol.dispatcher.expire(15.0)
     if policy == "pass":
         assert talk.drain() == datalines(*MAIL, b".")
         assert talk.say(COMMIT) == result(b"proceed")

@@ -96,7 +96,7 @@ def test_the_deadline_is_within_smtpds_own(timeout: bytes, deadline: float) -> N
     hello = b"config|protocol|0.7\nconfig|smtp-session-timeout|%s\nconfig|ready\n" % timeout
     talk = Talk(Answers(lambda: later(lambda: PROCEED)), hello=hello)
     talk.say(CONNECT, now=100.0)
-    assert talk.protocol.next_deadline() == 100.0 + deadline
+    assert talk.protocol.dispatcher.next_deadline() == 100.0 + deadline
     talk.say(DISCONNECT)
 
 
@@ -198,7 +198,7 @@ def test_an_answer_goes_to_its_session_and_token() -> None:
 def test_two_tokens_in_one_session_have_their_own_answers() -> None:
     talk = Talk(Answers(lambda: later(lambda: PROCEED)))
     talk.say(request(b"noop", token=b"1f08301bf13c4c20"), request(b"noop"))
-    first, second = talk.protocol.take_jobs()
+    first, second = talk.protocol.dispatcher.take_jobs()
     assert talk.finish(second) == b"filter-result|1718c5e591926d28|1f08301bf13c4c1f|proceed\n"
     assert talk.finish(first) == b"filter-result|1718c5e591926d28|1f08301bf13c4c20|proceed\n"
 

@@ -103,7 +103,7 @@ def test_the_deadline_is_what_the_option_says() -> None:
         loop = asyncio.get_running_loop()
         start, job = loop.time(), talk.job()
         assert isinstance(job.task, CoroutineType)
-        talk.protocol.resolve(job, await job.task)
+        talk.protocol.dispatcher.resolve(job, await job.task)
         assert talk.drain() == JUNK
         assert len(zone.until) == 1
         return zone.until[0] - start

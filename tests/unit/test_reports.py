@@ -98,7 +98,7 @@ def test_a_report_handler_may_be_a_coroutine() -> None:
     talk.say(DISCONNECT)
     assert talk.finish(talk.job()) == b""
     assert done == ["timeout", "disconnect"]
-    assert talk.protocol.next_deadline() is None
+    assert talk.protocol.dispatcher.next_deadline() is None
 
 
 def test_session_uses() -> None:

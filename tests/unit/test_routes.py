@@ -26,7 +26,11 @@ def test_each_service_has_two_routes() -> None:
 
 def test_lookups_and_checks_go_to_the_table() -> None:
     lookup, check = (routes.keyed(Checked())[verb, b"alias"] for verb in (b"lookup", b"check"))
-    assert (lookup.verb, lookup.name, lookup.service) == (b"lookup", "lookup", Service.ALIAS)
+    assert (lookup.head, lookup.name, lookup.service) == (
+        b"lookup-result|",
+        "lookup",
+        Service.ALIAS,
+    )
     assert [lookup.call("k"), lookup.call("c")] == ["alias k", None]
     assert [check.call("k"), check.call("c")] == [False, True]
 

@@ -133,7 +133,7 @@ class TestLater:
         talk = self.talk(way)
         assert talk.say(lookup()) == b""
         assert talk.finish(talk.job()) == answer(b"found|x")
-        assert talk.protocol.next_deadline() is None
+        assert talk.protocol.dispatcher.next_deadline() is None
 
     @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
     @pytest.mark.parametrize("verb", REQUESTS)
@@ -141,13 +141,13 @@ class TestLater:
         talk = self.talk(way)
         talk.say(REQUESTS[verb], now=7.0)
         job = talk.job()
-        assert talk.protocol.next_deadline() == 12.0
-        talk.protocol.expire(11.9)
+        assert talk.protocol.dispatcher.next_deadline() == 12.0
+        talk.protocol.dispatcher.expire(11.9)
         assert talk.protocol.data_to_send() == b""
-        talk.protocol.expire(12.0)
+        talk.protocol.dispatcher.expire(12.0)
         assert talk.protocol.data_to_send() == answer(b"error|no answer within 5 s", verb.encode())
         assert job.cancelled
-        assert talk.protocol.next_deadline() is None
+        assert talk.protocol.dispatcher.next_deadline() is None
         [line] = talk.logged
         assert line.startswith(f"{verb}-failed table=aliases ")
         assert line.endswith(' error=HandlerTimeout reason="no answer within 5 s"')
@@ -156,14 +156,14 @@ class TestLater:
         talk = self.talk(way)
         talk.say(fetch())
         job = talk.job()
-        talk.protocol.expire(5.0)
+        talk.protocol.dispatcher.expire(5.0)
         assert talk.protocol.data_to_send() == answer(b"error|no answer within 5 s", b"fetch")
-        talk.protocol.resolve(job, "too late")
-        talk.protocol.fail(job, ValueError())
-        talk.protocol.expire(99.0)
+        talk.protocol.dispatcher.resolve(job, "too late")
+        talk.protocol.dispatcher.fail(job, ValueError())
+        talk.protocol.dispatcher.expire(99.0)
         assert talk.protocol.data_to_send() == b""
         assert talk.say(fetch(id=TWO)) == b""
-        talk.protocol.resolve(job, "too late for another")
+        talk.protocol.dispatcher.resolve(job, "too late for another")
         assert talk.protocol.data_to_send() == b""
         assert talk.finish(talk.job()) == answer(b"found|x", b"fetch", TWO)
         assert len(talk.logged) == 1
@@ -173,10 +173,10 @@ class TestLater:
         talk.say(fetch())
         job = talk.job()
         job.cancel()
-        talk.protocol.resolve(job, "one")
-        talk.protocol.resolve(job, "two")
-        talk.protocol.fail(job, ValueError())
-        talk.protocol.expire(99.0)
+        talk.protocol.dispatcher.resolve(job, "one")
+        talk.protocol.dispatcher.resolve(job, "two")
+        talk.protocol.dispatcher.fail(job, ValueError())
+        talk.protocol.dispatcher.expire(99.0)
         assert talk.protocol.data_to_send() == answer(b"found|one", b"fetch")
         assert talk.logged == []
 
@@ -184,9 +184,9 @@ class TestLater:
         talk = self.talk(way)
         talk.say(fetch(id=ONE), fetch(id=TWO))
         talk.job()
-        talk.protocol.expire(5.0)
+        talk.protocol.dispatcher.expire(5.0)
         assert talk.protocol.data_to_send() == answer(b"error|no answer within 5 s", b"fetch", ONE)
-        assert talk.protocol.next_deadline() == 10.0
+        assert talk.protocol.dispatcher.next_deadline() == 10.0
         assert talk.finish(talk.job()) == answer(b"found|x", b"fetch", TWO)
 
 

@@ -261,7 +261,7 @@ def test_a_message_that_is_reset_while_it_is_signed(way: str) -> None:
     job = talk.job()
     assert talk.say(report(b"tx-reset", b"018a64ac")) == b""
     assert talk.finish(job) == b""
-    talk.protocol.expire(99.0)
+    talk.protocol.dispatcher.expire(99.0)
     assert talk.say(data(b"new", b".")) + finish(talk) == datalines(b"X-Lines: 1", b"new", b".")
     assert talk.left() == (1, 0, 0, 0)
 

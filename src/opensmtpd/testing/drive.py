@@ -1,4 +1,4 @@
-"""Moves bytes between a filter and whoever plays smtpd, and runs the filter's work at once."""
+"""Moves bytes between a plugin and a model of smtpd, and runs the plugin's jobs at once."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,8 +13,25 @@ class Job(Protocol):
         """The coroutine, or the function without parameters."""
 
 
+class Jobs(Protocol):
+    """The part of a ``Dispatcher`` that the kit needs."""
+
+    def take_jobs(self) -> list[Any]:
+        """Return the jobs to start now."""
+
+    def resolve(self, job: Any, result: object) -> None:
+        """Take a job's result."""
+
+    def fail(self, job: Any, error: BaseException) -> None:
+        """Take a job's exception."""
+
+
 class Plugin(Protocol):
-    """What the kit needs of a ``FilterConnection``."""
+    """The part of a ``FilterConnection`` or a ``TableConnection`` that the kit needs."""
+
+    @property
+    def dispatcher(self) -> Jobs:
+        """The jobs that the plugin's handlers leave."""
 
     def receive(self, data: bytes, now: float) -> None:
         """Take bytes from smtpd."""
@@ -22,18 +39,9 @@ class Plugin(Protocol):
     def data_to_send(self) -> bytes:
         """Return the next bytes for smtpd, ``b""`` for none."""
 
-    def take_jobs(self) -> list[Any]:
-        """Return the work that is to be started."""
-
-    def resolve(self, job: Any, result: object) -> None:
-        """Take a work's result."""
-
-    def fail(self, job: Any, error: BaseException) -> None:
-        """Take a work's exception."""
-
 
 class Driver:
-    """Drives ``plugin``; what it writes goes to ``judge`` as it comes.
+    """Drives ``plugin``; the bytes that it writes go to ``judge`` as they come.
 
     Coroutines and offloads are run to their end, in the order in which they are returned, in this
     thread; so not from inside a running event loop.
@@ -42,17 +50,17 @@ class Driver:
     def __init__(self, plugin: Plugin, judge: Callable[[bytes], None]) -> None:
         self.plugin = plugin
         self.now = 0.0
-        """The clock that the filter sees, in seconds; move it as you like."""
+        """The clock that the plugin sees, in seconds; move it as you like."""
         self._judge = judge
 
     def feed(self, data: bytes) -> None:
-        """Hand bytes to the filter and see all that follows through."""
+        """Hand bytes to the plugin, and run all that follows from them."""
         self.plugin.receive(data, self.now)
         self.settle()
 
     def settle(self) -> None:
-        """Run what work there is and pass on what the filter writes, until it is silent."""
-        while jobs := self.plugin.take_jobs():
+        """Run the plugin's jobs and pass on the bytes that it writes, until there are no more."""
+        while jobs := self.plugin.dispatcher.take_jobs():
             self._write()  # what is said meanwhile is not held up
             for job in jobs:
                 self._run(job)
@@ -62,9 +70,9 @@ class Driver:
         try:
             result = job.task() if callable(job.task) else asyncio.run(job.task)
         except (Exception, SystemExit) as error:
-            self.plugin.fail(job, error)
+            self.plugin.dispatcher.fail(job, error)
         else:
-            self.plugin.resolve(job, result)
+            self.plugin.dispatcher.resolve(job, result)
 
     def _write(self) -> None:
         while data := self.plugin.data_to_send():

@@ -9,12 +9,16 @@ class Job:
 
 
 class Plugin:
-    """Starts the works it is given at the first bytes it gets."""
+    """Hands out its jobs at the first bytes; its own dispatcher."""
 
-    def __init__(self, *jobs: Any) -> None:
-        self.jobs = [Job(task) for task in jobs]
+    def __init__(self, *tasks: Any) -> None:
+        self.jobs = [Job(task) for task in tasks]
         self.said: list[object] = []
         self.out = [b"one", b"two"]
+
+    @property
+    def dispatcher(self) -> "Plugin":
+        return self
 
     def receive(self, data: bytes, now: float) -> None:
         self.said.append((data, now))
@@ -34,7 +38,7 @@ class Plugin:
         self.said.append(repr(error))
 
 
-def test_work_is_done_and_everything_written() -> None:
+def test_jobs_are_run_and_everything_written() -> None:
     async def later() -> str:
         return "later"
 

@@ -32,6 +32,10 @@ class Canned:
     def __init__(self, says: bytes) -> None:
         self.says, self.out = says, b""
 
+    @property
+    def dispatcher(self) -> "Canned":
+        return self
+
     def receive(self, data: bytes, now: float) -> None:
         if b"config|ready\n" in data:
             self.out += b"register|filter|smtp-in|ehlo\nregister|ready\n"
