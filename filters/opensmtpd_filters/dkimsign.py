@@ -18,10 +18,10 @@ from opensmtpd.dkim import keyring, keys, style
 from opensmtpd.dkim.edits import is_submission
 from opensmtpd.dkim.key import ALGORITHMS, RSA
 from opensmtpd.dkim.signer import TIME_MAX, Prepared, Signer, Signing, Unsignable
-from opensmtpd.errors import ConfigError
+from opensmtpd.errors import ConfigError, Refused
 from opensmtpd.filter import Filter
 from opensmtpd.log import log
-from opensmtpd.message import Front, HeldMessage, Refused
+from opensmtpd.message import Front, HeldMessage
 from opensmtpd.session import Session
 from opensmtpd.work import Offload
 

@@ -7,7 +7,7 @@ Which decision is legal in which phase is said twice from one table: as types, f
 
 from typing import TypeAlias
 
-from opensmtpd.errors import DecisionError
+from opensmtpd.errors import DecisionError, Refusal
 
 REPLY_MAX = 510
 """Bytes of a reply line without its line end (RFC 5321 section 4.5.3.1.5)."""
@@ -51,7 +51,7 @@ class _Fixed:
         raise AttributeError(f"{type(self).__name__} cannot be changed")
 
 
-class _Reply(_Fixed):
+class _Reply(_Fixed, Refusal):
     """A decision that answers the client: code (400 to 599) and one line of printable ASCII.
 
     Raises DecisionError for anything that smtpd would turn into ``421 Internal server error``.
@@ -59,8 +59,6 @@ class _Reply(_Fixed):
 
     __slots__ = ("code", "text")
     name = b""
-    code: int
-    text: str
 
     def __init__(self, code: int, text: str) -> None:
         if not isinstance(code, int) or not 400 <= code <= 599:

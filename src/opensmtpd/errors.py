@@ -1,22 +1,24 @@
-"""Every exception of the suite.
+"""Every exception of the suite that leaves the folder where it is raised.
 
 ::
 
     Error
-    ├── LocalError            ours, or the plugin author's
+    ├── LocalError            our side is wrong: the configuration, or a plugin
     │   ├── ConfigError       a flag, file or key that cannot be used
     │   ├── DecisionError     an answer that smtpd would not take
     │   └── SpoolError        no room for a message, neither in memory nor on disk
-    └── RemoteError           smtpd's, or of whoever speaks in its place
-        └── ProtocolError     a line that cannot be understood
-            └── VersionError  a protocol that we do not speak
+    ├── RemoteError           the other side is wrong, or gone: smtpd, a server, a message
+    │   ├── ProtocolError     a line that cannot be understood
+    │   │   └── VersionError  a protocol that we do not speak
+    │   └── SmtpdGone         smtpd closed its end, and so do we
+    └── Refused               no failure: a handler refuses the command or the message
 
     HandlerTimeout            a handler that did not answer in time (a BaseException)
 """
 
 
 class Error(Exception):
-    """The root of all exceptions raised here."""
+    """The root of all exceptions raised here, but for HandlerTimeout."""
 
 
 class LocalError(Error):
@@ -26,8 +28,8 @@ class LocalError(Error):
 class ConfigError(LocalError):
     """Configuration that cannot be used: one line that names the place and the remedy.
 
-    ``path`` is the file, ``line`` its line number counted from 1, ``remedy`` what to do about it.
-    None of the three may hold a secret: the text goes to the log.
+    ``path`` is the file, ``line`` its line number counted from 1, ``remedy`` the thing to do about
+    it. None of the three may hold a secret: the text goes to the log.
     """
 
     def __init__(
@@ -46,7 +48,7 @@ class DecisionError(LocalError):
 
 
 class SpoolError(LocalError):
-    """No room for a message, or no way back to it: it must be refused, for it would be lost."""
+    """No room for a message, or no way back to it: it must be refused, or it would be lost."""
 
 
 class HandlerTimeout(BaseException):
@@ -57,7 +59,7 @@ class HandlerTimeout(BaseException):
 
 
 class RemoteError(Error):
-    """What came in is wrong."""
+    """Something on the other side is wrong: a line, a message, an answer; or the side is gone."""
 
 
 class ProtocolError(RemoteError):
@@ -66,3 +68,34 @@ class ProtocolError(RemoteError):
 
 class VersionError(ProtocolError):
     """A protocol version that we do not speak."""
+
+
+class SmtpdGone(RemoteError):
+    """The other end of the connection is closed: smtpd stopped, and the plugin does, too."""
+
+
+class Refusal:
+    """A decision that refuses: the base of Reject and Disconnect in ``opensmtpd.decisions``.
+
+    It stands here because Refused carries one, and this module imports nothing.
+    """
+
+    __slots__ = ()
+    code: int
+    """The code of the reply, 400 to 599."""
+    text: str
+    """The text of the reply: one line of printable ASCII."""
+
+
+class Refused(Error):
+    """Raised by a handler to refuse the command or the message: a decision, not a failure.
+
+    ``decision`` is the Reject or Disconnect to answer with. Raises DecisionError itself for any
+    other object.
+    """
+
+    def __init__(self, decision: Refusal) -> None:
+        if not isinstance(decision, Refusal):
+            raise DecisionError(f"a {type(decision).__name__} is no refusal")
+        self.decision = decision
+        super().__init__(repr(decision))

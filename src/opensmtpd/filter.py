@@ -148,9 +148,10 @@ class Filter:
     # --- the process --------------------------------------------------------------------------
 
     def reload(self) -> None:
-        """SIGHUP: build the new state from the same configuration, then swap it in.
+        """Build the new state from the same configuration, then swap it in: called on SIGHUP.
 
-        Raise ConfigError to keep the old one.
+        Raise ConfigError to keep the old state; its text goes to the log. Of any exception but a
+        LocalError, only the type does.
         """
 
     def stop(self) -> None:

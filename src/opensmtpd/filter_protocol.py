@@ -13,13 +13,13 @@ from itertools import groupby
 from opensmtpd import wire
 from opensmtpd.calls import Dispatcher, Log, place
 from opensmtpd.decisions import PROCEED
-from opensmtpd.errors import ProtocolError, VersionError
+from opensmtpd.errors import ProtocolError, Refused, VersionError
 from opensmtpd.events import Report
 from opensmtpd.filter import Filter, handler_name, handlers
 from opensmtpd.handshake import Handshake
 from opensmtpd.lines import LineBuffer
 from opensmtpd.log import log
-from opensmtpd.message import ENDED, SENT, Message, Refused
+from opensmtpd.message import ENDED, SENT, Message
 from opensmtpd.session import Session, record_report, reports_for
 from opensmtpd.spool import Budget
 from opensmtpd.transfers import TEMPFAIL, Policy, SessionState, Transfers

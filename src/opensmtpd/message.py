@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, TypeAlias
 
-from opensmtpd.decisions import Disconnect, Reject
-from opensmtpd.errors import DecisionError, ProtocolError
+from opensmtpd.decisions import Reject
+from opensmtpd.errors import DecisionError, ProtocolError, Refused
 from opensmtpd.spool import Budget, Spool
 from opensmtpd.wire import dataline_prefix
 from opensmtpd.work import Answer
@@ -45,19 +45,6 @@ _NEXT: dict[State, tuple[State, ...]] = {
 ``close_input`` ends it, the last ``take`` sends it, and ``discard`` sends it from anywhere."""
 
 _LATER_DOT = re.compile(rb"\n\.")  # half again as fast as ``b"\n." in block``
-
-
-class Refused(Exception):
-    """Raised by a handler that wants the command or the message refused: no failure, a decision.
-
-    Raises DecisionError itself for anything but Reject and Disconnect.
-    """
-
-    def __init__(self, decision: Reject | Disconnect) -> None:
-        if not isinstance(decision, Reject | Disconnect):
-            raise DecisionError(f"a {type(decision).__name__} is no refusal")
-        self.decision = decision
-        super().__init__(repr(decision))
 
 
 Front: TypeAlias = Sequence[bytes]

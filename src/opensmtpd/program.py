@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 from opensmtpd import log
-from opensmtpd.errors import LocalError, VersionError
-from opensmtpd.runner import Loop, SmtpdGone
+from opensmtpd.errors import LocalError, SmtpdGone, VersionError
+from opensmtpd.runner import Loop
 
 T = TypeVar("T")
 

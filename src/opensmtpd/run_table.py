@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from opensmtpd import log, program
-from opensmtpd.runner import Loop, SmtpdGone
+from opensmtpd.errors import SmtpdGone
+from opensmtpd.runner import Loop
 from opensmtpd.runner_plain import serve_plain
 from opensmtpd.table import Table
 from opensmtpd.table_protocol import TableConnection

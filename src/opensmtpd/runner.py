@@ -13,7 +13,7 @@ from types import CoroutineType, FrameType
 from typing import Protocol, TypeVar
 
 from opensmtpd.calls import Dispatcher, place
-from opensmtpd.errors import LocalError, VersionError
+from opensmtpd.errors import LocalError, SmtpdGone, VersionError
 from opensmtpd.log import log
 from opensmtpd.threads import Threads
 from opensmtpd.watchdog import Watchdog
@@ -26,10 +26,6 @@ READ = 128 * 1024
 WRITE = 256 * 1024
 """Bytes to write before looking at what smtpd has to say: a large message must not keep it waiting.
 """
-
-
-class SmtpdGone(Exception):
-    """The other end is closed: smtpd stopped, and so do we."""
 
 
 class Served(Protocol):

@@ -3,7 +3,7 @@
 import os
 import time
 
-from opensmtpd.runner import SmtpdGone
+from opensmtpd.errors import SmtpdGone
 from opensmtpd.table_protocol import TableConnection
 from opensmtpd.watchdog import Watchdog
 

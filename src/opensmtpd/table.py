@@ -35,9 +35,10 @@ class Table:
     """Register ``auth`` with an smtpd before 7.9 too, although it lower-cases passwords."""
 
     def update(self) -> TableAnswer[None]:
-        """Build the new state, then swap it in: ``smtpctl update table``.
+        """Build the new state, then swap it in: called on ``smtpctl update table``.
 
-        Raise LocalError to keep the old one.
+        Raise ConfigError to keep the old state; its text goes to smtpd and to the log. Of any
+        exception but a LocalError, only the type does.
         """
 
     def lookup(self, service: Service, key: str) -> TableAnswer[str | None]:

@@ -8,10 +8,10 @@ from collections import deque
 from typing import Literal, TypeAlias
 
 from opensmtpd.calls import Dispatcher
-from opensmtpd.decisions import Disconnect, Reject
-from opensmtpd.errors import HandlerTimeout, SpoolError
+from opensmtpd.decisions import Reject
+from opensmtpd.errors import HandlerTimeout, Refusal, Refused, SpoolError
 from opensmtpd.filter import Filter
-from opensmtpd.message import ENDED, SENT, Message, Refused
+from opensmtpd.message import ENDED, SENT, Message
 from opensmtpd.session import Session
 from opensmtpd.spool import Budget
 
@@ -32,7 +32,7 @@ class SessionState:
         self.session = session
         self.messages: dict[bytes, Message] = {}  # by token
         self.out: deque[Message] = deque()  # those with something to send, in order
-        self.refusal: Reject | Disconnect | None = None  # what the next commit is to hear
+        self.refusal: Refusal | None = None  # what the next commit is to hear
 
 
 class Transfers:

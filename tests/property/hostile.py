@@ -5,8 +5,9 @@ from random import Random
 from typing import Any
 
 from opensmtpd.decisions import JUNK, PROCEED, Disconnect, Reject, Rewrite
+from opensmtpd.errors import Refused
 from opensmtpd.filter import Filter
-from opensmtpd.message import HeldMessage, Refused, StreamedMessage
+from opensmtpd.message import HeldMessage, StreamedMessage
 from opensmtpd.session import Session
 from opensmtpd.work import Offload
 

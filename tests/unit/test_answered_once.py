@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from opensmtpd.decisions import JUNK, PROCEED, Reject, Rewrite
-from opensmtpd.errors import HandlerTimeout, LocalError
+from opensmtpd.errors import HandlerTimeout, LocalError, Refused
 from opensmtpd.filter import Filter
-from opensmtpd.message import HeldMessage, Refused
+from opensmtpd.message import HeldMessage
 from opensmtpd.transfers import Policy
 from opensmtpd.work import Offload
 from unit.handlers import BOTH, CONNECT, DISCONNECT, OTHER, WAYS, Answers, explode, finish

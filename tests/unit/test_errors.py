@@ -9,7 +9,9 @@ from opensmtpd.errors import (
     HandlerTimeout,
     LocalError,
     ProtocolError,
+    Refused,
     RemoteError,
+    SmtpdGone,
     SpoolError,
     VersionError,
 )
@@ -25,6 +27,8 @@ from opensmtpd.errors import (
         (RemoteError, Error),
         (ProtocolError, RemoteError),
         (VersionError, ProtocolError),
+        (SmtpdGone, RemoteError),
+        (Refused, Error),
         (HandlerTimeout, BaseException),
     ],
 )

@@ -5,15 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opensmtpd.decisions import JUNK, PROCEED, Disconnect, Reject, Rewrite
-from opensmtpd.errors import DecisionError
-from opensmtpd.message import (
-    ANSWER_MAX,
-    TOO_LONG,
-    HeldMessage,
-    Refused,
-    StreamedMessage,
-    _has_line_over,
-)
+from opensmtpd.errors import DecisionError, Refused
+from opensmtpd.message import ANSWER_MAX, TOO_LONG, HeldMessage, StreamedMessage, _has_line_over
 from opensmtpd.work import Offload
 from unit.lone_message import LONGEST, message, sent, through
 

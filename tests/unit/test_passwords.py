@@ -7,9 +7,8 @@ import pytest
 
 from opensmtpd import events
 from opensmtpd.decisions import PROCEED, Reject, Rewrite
-from opensmtpd.errors import LocalError
+from opensmtpd.errors import LocalError, Refused
 from opensmtpd.filter import Filter
-from opensmtpd.message import Refused
 from opensmtpd.session import Session
 from opensmtpd.transfers import Policy
 from unit.handlers import BOTH, WAYS, explode, finish

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from opensmtpd.decisions import Disconnect, Reject
+from opensmtpd.errors import Refused
 from opensmtpd.filter import Filter
-from opensmtpd.message import Refused
 from opensmtpd.session import Session
 from opensmtpd.transfers import Policy
 from unit.handlers import (

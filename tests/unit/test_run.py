@@ -211,6 +211,7 @@ def test_reload(tmp_path: Path) -> None:
             "explode(ConfigError('bad key', path='keys', line=3))",
             'reason="keys:3: bad key"',
         ),
+        ("explode(LocalError('no database'))", 'reason="no database"'),
         ("explode(ValueError('secret'))", "error=ValueError"),
         ("sys.exit('bad configuration')", "error=SystemExit"),
         ("explode(KeyboardInterrupt())", "error=KeyboardInterrupt"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.runner import SmtpdGone
+from opensmtpd.errors import SmtpdGone
 from opensmtpd.runner_plain import serve_plain
 from opensmtpd.table_protocol import TableConnection
 from unit.lookups import HELLO, Rows, answer, check, fetch, lookup, request, update

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from opensmtpd.message import Refused
+from opensmtpd.errors import Refused
 from opensmtpd.session import Session
 from opensmtpd.spool import Budget
 from unit.handlers import (

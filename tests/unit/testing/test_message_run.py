@@ -1,10 +1,11 @@
 import pytest
 
 from opensmtpd.decisions import JUNK, PROCEED, Decision, Disconnect, PhaseDecision, Reject, Rewrite
+from opensmtpd.errors import Refused
 from opensmtpd.events import Connect, Helo, MailFrom, RcptTo
 from opensmtpd.filter import Filter
 from opensmtpd.log import log
-from opensmtpd.message import HeldMessage, Refused, StreamedMessage
+from opensmtpd.message import HeldMessage, StreamedMessage
 from opensmtpd.session import Session
 from opensmtpd.testing import run_message
 from opensmtpd.work import Offload
