@@ -14,10 +14,11 @@ _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
 def authenticate(table: Table, key: str) -> Offload[bool] | Coroutine[Any, Any, bool]:
-    """Return the work of checking a key: the table's hash, computed in a thread.
+    """Return an Offload or a coroutine that checks a key: the hash is computed in a thread.
 
-    smtpd sends ``user:password`` as the client typed it (``lka_authenticate`` in ``lka.c``); users
-    are looked up in lower case, as for ``credentials``.
+    ``key`` is ``user:password``. Raises any exception of the table's, and DecisionError for a hash
+    that smtpd could not take. smtpd sends both as the client typed them (``lka_authenticate`` in
+    ``lka.c``); users are looked up in lower case, as for ``credentials``.
     """
     user, _, password = key.partition(":")
     value = table.lookup(Service.AUTH, user.translate(_LOWER))
@@ -27,7 +28,7 @@ def authenticate(table: Table, key: str) -> Offload[bool] | Coroutine[Any, Any, 
 
 
 async def _later(lookup: Coroutine[Any, Any, object], password: str) -> bool:
-    import asyncio  # noqa: PLC0415  whoever has coroutines has it already
+    import asyncio  # noqa: PLC0415  a process with coroutines has it already
 
     return await asyncio.to_thread(hashes.verify, password, _hash(await lookup))
 

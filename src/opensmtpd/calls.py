@@ -1,4 +1,4 @@
-"""Handler calls: plain, offloaded or asynchronous, each with exactly one end."""
+"""Calls of handlers: plain, offloaded or asynchronous, each with exactly one end."""
 
 from collections.abc import Callable, Coroutine
 from types import CoroutineType
@@ -12,7 +12,7 @@ T = TypeVar("T")
 Refuse: TypeAlias = Callable[[BaseException], None]
 
 SECRET = frozenset(["on_auth", "on_protocol_client"])
-"""Handlers that are given passwords: the text of what they raise is not logged."""
+"""Handlers that are given passwords: the text of their exceptions is not logged."""
 
 
 LATER = (Offload, CoroutineType)
@@ -27,7 +27,7 @@ class Dispatcher:
     """Calls handlers, and keeps the jobs that they leave until each has ended, or is late.
 
     The loop asks it for jobs to run (``take_jobs``), tells it how they ended (``resolve``,
-    ``fail``) and what time it is (``expire``). ``deadline`` is in seconds; ``job_ended`` is called
+    ``fail``) and the time (``expire``). ``deadline`` is in seconds; ``job_ended`` is called
     whenever jobs have been answered or refused, so that a connection can go on behind them.
     """
 
@@ -71,11 +71,11 @@ class Dispatcher:
         answer: Callable[[Any], None],
         refuse: Refuse,
     ) -> None:
-        """Make a call; exactly one of ``answer`` and ``refuse`` is called with its end.
+        """Make a call, and give its end to ``answer`` or ``refuse``, now or when its job has ended.
 
-        The result of the call, or of the job that it returns, goes to ``answer``; an exception of
-        any of the three to ``refuse``. ``owner`` is the session whose end cancels the job, None
-        for a job that no session's end cancels.
+        ``answer`` takes the result of the call, or of the job that it returns; ``refuse`` takes an
+        exception of the call, of the job, or of ``answer``. ``owner`` is the session whose end
+        cancels the job, None for a job that no session's end cancels.
         """
         try:
             result = self.call(name, call)

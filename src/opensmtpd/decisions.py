@@ -1,8 +1,9 @@
-"""What a filter may answer: nothing that smtpd dies of can be constructed.
+"""The decisions that a filter may answer with: none that smtpd dies of can be constructed.
 
 Which decision is legal in which phase is said twice from one table: as types, for mypy, and as
-``LEGAL``, for what mypy did not see. Source: ``lka_filter_process_response`` in ``lka_filter.c``
-(the process answers of smtpd's own filters have no such limits, and no such consequences).
+``LEGAL``, for code that mypy did not see. Source: ``lka_filter_process_response`` in
+``lka_filter.c`` (the process answers of smtpd's own filters have no such limits, and no such
+consequences).
 """
 
 from typing import TypeAlias
@@ -43,7 +44,7 @@ class Junk:
 
 
 class _Fixed:
-    """What is checked when it is made cannot be changed afterwards."""
+    """A decision that is checked when it is made, and cannot be changed afterwards."""
 
     __slots__ = ()
 
@@ -157,7 +158,7 @@ LEGAL: dict[str, tuple[type, ...]] = {
 def encode(phase: str, decision: object) -> bytes:
     """Return ``decision`` as it stands behind the token, or raise DecisionError."""
     if not isinstance(decision, Proceed | Junk | Reject | Disconnect | Rewrite):
-        # Its type only: what a handler returns by mistake may hold a password.
+        # Its type only: an object returned by mistake may hold a password.
         raise DecisionError(f"a {type(decision).__name__} is no decision")
     if not isinstance(decision, LEGAL[phase]):
         raise DecisionError(f"{decision!r} may not answer {phase}")

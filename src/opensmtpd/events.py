@@ -1,4 +1,4 @@
-"""What smtpd tells (reports) and asks (requests): one class for each.
+"""The events of smtpd: a class for each report (smtpd tells) and each request (smtpd asks).
 
 All are tuples. ``time`` is smtpd's own clock, seconds since the epoch. Text that a client or the
 DNS controls is ``bytes``, as it came: it need not be UTF-8. Words of smtpd's own are ``str``.
@@ -17,7 +17,7 @@ class LinkConnect(NamedTuple):
     rdns: bytes
     """The client's name in the DNS, ``b"<unknown>"`` where it has none."""
     fcrdns: str
-    """Does the name lead back to the address: ``"pass"``, ``"fail"`` or ``"error"``."""
+    """``"pass"`` where the name leads back to the address, otherwise ``"fail"`` or ``"error"``."""
     source: bytes
     """``b"192.0.2.1:4711"``, ``b"[2001:db8::1]:4711"`` or ``b"unix:/path"``."""
     destination: bytes
@@ -200,7 +200,7 @@ Report: TypeAlias = (
 
 
 class Connect(NamedTuple):
-    """May this client go on?"""
+    """A client connected, before it is greeted."""
 
     time: float
     rdns: bytes

@@ -80,9 +80,9 @@ class Filter:
     # --- messages -----------------------------------------------------------------------------
 
     def on_message(self, session: Session) -> HeldMessage | StreamedMessage | None:
-        """A message begins: return what is to see it, or None to let it pass untouched.
+        """Return the handler of a message that begins, or None to let it pass untouched.
 
-        Never a coroutine: the message's lines are already there.
+        It cannot be a coroutine: the message's first lines are already there.
         """
         return None
 
@@ -155,7 +155,7 @@ class Filter:
         """
 
     def stop(self) -> None:
-        """Smtpd is gone, and so is this process next: save what is to last, without waiting."""
+        """Save state that is to last, without waiting: smtpd is gone, and the process ends next."""
 
 
 def handler_name(event: str) -> str:
@@ -164,7 +164,7 @@ def handler_name(event: str) -> str:
 
 
 def overrides(filter: Filter, name: str) -> bool:
-    """Does the filter have a handler of its own, and use it?"""
+    """Return whether the filter has a handler of its own, and uses it."""
     own = getattr(type(filter), name) is not getattr(Filter, name)
     return own and name not in filter.unused
 

@@ -1,7 +1,7 @@
 """The filter protocol, sans I/O: bytes from smtpd in, handler calls, bytes for smtpd out.
 
-Every request gets exactly one legal answer, whatever the handlers do: what raises, is late or
-answers nonsense becomes the failure policy's answer and a line in the log. Source:
+Every request gets exactly one legal answer, in spite of its handler: an exception, a late answer
+or an illegal one becomes the failure policy's answer and a line in the log. Source:
 ``processor_io``, ``lka_filter_process_response`` and ``filter_protocol_query`` in ``lka_filter.c``.
 """
 
@@ -32,9 +32,10 @@ DEADLINE = 60.0
 class FilterConnection:
     """One filter talking to one smtpd.
 
-    ``deadline`` is in seconds, ``on_failure`` what a failing handler answers: ``"tempfail"`` (451)
-    or ``"pass"`` (proceed; a message goes on untouched). ``now`` is any monotonic clock's.
-    Raises LocalError for a filter that uses what sessions have not.
+    ``deadline`` is in seconds. ``on_failure`` is the answer in place of a handler that fails:
+    ``"tempfail"`` (451) or ``"pass"`` (proceed; a message goes on untouched). ``now`` is the time
+    of any monotonic clock. Raises LocalError for a filter that uses an unknown attribute of
+    sessions.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class FilterConnection:
         self._states: dict[bytes, SessionState] = {}
         self._transfers = Transfers(filter, self.dispatcher, budget or Budget(), on_failure)
         self._out: list[bytes] = []
-        # The fast path: where session and token stand in a data-line, and whose message that is.
+        # The fast path: the place of session and token in a data-line, and the message they mean.
         self._head = self._payload = 0
         self._streams: dict[bytes, tuple[SessionState, Message]] = {}
 
@@ -65,7 +66,7 @@ class FilterConnection:
 
     @property
     def ready(self) -> bool:
-        """Is the handshake over?"""
+        """True when the handshake is over."""
         return self._handshake.ready
 
     @property
@@ -113,9 +114,9 @@ class FilterConnection:
     def _runs(self, lines: list[bytes]) -> list[bytes]:
         """Take lines, those of one message together: the hot path.
 
-        Of a data-line only the part from the direction to the token is compared with what a line
-        that was parsed in full had there; no client's text can stand so early in any line. Returns
-        the lines that are left when a line turns up that has its parts elsewhere.
+        Of a data-line only the part from the direction to the token is compared, with the same
+        part of a line that was parsed in full; no client's text can stand so early in any line.
+        Returns the lines that are left when a line turns up that has its parts elsewhere.
         """
         head, payload = self._head, self._payload
         at = 0
@@ -136,9 +137,9 @@ class FilterConnection:
         return []
 
     def _line(self, line: bytes) -> bool:
-        """Take a line that is none of a message we know; False for one that begins a message.
+        """Take a line that belongs to no known message; return whether it was taken.
 
-        Such a one is left to be taken with those that follow it.
+        The first line of a message is not: it is to be taken with the lines that follow it.
         """
         try:
             if line.startswith((b"report|", b"filter|")):
@@ -198,7 +199,7 @@ class FilterConnection:
         self, state: SessionState, event: str, handler: Callable[..., object], report: Report
     ) -> None:
         name = handler_name(event)
-        # Nobody waits for what a report leaves to be done, so no session's end cancels it.
+        # No answer waits for the job that a report leaves, so no session's end cancels it.
         self.dispatcher.dispatch(
             None,
             name,
@@ -265,7 +266,7 @@ class FilterConnection:
             self._forget(lambda owner, mine: mine is message)
             self._transfers.receive(state, message, [payload])
             return True
-        # From now on this message's lines are known by what stands before their payload.
+        # From now on this message's lines are known by the bytes before their payload.
         self._head = raw.index(b"|", raw.index(b"|", 7) + 1)
         self._payload = len(raw) - len(payload)
         self._streams[raw[self._head : self._payload]] = (state, message)

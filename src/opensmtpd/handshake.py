@@ -1,7 +1,8 @@
-"""What smtpd and a filter tell each other before the first event.
+"""The handshake of smtpd and a filter, before the first event.
 
-smtpd says ``config|KEY|VALUE`` lines that end with ``config|ready`` and is answered with what to
-send. Source: ``lka_proc_config`` and ``processor_register`` in ``lka_filter.c``.
+smtpd sends ``config|KEY|VALUE`` lines that end with ``config|ready``, and is answered with the
+names of the events to send. Source: ``lka_proc_config`` and ``processor_register`` in
+``lka_filter.c``.
 """
 
 from opensmtpd import wire
@@ -12,7 +13,7 @@ from opensmtpd.filter import Filter, registrations
 class Handshake:
     """The configuration of one connection, and the protocol version that it speaks.
 
-    Raises LocalError for a filter that uses what sessions have not.
+    Raises LocalError for a filter that uses an attribute that sessions lack.
     """
 
     def __init__(self, filter: Filter, dispatcher: Dispatcher) -> None:
@@ -32,7 +33,10 @@ class Handshake:
             self._version = version
 
     def config(self, line: bytes) -> bytes:
-        """Take a ``config|`` line; return what to answer, nothing to all but the last."""
+        """Take a ``config|`` line; return the answer, which is ``b""`` to all but the last.
+
+        Raises VersionError.
+        """
         key, _, value = line[7:].partition(b"|")
         if key == b"protocol":
             self.speak(value)

@@ -4,12 +4,12 @@ LINE_MAX = 1 << 20
 """Bytes of one line that are kept at the most.
 
 smtpd sends lines of at most 65,534 bytes of payload and a prefix of less than 2,048 (``smtpd.h``,
-``SMTP_LINE_MAX`` and ``LINE_MAX``); whatever is longer than this is no line of smtpd's.
+``SMTP_LINE_MAX`` and ``LINE_MAX``); a longer line than this is none of smtpd's.
 """
 
 
 class LineBuffer:
-    """Cuts a byte stream at its line feeds; what follows the last one waits for more.
+    """Cuts a byte stream at its line feeds; the bytes behind the last one wait for more.
 
     A line longer than ``limit`` bytes is dropped whole and counted in ``dropped``.
     """
@@ -22,7 +22,7 @@ class LineBuffer:
 
     @property
     def unfinished(self) -> bool:
-        """Does a line wait for its end?"""
+        """True while a line waits for its end."""
         return self._size > 0
 
     def feed(self, data: bytes) -> list[bytes]:

@@ -1,8 +1,9 @@
 """The one logging form: ``SESSION event key=value …`` on stderr, a line at a time.
 
 smtpd puts the filter's name in front and writes it to its own log, where the session id comes
-first too. Values never break the line: what is not printable is escaped. Nothing here waits: a line
-that the other side does not take at once is counted, and the next one that goes out says so.
+first too. Values never break the line: characters that are not printable are escaped. Nothing here
+waits: a line that the other side does not take at once is counted, and the next one that goes out
+says so.
 """
 
 import contextlib
@@ -91,7 +92,7 @@ def _escape(char: str) -> str:
 
 
 def text(value: object) -> str:
-    """Return what ``str`` does; for what cannot be shown (an exception, say), its type's name."""
+    """Return ``str(value)``, or the type's name for an object, an exception say, without a text."""
     try:
         return str(value)
     except BaseException:  # an exception's own __str__ may fail, and a log line must not

@@ -113,7 +113,7 @@ class Message:
         self.prefix = dataline_prefix(session, token)
         self.state: State = OPEN
         self.queued = False
-        """Whether Transfers has it among those to be sent: after SENT, too, until its turn ends."""
+        """True while Transfers has it queued to be sent; after SENT, too, until its turn ends."""
         self.trailer = b""
         """Lines to send behind the final dot: the answers that must not overtake it."""
         self._front = b""

@@ -1,4 +1,4 @@
-"""What the programs of filters and tables have in common, from command line to exit status."""
+"""The part that the programs of filters and tables share, from command line to exit status."""
 
 import argparse
 import os
@@ -22,7 +22,9 @@ def run(
 ) -> NoReturn:
     """Read the options, make the plugin, serve smtpd on two descriptors, exit.
 
-    When smtpd is gone the process ends at once, whatever threads and coroutines are still at.
+    ``make`` makes the plugin of the options; ``serve`` serves it on two descriptors, smtpd's
+    output and its input. When smtpd is gone the process ends at once: threads and coroutines that
+    still run are not waited for.
 
     Exit status: 0 when smtpd closed the connection or ``-n`` found nothing wrong, 1 for
     configuration that cannot be used, 2 for a wrong command line.
@@ -48,10 +50,13 @@ def run(
 
 
 def serve(loop: Loop) -> None:
-    """Serve smtpd until it is gone, on asyncio from the first coroutine on. Raises VersionError."""
+    """Run a loop until smtpd is gone, on asyncio from the first coroutine on.
+
+    Raises VersionError.
+    """
     try:
         loop.serve()
-        from opensmtpd.runner_async import serve_async  # noqa: PLC0415  asyncio: only who needs it
+        from opensmtpd.runner_async import serve_async  # noqa: PLC0415  asyncio is slow to import
 
         serve_async(loop)
     except SmtpdGone:
@@ -61,8 +66,8 @@ def serve(loop: Loop) -> None:
 def _put_away() -> tuple[int, int]:
     """Take smtpd's descriptors out of reach of ``print`` and of child processes; return them.
 
-    Whatever else stands on standard output is fatal to smtpd ("Invalid filter message type"). It
-    goes to the log instead, and nobody but us reads what smtpd says.
+    Any other text on standard output is fatal to smtpd ("Invalid filter message type"). It goes to
+    the log instead, and no other process reads the lines from smtpd.
     """
     stdin, stdout = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)

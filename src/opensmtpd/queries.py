@@ -1,4 +1,4 @@
-"""What smtpd asks a table, and what a table may answer.
+"""The services of tables, and the values that a table may answer with.
 
 Source: ``table_proc.c`` of OpenSMTPD 7.6 and 7.9, ``table_service_name`` in ``table.c``.
 """
@@ -12,7 +12,7 @@ VALUE_MAX = 2047
 
 
 class Service(StrEnum):
-    """What a table is used for: its values are smtpd's names."""
+    """The services that smtpd uses a table for: its values are smtpd's names."""
 
     ALIAS = "alias"
     DOMAIN = "domain"
@@ -42,7 +42,7 @@ def to_str(raw: bytes) -> str:
 
 
 def to_bytes(text: str) -> bytes:
-    """Return the bytes of a text. Raises UnicodeEncodeError for what ``to_str`` never returns."""
+    """Return the bytes of a text. Raises UnicodeEncodeError for text that no bytes give."""
     return text.encode() if text.isascii() else text.encode("utf-8", "surrogateescape")
 
 
@@ -56,8 +56,8 @@ def valid(value: object) -> str:
 def encode(value: object) -> bytes:
     """Return a value as it goes to smtpd.
 
-    Raises DecisionError for what smtpd would die of (empty: ``found|`` is "empty response"; a line
-    feed) or cannot use (NUL, CR, more than VALUE_MAX bytes).
+    Raises DecisionError for a value that smtpd would die of (empty: ``found|`` is "empty response";
+    a line feed) or cannot use (NUL, CR, more than VALUE_MAX bytes).
     """
     if not isinstance(value, str):
         raise DecisionError(f"a value is a str, not {type(value).__name__}")

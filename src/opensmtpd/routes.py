@@ -1,4 +1,4 @@
-"""Where the requests of a table go, and what becomes of the answers.
+"""The requests of smtpd to a table: the call that each becomes, and the form of its answer.
 
 Source: ``table_proc_lookup``, ``table_proc_fetch`` and ``table_proc_update`` in ``table_proc.c``.
 """
@@ -13,11 +13,11 @@ from opensmtpd.queries import SERVICES, Service
 from opensmtpd.table import MATCHED, Table, checker, find
 
 Encode: TypeAlias = Callable[[object], bytes]
-"""Makes of what a table returned the end of an answer. Raises DecisionError."""
+"""Takes the result of a table's method and returns the end of an answer. Raises DecisionError."""
 
 
 class Request:
-    """Where a request goes, and what becomes of the answer."""
+    """A kind of request: ``call`` takes its key and asks the table, ``encode`` takes the result."""
 
     __slots__ = ("call", "encode", "head", "name", "service")
 
@@ -35,29 +35,29 @@ class Request:
         self.call = call
         self.encode = encode
         self.name = name or verb.decode("ascii")
-        """What the call is called in the log."""
+        """The name of the call in the log."""
 
 
 def keyed(table: Table) -> dict[tuple[bytes, bytes], Request]:
-    """Return the routes of requests that have a key, by verb and service."""
-    routes = {}
+    """Return the requests that have a key, by verb and service as on the wire."""
+    requests = {}
     for label, service in SERVICES.items():
         for verb, call, encode in (
             (b"lookup", table.lookup, encode_value),
             (b"check", checker(table), encode_found),
         ):
             whole = partial(find, table, call) if service in MATCHED else call
-            routes[verb, label] = Request(verb, service, partial(whole, service), encode)
-    # Nobody but us sees the hashes of auth.
-    routes[b"lookup", b"auth"] = Request(b"lookup", None, unknown_service, encode_value)
-    routes[b"check", b"auth"] = Request(
+            requests[verb, label] = Request(verb, service, partial(whole, service), encode)
+    # The hashes of auth do not leave this process.
+    requests[b"lookup", b"auth"] = Request(b"lookup", None, unknown_service, encode_value)
+    requests[b"check", b"auth"] = Request(
         b"check", Service.AUTH, partial(_authenticate, table), encode_found, "auth"
     )
-    return routes
+    return requests
 
 
 def _authenticate(table: Table, key: str) -> object:
-    from opensmtpd.authentication import authenticate  # noqa: PLC0415  only who needs it
+    from opensmtpd.authentication import authenticate  # noqa: PLC0415  few tables need it
 
     return authenticate(table, key)
 
@@ -82,5 +82,5 @@ def encode_done(result: object) -> bytes:
 
 
 def unknown_service(*_: object) -> None:
-    """Raise LocalError: nobody serves that."""
+    """Raise LocalError: no table serves that."""
     raise LocalError("an unknown service")

@@ -1,7 +1,7 @@
-"""Runs a filter as smtpd's child: what a filter's ``main()`` calls.
+"""Runs a filter as smtpd's child: a filter's ``main()`` calls ``run.main``.
 
-A plain loop serves until the first coroutine turns up, and an asyncio loop from then on, with the
-same state.
+A blocking loop serves until the first coroutine turns up, and an asyncio loop from then on, with
+the same state.
 """
 
 import argparse
@@ -29,11 +29,14 @@ def main(
     parser: argparse.ArgumentParser,
     argv: list[str] | None = None,
 ) -> NoReturn:
-    """Be the program: see ``opensmtpd.program.run``."""
+    """Run a filter's program from command line to exit status: see ``opensmtpd.program.run``.
+
+    ``make`` makes the filter of the options. Raises SystemExit.
+    """
 
     def checked(options: argparse.Namespace) -> Filter:
         filter = make(options)
-        registrations(filter)  # what it uses is checked at start, too
+        registrations(filter)  # its ``uses`` is checked at start, too
         return filter
 
     program.run(checked, parser, argv, serve)

@@ -1,4 +1,4 @@
-"""Runs a table as smtpd's child: what a table's ``main()`` calls.
+"""Runs a table as smtpd's child: a table's ``main()`` calls ``run_table.main``.
 
 A blocking loop serves until an answer has to wait for a coroutine or a thread; from then on it is
 the loop of the filters, with the same state.
@@ -31,9 +31,10 @@ def main(
     parser: argparse.ArgumentParser,
     argv: list[str] | None = None,
 ) -> NoReturn:
-    """Be the program: see ``opensmtpd.program.run``. What is logged goes to syslog, too.
+    """Run a table's program from command line to exit status: see ``opensmtpd.program.run``.
 
-    A table inherits smtpd's own standard error, which leads nowhere when smtpd is a daemon.
+    The log goes to syslog, too: a table inherits smtpd's own standard error, which leads nowhere
+    when smtpd is a daemon. ``make`` makes the table of the options. Raises SystemExit.
     """
     log.use_syslog(parser.prog)
     program.run(make, parser, argv, serve)

@@ -1,7 +1,7 @@
-"""Moves bytes between smtpd and a protocol: descriptors, signals and the clock are touched here.
+"""Moves bytes between smtpd and a connection: descriptors, signals and the clock are touched here.
 
 Standard input and output are one socket pair with smtpd at the other end. Reading never waits for
-writing: what smtpd does not take yet stays queued.
+writing: bytes that smtpd does not take yet stay queued.
 """
 
 import os
@@ -24,12 +24,12 @@ T = TypeVar("T")
 READ = 128 * 1024
 """Bytes of one read: less than may be there, so that threads can begin on the first messages."""
 WRITE = 256 * 1024
-"""Bytes to write before looking at what smtpd has to say: a large message must not keep it waiting.
+"""Bytes to write before the next read: a large message must not keep it waiting.
 """
 
 
 class Served(Protocol):
-    """What the loop needs of a connection: see FilterConnection and TableConnection."""
+    """The part of a connection that the loop needs: see FilterConnection and TableConnection."""
 
     dispatcher: Dispatcher
 
@@ -38,7 +38,7 @@ class Served(Protocol):
 
 
 class Loop:
-    """Moves bytes between smtpd and a protocol, and runs the work that handlers return.
+    """Moves bytes between smtpd and a connection, and runs the jobs that handlers leave.
 
     ``reload`` is called on SIGHUP; without it the signal stays as it is.
     """
@@ -72,7 +72,10 @@ class Loop:
         self.hangup = True
 
     def guarded(self, call: Callable[..., T], *args: object, otherwise: T) -> T:
-        """Return what ``call`` returns; a bug of ours is logged, and the mail server goes on."""
+        """Return the result of ``call``, or ``otherwise`` if it raises: that is a bug of ours.
+
+        The bug is logged, and the mail server goes on. Raises VersionError only.
+        """
         try:
             return call(*args)
         except VersionError:
@@ -82,7 +85,7 @@ class Loop:
             return otherwise
 
     def reload(self) -> None:
-        """Do what SIGHUP asks for; whatever goes wrong leaves all as it was."""
+        """Call ``reload`` for a SIGHUP; a failure is logged, and leaves the old state."""
         self.hangup = False
         assert self.reloader is not None
         try:
@@ -100,7 +103,7 @@ class Loop:
     # --- smtpd --------------------------------------------------------------------------------
 
     def read(self) -> None:
-        """Take what smtpd sent. Raises SmtpdGone at its end."""
+        """Take bytes from smtpd. Raises SmtpdGone at their end."""
         try:
             data = os.read(self.stdin, READ)
         except BlockingIOError:
@@ -113,7 +116,7 @@ class Loop:
         self.guarded(self.connection.receive, data, time.monotonic(), otherwise=None)
 
     def write(self) -> bool:
-        """Send what waits, but not for long; return whether there is more to send."""
+        """Send bytes that wait, WRITE at the most; return whether more wait. Raises SmtpdGone."""
         sent = 0
         while sent < WRITE:
             if not self._rest:
@@ -130,10 +133,10 @@ class Loop:
             sent += count
         return True
 
-    # --- work ---------------------------------------------------------------------------------
+    # --- jobs ---------------------------------------------------------------------------------
 
     def drain_wake(self) -> None:
-        """Empty the pipe that signals and threads wake us through."""
+        """Empty the pipe through which signals and threads wake the loop."""
         while True:
             try:
                 if len(os.read(self.wake, 4096)) < 4096:
@@ -142,7 +145,7 @@ class Loop:
                 break
 
     def step(self) -> bool:
-        """Do all that follows from what came in; return whether there is something to write."""
+        """Do all that follows from an event; return whether bytes wait to be written."""
         if self.hangup:
             self.reload()
         for job, error, result in self.threads.finished():
@@ -161,7 +164,7 @@ class Loop:
         return self.write()
 
     def timeout(self) -> float | None:
-        """Seconds until the next deadline."""
+        """Return the seconds until the next deadline, None for no deadline."""
         deadline = self.dispatcher.next_deadline()
         return None if deadline is None else min(max(0.0, deadline - time.monotonic()), 3600.0)
 

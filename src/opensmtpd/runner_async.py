@@ -1,4 +1,4 @@
-"""The asyncio side of the runner: for filters whose handlers are coroutines."""
+"""The loop on asyncio: for plugins whose handlers are coroutines."""
 
 import asyncio
 from collections.abc import Generator
@@ -10,7 +10,7 @@ from opensmtpd.work import Job
 
 STARTS = 32
 """Coroutines that begin before smtpd is listened to again: each takes its time up to its first
-await, and of thousands that come at once, nobody else is to wait for all."""
+await, and smtpd is not to wait for all of thousands that come at once."""
 
 
 def serve_async(loop: Loop) -> None:
@@ -22,14 +22,14 @@ def serve_async(loop: Loop) -> None:
 
 
 class _AsyncLoop:
-    """Has asyncio watch what the plain loop polls."""
+    """Makes asyncio watch the descriptors that the blocking loop polls."""
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
         self.tasks: set[asyncio.Task[None]] = set()
         self.writing = False
         self.more = False
-        """Is there a call under way to begin more coroutines?"""
+        """True while a call is scheduled that begins more coroutines."""
         self.timer: asyncio.TimerHandle | None = None
         self.gone: asyncio.Future[None] | None = None
 
@@ -42,7 +42,7 @@ class _AsyncLoop:
         await self.gone
 
     def event(self, first: Any) -> None:
-        """Something happened: do it and all that follows from it."""
+        """Take an event: call ``first``, then do all that follows from it."""
         assert self.gone is not None
         if self.gone.done():
             return
@@ -109,7 +109,7 @@ class _AsyncLoop:
 
 
 class _Watched:
-    """A coroutine whose every step the watchdog sees: one that blocks has all of smtpd waiting."""
+    """A coroutine whose every step the watchdog sees: one that blocks keeps smtpd waiting."""
 
     def __init__(self, loop: Loop, job: Job) -> None:
         self.loop, self.job = loop, job

@@ -1,4 +1,4 @@
-"""The plain side of the runner: read, answer, write, for tables whose answers wait for nothing."""
+"""The blocking loop of tables: read, answer, write, while no answer has to be waited for."""
 
 import os
 import time
@@ -12,7 +12,7 @@ READ = 16 * 1024
 
 
 def serve_plain(connection: TableConnection, stdin: int, stdout: int) -> None:
-    """Serve until there is work to wait for. Raises SmtpdGone, and VersionError at start.
+    """Serve until there is a job to wait for. Raises SmtpdGone, and VersionError at start.
 
     smtpd asks and waits, so there is nothing to poll for: a lookup costs one read and one write.
     """

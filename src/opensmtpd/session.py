@@ -1,4 +1,4 @@
-"""What the reports said about a session, kept until it disconnects."""
+"""The facts that reports tell about a session, kept until it disconnects."""
 
 from typing import Any
 
@@ -47,11 +47,11 @@ class Session:
     verb: str
     """``"HELO"`` or ``"EHLO"``."""
     identity: bytes
-    """What the client called itself."""
+    """The name that the client gave for itself in HELO or EHLO."""
     tls: bytes | None
     """Protocol and ciphers, None in clear text."""
     username: bytes | None
-    """Who authenticated, None for nobody."""
+    """The user who authenticated, None for nobody."""
     msgid: str | None
     """The transaction's message id in smtpd's queue, 8 hexadecimal digits."""
     sender: bytes | None
@@ -59,7 +59,7 @@ class Session:
     recipients: list[bytes]
     """The accepted RCPT TOs without ``<>``."""
     data: Any
-    """Yours: whatever the filter wants to keep for this session."""
+    """Any object that the filter wants to keep for this session."""
 
     def __init__(self, id: str, uses: tuple[str, ...] = ()) -> None:
         self.id = id
@@ -93,11 +93,11 @@ _EMPTY: dict[str, Any] = {
 
 
 _FIELD = {"greeting": "hostname", "tls": "ciphers", "sender": "address", "recipients": "address"}
-"""Where the report calls it by another name."""
+"""Attribute to the field of its report, where the field has another name."""
 
 
 def reports_for(uses: tuple[str, ...]) -> frozenset[str]:
-    """Return the reports that say something about the attributes in ``uses``."""
+    """Return the names of the reports that fill or empty the attributes in ``uses``."""
     reports = {REPORT_OF[name] for name in uses}
     if TRANSACTION & set(uses):
         reports.add("tx-reset")
@@ -105,7 +105,7 @@ def reports_for(uses: tuple[str, ...]) -> frozenset[str]:
 
 
 def record_report(session: Session, event: str, report: Report) -> None:
-    """Write into ``session`` what ``report`` says of it. What was refused does not count."""
+    """Write the values of ``report`` into ``session``; those of a refused command do not count."""
     kept = session.__dict__
     if event == "tx-reset":
         for name in TRANSACTION & kept.keys():

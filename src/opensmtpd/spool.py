@@ -1,6 +1,6 @@
 """Lines that wait: small messages in memory, large ones in an unlinked file.
 
-All spools share one Budget, so that their memory is bounded whatever clients send.
+All spools share one Budget, so that no client can make their memory grow without bound.
 """
 
 import os
@@ -13,7 +13,10 @@ KIB = 1024
 
 
 def _folder() -> str | None:
-    """Where spool files go: /tmp is memory on many systems, and memory is what is to be saved."""
+    """Return the folder of spool files, None for Python's choice.
+
+    /tmp is memory on many systems, and spool files are there to save memory.
+    """
     if "TMPDIR" in os.environ or not os.access("/var/tmp", os.W_OK):
         return None
     return "/var/tmp"
@@ -30,7 +33,7 @@ class Budget:
 class Spool:
     """A queue of blocks; a block is one or more lines, each with its line feed.
 
-    Raises SpoolError where the disk takes no more, or does not give back what it took.
+    Raises SpoolError where the disk takes no more, or does not give back what was written.
     """
 
     __slots__ = ("_blocks", "_budget", "_file", "_memory", "_read", "_write")
@@ -43,7 +46,7 @@ class Spool:
         self._read = self._write = 0
 
     def __len__(self) -> int:
-        """Bytes that wait."""
+        """Return the bytes that wait."""
         return self._memory + self._write - self._read
 
     def append(self, block: bytes) -> None:

@@ -11,7 +11,7 @@ from opensmtpd.queries import Service
 T = TypeVar("T")
 
 TableAnswer: TypeAlias = T | Coroutine[Any, Any, T]
-"""What a table's methods may return: the answer, or a coroutine (``async def``)."""
+"""The result of a table's method: the answer, or a coroutine (``async def``)."""
 
 
 class Table:
@@ -19,17 +19,17 @@ class Table:
 
     Keys are str as smtpd sends them: lower case, but for ``auth``; bytes that are no UTF-8 are
     surrogates. Methods may be ``async def``; plain ones must not block, for all mail waits.
-    What they raise becomes an error for smtpd, which then refuses mail for the time being.
+    An exception becomes an error for smtpd, which then refuses mail for the time being.
 
-    What table(5) says of wildcards, networks and addresses is done above this class: it is asked
+    Wildcards, networks and addresses, as in table(5), are matched above this class: it is asked
     for the literal key first and then for the rows under which a match may stand.
     """
 
     services: Collection[Service] = ()
-    """What smtpd may use the table for."""
+    """The services that smtpd may use the table for."""
 
     delimiter: str = "+"
-    """Where the tag of a user begins, as ``smtp sub-addr-delim`` sets it."""
+    """The character at which the tag of a user begins, as ``smtp sub-addr-delim`` sets it."""
 
     force_auth: bool = False
     """Register ``auth`` with an smtpd before 7.9 too, although it lower-cases passwords."""
@@ -49,7 +49,10 @@ class Table:
         raise NotImplementedError
 
     def check(self, service: Service, key: str) -> TableAnswer[bool]:
-        """Is there such a row? To be overridden where that is less work than ``lookup``."""
+        """Return whether there is a row whose key is ``key``.
+
+        Override it where that costs less than ``lookup``, which is asked otherwise.
+        """
         raise NotImplementedError
 
     def patterns(self, service: Service) -> Patterns | None:
@@ -65,7 +68,10 @@ class Table:
         raise NotImplementedError
 
     def snapshot(self) -> AbstractContextManager[object]:
-        """Return what stands around several lookups that smtpd sent at once."""
+        """Return a context that is entered around several lookups in a row.
+
+        Override it to answer them from one state of the data, or to open a connection once.
+        """
         return nullcontext()
 
 
@@ -77,15 +83,15 @@ MATCHED = frozenset([Service.DOMAIN, Service.NETADDR, Service.MAILADDR, Service.
 
 
 def checker(table: Table) -> Ask:
-    """Return what answers whether there is a row."""
+    """Return the method to ask for ``check``: ``lookup`` where the table has no ``check``."""
     return table.lookup if type(table).check is Table.check else table.check
 
 
 def find(table: Table, ask: Ask, service: Service, key: str) -> object:
-    """Ask for the row that ``key`` matches, as smtpd's own tables would; a false value if none.
+    """Return the answer for the row that ``key`` matches, a false value where no row does.
 
-    For services of MATCHED; of all others the literal key is all there is. A coroutine where the
-    table's methods are.
+    Matches as smtpd's own tables do, for services of MATCHED; for all others only the literal key
+    counts. Returns a coroutine if the table's methods are coroutines.
     """
     index = table.patterns(service) if service is Service.REGEX else None
     if index is not None:  # a key is no expression, even where it is spelled like one

@@ -1,7 +1,7 @@
 """The table protocol, sans I/O: bytes from smtpd in, calls of a table, bytes for smtpd out.
 
-Every request gets exactly one legal answer, in the order of the requests: what raises, is late or
-answers nonsense becomes ``error|message`` and a line in the log. Source: ``table_proc.c``.
+Every request gets exactly one legal answer, in the order of the requests: an exception, a late
+answer or an illegal one becomes ``error|message`` and a line in the log. Source: ``table_proc.c``.
 """
 
 import re
@@ -27,7 +27,7 @@ MESSAGE_MAX = 200
 
 _VERSION = re.compile(rb"([0-9]+)\.([0-9]+)")
 AUTH_SINCE = (7, 9)
-"""Before, smtpd lower-cases what it asks ``auth`` for, password included (``table_lookup``)."""
+"""Before, smtpd lower-cases the keys of ``auth``, passwords included (``table_lookup``)."""
 SAFE_SINCE = (7, 9)
 """Before, smtpd sends a line feed in a key as it is (``table_proc_lookup``)."""
 _TYPED = ([b"credentials"], [b"auth"], [b"mailaddrmap"], [b"mailaddr"], [b"string"], [b"regex"])
@@ -47,12 +47,12 @@ class TableConnection:
         self._name = b""
         self._smtpd = (0, 0)
         self._raw_keys = False
-        """Whether smtpd is older than SAFE_SINCE: known when the handshake is over."""
+        """True for an smtpd before SAFE_SINCE: known when the handshake is over."""
         self._parts: list[bytes] = []
         """Lines of an smtpd before 7.9 that has not ended its request yet."""
         self._waiting: deque[bytes] = deque()
         self.busy = False
-        """Is an answer being worked on, by a coroutine or a thread?"""
+        """True while an answer waits for its job: a coroutine, or a function in a thread."""
         self._out: list[bytes] = []
 
     # --- for the loop and the tests -----------------------------------------------------------
@@ -78,9 +78,9 @@ class TableConnection:
             self._serve()
 
     def _whole(self, lines: list[bytes]) -> list[bytes]:
-        """Put together again a key with line feeds in it, which is the last of what smtpd sent.
+        """Return lines with a key joined that had line feeds in it: the last one that smtpd sent.
 
-        To answer what a client wrote behind one would be an answer too many, and the end of smtpd.
+        An answer to a line that a client wrote in a key would be one too many, and end smtpd.
         """
         lines = [*self._parts, *lines]
         self._parts = []
@@ -100,7 +100,7 @@ class TableConnection:
             try:
                 with self._table.snapshot():
                     self._drain()
-            except BaseException as error:  # the table's own; what was served has its answer
+            except BaseException as error:  # the table's own: all served have answers
                 if isinstance(error, VersionError) and not self.ready:
                     raise
                 self._log("snapshot-failed", error=type(error).__name__, at=place(error))
@@ -116,7 +116,7 @@ class TableConnection:
             if len(parts) == 8 and parts[3] == self._name and self.ready:
                 first, version, _, _, verb, label, id, key = parts
                 request = self._requests.get((verb, label))
-                # As all but updates and fetches:
+                # All requests but updates and fetches:
                 if request is not None and version == VERSION and first == b"table":
                     self._call(request, id, to_str(key))
                     return
@@ -124,7 +124,7 @@ class TableConnection:
                 self._config(line)
             elif line.startswith(b"table|") and self.ready:
                 self._request(line)
-            else:  # among them what a line feed in a key makes of it, before smtpd 7.9
+            else:  # a part of a key with a line feed in it, before smtpd 7.9
                 raise ProtocolError("not what is to come here")
         except VersionError:
             raise
@@ -187,7 +187,7 @@ class TableConnection:
                 raise ProtocolError("an unknown request")
 
     def _call(self, request: Request, id: bytes, argument: object) -> None:
-        """Call the table; answer with the result, now or when the job that it is has ended."""
+        """Call the table; answer with the result, now or when its job has ended."""
         try:
             result = self.dispatcher.call(request.name, request.call, argument)
             if not isinstance(result, LATER):
@@ -210,7 +210,7 @@ class TableConnection:
 
     def _refuse(self, request: Request, id: bytes, error: BaseException) -> None:
         kind = type(error).__name__
-        # What others raise may quote rows, and what goes wrong with passwords may quote those.
+        # Any other exception may quote rows or passwords.
         reason = error if isinstance(error, LocalError | HandlerTimeout) else None
         self._log(
             f"{request.name}-failed",

@@ -1,4 +1,4 @@
-"""Threads for work that releases the GIL, and a pipe to say that some is done."""
+"""Threads for jobs that release the GIL, and a pipe that gets a byte when one has ended."""
 
 import contextlib
 import os
@@ -11,20 +11,21 @@ from opensmtpd.log import log
 from opensmtpd.work import Job
 
 End: TypeAlias = tuple[Job, BaseException | None, object]
-"""A work with its exception, or None and its result."""
+"""A job, its exception or None, and its result."""
 
 
 STUCK_MAX = 32
-"""Threads that are made up for; each costs some memory for ever."""
+"""Threads that are replaced while they hang; each keeps its memory until the process ends."""
 
 
 class Threads:
-    """A thread for each processor and one more, four at the most; started when first needed.
+    """A pool of threads: one for each processor and one more, four at the most.
 
-    The one more works while another waits for its turn in the interpreter. A thread whose work is
-    past its deadline is made up for by another, up to STUCK_MAX: what hangs must not stop the rest.
+    The extra thread runs while another waits for the interpreter lock. Threads start when they are
+    first needed. A thread whose job is past its deadline is replaced by another, up to STUCK_MAX
+    times, so that a job that hangs does not stop the others.
 
-    ``wake`` is the descriptor of a non-blocking pipe that gets a byte when something is done.
+    ``wake`` is the descriptor of a non-blocking pipe that gets a byte when a job has ended.
     """
 
     def __init__(self, wake: int) -> None:
@@ -38,13 +39,13 @@ class Threads:
         self._stuck = 0
 
     def start(self, job: Job, now: float) -> None:
-        """Have a thread do ``work``; ``now`` is on the clock of its deadline."""
+        """Have a thread run ``job``; ``now`` is the time on the clock of its deadline."""
         stuck = min(sum(each.deadline < now for each in tuple(self._running)), STUCK_MAX)
         if stuck > self._stuck:
             log("threads-stuck", count=stuck, reason="work that never returns")
             self._stuck = stuck
         if self._count < self._limit + self._stuck:
-            import threading  # noqa: PLC0415  only who offloads
+            import threading  # noqa: PLC0415  most plugins offload nothing
 
             thread = threading.Thread(target=self._run, name="offload", daemon=True)
             try:
@@ -58,8 +59,8 @@ class Threads:
         self._queue.put(job)
 
     def finished(self) -> Iterator[End]:
-        """Yield what has been done since the last time."""
-        self._woken = False  # before the first look: what is done from now on wakes anew
+        """Yield the jobs that have ended since the last call, each with its end."""
+        self._woken = False  # before the first look: a job that ends from now on wakes anew
         while self._ends:
             yield self._ends.popleft()
 
@@ -82,7 +83,7 @@ class Threads:
             assert callable(job.task)
             self._running.add(job)
             return (job, None, job.task())
-        except BaseException as error:  # a thread that ends would leave its works unanswered
+        except BaseException as error:  # a thread that ends would leave its jobs unanswered
             return (job, error, None)
         finally:
             self._running.discard(job)

@@ -1,7 +1,8 @@
-"""Messages between smtpd and their handlers: lines in, lines out, and what becomes of failures.
+"""Messages between smtpd and their handlers: lines in, lines out, and the end of failures.
 
-A message that cannot be handled is either refused (its lines are dropped, its final dot is sent,
-and ``commit``, the one place to refuse a message, hears why) or goes on untouched.
+A message that cannot be handled is either refused or goes on untouched. To refuse it, its lines
+are dropped, its final dot is sent, and ``commit`` is answered with the refusal: smtpd lets a filter
+refuse a message nowhere else.
 """
 
 from collections import deque
@@ -23,7 +24,7 @@ CHUNK = 128 * 1024
 
 
 class SessionState:
-    """A session, and what is under way for it."""
+    """A session, its messages in flight, and the refusal that its next commit is answered with."""
 
     __slots__ = ("id", "messages", "out", "refusal", "session")
 
@@ -31,8 +32,8 @@ class SessionState:
         self.id = id
         self.session = session
         self.messages: dict[bytes, Message] = {}  # by token
-        self.out: deque[Message] = deque()  # those with something to send, in order
-        self.refusal: Refusal | None = None  # what the next commit is to hear
+        self.out: deque[Message] = deque()  # messages with lines to send, in order
+        self.refusal: Refusal | None = None  # the answer to the next commit
 
 
 class Transfers:
@@ -48,7 +49,7 @@ class Transfers:
         self._sending: deque[SessionState] = deque()
 
     def message(self, state: SessionState, token: bytes) -> Message:
-        """Return the message that is under way for a token; begin one where none is."""
+        """Return the message in flight for a token; begin one if there is none."""
         message = state.messages.get(token)
         if message is None or message.state == SENT:
             message = state.messages[token] = Message(state.id, token, self._budget)
@@ -64,7 +65,10 @@ class Transfers:
         return message
 
     def receive(self, state: SessionState, message: Message, raw: list[bytes]) -> None:
-        """Take a run of a message's lines as smtpd sent them; a final dot ends the message."""
+        """Take a run of a message's lines as smtpd sent them; a final dot ends the message.
+
+        Takes the final dot out of ``raw``.
+        """
         last = raw[-1] == b"."
         if last:
             raw.pop()
@@ -101,7 +105,7 @@ class Transfers:
             state.refusal = error.decision
         else:
             self._dispatcher.log_failure(state.id, handler, error)
-            # A message whose spool is not whole cannot go on untouched, whatever the policy says;
+            # A message whose spool is not whole cannot go on untouched, under any policy;
             # and a watchdog may have struck amid a write to the spool.
             torn = isinstance(error, SpoolError)
             torn = torn or (isinstance(error, HandlerTimeout) and handler == "message")
@@ -113,9 +117,10 @@ class Transfers:
             message.discard_lines()
 
     def end_transaction(self, state: SessionState) -> None:
-        """The transaction is over: only what was free to go before still goes.
+        """Discard the messages of a transaction that is over, but for one that is being sent.
 
-        smtpd ignores lines for a session that is gone, and resets no other one amid its message.
+        That one must come to the end of a line. smtpd ignores lines for a session that is gone,
+        and resets no other session in the middle of a message.
         """
         for message in state.messages.values():
             if not message.queued:
@@ -123,10 +128,10 @@ class Transfers:
         state.messages.clear()
         state.refusal = None
 
-    # --- what goes out ------------------------------------------------------------------------
+    # --- lines out ----------------------------------------------------------------------------
 
     def send_after(self, state: SessionState, line: bytes) -> bool:
-        """Put an answer behind what the session has on its way out, if there is anything."""
+        """Put an answer behind the session's messages on their way out, if any; return whether."""
         if state.out:
             state.out[-1].trailer += line
             return True

@@ -1,4 +1,4 @@
-"""Interrupts a plain call that blocks: while it does, smtpd waits, and all mail with it."""
+"""Interrupts a plain call that blocks, because smtpd waits for it, and all mail with it."""
 
 import signal
 from types import FrameType
@@ -7,9 +7,9 @@ from opensmtpd.calls import Dispatcher
 from opensmtpd.errors import HandlerTimeout
 
 STALL = 5.0
-"""Seconds that a plain call may run, for all wait for it. It gets at least half of them."""
+"""Seconds that a plain call may run at the most. It is interrupted after half of them, or later."""
 RELOAD_STALL = 60.0
-"""Seconds that reading everything anew may take: what is cut off there would never be done."""
+"""Seconds that a reload or an update may run: it reads all data, which takes longer."""
 _RELOADS = frozenset(["reload", "update"])
 
 
@@ -27,7 +27,7 @@ class Watchdog:
         signal.signal(signal.SIGALRM, self._look)
 
     def watch(self) -> None:
-        """A call is about to begin."""
+        """Start the timer if it does not run: a call is about to begin."""
         if not self._armed:
             self._armed = True
             signal.setitimer(signal.ITIMER_REAL, STALL / 2, STALL / 2)

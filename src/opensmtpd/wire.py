@@ -65,7 +65,7 @@ _TEXT = {"msgid", "envelope", "result", "fcrdns", "verb", "kind", "phase", "deci
 
 
 class Line(NamedTuple):
-    """The frame of a line: what all events have. ``fields`` is what follows the session."""
+    """The frame of a line, the same for all events; ``fields`` are the bytes behind the session."""
 
     kind: bytes
     version: bytes
@@ -186,5 +186,5 @@ def result(phase: str, session: bytes, token: bytes, decision: object) -> bytes:
 
 
 def dataline_prefix(session: bytes, token: bytes) -> bytes:
-    """Return what stands in front of each line of a message on its way back."""
+    """Return the bytes in front of each line of a message on its way back."""
     return b"filter-dataline|%s|%s|" % (session, token)

@@ -1,4 +1,4 @@
-"""Answers that are still being worked on, and until when: each is given exactly once."""
+"""Answers that take time: jobs, and the deadlines until which they are waited for."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -26,7 +26,7 @@ class Offload(Generic[T_co]):
 
 
 Answer: TypeAlias = T | Offload[T] | Coroutine[Any, Any, T]
-"""What a handler may return: the answer, work for a thread, or a coroutine (``async def``)."""
+"""The result of a handler: the answer, an Offload, or a coroutine (``async def``)."""
 
 
 class Job:
@@ -55,11 +55,11 @@ class Job:
         self._on_cancel: Callable[[], object] | None = None
 
     def when_cancelled(self, call: Callable[[], object]) -> None:
-        """Have ``call`` run when the work is cancelled: how the runner stops a task."""
+        """Have ``call`` called when the job is cancelled: it stops the asyncio task."""
         self._on_cancel = call
 
     def cancel(self) -> None:
-        """Nobody waits for this any more."""
+        """Stop the task, if it can be stopped: its end is not waited for any more."""
         self.cancelled = True
         if self._on_cancel is not None:
             self._on_cancel()
@@ -68,38 +68,38 @@ class Job:
 
 
 class Pending:
-    """The work under way, in the order of its deadlines."""
+    """The jobs under way, in the order of their deadlines."""
 
     def __init__(self) -> None:
         self._jobs: dict[Job, None] = {}
         self._fresh: list[Job] = []
 
     def __len__(self) -> int:
-        """Works under way."""
+        """Return the number of jobs under way."""
         return len(self._jobs)
 
     def add(self, job: Job) -> None:
-        """Remember ``work`` until it is done, cancelled or late."""
+        """Keep ``job`` until it is settled, dropped or late."""
         self._jobs[job] = None
         self._fresh.append(job)
 
     def take(self) -> list[Job]:
-        """Return the works that nobody has started yet."""
+        """Return the jobs that have not been taken yet."""
         fresh, self._fresh = self._fresh, []
         return [job for job in fresh if not job.cancelled]
 
     def settle(self, job: Job) -> bool:
-        """Is somebody still waiting for ``work``? From now on nobody is."""
+        """Return whether ``job`` was still waited for; from now on it is not."""
         return self._jobs.pop(job, _GONE) is not _GONE
 
     def drop(self, session: bytes) -> None:
-        """Cancel what is under way for a session."""
+        """Cancel the jobs of a session."""
         for job in [job for job in self._jobs if job.owner == session]:
             del self._jobs[job]
             job.cancel()
 
     def timed_out(self, now: float) -> list[Job]:
-        """Return the works whose deadline has passed; they are settled and cancelled."""
+        """Return the jobs whose deadline has passed; they are settled and cancelled."""
         jobs = []
         for job in self._jobs:  # in the order of their deadlines: all have the same time
             if job.deadline > now:
@@ -111,7 +111,7 @@ class Pending:
         return jobs
 
     def next_deadline(self) -> float | None:
-        """Return when the first work will be late."""
+        """Return the time when the first job will be late, None without jobs."""
         return next((job.deadline for job in self._jobs), None)
 
 

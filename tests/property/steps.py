@@ -1,4 +1,4 @@
-"""What models of a runner have in common."""
+"""The part that models of a loop share."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from opensmtpd.work import Job
 
 
 def go_on(protocol: Served, jobs: list[Job], job: Any) -> None:
-    """Let a work go one step further, and tell of its end; it is none of ``works`` then."""
+    """Let a job go one step further; at its end, take it from ``jobs`` and tell the dispatcher."""
     try:
         if not callable(job.task):
             job.task.send(None)

@@ -63,7 +63,7 @@ class Storm:
             self.jobs.remove(job)
 
     def work(self) -> None:
-        """Let one work, whichever, go one step further."""
+        """Let any one job go one step further."""
         if not self.jobs:
             return
         job = self.dice.choice(self.jobs)
@@ -141,7 +141,7 @@ class Storm:
             live = [client for client in live if client.connected]
 
     def _unstick(self, live: list[SmtpClient]) -> None:
-        """All wait: the work must go on, and what never ends must run into its deadline."""
+        """All wait: the jobs must go on, and what never ends must run into its deadline."""
         for _ in range(50):
             self.work()
         self.pump()

@@ -90,7 +90,7 @@ class Hostile(Table):
 
 
 class Wire:
-    """A table and the modelled smtpd; work is done by the dice, or not at all."""
+    """A table and the modelled smtpd; jobs are run by the dice, or not at all."""
 
     def __init__(self, table: Table, dice: Random, version: str = "7.9.0", name: str = "t") -> None:
         self.smtpd = TableSmtpd(version, name)
@@ -112,7 +112,7 @@ class Wire:
         self.tell(self.smtpd.data_to_send())
 
     def hear(self) -> None:
-        """Hand the table's answers to the judge, and begin its works."""
+        """Hand the table's answers to the judge, and take its jobs."""
         self.smtpd.receive(self.protocol.data_to_send())
         for job in self.protocol.dispatcher.take_jobs():
             self.jobs.append(job)

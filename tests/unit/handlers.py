@@ -51,7 +51,7 @@ WAYS: dict[str, Callable[[Act], Any]] = {
 
 
 def finish(talk: Talk) -> bytes:
-    """Do all work that waits; return what is answered."""
+    """Run all jobs that wait; return what is answered."""
     return b"".join(talk.finish(job) for job in talk.protocol.dispatcher.take_jobs())
 
 

@@ -90,12 +90,12 @@ class Talk:
         return self.protocol.data_to_send()
 
     def job(self) -> Job:
-        """Return the one work that waits to be started."""
+        """Return the one job that waits to be started."""
         [job] = self.protocol.dispatcher.take_jobs()
         return job
 
     def finish(self, job: Job) -> bytes:
-        """Run a work to its end; return what is answered."""
+        """Run a job to its end; return what is answered."""
         try:
             value = job.task() if callable(job.task) else asyncio.run(job.task)
         except BaseException as error:
@@ -105,7 +105,7 @@ class Talk:
         return self.protocol.data_to_send()
 
     def finish_all(self) -> bytes:
-        """Do all work that waits, and what follows from it; return what is answered."""
+        """Run all jobs that wait, and what follows from it; return what is answered."""
         said = self.protocol.data_to_send()
         while jobs := self.protocol.dispatcher.take_jobs():
             said += b"".join(self.finish(job) for job in jobs)

@@ -100,12 +100,12 @@ class Talk:
         return b"".join(iter(self.protocol.data_to_send, b""))
 
     def job(self) -> Job:
-        """Return the one work that waits to be started."""
+        """Return the one job that waits to be started."""
         [job] = self.protocol.dispatcher.take_jobs()
         return job
 
     def finish(self, job: Job) -> bytes:
-        """Run a work to its end; return what is answered."""
+        """Run a job to its end; return what is answered."""
         try:
             value = job.task() if callable(job.task) else run(job.task)
         except BaseException as error:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from opensmtpd.calls import Dispatcher
+from opensmtpd.calls import LATER, Dispatcher
 from opensmtpd.errors import DecisionError, HandlerTimeout, LocalError
 from opensmtpd.log import form
-from opensmtpd.work import Offload
+from opensmtpd.work import Job, Offload
 from unit.talk import run
 
 S = b"1718c5e591926d28"
@@ -179,6 +179,49 @@ def test_what_has_no_owner_outlives_every_session() -> None:
     [job] = caller.dispatcher.pending.take()
     caller.dispatcher.resolve(job, run(job.task))
     assert caller.ends == [7]
+
+
+# --- behind a job ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("end", "ended"),
+    [
+        (lambda dispatcher, job: dispatcher.resolve(job, 7), 7),
+        (lambda dispatcher, job: dispatcher.fail(job, ValueError()), "ValueError"),
+        (lambda dispatcher, job: dispatcher.expire(10.0), "HandlerTimeout"),
+    ],
+    ids=["resolved", "failed", "late"],
+)
+def test_a_connection_hears_of_each_end_once_and_after_the_answer(
+    end: Callable[[Dispatcher, Job], None], ended: object
+) -> None:
+    caller = Caller()
+    caller.dispatcher = Dispatcher(10.0, caller._log, lambda: caller.ends.append("go on"))
+    caller.run(lambda: 6)
+    assert caller.ends == [6]  # an answer at once is no job's
+    caller.run(lambda: later(7))
+    [job] = caller.dispatcher.take_jobs()
+    caller.dispatcher.expire(9.9)
+    for _ in range(2):
+        end(caller.dispatcher, job)
+    caller.dispatcher.resolve(job, 8)
+    assert caller.ends == [6, ended, "go on"]
+    job.cancel()
+
+
+def test_a_function_and_a_coroutine_become_jobs() -> None:
+    caller, coroutine = Caller(), later(7)
+    assert isinstance(coroutine, LATER)
+    for result in (Offload(lambda: 6), coroutine):
+        caller.dispatcher.start(result, S, caller._answer, caller._refuse)
+    first, second = caller.dispatcher.take_jobs()
+    assert callable(first.task)
+    assert (first.task(), second.task) == (6, coroutine)
+    assert caller.dispatcher.next_deadline() == 10.0
+    caller.dispatcher.pending.drop(S)
+    assert caller.dispatcher.next_deadline() is None
+    coroutine.close()
 
 
 # --- the log --------------------------------------------------------------------------------------

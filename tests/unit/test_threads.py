@@ -1,4 +1,4 @@
-"""Threads: work done elsewhere, and the pipe that says so."""
+"""Threads: jobs run elsewhere, and the pipe that says so."""
 
 import contextlib
 import os

@@ -1,6 +1,6 @@
 """The test kit: smtpd as filters and tables see it, without smtpd.
 
-- ``run_message`` sends one message through a filter and returns what became of it;
+- ``run_message`` sends one message through a filter and returns its fate;
 - ``Smtpd`` is a model of the server, for tests that want every step in their hands; it raises
   ``Fatal`` where the real one would stop. ``Driver`` moves the bytes between it and a filter;
 - ``Transcript`` and ``replay`` feed the recording of a real server to a filter;

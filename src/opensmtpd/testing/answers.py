@@ -18,7 +18,7 @@ _DIRECTIVES = {b"rewrite", b"reject", b"disconnect", b"report"}
 
 
 class FilterLine(NamedTuple):
-    """What a filter said to one request, or one line of a message."""
+    """An answer of a filter to one request, or one line of a message."""
 
     session: bytes
     """16 hexadecimal digits."""
@@ -35,7 +35,7 @@ class FilterLine(NamedTuple):
 
     @property
     def parameter(self) -> bytes:
-        """What stands behind the decision, ``b""`` for nothing."""
+        """The text behind the decision, ``b""`` for none."""
         return self.text.partition(b"|")[2]
 
 
@@ -58,7 +58,7 @@ def parse(line: bytes) -> tuple[bytes, bytes, bytes, bytes]:
 
 
 def report_trouble(line: bytes) -> str:
-    """Return what a free-standing report dies of: there is no form that lives.
+    """Return the reason why smtpd dies of a free-standing report: there is no form that it takes.
 
     ``lka_report_proc`` takes the microseconds for the session and, having cut the direction out,
     an empty word for the direction.

@@ -1,4 +1,4 @@
-"""What smtpd checks before it asks a filter: a command that fails here is never a request.
+"""Checks of smtpd before it asks a filter: a command that fails here is never a request.
 
 Source: ``smtp_check_*`` in ``smtp_session.c`` of OpenSMTPD 7.6, and of 7.9 where they differ.
 """

@@ -1,4 +1,4 @@
-"""A client of the modelled smtpd: what it sends, and what the filters' answers do to it.
+"""A client of the modelled smtpd: its commands, and the effects of the filters' answers.
 
 Source: ``smtp_command``, ``smtp_io`` and the case IMSG_FILTER_SMTP_PROTOCOL of
 ``smtp_session_imsg`` in ``smtp_session.c`` of OpenSMTPD 7.6.
@@ -35,7 +35,7 @@ class SmtpClient(Dialogue):
     in the middle of a message, a line outside of one, or anything from a client that is gone.
     """
 
-    # --- what a client sends --------------------------------------------------------------------
+    # --- commands of a client -------------------------------------------------------------------
 
     def command(self, line: bytes) -> None:
         """Send a command line, without its line end."""
@@ -134,7 +134,7 @@ class SmtpClient(Dialogue):
         self.command(b"QUIT")
 
     def vanish(self) -> None:
-        """Drop the connection, whatever is under way."""
+        """Drop the connection, in the middle of a command or a message too."""
         self.hang_up()
 
     def time_out(self) -> None:
@@ -159,10 +159,10 @@ class SmtpClient(Dialogue):
         self.phase, self.argument, self.waiting = phase, argument, True
         self.server.ask(self, phase, argument)
 
-    # --- what the filters say -------------------------------------------------------------------
+    # --- answers of the filters -----------------------------------------------------------------
 
     def answered(self, decision: str, parameter: bytes) -> None:
-        """Take what the filters decided about the command."""
+        """Take the filters' decision about the command."""
         self.waiting = False
         phase = self.phase
         name = _REPORT_NAMES.get(phase, phase)

@@ -10,7 +10,7 @@ from opensmtpd.testing.transaction import Fate, Transaction
 
 
 class Server(Protocol):
-    """What a session needs of its smtpd."""
+    """The part of the model that a session needs."""
 
     release: Release
 
@@ -45,16 +45,16 @@ class Dialogue:
         """The open one."""
         self.connected = True
         self.waiting = False
-        """Does the client wait for a reply?"""
+        """True while the client waits for a reply."""
         self.in_data = False
-        """Is the client in the middle of a message?"""
+        """True in the middle of a message."""
         self.greeted = self.extended = self.tls = False
         self.identity = b""
         self.username: bytes | None = None
         self.junk = False
-        """Did a filter junk the session (not only one message)?"""
+        """True if a filter junked the session (not only one message)."""
         self.phase = "connect"
-        """What the filters are, or were last, asked about."""
+        """The phase that the filters are asked about, or were last."""
         self.argument = b""
         """The argument of the command they are asked about."""
         self.credentials: tuple[bytes, str] = (b"", "pass")

@@ -61,7 +61,7 @@ class Driver:
     def settle(self) -> None:
         """Run the plugin's jobs and pass on the bytes that it writes, until there are no more."""
         while jobs := self.plugin.dispatcher.take_jobs():
-            self._write()  # what is said meanwhile is not held up
+            self._write()  # bytes that wait already are not held up
             for job in jobs:
                 self._run(job)
         self._write()

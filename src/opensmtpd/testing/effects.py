@@ -1,4 +1,4 @@
-"""What a command does once the filters let it through.
+"""The effects of a command that the filters let through.
 
 Source: ``smtp_proceed_*``, ``smtp_message_begin`` and the IMSG_SMTP_* cases of
 ``smtp_session_imsg`` in ``smtp_session.c`` of OpenSMTPD 7.6.
@@ -15,7 +15,7 @@ from opensmtpd.testing.transaction import Transaction
 Effect: TypeAlias = Callable[[Dialogue, bytes], None]
 
 NAME = b"example.com"
-"""What the modelled server calls itself."""
+"""The name of the modelled server."""
 
 
 def banner(session: Dialogue) -> None:

@@ -1,4 +1,4 @@
-"""What the kit raises where a running smtpd would have stopped, or a session would hang.
+"""Exceptions of the kit: a running smtpd would have stopped here, or a session would hang.
 
 Both are AssertionErrors because they are verdicts on the code under test: nothing should catch them
 but a test, and a program whose business it is to report them.
@@ -20,7 +20,7 @@ class Fatal(AssertionError):
 
 
 class Hung(AssertionError):
-    """A request got no answer: the session would wait for ever. ``requests`` says for which."""
+    """A request got no answer: the session would wait without end. ``requests`` names them."""
 
     def __init__(self, requests: object) -> None:
         self.requests = requests

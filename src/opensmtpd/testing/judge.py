@@ -60,7 +60,7 @@ class Judge:
         self._rest = b""
         self._sessions: dict[bytes, _Session] = {}
 
-    # --- what smtpd sends -----------------------------------------------------------------------
+    # --- smtpd's requests -----------------------------------------------------------------------
 
     def begin(self, session: bytes) -> None:
         """A session connected (``lka_filter_begin``)."""
@@ -89,7 +89,7 @@ class Judge:
         assert isinstance(lines, _Lines)
         lines.sent_dot[token] = payload == b"."
 
-    # --- what the filter writes -----------------------------------------------------------------
+    # --- the filter's answers -------------------------------------------------------------------
 
     def receive(self, data: bytes) -> None:
         """Take bytes as the filter wrote them, in any chunking. Raises Fatal."""
@@ -155,10 +155,10 @@ class Judge:
         if head.finished() and state.queue and state.queue[0] is head:
             state.queue.popleft()
 
-    # --- what is missing ------------------------------------------------------------------------
+    # --- missing answers ------------------------------------------------------------------------
 
     def waiting(self) -> list[Request]:
-        """Return what smtpd waits for: each of these hangs a session for ever.
+        """Return the requests that smtpd waits for: each of them hangs a session.
 
         A message counts from its final dot on; before, a filter may hold its lines.
         """

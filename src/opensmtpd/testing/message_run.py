@@ -1,4 +1,4 @@
-"""One message through one filter, in one call: what a plugin's author tests with."""
+"""One message through one filter, in one call: for the tests of a plugin."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from opensmtpd.testing.visit import refused, visit
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a message."""
+    """The fate of a message."""
 
     accepted: bool
-    """Did smtpd take it?"""
+    """True if smtpd took it."""
     reply: bytes
     """The last word to the client about it: ``b"550 5.7.1 You are not me"``."""
     message: bytes
@@ -27,12 +27,12 @@ class Outcome:
     received: bytes
     """The lines that smtpd had put on top of it before the filter saw it."""
     junk: bool
-    """Does smtpd mark the session or the message as junk?"""
+    """True if smtpd marks the session or the message as junk."""
     decisions: dict[str, bytes]
     """For each phase that the filter was asked in, its last decision as smtpd got it:
     ``{"ehlo": b"reject|550 5.7.1 You are not me"}``."""
     log: tuple[str, ...]
-    """What the filter, and the core about the filter, wrote to the log."""
+    """The lines that the filter, and the core about the filter, wrote to the log."""
 
 
 def run_message(

@@ -1,4 +1,4 @@
-"""The handshake as smtpd sees it: what each release says, and what a filter may register.
+"""The handshake as smtpd sees it: the lines of each release, and the names to register.
 
 Sources: ``lka_proc_config``, ``processor_register``, ``lka_report_register_hook`` and
 ``lka_filter_register_hook`` in ``lka_filter.c`` of OpenSMTPD 7.6 and 7.9; recordings of 6.8.
@@ -12,18 +12,18 @@ from opensmtpd.testing.fatal import Fatal
 
 
 class Release(NamedTuple):
-    """What differs between the releases that a filter meets."""
+    """The differences between the releases that a filter meets."""
 
     smtpd_version: str
     protocol: str
     names_protocol: bool
-    """Does the handshake say ``config|protocol``?"""
+    """True if the handshake says ``config|protocol``."""
     wiz: bool
-    """Is there a phase of that name? (To register what is not there is fatal.)"""
+    """True if there is a phase of that name. (To register an unknown one is fatal.)"""
     report_decision: bool
-    """Is ``report|text`` a decision? (Never send it: where it is, it overwrites the command.)"""
+    """True if ``report|text`` is a decision. (Never send it: it overwrites the command.)"""
     ehlo_again: bool
-    """May a client send EHLO twice? Then it works like RSET."""
+    """True if a client may send EHLO twice; the second one works like RSET."""
 
 
 RELEASES = {
@@ -72,11 +72,11 @@ class Registry:
     _frozen: frozenset[str] | None = None
 
     def hears(self, event: str) -> bool:
-        """Is the filter told of ``event``?"""
+        """Return whether the filter is told of ``event``."""
         return event in self.events
 
     def asked(self, phase: str) -> bool:
-        """Is the filter asked in ``phase``?
+        """Return whether the filter is asked in ``phase``.
 
         Chains are built once, after the handshake (``lka_filter_ready``): a phase registered later
         is taken and never asked.

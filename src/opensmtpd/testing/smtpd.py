@@ -1,4 +1,4 @@
-"""A model of smtpd, sans I/O: what it tells and asks a filter, and what it makes of the answers."""
+"""A model of smtpd, sans I/O: its reports and requests, and the effects of the answers."""
 
 from opensmtpd.testing.answers import FilterLine
 from opensmtpd.testing.client import SmtpClient
@@ -18,7 +18,7 @@ class Smtpd:
     in the listener's chain (two ``filter`` names may share a process). A token is the id of a place
     in the chain of one phase: the same for all sessions.
 
-    Feed ``data_to_send()`` to the filter and what it writes to ``receive()``, which raises Fatal
+    Feed ``data_to_send()`` to the filter, and its bytes to ``receive()``, which raises Fatal
     where smtpd would die. See ``judge.py`` for where the model is stricter than smtpd.
     """
 
@@ -46,7 +46,7 @@ class Smtpd:
 
     @property
     def ready(self) -> bool:
-        """Did the filter end its registration?"""
+        """True when the filter has ended its registration."""
         return self._judge.registry.ready
 
     @property
@@ -61,24 +61,24 @@ class Smtpd:
 
     @property
     def ignored(self) -> int:
-        """How many answers came for sessions that were gone, or never there."""
+        """The number of answers for sessions that were gone, or never there."""
         return self._judge.ignored
 
     def data_to_send(self) -> bytes:
-        """Return what smtpd has written since the last call."""
+        """Return the bytes that smtpd has written since the last call."""
         out, self._out = self._out, []
         return b"".join(out)
 
     def receive(self, data: bytes) -> None:
-        """Take what the filter wrote, in any chunking. Raises Fatal."""
+        """Take bytes of the filter, in any chunking. Raises Fatal."""
         self._judge.receive(data)
 
     def exited(self) -> None:
-        """The filter's process ended, with whatever status: always Fatal."""
+        """Raise Fatal: the filter's process ended, and with any status smtpd ends, too."""
         raise Fatal("lost processor")
 
     def hung(self) -> list[Request]:
-        """Return the requests without an answer: a real session would wait for ever."""
+        """Return the requests without an answer: a real session would wait without end."""
         return self._judge.waiting()
 
     def token(self, phase: str, place: int = 0) -> bytes:
@@ -108,7 +108,7 @@ class Smtpd:
         client.connect()
         return client
 
-    # --- what sessions need (dialogue.Server) ---------------------------------------------------
+    # --- for the sessions (dialogue.Server) -----------------------------------------------------
 
     def report(self, session: bytes, event: str, *fields: bytes | str) -> None:
         """Report an event, where the filter registered for it. (``report_smtp_broadcast``)"""

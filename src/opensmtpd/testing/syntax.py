@@ -1,4 +1,4 @@
-"""What smtpd holds for an address, a domain, or a reply.
+"""Addresses, domains and replies as smtpd knows them.
 
 Source: ``smtp_mailaddr`` in ``smtp_session.c``, ``valid_domainpart``, ``valid_localpart`` and
 ``valid_smtp_response`` in ``util.c`` of OpenSMTPD 7.6.
@@ -13,7 +13,7 @@ _LOCAL = re.compile(rb"[^\x00-\x20\x7f<>@,;()\"\\\[\]|]+")
 
 
 def valid_domain(name: bytes) -> bool:
-    """Is this a domain or an address literal?"""
+    """Return whether this is a domain or an address literal."""
     if name.startswith(b"["):
         literal = name[1:-1].removeprefix(b"IPv6:")
         try:
@@ -42,5 +42,5 @@ def address(argument: bytes, *, empty: bool) -> bytes | None:
 
 
 def valid_refusal(text: bytes) -> bool:
-    """Is this a reply that smtpd passes on to a client it refuses?"""
+    """Return whether this is a reply that smtpd passes on to a client it refuses."""
     return re.match(rb"[45][0-9][0-9] .", text, re.DOTALL) is not None

@@ -1,4 +1,4 @@
-"""One request to one table, in one call: what a table's author tests with."""
+"""One request to one table, in one call: for the tests of a table."""
 
 from opensmtpd.table import Table
 from opensmtpd.table_protocol import TableConnection
@@ -13,14 +13,14 @@ def ask(
     """Ask ``table`` as smtpd ``version`` would, and return its answer.
 
     ``verb`` is ``"lookup"``, ``"check"``, ``"fetch"`` (without a key) or ``"update"`` (without a
-    service). What smtpd would change in the key is changed, and wildcards match as they do there.
-    Coroutines and work for threads are run to their end. ::
+    service). The key is changed as smtpd would change it, and wildcards match as they do there.
+    Coroutines and offloads are run to their end. ::
 
         assert ask(MyTable(), "lookup", "alias", "Root") == ("found", "alice@example.org")
         assert ask(MyTable(), "check", "domain", "www.example.org").result == "found"
 
     Raises Fatal where the table would stop smtpd, Hung where it would not answer, and ValueError
-    for what smtpd would not ask it (a service that it does not register).
+    for a request that smtpd would not send (a service that the table does not register).
     """
     smtpd = TableSmtpd(version)
     driver = Driver(TableConnection(table), smtpd.receive)

@@ -1,4 +1,4 @@
-"""smtpd as a table sees it: what it asks, and which answers it dies of.
+"""smtpd as a table sees it: its requests, and the answers that it dies of.
 
 Source: ``table_proc.c`` and ``table_lookup`` in ``table.c`` of OpenSMTPD 7.6 and 7.9.
 
@@ -36,7 +36,7 @@ _VERBS = {
 
 
 class TableReply(NamedTuple):
-    """What a table said. Bytes that are no UTF-8 are surrogate escapes, as in keys."""
+    """An answer of a table. Bytes that are no UTF-8 are surrogate escapes, as in keys."""
 
     result: str
     """``"found"``, ``"not-found"``, ``"error"``, and for an update ``"ok"``."""
@@ -45,7 +45,7 @@ class TableReply(NamedTuple):
 
 
 class TableRequest(NamedTuple):
-    """What a table was asked."""
+    """A request to a table."""
 
     verb: str
     """``"lookup"``, ``"check"``, ``"fetch"`` or ``"update"``."""
@@ -60,12 +60,11 @@ class TableSmtpd:
     ``ask`` and then carry bytes both ways; ``answers`` are in the order of the requests. Example::
 
         smtpd = TableSmtpd("7.6.0", "aliases")
-        protocol = TableConnection(MyTable())
-        driver = Driver(protocol, smtpd.receive)
+        driver = Driver(TableConnection(MyTable()), smtpd.receive)
         driver.feed(smtpd.data_to_send())
         smtpd.ask("lookup", "alias", "alice")
         driver.feed(smtpd.data_to_send())
-        assert smtpd.answers == [TableAnswer("found", "alice@example.org")]
+        assert smtpd.answers == [TableReply("found", "alice@example.org")]
     """
 
     def __init__(self, version: str = "7.9.0", name: str = "aliases") -> None:
@@ -75,17 +74,17 @@ class TableSmtpd:
         self.version = int(numbers[1]), int(numbers[2])
         self.name = name
         self.services: set[str] = set()
-        """What the table registered for."""
+        """The services that the table registered for."""
         self.ready = False
         self.answers: list[TableReply] = []
         self.waiting: deque[TableRequest] = deque()
-        """Requests without an answer: smtpd waits for each of them for ever, and all mail too."""
+        """Requests without an answer: smtpd waits for each without end, and all mail too."""
         self._rest = b""
         self._count = 0
         hello = (f"smtpd-version|{version}", "protocol|0.1", f"tablename|{name}", "ready")
         self._out = "".join(f"config|{line}\n" for line in hello)
 
-    # --- what smtpd asks --------------------------------------------------------------------------
+    # --- smtpd's requests -----------------------------------------------------------------------
 
     def ask(self, verb: str, service: str = "", key: str = "") -> None:
         """Send a request. Raises ValueError for one that smtpd would not send.
@@ -113,7 +112,7 @@ class TableSmtpd:
         out, self._out = self._out, ""
         return out.encode("utf-8", "surrogateescape")
 
-    # --- what the table writes --------------------------------------------------------------------
+    # --- the table's answers --------------------------------------------------------------------
 
     def receive(self, data: bytes) -> None:
         """Take bytes as the table wrote them, in any chunking. Raises Fatal."""

@@ -1,4 +1,4 @@
-"""A message in the model: what went into the filters, what came out, and what became of it."""
+"""A message in the model: its lines before and after the filters, and its fate."""
 
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -10,7 +10,7 @@ Fate: TypeAlias = Literal["pending", "accepted", "rejected", "rolled back"]
 class Transaction:
     """One MAIL FROM to its end.
 
-    Lines are without line ends and dot-stuffing. They are what the filters made of the message;
+    Lines are without line ends and dot-stuffing. They are the message as it left the filters;
     smtpd changes a few things after them (drops Bcc, completes bare addresses, adds Date and
     Message-ID on submission), which the model leaves out.
     """
@@ -26,7 +26,7 @@ class Transaction:
     reply: bytes = b""
     """The reply to the message as a whole, ``b"250 2.0.0 … Message accepted for delivery"``."""
     trace: int = 0
-    """How many lines at the top of the message are smtpd's own (X-Spam, Received)."""
+    """The number of lines at the top of the message that are smtpd's own (X-Spam, Received)."""
     sent: list[bytes] = field(default_factory=list)
     """The lines that smtpd sent to the first filter, its own included."""
     lines: list[bytes] = field(default_factory=list)
@@ -39,5 +39,5 @@ class Transaction:
 
     @property
     def received(self) -> bytes:
-        """What smtpd itself put in front, each line with a line feed."""
+        """The lines that smtpd itself put in front, each with a line feed."""
         return b"".join([line + b"\n" for line in self.sent[: self.trace]])

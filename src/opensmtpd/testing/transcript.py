@@ -39,12 +39,12 @@ class Transcript(NamedTuple):
 
     @property
     def smtpd(self) -> list[bytes]:
-        """What smtpd sent."""
+        """The lines that smtpd sent."""
         return [line for ours, line in self.lines if ours]
 
     @property
     def plugin(self) -> list[bytes]:
-        """What the plugin answered then."""
+        """The lines that the plugin answered then."""
         return [line for ours, line in self.lines if not ours]
 
     @property
@@ -59,7 +59,7 @@ class Transcript(NamedTuple):
 
 @dataclass
 class Replay:
-    """What a filter made of a recording."""
+    """The answers of a filter to a recording."""
 
     written: bytes = b""
     """Every byte it wrote."""
@@ -80,8 +80,8 @@ def replay(transcript: Transcript, plugin: Plugin, *, chunk: int | None = None) 
     """Feed smtpd's side of a recording to a filter, and judge what it answers.
 
     The filter gets only what it registers for, as from smtpd: line by line, or in chunks of
-    ``chunk`` bytes. Raises Fatal where smtpd would have died. Recorded sessions go on whatever the
-    filter decides: for one that refuses, use ``Smtpd``.
+    ``chunk`` bytes. Raises Fatal where smtpd would have died. Recorded sessions go on in spite of a
+    filter that refuses: for such a one, use ``Smtpd``.
     """
     done = Replay()
     judge = Judge(release(transcript.version), done.answers.append)
@@ -134,7 +134,7 @@ def _feed(lines: Iterable[bytes], judge: Judge, driver: Driver, chunk: int | Non
 
 
 def _tell(judge: Judge, line: bytes) -> None:
-    """Have the judge know what smtpd asked.
+    """Tell the judge about a request of smtpd.
 
     Not that a session is over: in a large chunk its end comes before the answers to its beginning.
     """

@@ -1,4 +1,4 @@
-"""What a client does who has one message: the same for a filter in this process and for another."""
+"""The steps of a client with one message, for a filter in this process or in another."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -11,7 +11,7 @@ PIECE = 500
 
 
 def refused(client: SmtpClient) -> bool:
-    """Whether the client was told no."""
+    """Return whether the last reply refused something."""
     return client.replies[-1][:1] not in (b"2", b"3")
 
 
@@ -27,7 +27,7 @@ def visit(
 ) -> Iterator[None]:
     """Have a client who has just connected send a message.
 
-    At each ``yield`` it waits for what it did to be answered. It gives up at the first refusal; of
+    At each ``yield`` it waits for an answer to its last step. It gives up at the first refusal; of
     its recipients, when none is left.
     """
     yield

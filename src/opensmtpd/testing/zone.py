@@ -1,4 +1,4 @@
-"""A DNS of plain data, for tests of what asks the DNS."""
+"""A DNS of plain data, for tests of plugins that ask the DNS."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ from opensmtpd.dns import Absent, Question, Reply
 
 
 class Zone:
-    """Replies from a mapping; what is not in it is proven absent.
+    """Replies from a mapping; a question that is not in it is proven absent.
 
     ``cached=False`` makes every question one that has to be asked, so that handlers become
     coroutines.
