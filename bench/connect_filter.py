@@ -1,9 +1,7 @@
 """filter-dkimsign that also answers connect: to see what its messages do to other sessions."""
 
 from opensmtpd import run
-from opensmtpd.decisions import PROCEED, PhaseDecision
-from opensmtpd.events import Connect
-from opensmtpd.session import Session
+from opensmtpd.filter import PROCEED, Connect, PhaseDecision, Session
 from opensmtpd_filters import dkimsign
 
 
@@ -13,4 +11,4 @@ class Both(dkimsign.DkimSign):
 
 
 if __name__ == "__main__":
-    run.main(Both, dkimsign.parser())
+    run.filter(Both, dkimsign.parser())

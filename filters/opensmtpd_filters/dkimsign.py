@@ -13,17 +13,14 @@ describes them, the additions, and the differences between the two.
 import argparse
 
 from opensmtpd import options, run
-from opensmtpd.decisions import Reject
+from opensmtpd.answer import Offload
 from opensmtpd.dkim import keyring, keys, style
 from opensmtpd.dkim.edits import is_submission
 from opensmtpd.dkim.key import ALGORITHMS, RSA
 from opensmtpd.dkim.signer import TIME_MAX, Prepared, Signer, Signing, Unsignable
 from opensmtpd.errors import ConfigError, Refused
-from opensmtpd.filter import Filter
+from opensmtpd.filter import Filter, Front, HeldMessage, Reject, Session
 from opensmtpd.log import log
-from opensmtpd.message import Front, HeldMessage
-from opensmtpd.session import Session
-from opensmtpd.work import Offload
 
 EPILOG = """\
 In smtpd.conf, for one domain:
@@ -193,7 +190,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Run filter-dkimsign."""
-    run.main(DkimSign, parser())
+    run.filter(DkimSign, parser())
 
 
 if __name__ == "__main__":

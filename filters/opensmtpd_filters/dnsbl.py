@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from opensmtpd import events, options, run
+from opensmtpd import options, run
 from opensmtpd.dns import Lookup
 from opensmtpd.dns import options as dns_options
 from opensmtpd.dnsbl import command
@@ -23,7 +23,7 @@ from opensmtpd.dnsbl.health import Health
 from opensmtpd.dnsbl.lists import List, Subject
 from opensmtpd.dnsbl.marks import Cleaner, header_fields
 from opensmtpd.dnsbl.tally import Tally
-from opensmtpd.message import StreamedMessage
+from opensmtpd.filter import LinkConnect, Session, StreamedMessage
 from opensmtpd.screen import options as screen_options
 from opensmtpd.screen.reason_field import PrependedFields
 from opensmtpd.screen.response import FIELDS, JUNK_IT, OFF, Action, Response, response
@@ -37,7 +37,6 @@ from opensmtpd.screen.screen import (
     state_of,
 )
 from opensmtpd.screen.verdict import PolicyVerdict, Reason
-from opensmtpd.session import Session
 
 EPILOG = """\
 In smtpd.conf, mail of listed clients marked, and those of an allow list spared:
@@ -87,7 +86,7 @@ class Dnsbl(PolicyFilter):
         if self.mark:
             self.unused.discard("on_message")
 
-    def on_link_connect(self, session: Session, report: events.LinkConnect) -> None:
+    def on_link_connect(self, session: Session, report: LinkConnect) -> None:
         """Start the tally of a session."""
         super().on_link_connect(session, report)
         state_of(session).data = Tally(session.id)
@@ -185,7 +184,7 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Run filter-dnsbl."""
     flags = parser()
-    run.main(Dnsbl, flags, command.in_order(flags, sys.argv[1:]))
+    run.filter(Dnsbl, flags, command.in_order(flags, sys.argv[1:]))
 
 
 if __name__ == "__main__":

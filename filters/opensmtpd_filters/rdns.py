@@ -13,9 +13,10 @@ RFC 8601 section 2.7.3). filter-rdns(8) describes the checks.
 import argparse
 from collections.abc import Sequence
 
-from opensmtpd import events, options, run
+from opensmtpd import options, run
 from opensmtpd.dns import Lookup, gather
 from opensmtpd.dns import options as dns_options
+from opensmtpd.filter import LinkGreeting, Session
 from opensmtpd.screen import options as screen_options
 from opensmtpd.screen.checks import CHECKS, Finding, helo_findings, name_findings
 from opensmtpd.screen.client import text
@@ -23,7 +24,6 @@ from opensmtpd.screen.lookup import look_up
 from opensmtpd.screen.response import JUNK_IT, OFF, Action, Response, response
 from opensmtpd.screen.screen import CONNECT, HELO, ClientState, PolicyFilter, state_of
 from opensmtpd.screen.verdict import PolicyVerdict, Reason
-from opensmtpd.session import Session
 
 EPILOG = """\
 In smtpd.conf, in the place of "filter check_rdns phase connect match !rdns junk":
@@ -62,7 +62,7 @@ class Clients(PolicyFilter):
         if "helo-ours" not in self.active:
             self.unused.add("on_link_greeting")
 
-    def on_link_greeting(self, session: Session, report: events.LinkGreeting) -> None:
+    def on_link_greeting(self, session: Session, report: LinkGreeting) -> None:
         """Keep the name of this server that the listener has."""
         state_of(session).data = text(report.hostname).lower().rstrip(".")
 
@@ -138,12 +138,12 @@ def parser(prog: str = "filter-rdns") -> argparse.ArgumentParser:
 
 def main() -> None:
     """Run filter-rdns."""
-    run.main(Clients, parser())
+    run.filter(Clients, parser())
 
 
 def main_fcrdns() -> None:
     """Run filter-fcrdns."""
-    run.main(Clients, parser("filter-fcrdns"))
+    run.filter(Clients, parser("filter-fcrdns"))
 
 
 if __name__ == "__main__":

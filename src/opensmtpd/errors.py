@@ -75,7 +75,7 @@ class SmtpdGone(RemoteError):
 
 
 class Refusal:
-    """A decision that refuses: the base of Reject and Disconnect in ``opensmtpd.decisions``.
+    """A decision that refuses: the base of Reject and Disconnect in ``opensmtpd.filter.decisions``.
 
     It stands here because Refused carries one, and this module imports nothing.
     """

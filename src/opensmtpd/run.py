@@ -1,50 +1,79 @@
-"""Runs a filter as smtpd's child: a filter's ``main()`` calls ``run.main``.
+"""Run a filter or a table as smtpd's child: a plugin's ``main()`` calls ``filter`` or ``table``.
 
-A blocking loop serves until the first coroutine turns up, and an asyncio loop from then on, with
-the same state.
+A plain loop serves until the first coroutine turns up, and an asyncio loop from then on, with the
+same state. A table has the plainest loop of all until an answer has to wait for a coroutine or a
+thread.
 """
 
 import argparse
-import resource
 from collections.abc import Callable
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from opensmtpd import program
-from opensmtpd.filter import Filter, registrations
-from opensmtpd.filter_protocol import FilterConnection
-from opensmtpd.runner import Loop
+from opensmtpd import log
+from opensmtpd._runtime import program
 
-
-def serve(filter: Filter, options: argparse.Namespace, stdin: int, stdout: int) -> None:
-    """Serve smtpd on two descriptors until it closes them. Raises VersionError, LocalError."""
-    _more_descriptors()
-    connection = FilterConnection(filter, deadline=options.deadline, on_failure=options.on_failure)
-    loop = Loop(connection, stdin, stdout, filter.reload)
-    program.serve(loop)
-    loop.guarded(filter.stop, otherwise=None)
+# A filter needs nothing of the table protocol, and a table nothing of the filter protocol: each
+# loads its own side only, before it serves.
+if TYPE_CHECKING:
+    from opensmtpd.filter import Filter
+    from opensmtpd.table import Table
 
 
-def main(
-    make: Callable[[argparse.Namespace], Filter],
+def filter(
+    make: Callable[[argparse.Namespace], "Filter"],
     parser: argparse.ArgumentParser,
     argv: list[str] | None = None,
 ) -> NoReturn:
-    """Run a filter's program from command line to exit status: see ``opensmtpd.program.run``.
+    """Run the filter that ``make`` returns, as smtpd's child, and exit.
 
-    ``make`` makes the filter of the options. Raises SystemExit.
+    ``parser`` is made by ``options.filter_parser``; ``make`` is given its namespace and may raise
+    ConfigError. ``argv`` are the arguments without the program's name, by default those of the
+    process. Exit status: see ``opensmtpd._runtime.program.run``.
     """
+    from opensmtpd._protocol.filter.connection import FilterConnection  # noqa: PLC0415  see above
+    from opensmtpd._protocol.filter.registration import registrations  # noqa: PLC0415
+    from opensmtpd._runtime.loop import Loop  # noqa: PLC0415
 
-    def checked(options: argparse.Namespace) -> Filter:
+    def checked(options: argparse.Namespace) -> "Filter":
         filter = make(options)
-        registrations(filter)  # its ``uses`` is checked at start, too
+        registrations(filter)  # a wrong name in ``uses`` is found by ``-n``, too
         return filter
+
+    def serve(filter: "Filter", options: argparse.Namespace, stdin: int, stdout: int) -> None:
+        program.raise_descriptor_limit()
+        connection = FilterConnection(
+            filter, deadline=options.deadline, on_failure=options.on_failure
+        )
+        loop = Loop(connection, stdin, stdout, filter.reload)
+        program.serve(loop)
+        loop.guarded(filter.stop, otherwise=None)
 
     program.run(checked, parser, argv, serve)
 
 
-def _more_descriptors() -> None:
-    """Ask for descriptors for many spools."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        limit = min(hard, 65536) if hard != resource.RLIM_INFINITY else 65536
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, limit), hard))
+def table(
+    make: Callable[[argparse.Namespace], "Table"],
+    parser: argparse.ArgumentParser,
+    argv: list[str] | None = None,
+) -> NoReturn:
+    """Run the table that ``make`` returns, as smtpd's child, and exit.
+
+    ``parser`` is made by ``options.table_parser``; the rest is as for ``filter``. Log lines go to
+    syslog, too: a table inherits smtpd's own standard error, which leads nowhere when smtpd is a
+    daemon.
+    """
+    from opensmtpd._protocol.table.connection import TableConnection  # noqa: PLC0415  see above
+    from opensmtpd._runtime.loop import Loop  # noqa: PLC0415
+    from opensmtpd._runtime.loop_blocking import serve_blocking  # noqa: PLC0415
+    from opensmtpd.errors import SmtpdGone  # noqa: PLC0415
+
+    def serve(table: "Table", _options: argparse.Namespace, stdin: int, stdout: int) -> None:
+        connection = TableConnection(table)
+        try:
+            serve_blocking(connection, stdin, stdout)
+        except SmtpdGone:
+            return
+        program.serve(Loop(connection, stdin, stdout))
+
+    log.use_syslog(parser.prog)
+    program.run(make, parser, argv, serve)

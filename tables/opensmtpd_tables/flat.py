@@ -14,13 +14,11 @@ in mail addresses, ``# @auth`` has passwords checked here, ``# @auth force`` wit
 
 import argparse
 
-from opensmtpd import options, run_table
+from opensmtpd import options, run
 from opensmtpd.errors import ConfigError
 from opensmtpd.log import log
-from opensmtpd.meaning import Patterns
-from opensmtpd.queries import VALUE_MAX, Service, to_bytes
-from opensmtpd.table import Table
-from opensmtpd.tablefile import TableFile, auth_directive, lines
+from opensmtpd.table import VALUE_MAX, Patterns, Service, Table, to_bytes
+from opensmtpd.table.file import TableFile, auth_directive, lines
 
 EPILOG = """\
 In smtpd.conf:
@@ -146,7 +144,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Be table-flat."""
-    run_table.main(Flat, parser())
+    run.table(Flat, parser())
 
 
 if __name__ == "__main__":

@@ -11,12 +11,11 @@ what there is besides, and where the two differ.
 import argparse
 from typing import NamedTuple
 
-from opensmtpd import options, run_table
+from opensmtpd import options, run
 from opensmtpd.errors import ConfigError, LocalError
-from opensmtpd.queries import Service, to_bytes, to_str
 from opensmtpd.strtonum import strtonum
-from opensmtpd.table import Table
-from opensmtpd.tablefile import auth_directive, directive, lines
+from opensmtpd.table import Service, Table, to_bytes, to_str
+from opensmtpd.table.file import auth_directive, directive, lines
 
 EPILOG = """\
 In smtpd.conf:
@@ -144,7 +143,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Be table-passwd."""
-    run_table.main(Passwd, parser())
+    run.table(Passwd, parser())
 
 
 if __name__ == "__main__":

@@ -11,15 +11,13 @@ describes them, what there is besides, and where the two differ.
 import argparse
 from contextlib import AbstractContextManager
 
-from opensmtpd import options, run_table
+from opensmtpd import options, run
 from opensmtpd.errors import ConfigError, HandlerTimeout
 from opensmtpd.log import log
-from opensmtpd.meaning import Patterns
-from opensmtpd.queries import Service
 from opensmtpd.sqlite import config
 from opensmtpd.sqlite.database import Database, Unavailable
 from opensmtpd.sqlite.rows import Rotation, text, value
-from opensmtpd.table import Table
+from opensmtpd.table import Patterns, Service, Table
 
 EPILOG = """\
 In smtpd.conf:
@@ -190,7 +188,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Be table-sqlite."""
-    run_table.main(Sqlite, parser())
+    run.table(Sqlite, parser())
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def test_what_is_in_the_sdist(dist: Dist) -> None:
         path, member = TREE / name, members[name]
         assert member.issym() == path.is_symlink()
         assert member.issym() or bool(member.mode & 0o111) == os.access(path, os.X_OK), name
-    assert {"packaging/man/filter-dkimsign.8", "tests/lab/root.py", "Makefile"} <= set(members)
+    assert {"packaging/man/filter-dkimsign.8", "tests/lab/root/root.py", "Makefile"} <= set(members)
 
 
 def test_what_is_in_the_wheel(dist: Dist) -> None:

@@ -4,12 +4,19 @@ from collections.abc import Callable, Generator
 from random import Random
 from typing import Any
 
-from opensmtpd.decisions import JUNK, PROCEED, Disconnect, Reject, Rewrite
+from opensmtpd.answer import Offload
 from opensmtpd.errors import Refused
-from opensmtpd.filter import Filter
-from opensmtpd.message import HeldMessage, StreamedMessage
-from opensmtpd.session import Session
-from opensmtpd.work import Offload
+from opensmtpd.filter import (
+    JUNK,
+    PROCEED,
+    Disconnect,
+    Filter,
+    HeldMessage,
+    Reject,
+    Rewrite,
+    Session,
+    StreamedMessage,
+)
 
 REQUESTS = (
     *("connect", "helo", "starttls", "auth", "mail_from", "rcpt_to"),

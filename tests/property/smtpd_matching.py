@@ -1,12 +1,12 @@
 """What smtpd's own tables match, one row at a time: ``table_*_match`` in table.c, after its C.
 
-It knows nothing of ``opensmtpd.meaning``, and reads addresses by other means (``ipaddress``).
+It knows nothing of ``opensmtpd.table.matching``, and reads addresses by other means (``ipaddress``).
 """
 
 import ipaddress
 import string
 
-from opensmtpd.queries import Service
+from opensmtpd.table import Service
 
 ROW_MAX = 1023
 PART_MAX = 255

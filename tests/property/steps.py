@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from opensmtpd.runner import Served
-from opensmtpd.work import Job
+from opensmtpd._protocol.jobs import Job
+from opensmtpd._runtime.loop import Served
 
 
 def go_on(protocol: Served, jobs: list[Job], job: Any) -> None:

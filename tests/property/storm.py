@@ -5,7 +5,7 @@ from random import Random
 from types import CoroutineType
 from typing import Any
 
-from opensmtpd.filter_protocol import FilterConnection
+from opensmtpd._protocol.filter.connection import FilterConnection
 from opensmtpd.testing import SmtpClient, Smtpd
 from property.steps import go_on
 

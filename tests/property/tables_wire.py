@@ -6,13 +6,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from opensmtpd._protocol.table.connection import TableConnection
+from opensmtpd.answer import Offload
 from opensmtpd.errors import HandlerTimeout, LocalError
-from opensmtpd.meaning import Patterns
-from opensmtpd.queries import Service
-from opensmtpd.table import Table
-from opensmtpd.table_protocol import TableConnection
+from opensmtpd.table import Patterns, Service, Table
 from opensmtpd.testing import TableSmtpd
-from opensmtpd.work import Offload
 from property.hostile import Pause, explode, never
 from property.steps import go_on
 

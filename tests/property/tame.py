@@ -4,9 +4,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from zlib import crc32
 
-from opensmtpd.decisions import JUNK, PROCEED, Disconnect, Reject, Rewrite
-from opensmtpd.filter import Filter
-from opensmtpd.message import HeldMessage, StreamedMessage
+from opensmtpd.filter import (
+    JUNK,
+    PROCEED,
+    Disconnect,
+    Filter,
+    HeldMessage,
+    Reject,
+    Rewrite,
+    StreamedMessage,
+)
 
 
 class Copied(StreamedMessage):

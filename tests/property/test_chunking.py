@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opensmtpd.filter_protocol import FilterConnection
+from opensmtpd._protocol.filter.connection import FilterConnection
 from opensmtpd.testing import Smtpd
 from property.storm import Storm
 from property.tame import Tame

@@ -4,18 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opensmtpd.decisions import (
-    JUNK,
-    LEGAL,
-    PROCEED,
-    Decision,
-    Disconnect,
-    Junk,
-    Reject,
-    Rewrite,
-    encode,
-)
 from opensmtpd.errors import DecisionError
+from opensmtpd.filter import JUNK, PROCEED, Decision, Disconnect, Junk, Reject, Rewrite
+from opensmtpd.filter.decisions import LEGAL, encode
 from opensmtpd.testing import SmtpClient, Smtpd
 
 PHASES = [*LEGAL]

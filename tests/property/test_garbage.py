@@ -5,8 +5,8 @@ import string
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opensmtpd._protocol.filter.connection import FilterConnection
 from opensmtpd.errors import VersionError
-from opensmtpd.filter_protocol import FilterConnection
 from opensmtpd.testing import Driver, Smtpd
 from opensmtpd.testing.registry import EVENTS, PHASES
 from property.hostile import Dice, Hostile

@@ -5,8 +5,8 @@ from typing import Literal, NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opensmtpd.filter_protocol import FilterConnection
-from opensmtpd.spool import Budget
+from opensmtpd._protocol.filter.connection import FilterConnection
+from opensmtpd._protocol.filter.spool import Budget
 from opensmtpd.testing import Smtpd
 from property.hostile import Dice, Hostile
 from property.storm import Storm

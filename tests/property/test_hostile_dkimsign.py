@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opensmtpd.filter_protocol import FilterConnection
-from opensmtpd.spool import Budget
+from opensmtpd._protocol.filter.connection import FilterConnection
+from opensmtpd._protocol.filter.spool import Budget
 from opensmtpd.testing import Smtpd
 from opensmtpd_filters import dkimsign
 from property.storm import LINES, Storm

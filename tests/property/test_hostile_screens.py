@@ -7,9 +7,9 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opensmtpd._protocol.filter.connection import FilterConnection
 from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply
 from opensmtpd.dnsbl.command import in_order
-from opensmtpd.filter_protocol import FilterConnection
 from opensmtpd.screen.screen import PolicyFilter
 from opensmtpd.testing import SmtpClient, Smtpd
 from opensmtpd_filters import dnsbl, rdns

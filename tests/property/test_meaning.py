@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from opensmtpd.meaning import Patterns, candidates
-from opensmtpd.queries import Service
+from opensmtpd.table import Patterns, Service
+from opensmtpd.table.matching import candidates
 from property import libc_regex
 from property.smtpd_matching import matches
 

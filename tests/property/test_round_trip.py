@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opensmtpd.filter_protocol import FilterConnection
-from opensmtpd.spool import Budget
+from opensmtpd._protocol.filter.connection import FilterConnection
+from opensmtpd._protocol.filter.spool import Budget
 from opensmtpd.testing import Driver, SmtpClient, Smtpd, Transaction
 from property.tame import Calm
 

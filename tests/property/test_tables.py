@@ -7,9 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opensmtpd.queries import VALUE_MAX, Service
-from opensmtpd.table import Table
-from opensmtpd.table_protocol import TableConnection
+from opensmtpd._protocol.table.connection import TableConnection
+from opensmtpd.table import VALUE_MAX, Service, Table
 from opensmtpd.testing import TableSmtpd, ask
 from property.hostile import Pause
 from property.tables_wire import ACT, REQUEST, SERVICES, WAY, Hostile, Wire, silent

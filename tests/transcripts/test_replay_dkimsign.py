@@ -7,8 +7,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from opensmtpd._protocol.filter.connection import FilterConnection
 from opensmtpd.filter import Filter
-from opensmtpd.filter_protocol import FilterConnection
 from opensmtpd.testing import Replay, Transcript, replay
 from opensmtpd_filters import dkimsign
 

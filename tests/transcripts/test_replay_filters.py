@@ -11,12 +11,10 @@ from typing import Any
 
 import pytest
 
-from opensmtpd.decisions import PROCEED
-from opensmtpd.filter import Filter
-from opensmtpd.filter_protocol import FilterConnection
-from opensmtpd.message import HeldMessage, StreamedMessage
+from opensmtpd._protocol.filter.connection import FilterConnection
+from opensmtpd.answer import Offload
+from opensmtpd.filter import PROCEED, Filter, HeldMessage, StreamedMessage
 from opensmtpd.testing import Replay, Transcript, replay
-from opensmtpd.work import Offload
 
 HUGE = 1 << 30
 

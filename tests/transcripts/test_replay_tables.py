@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from opensmtpd.hashes import encrypt
-from opensmtpd.queries import Service
-from opensmtpd.table import Table
-from opensmtpd.table_protocol import TableConnection
+from opensmtpd._protocol.table.connection import TableConnection
+from opensmtpd.answer import Offload
+from opensmtpd.table import Service, Table
+from opensmtpd.table.passwords import encrypt
 from opensmtpd.testing import Driver, Fatal, TableSmtpd, Transcript
-from opensmtpd.work import Offload
 from transcripts.conftest import recordings
 
 NAMES = ["aliases", "creds", "domains", "hosts", "users"]

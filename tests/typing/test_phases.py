@@ -6,13 +6,13 @@ import pytest
 from mypy import api
 
 PREAMBLE = """
-from opensmtpd import events
-from opensmtpd.decisions import JUNK, PROCEED, CommitDecision, Decision, Junk, PhaseDecision, Reject
-from opensmtpd.decisions import ParameterDecision, Rewrite
+from opensmtpd.filter import events
+from opensmtpd.filter import JUNK, PROCEED, CommitDecision, Decision, Junk, PhaseDecision, Reject
+from opensmtpd.filter import ParameterDecision, Rewrite
 from opensmtpd.filter import Filter
-from opensmtpd.message import HeldMessage
-from opensmtpd.work import Offload
-from opensmtpd.session import Session
+from opensmtpd.filter import HeldMessage
+from opensmtpd.answer import Offload
+from opensmtpd.filter import Session
 
 class Some(Filter):
 """

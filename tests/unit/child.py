@@ -15,17 +15,18 @@ PATIENCE = 20.0
 
 PREAMBLE = """
 import asyncio, os, sys, time
-from opensmtpd import run, watchdog
-from opensmtpd.decisions import *
+from opensmtpd import run
+from opensmtpd._runtime import watchdog
+from opensmtpd.filter.decisions import *
 from opensmtpd.errors import *
 from opensmtpd.filter import Filter
 from opensmtpd.log import log
-from opensmtpd.message import *
+from opensmtpd._protocol.filter.message import *
 from opensmtpd.options import filter_parser
-from opensmtpd.work import *
+from opensmtpd._protocol.jobs import *
 """
 MAIN = """
-run.main(lambda options: Some(), filter_parser("filter-x", "A filter."))
+run.filter(lambda options: Some(), filter_parser("filter-x", "A filter."))
 """
 
 

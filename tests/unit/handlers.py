@@ -5,11 +5,8 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from opensmtpd.decisions import PROCEED, Reject
-from opensmtpd.filter import Filter
-from opensmtpd.message import HeldMessage, StreamedMessage
-from opensmtpd.session import Session
-from opensmtpd.work import Offload
+from opensmtpd.answer import Offload
+from opensmtpd.filter import PROCEED, Filter, HeldMessage, Reject, Session, StreamedMessage
 from unit.talk import TEMPFAIL, Talk, report, request
 
 Act: TypeAlias = Callable[[], Any]

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from opensmtpd.message import Message
-from opensmtpd.spool import Budget
+from opensmtpd._protocol.filter.message import Message
+from opensmtpd._protocol.filter.spool import Budget
 
 S, T = b"1718c5e591926d28", b"1f083015d732b8dd"
 LONGEST = 65485

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
+from opensmtpd._protocol.jobs import Job
+from opensmtpd._protocol.table.connection import TableConnection
 from opensmtpd.log import form
-from opensmtpd.queries import Service
-from opensmtpd.table import Table
-from opensmtpd.table_protocol import TableConnection
-from opensmtpd.work import Job
+from opensmtpd.table import Service, Table
 
 ID = b"0c7d9dc5"
 """The id of a request."""

@@ -9,14 +9,14 @@ from unit.lookups import HELLO
 
 PREAMBLE = """
 from opensmtpd import log as log_module
-from opensmtpd import run_table
+from opensmtpd import run
 from opensmtpd.options import table_parser
-from opensmtpd.queries import Service
+from opensmtpd.table import Service
 from opensmtpd.table import Table
 log_module._SYSLOG = {syslog!r}
 """
 MAIN = """
-run_table.main(lambda options: Some(), table_parser("table-x", "A table."))
+run.table(lambda options: Some(), table_parser("table-x", "A table."))
 """
 
 

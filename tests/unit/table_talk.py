@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from opensmtpd._protocol.table.connection import TableConnection
 from opensmtpd.table import Table
-from opensmtpd.table_protocol import TableConnection
 
 
 def flags(path: Path, check: bool = False) -> argparse.Namespace:

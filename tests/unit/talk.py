@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from opensmtpd._protocol.filter.connection import FilterConnection
+from opensmtpd._protocol.filter.data_lines import Policy
+from opensmtpd._protocol.filter.spool import Budget
+from opensmtpd._protocol.jobs import Job
 from opensmtpd.filter import Filter
-from opensmtpd.filter_protocol import FilterConnection
 from opensmtpd.log import form
-from opensmtpd.spool import Budget
-from opensmtpd.transfers import Policy
-from opensmtpd.work import Job
 
 S = b"1718c5e591926d28"
 """A session."""

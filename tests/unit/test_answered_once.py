@@ -6,12 +6,10 @@ from typing import Any
 
 import pytest
 
-from opensmtpd.decisions import JUNK, PROCEED, Reject, Rewrite
+from opensmtpd._protocol.filter.data_lines import Policy
+from opensmtpd.answer import Offload
 from opensmtpd.errors import HandlerTimeout, LocalError, Refused
-from opensmtpd.filter import Filter
-from opensmtpd.message import HeldMessage
-from opensmtpd.transfers import Policy
-from opensmtpd.work import Offload
+from opensmtpd.filter import JUNK, PROCEED, Filter, HeldMessage, Reject, Rewrite
 from unit.handlers import BOTH, CONNECT, DISCONNECT, OTHER, WAYS, Answers, explode, finish
 from unit.talk import TEMPFAIL, Talk, request, result
 

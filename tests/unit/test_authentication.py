@@ -5,10 +5,8 @@ from typing import Any
 
 import pytest
 
-from opensmtpd import hashes
-from opensmtpd.queries import Service
-from opensmtpd.table import Table
-from opensmtpd.work import Offload
+from opensmtpd.answer import Offload
+from opensmtpd.table import Service, Table, passwords
 from unit.handlers import explode
 from unit.lookups import ID, Talk, answer, check, lookup
 
@@ -50,7 +48,7 @@ def verified(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
         seen.append((password, hash))
         return (password, hash) == (SECRET, HASH)
 
-    monkeypatch.setattr(hashes, "verify", verify)
+    monkeypatch.setattr(passwords, "verify", verify)
     return seen
 
 
@@ -130,7 +128,7 @@ def test_rows_that_are_none(kind: type[Users], value: Any, verified: list[object
 
 
 def test_the_real_thing() -> None:
-    hash = hashes.encrypt(SECRET)
+    hash = passwords.encrypt(SECRET)
     talk = Talk(Users(lambda: hash))
     assert said(talk, b"alice:Pass:wo|rd") == FOUND
     assert said(talk, b"alice:pass:wo|rd") == NOT_FOUND
@@ -192,7 +190,7 @@ def test_neither_password_nor_hash_is_told(
     def act(*_: object) -> Any:
         return explode(error(QUOTE))
 
-    monkeypatch.setattr(hashes, "verify", act)
+    monkeypatch.setattr(passwords, "verify", act)
     talk = Talk(kind(act if place == "lookup" else lambda: HASH))
     text = talk.say(check(b"alice:" + SECRET.encode(), b"auth")) + talk.finish_all()
     assert text == answer(b"error|" + error.__name__.encode(), b"check")

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from opensmtpd.calls import LATER, Dispatcher
+from opensmtpd._protocol.dispatch import LATER, Dispatcher
+from opensmtpd._protocol.jobs import Job
+from opensmtpd.answer import Offload
 from opensmtpd.errors import DecisionError, HandlerTimeout, LocalError
 from opensmtpd.log import form
-from opensmtpd.work import Job, Offload
 from unit.talk import run
 
 S = b"1718c5e591926d28"
@@ -240,7 +241,7 @@ def test_a_failure_is_logged_with_its_place_and_its_reason() -> None:
     line = raised.__code__.co_firstlineno + 2
     assert caller.logged == [
         "1718c5e591926d28 handler-failed handler=on_connect error=ValueError"
-        f' at=test_calls.py:{line} reason="no such zone"'
+        f' at=test_dispatch.py:{line} reason="no such zone"'
     ]
 
 
@@ -259,7 +260,7 @@ def test_no_text_of_a_handler_that_knows_passwords(handler: str, kind: type[Base
     caller = Caller()
     caller.dispatcher.log_failure(S, handler, raised(kind("PLAIN AGFsaWNlAHNlY3JldA==")))
     assert "AGFsaWNlAHNlY3JldA==" not in caller.logged[0]
-    assert f"handler={handler} error={kind.__name__} at=test_calls.py:" in caller.logged[0]
+    assert f"handler={handler} error={kind.__name__} at=test_dispatch.py:" in caller.logged[0]
 
 
 class Unprintable(Exception):
@@ -270,4 +271,4 @@ class Unprintable(Exception):
 def test_an_exception_without_a_text_is_logged() -> None:
     caller = Caller()
     caller.dispatcher.log_failure(S, "on_connect", raised(Unprintable()))
-    assert "handler=on_connect error=Unprintable at=test_calls.py:" in caller.logged[0]
+    assert "handler=on_connect error=Unprintable at=test_dispatch.py:" in caller.logged[0]

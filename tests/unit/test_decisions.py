@@ -7,18 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd.decisions import (
-    JUNK,
-    LEGAL,
-    PROCEED,
-    Disconnect,
-    Junk,
-    Proceed,
-    Reject,
-    Rewrite,
-    encode,
-)
 from opensmtpd.errors import DecisionError
+from opensmtpd.filter import JUNK, PROCEED, Disconnect, Junk, Proceed, Reject, Rewrite
+from opensmtpd.filter.decisions import LEGAL, encode
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from opensmtpd._protocol.filter.registration import registrations
 from opensmtpd.errors import ConfigError
-from opensmtpd.filter import registrations
 from unit.dkim.material import tags, verifies
 from unit.dkimsign_flags import ed, make, rsa, table
 from unit.talk import M, Talk, data, datalines, report, request, result

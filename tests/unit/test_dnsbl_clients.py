@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from opensmtpd._protocol.filter.registration import registrations
 from opensmtpd.dns import Found, Reply
-from opensmtpd.filter import registrations
 from unit.dnsbl_client import (
     A5,
     B5,

@@ -1,6 +1,7 @@
 """Events: what they hold, and what they do not show."""
 
-from opensmtpd import events, wire
+from opensmtpd._protocol.filter import wire
+from opensmtpd.filter import events
 
 
 def test_passwords_are_not_shown() -> None:

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from opensmtpd.decisions import JUNK, PROCEED
+from opensmtpd._protocol.filter.data_lines import Policy
+from opensmtpd._protocol.filter.spool import Budget
+from opensmtpd.answer import Offload
 from opensmtpd.errors import HandlerTimeout
-from opensmtpd.message import HeldMessage, StreamedMessage
-from opensmtpd.spool import Budget
-from opensmtpd.transfers import Policy
-from opensmtpd.work import Offload
+from opensmtpd.filter import JUNK, PROCEED, HeldMessage, StreamedMessage
 from unit.handlers import (
     COMMIT,
     KINDS,

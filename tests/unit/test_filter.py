@@ -5,13 +5,10 @@ from typing import Any, get_args
 
 import pytest
 
-from opensmtpd import wire
-from opensmtpd.decisions import PROCEED
+from opensmtpd._protocol.filter import wire
+from opensmtpd._protocol.filter.registration import handler_name, overrides, registrations
 from opensmtpd.errors import LocalError
-from opensmtpd.events import Report, Request
-from opensmtpd.filter import Filter, handler_name, overrides, registrations
-from opensmtpd.message import HeldMessage
-from opensmtpd.session import Session
+from opensmtpd.filter import PROCEED, Filter, HeldMessage, Report, Request, Session
 
 
 def filter_with(*handlers: str, uses: tuple[str, ...] = ()) -> Filter:

@@ -5,13 +5,10 @@ from typing import Any
 
 import pytest
 
-from opensmtpd import events
-from opensmtpd.decisions import JUNK, PROCEED, Disconnect, Reject, Rewrite
+from opensmtpd._protocol.filter.connection import FilterConnection
+from opensmtpd._protocol.filter.data_lines import Policy
 from opensmtpd.errors import LocalError, VersionError
-from opensmtpd.filter import Filter
-from opensmtpd.filter_protocol import FilterConnection
-from opensmtpd.session import Session
-from opensmtpd.transfers import Policy
+from opensmtpd.filter import JUNK, PROCEED, Disconnect, Filter, Reject, Rewrite, Session, events
 from unit.handlers import BOTH, CONNECT, CUTS, DISCONNECT, OTHER, Answers, later
 from unit.talk import HELLO, Talk, report, request, result
 

@@ -42,7 +42,7 @@ FLOORS = {
     "threads": 6,
     "runner": 7,
     "runner_async": 8,
-    "runner_plain": 8,
+    "loop_blocking": 8,
     "program": 9,
     "run": 10,
     "run_table": 10,
@@ -123,7 +123,7 @@ def test_who_touches_the_world_outside() -> None:
         "select": {"runner", "log"},
         "asyncio": {"runner_async", "authentication"},
         "threading": {"threads"},
-        "time": {"runner", "runner_plain"},
+        "time": {"runner", "loop_blocking"},
     }
 
 

@@ -2,13 +2,10 @@
 
 import pytest
 
-from opensmtpd.calls import Dispatcher
-from opensmtpd.decisions import PROCEED, PhaseDecision
+from opensmtpd._protocol.dispatch import Dispatcher
+from opensmtpd._protocol.filter.handshake import Handshake
 from opensmtpd.errors import LocalError, VersionError
-from opensmtpd.events import Connect, LinkAuth
-from opensmtpd.filter import Filter
-from opensmtpd.handshake import Handshake
-from opensmtpd.session import Session
+from opensmtpd.filter import PROCEED, Connect, Filter, LinkAuth, PhaseDecision, Session
 
 
 class Some(Filter):

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opensmtpd import hashes
 from opensmtpd.errors import LocalError
-from opensmtpd.hashes import encrypt, libcrypt, verify
+from opensmtpd.table import passwords
+from opensmtpd.table.passwords import encrypt, libcrypt, verify
 
 # From the argon2, crypt_blowfish, escrypt projects' own tests and RFC 7914 (cut to 32 bytes); by
 # openssl passwd, by perl's crypt, by smtpctl encrypt of 7.9.
@@ -52,7 +52,7 @@ KNOWN = [
 
 @pytest.fixture(autouse=True)
 def nothing_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hashes, "_last", None)
+    monkeypatch.setattr(passwords, "_last", None)
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def test_bcrypt_looks_at_72_bytes_as_crypt_does(monkeypatch: pytest.MonkeyPatch)
     # crypt_blowfish: "chars after 72 are ignored"
     hash = "$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui"
     password = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-    monkeypatch.setattr(hashes, "PASSWORD_MAX", 1000)
+    monkeypatch.setattr(passwords, "PASSWORD_MAX", 1000)
     for secret in (password, password + "chars after 72 are ignored", password + 900 * "x"):
         assert verify(secret, hash) is True
     assert verify(password[:-1], hash) is False

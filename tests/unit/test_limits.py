@@ -1,6 +1,6 @@
 """The limits of smtpd, as its source has them."""
 
-from opensmtpd import limits
+from opensmtpd.table import limits
 
 
 def test_limits() -> None:

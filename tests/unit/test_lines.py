@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd.lines import LINE_MAX, LineBuffer
+from opensmtpd._protocol.line_buffer import LINE_MAX, LineBuffer
 
 
 def feed(buffer: LineBuffer, data: bytes, size: int) -> list[bytes]:

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from lab import manual
-from opensmtpd import decisions, events, wire
+from opensmtpd._protocol.filter import wire
+from opensmtpd._protocol.filter.registration import handler_name
 from opensmtpd.dns import RecordType
-from opensmtpd.filter import Filter, handler_name
-from opensmtpd.queries import Service
-from opensmtpd.session import REPORT_OF
-from opensmtpd.table import Table
+from opensmtpd.filter import Filter, decisions, events
+from opensmtpd.filter.session import REPORT_OF
+from opensmtpd.table import Service, Table
 from opensmtpd.testing import Outcome, ask, run_message
 
 PAGE = (manual.PAGES / "opensmtpd.3").read_text()

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd.decisions import PROCEED
+from opensmtpd._protocol.filter.message import ENDED, HELD, OPEN, SENT
+from opensmtpd._protocol.filter.spool import Budget
+from opensmtpd.answer import Offload
 from opensmtpd.errors import DecisionError
-from opensmtpd.message import ENDED, HELD, OPEN, SENT, HeldMessage, StreamedMessage
-from opensmtpd.spool import Budget
-from opensmtpd.work import Offload
+from opensmtpd.filter import PROCEED, HeldMessage, StreamedMessage
 from unit.lone_message import message, sent, through
 
 

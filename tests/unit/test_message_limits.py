@@ -4,10 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd.decisions import JUNK, PROCEED, Disconnect, Reject, Rewrite
+from opensmtpd._protocol.filter.message import ANSWER_MAX, TOO_LONG, _has_line_over
+from opensmtpd.answer import Offload
 from opensmtpd.errors import DecisionError, Refused
-from opensmtpd.message import ANSWER_MAX, TOO_LONG, HeldMessage, StreamedMessage, _has_line_over
-from opensmtpd.work import Offload
+from opensmtpd.filter import (
+    JUNK,
+    PROCEED,
+    Disconnect,
+    HeldMessage,
+    Reject,
+    Rewrite,
+    StreamedMessage,
+)
 from unit.lone_message import LONGEST, message, sent, through
 
 # --- long lines -----------------------------------------------------------------------------------

@@ -5,12 +5,9 @@ from typing import Any
 
 import pytest
 
-from opensmtpd import events
-from opensmtpd.decisions import PROCEED, Reject, Rewrite
+from opensmtpd._protocol.filter.data_lines import Policy
 from opensmtpd.errors import LocalError, Refused
-from opensmtpd.filter import Filter
-from opensmtpd.session import Session
-from opensmtpd.transfers import Policy
+from opensmtpd.filter import PROCEED, Filter, Reject, Rewrite, Session, events
 from unit.handlers import BOTH, WAYS, explode, finish
 from unit.talk import T, Talk, report, request, result
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd import program
+from opensmtpd._runtime import program
 from opensmtpd.errors import ConfigError, VersionError
 from unit.child import Child
 
 SOURCE = """
 import argparse, signal
-from opensmtpd import program
+from opensmtpd._runtime import program
 options = argparse.ArgumentParser("some-plugin")
 options.add_argument("-n", "--check", action="store_true")
 def make(options):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opensmtpd.errors import DecisionError
-from opensmtpd.queries import SERVICES, VALUE_MAX, Service, encode, valid
+from opensmtpd.table import SERVICES, VALUE_MAX, Service, encode, valid
 
 
 def test_services_have_smtpds_names() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
+from opensmtpd._protocol.filter.registration import registrations
 from opensmtpd.errors import ConfigError
-from opensmtpd.filter import registrations
 from unit.rdns_client import JUNK, PROCEED, REFUSED, connect, link, make
 from unit.talk import S, Talk, request, result
 

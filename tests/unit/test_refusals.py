@@ -4,11 +4,9 @@ from typing import Any
 
 import pytest
 
-from opensmtpd.decisions import Disconnect, Reject
+from opensmtpd._protocol.filter.data_lines import Policy
 from opensmtpd.errors import Refused
-from opensmtpd.filter import Filter
-from opensmtpd.session import Session
-from opensmtpd.transfers import Policy
+from opensmtpd.filter import Disconnect, Filter, Reject, Session
 from unit.handlers import (
     COMMIT,
     CUTS,

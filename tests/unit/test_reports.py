@@ -2,10 +2,7 @@
 
 from typing import Any
 
-from opensmtpd import events
-from opensmtpd.decisions import PROCEED, Reject
-from opensmtpd.filter import Filter
-from opensmtpd.session import Session
+from opensmtpd.filter import PROCEED, Filter, Reject, Session, events
 from unit.handlers import DISCONNECT
 from unit.talk import TEMPFAIL, Talk, report, request, result
 

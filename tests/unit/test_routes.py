@@ -2,10 +2,9 @@
 
 import pytest
 
-from opensmtpd import routes
+from opensmtpd._protocol.table import requests
 from opensmtpd.errors import DecisionError, LocalError
-from opensmtpd.queries import Service
-from opensmtpd.table import Table
+from opensmtpd.table import Service, Table
 
 
 class Rows(Table):
@@ -19,13 +18,13 @@ class Checked(Rows):
 
 
 def test_each_service_has_two_routes() -> None:
-    assert routes.keyed(Rows()).keys() == {
+    assert requests.keyed(Rows()).keys() == {
         (verb, service.value.encode()) for verb in (b"lookup", b"check") for service in Service
     }
 
 
 def test_lookups_and_checks_go_to_the_table() -> None:
-    lookup, check = (routes.keyed(Checked())[verb, b"alias"] for verb in (b"lookup", b"check"))
+    lookup, check = (requests.keyed(Checked())[verb, b"alias"] for verb in (b"lookup", b"check"))
     assert (lookup.head, lookup.name, lookup.service) == (
         b"lookup-result|",
         "lookup",
@@ -36,41 +35,41 @@ def test_lookups_and_checks_go_to_the_table() -> None:
 
 
 def test_a_table_without_a_check_is_looked_up() -> None:
-    check = routes.keyed(Rows())[b"check", b"alias"]
+    check = requests.keyed(Rows())[b"check", b"alias"]
     assert [check.encode(check.call(key)) for key in ("k", "c")] == [b"found", b"not-found"]
 
 
 def test_nobody_is_told_the_hashes_of_auth() -> None:
     with pytest.raises(LocalError, match="an unknown service"):
-        routes.keyed(Rows())[b"lookup", b"auth"].call("k")
-    assert routes.keyed(Rows())[b"check", b"auth"].name == "auth"
+        requests.keyed(Rows())[b"lookup", b"auth"].call("k")
+    assert requests.keyed(Rows())[b"check", b"auth"].name == "auth"
 
 
 @pytest.mark.parametrize(
     ("form", "result", "end"),
     [
-        (routes.encode_value, None, b"not-found"),
-        (routes.encode_value, "v", b"found|v"),
-        (routes.encode_found, None, b"not-found"),
-        (routes.encode_found, False, b"not-found"),
-        (routes.encode_found, True, b"found"),
-        (routes.encode_found, "v", b"found"),
-        (routes.encode_done, None, b"ok"),
+        (requests.encode_value, None, b"not-found"),
+        (requests.encode_value, "v", b"found|v"),
+        (requests.encode_found, None, b"not-found"),
+        (requests.encode_found, False, b"not-found"),
+        (requests.encode_found, True, b"found"),
+        (requests.encode_found, "v", b"found"),
+        (requests.encode_done, None, b"ok"),
     ],
 )
-def test_the_ends_of_answers(form: routes.Encode, result: object, end: bytes) -> None:
+def test_the_ends_of_answers(form: requests.Encode, result: object, end: bytes) -> None:
     assert form(result) == end
 
 
 @pytest.mark.parametrize(
     ("form", "result"),
     [
-        (routes.encode_value, ""),
-        (routes.encode_value, b"v"),
-        (routes.encode_found, 1),
-        (routes.encode_done, True),
+        (requests.encode_value, ""),
+        (requests.encode_value, b"v"),
+        (requests.encode_found, 1),
+        (requests.encode_done, True),
     ],
 )
-def test_what_is_no_answer(form: routes.Encode, result: object) -> None:
+def test_what_is_no_answer(form: requests.Encode, result: object) -> None:
     with pytest.raises(DecisionError):
         form(result)

@@ -124,7 +124,7 @@ def test_a_filter_that_uses_what_sessions_have_not(tmp_path: Path) -> None:
 CONFIGURED = """
 def make(options):
     raise ConfigError("no such key", path="/etc/keys", line=7, remedy="make one")
-run.main(make, filter_parser("filter-x", "A filter."))
+run.filter(make, filter_parser("filter-x", "A filter."))
 """
 
 
@@ -152,7 +152,7 @@ def test_a_wrong_command_line(tmp_path: Path, argv: list[str]) -> None:
 
 def test_main_returns_to_nobody(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        run.main(lambda _: Filter(), filter_parser("filter-x", ""), ["-n"])
+        run.filter(lambda _: Filter(), filter_parser("filter-x", ""), ["-n"])
     assert caught.value.code == 0
     assert capsys.readouterr().out == "filter-x: configuration OK\n"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd import run_table
+from opensmtpd import run
 from opensmtpd.options import table_parser
 from opensmtpd.table import Table
 from unit.lookups import answer, check, fetch, lookup, update
@@ -20,7 +20,7 @@ class Some(Table):
         return key.upper() or None
 """
 MIXED = """
-from opensmtpd.table_protocol import TableConnection
+from opensmtpd._protocol.table.connection import TableConnection
 TableConnection.__init__.__kwdefaults__["deadline"] = 0.5
 watchdog.STALL = 0.2
 class Some(Table):
@@ -131,7 +131,7 @@ def test_smtpd_is_gone_while_work_is_under_way(tmp_path: Path, key: bytes) -> No
 BAD = """
 def make(options):
     raise ConfigError("no such key", path=options.path, line=7, remedy="make one")
-run_table.main(make, table_parser("table-x", "A table."))
+run.table(make, table_parser("table-x", "A table."))
 """
 REASON = "/etc/mail/table:7: no such key; make one"
 
@@ -170,7 +170,7 @@ def test_main_returns_to_nobody(capsys: pytest.CaptureFixture[str]) -> None:
     from opensmtpd import log
 
     with pytest.raises(SystemExit) as caught:
-        run_table.main(lambda _: Table(), table_parser("table-x", ""), ["-n", "/x"])
+        run.table(lambda _: Table(), table_parser("table-x", ""), ["-n", "/x"])
     log._send = None
     assert caught.value.code == 0
     assert capsys.readouterr().out == "table-x: configuration OK\n"

@@ -202,7 +202,7 @@ class Some(Filter):
 # --- bugs of ours ---------------------------------------------------------------------------------
 
 BUGGY = """
-from opensmtpd.filter_protocol import FilterConnection
+from opensmtpd._protocol.filter.connection import FilterConnection
 def faulty(name, calls):
     good, count = getattr(FilterConnection, name), [0]
     def method(self, *args):
@@ -333,7 +333,7 @@ def test_a_hangup_before_we_listen_for_it(tmp_path: Path) -> None:
         "def make(options):\n"
         "    os.kill(os.getpid(), signal.SIGHUP)\n"
         "    return Filter()\n"
-        "run.main(make, options.filter_parser('x', 'x'))\n"
+        "run.filter(make, options.filter_parser('x', 'x'))\n"
     )
     ours, theirs = socket.socketpair()
     with ours, theirs:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from opensmtpd._protocol.table.connection import TableConnection
+from opensmtpd._runtime.loop_blocking import serve_blocking
 from opensmtpd.errors import SmtpdGone
-from opensmtpd.runner_plain import serve_plain
-from opensmtpd.table_protocol import TableConnection
 from unit.lookups import HELLO, Rows, answer, check, fetch, lookup, request, update
 from unit.table_child import TableChild
 
@@ -75,7 +75,7 @@ def test_what_smtpd_takes_in_pieces_is_written_to_the_end(monkeypatch: pytest.Mo
         monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:7]))
         try:
             with pytest.raises(SmtpdGone):
-                serve_plain(TableConnection(Rows("alice")), theirs.fileno(), theirs.fileno())
+                serve_blocking(TableConnection(Rows("alice")), theirs.fileno(), theirs.fileno())
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd.decisions import JUNK, PROCEED, REPLY_MAX, Disconnect, Reject
 from opensmtpd.errors import ConfigError
+from opensmtpd.filter import JUNK, PROCEED, REPLY_MAX, Disconnect, Reject
 from opensmtpd.screen.response import FIELDS, OFF, Action, Response, fill, harmless, response
 
 CLIENT = {"ip": "192.0.2.5", "rdns": "", "helo": "me", "check": "rdns", "reason": "no name"}

@@ -2,9 +2,11 @@
 
 import pytest
 
-from opensmtpd import events, wire
+from opensmtpd._protocol.filter import wire
+from opensmtpd._protocol.filter.session_state import record_report
 from opensmtpd.errors import LocalError
-from opensmtpd.session import REPORT_OF, Session, record_report
+from opensmtpd.filter import Session, events
+from opensmtpd.filter.session import REPORT_OF
 
 ALL = tuple(REPORT_OF)
 

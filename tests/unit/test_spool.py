@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from opensmtpd._protocol.filter.spool import Budget, Spool, _folder
 from opensmtpd.errors import SpoolError
-from opensmtpd.spool import Budget, Spool, _folder
 
 
 def drain(spool: Spool, size: int = 10) -> list[bytes]:

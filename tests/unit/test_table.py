@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from opensmtpd.meaning import Patterns
-from opensmtpd.queries import Service
-from opensmtpd.table import Table, checker, find
+from opensmtpd._protocol.table.matched_lookup import checker, find
+from opensmtpd.table import Patterns, Service, Table
 from unit.lookups import Rows, SlowRows
 from unit.talk import run
 

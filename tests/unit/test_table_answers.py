@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
+from opensmtpd.answer import Offload
 from opensmtpd.errors import ConfigError, HandlerTimeout, LocalError, VersionError
-from opensmtpd.queries import Service
-from opensmtpd.table import Table
-from opensmtpd.work import Offload
+from opensmtpd.table import Service, Table
 from unit.handlers import WAYS, explode
 from unit.lookups import (
     REQUESTS,

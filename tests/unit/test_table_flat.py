@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from opensmtpd import log as log_module
-from opensmtpd import meaning
 from opensmtpd.errors import ConfigError
-from opensmtpd.hashes import encrypt
-from opensmtpd.queries import Service
+from opensmtpd.table import Service, matching
+from opensmtpd.table.passwords import encrypt
 from opensmtpd_tables import flat
 from opensmtpd_tables.flat import Flat
 from unit.table_talk import Talk, flags, program
@@ -162,7 +161,7 @@ def test_indexes_are_made_when_asked_for_and_then_kept_up(
 ) -> None:
     made: list[str] = []
 
-    class Patterns(meaning.Patterns):
+    class Patterns(matching.Patterns):
         def __init__(self, service: Service, rows: Iterable[str], delimiter: str) -> None:
             made.append(service)
             super().__init__(service, rows, delimiter)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from opensmtpd.queries import Service
+from opensmtpd.table import Service
 from unit.lookups import (
     ID,
     Acts,

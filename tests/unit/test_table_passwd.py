@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.hashes import encrypt
-from opensmtpd.queries import Service
+from opensmtpd.table import Service
+from opensmtpd.table.passwords import encrypt
 from opensmtpd_tables.passwd import Passwd, Users
 from unit.table_talk import Talk, flags, program
 

@@ -4,9 +4,9 @@ import functools
 
 import pytest
 
+from opensmtpd._protocol.table.connection import TableConnection
 from opensmtpd.errors import VersionError
-from opensmtpd.queries import Service
-from opensmtpd.table_protocol import TableConnection
+from opensmtpd.table import Service
 from unit.handlers import explode
 from unit.lookups import (
     CUTS,

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd import hashes
 from opensmtpd.errors import ConfigError
-from opensmtpd.queries import Service
+from opensmtpd.table import Service, passwords
 from opensmtpd.testing import ask
 from unit.lookups import Talk, hello
 from unit.sqlite.files import (
@@ -63,7 +62,7 @@ def test_services(path: Path) -> None:
 
 
 def test_passwords(path: Path) -> None:
-    write(path, f"INSERT INTO rows VALUES ('carol', '{hashes.encrypt('PassWord')}')")
+    write(path, f"INSERT INTO rows VALUES ('carol', '{passwords.encrypt('PassWord')}')")
     some = table(path, "query_auth SELECT key, value FROM rows WHERE key = ?")
     assert ask(some, "check", "auth", "Carol:PassWord") == ("found", "")
     assert ask(some, "check", "auth", "carol:password") == ("not-found", "")

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from opensmtpd.errors import HandlerTimeout
-from opensmtpd.meaning import Patterns
-from opensmtpd.queries import Service
+from opensmtpd.table import Patterns, Service
 from opensmtpd.testing import ask
 from opensmtpd_tables import sqlite
 from unit.sqlite.files import (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.queries import Service
+from opensmtpd.table import Service
 from opensmtpd.testing import ask
 from opensmtpd_tables.sqlite import Sqlite
 from unit.lookups import Talk, answer, check, fetch, lookup, update

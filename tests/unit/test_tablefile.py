@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.limits import KEY_MAX
-from opensmtpd.tablefile import FileKind, Row, TableFile, auth_directive, directive, lines
+from opensmtpd.table import KEY_MAX
+from opensmtpd.table.file import FileKind, Row, TableFile, auth_directive, directive, lines
 
 
 def table(text: bytes) -> TableFile:

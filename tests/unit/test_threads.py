@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from opensmtpd import log
-from opensmtpd.threads import End, Threads
-from opensmtpd.work import Job
+from opensmtpd._protocol.jobs import Job
+from opensmtpd._runtime.threads import End, Threads
 
 
 class Pool:

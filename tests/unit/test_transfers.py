@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from opensmtpd._protocol.filter.spool import Budget
 from opensmtpd.errors import Refused
-from opensmtpd.session import Session
-from opensmtpd.spool import Budget
+from opensmtpd.filter import Session
 from unit.handlers import (
     COMMIT,
     CUTS,

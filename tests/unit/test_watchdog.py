@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from opensmtpd import watchdog
-from opensmtpd.calls import Dispatcher
+from opensmtpd._protocol.dispatch import Dispatcher
+from opensmtpd._runtime import watchdog
+from opensmtpd._runtime.watchdog import Watchdog
 from opensmtpd.errors import HandlerTimeout
 from opensmtpd.log import log
-from opensmtpd.watchdog import Watchdog
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd import events, wire
-from opensmtpd.decisions import JUNK, PROCEED, Reject
+from opensmtpd._protocol.filter import wire
 from opensmtpd.errors import DecisionError, ProtocolError, VersionError
+from opensmtpd.filter import JUNK, PROCEED, Reject, events
 
 V05, V06, V07 = (0, 5), (0, 6), (0, 7)
 

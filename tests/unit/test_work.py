@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from opensmtpd.work import Job, Pending
+from opensmtpd._protocol.jobs import Job, Pending
 
 S, OTHER = b"1718c5e591926d28", b"1718c5e887ba5b41"
 

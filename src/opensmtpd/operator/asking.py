@@ -13,7 +13,7 @@ from opensmtpd.operator.command_options import NEWEST, Seconds
 from opensmtpd.operator.exchange import Exchange, remark, version_of
 from opensmtpd.operator.output import complain
 from opensmtpd.operator.verdicts import TableOutcome, TableVerdict
-from opensmtpd.queries import Service
+from opensmtpd.table import Service
 
 VIRTUAL = "virtual"
 NAMES = [service.value for service in Service]

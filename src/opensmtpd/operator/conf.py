@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator import keys
 from opensmtpd.operator.conf_lexer import ARROW, END, KEYWORD, NEWLINE, WORD, Lexer, Token
 from opensmtpd.operator.conf_uses import USES, Use
-from opensmtpd.tablefile import Row
+from opensmtpd.table import text
+from opensmtpd.table.file import Row
 
 DELIMITER = "sub-addr-delim"
 
@@ -153,7 +153,7 @@ def _rows(words: list[Token], brace: Token) -> list[Row]:
         if rows and mapping is (rows[0].value is None):
             raise _error("keys with values and keys without in one table", words[at])
         value = words[at + 2].text if mapping else None
-        rows.append(Row(words[at].line, keys.lower(words[at].text), value))
+        rows.append(Row(words[at].line, text.lower(words[at].text), value))
         at += 3 if mapping else 1
         if at < len(words) and words[at].kind == ",":
             at = _past_newlines(words, at + 1)

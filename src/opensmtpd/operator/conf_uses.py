@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.operator.row_kinds import RowKind
-from opensmtpd.queries import Service
+from opensmtpd.table import Service
 
 
 class Use(NamedTuple):

@@ -16,7 +16,7 @@ from opensmtpd.operator.starting import Account, Program
 from opensmtpd.operator.talking import Talk
 from opensmtpd.operator.users import smtpd_user
 from opensmtpd.operator.verdicts import TableOutcome, TableVerdict
-from opensmtpd.queries import Service
+from opensmtpd.table import Service
 
 _VERSION = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})")
 _SCHEME = re.compile(r"\$[a-z0-9-]{1,16}\$")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import click
 
-from opensmtpd import tablefile
 from opensmtpd.errors import ConfigError
 from opensmtpd.operator import completion, schema, users
 from opensmtpd.operator.conf_lexer import written
@@ -15,7 +14,8 @@ from opensmtpd.operator.importing_rows import Complaints
 from opensmtpd.operator.output import note
 from opensmtpd.operator.row_kinds import RowKind
 from opensmtpd.operator.schema import COLUMNS, CatalogueEntry, encoded, identifier
-from opensmtpd.tablefile import Row, TableFile
+from opensmtpd.table import file as tablefile
+from opensmtpd.table.file import Row, TableFile
 
 _NO_MAPPING = "key GLOB '*[: ' || char(9) || ']*' OR key GLOB '[[]*'"
 """Keys that may look like a key and a value."""

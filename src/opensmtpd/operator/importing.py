@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import click
 
-from opensmtpd import tablefile
 from opensmtpd.errors import ConfigError
 from opensmtpd.operator import (
     completion,
@@ -27,7 +26,8 @@ from opensmtpd.operator.importing_rows import Complaints, Source, file_rows, fil
 from opensmtpd.operator.output import complain, note, progress_wanted
 from opensmtpd.operator.row_kinds import RowKind
 from opensmtpd.operator.schema import CatalogueEntry
-from opensmtpd.tablefile import Row
+from opensmtpd.table import file as tablefile
+from opensmtpd.table.file import Row
 
 _LONG = 1 << 20
 """Bytes of table files from which on a progress bar is shown."""

@@ -3,14 +3,12 @@
 import re
 from collections.abc import Callable
 
-from opensmtpd import meaning
-from opensmtpd.limits import HOME_MAX, KEY_MAX
-from opensmtpd.meaning.netaddr import read_network
 from opensmtpd.operator import values
 from opensmtpd.operator.row_kinds import RowKind
 from opensmtpd.operator.schema import CatalogueEntry, encoded
-from opensmtpd.queries import VALUE_MAX, Service
-from opensmtpd.tablefile import Row
+from opensmtpd.table import HOME_MAX, KEY_MAX, VALUE_MAX, Service, matching
+from opensmtpd.table.file import Row
+from opensmtpd.table.matching.netaddr import read_network
 
 Cells = tuple[str | bytes | int, ...]
 """Bytes are text that is not UTF-8."""
@@ -116,7 +114,7 @@ def _netaddr(row: Row) -> str:
 
 
 def _regex(row: Row) -> str:
-    readable = not meaning.Patterns(Service.REGEX, [row.key]).unreadable
+    readable = not matching.Patterns(Service.REGEX, [row.key]).unreadable
     return "" if readable else f"{row.key} matches nothing: it is no regular expression"
 
 

@@ -8,7 +8,7 @@ from opensmtpd.errors import ConfigError
 from opensmtpd.operator.importing_checks import Cells, cells, checks
 from opensmtpd.operator.output import complain
 from opensmtpd.operator.schema import CatalogueEntry, identifier
-from opensmtpd.tablefile import Row, TableFile
+from opensmtpd.table.file import Row, TableFile
 
 SHOWN_MAX = 50
 """Complaints of either kind that are shown; the rest is counted."""

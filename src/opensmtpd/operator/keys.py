@@ -1,16 +1,10 @@
 """The keys that smtpd asks a table for, as str; bytes that are no UTF-8 are surrogates."""
 
-from opensmtpd.limits import KEY_MAX
-from opensmtpd.queries import Service
+from opensmtpd.table import KEY_MAX, Service
+from opensmtpd.table.text import lower
 
 AUTH_AS_TYPED = (7, 9)
 """Before this version, smtpd lower-cases the key of ``auth``, password included."""
-
-
-def lower(key: str) -> str:
-    """Lower-case a key as smtpd does: ASCII only (``lowercase`` in ``util.c``)."""
-    raw = key.encode("utf-8", "surrogateescape").lower()
-    return raw.decode("utf-8", "surrogateescape")
 
 
 def asked(service: Service, key: str, smtpd: tuple[int, ...]) -> str:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.limits import HOME_MAX
-from opensmtpd.operator import keys, values
+from opensmtpd.operator import values
 from opensmtpd.operator.terminal import shown
+from opensmtpd.table import HOME_MAX, lower
 
 _LOCAL = re.compile(r"[A-Za-z0-9!#%&'*/?^~+=_.-]*")  # MAILADDR_ALLOWED, and what is alphanumeric
 _LABEL = re.compile(r"[A-Za-z0-9*_-]{1,63}")
@@ -30,7 +30,7 @@ def checked_user(name: str) -> str:
         reason = "holds white space or what does not print"
     if reason:
         raise ConfigError(f"the user name {_quoted(name)} {reason}")
-    return keys.lower(name)
+    return lower(name)
 
 
 def checked_domain(name: str) -> str:
@@ -51,7 +51,7 @@ def checked_domain(name: str) -> str:
         reason = "is no domain name"
     if reason:
         raise ConfigError(f"{_quoted(name)} {reason}")
-    return keys.lower(name)
+    return lower(name)
 
 
 def checked_alias(name: str) -> str:
@@ -68,7 +68,7 @@ def checked_alias(name: str) -> str:
         reason = "has a pattern for a domain, which smtpd would take for a name"
     if reason:
         raise ConfigError(f"the alias {_quoted(name)} {reason}")
-    return keys.lower(local) + at + (checked_domain(rest) if rest else "")
+    return lower(local) + at + (checked_domain(rest) if rest else "")
 
 
 def checked_destinations(given: Sequence[str], force: bool) -> str:

@@ -12,7 +12,7 @@ from opensmtpd.operator.conf_lexer import written
 from opensmtpd.operator.importing_files import NewFiles
 from opensmtpd.operator.row_kinds import RowKind
 from opensmtpd.operator.schema import CatalogueEntry
-from opensmtpd.queries import Service
+from opensmtpd.table import Service
 
 
 class NewTables:

@@ -7,13 +7,12 @@ from typing import Any, TypeVar
 import click
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.limits import ID_MAX
-from opensmtpd.operator import completion, keys, names, rows, terminal
+from opensmtpd.operator import completion, names, rows, terminal
 from opensmtpd.operator.newtables import NewTables
 from opensmtpd.operator.output import note
 from opensmtpd.operator.row_kinds import RowKind
 from opensmtpd.operator.schema import COLUMNS, CatalogueEntry
-from opensmtpd.queries import Service
+from opensmtpd.table import ID_MAX, Service, text
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -38,7 +37,7 @@ def _missing(database: str, key: str, entry: CatalogueEntry) -> ConfigError:
 
 
 def _remove(what: tuple[Service, RowKind], database: str, name: str, table: str | None) -> None:
-    key = keys.lower(name)
+    key = text.lower(name)
     with rows.opened(database, write=True) as db:
         entry = _needed(db, what, table, database)
         if not rows.delete(db, entry, key):
@@ -140,9 +139,9 @@ def _ask_whether(database: str, key: str, table: str | None) -> None:
 
 
 def _hash() -> str:
-    from opensmtpd import hashes  # noqa: PLC0415  only who sets passwords
+    from opensmtpd.table import passwords  # noqa: PLC0415  only who sets passwords
 
-    return hashes.encrypt(terminal.password("Password", twice=True))
+    return passwords.encrypt(terminal.password("Password", twice=True))
 
 
 @user.command("passwd")
@@ -168,7 +167,7 @@ def user_passwd(database: str, name: str, table: str | None) -> None:
 @arguments("name")
 def user_remove(database: str, name: str, table: str | None) -> None:
     """Remove the user NAME, from the table for "userbase" too."""
-    key = keys.lower(name)
+    key = text.lower(name)
     with rows.opened(database, write=True) as db:
         entry = _needed(db, LOGINS, table, database)
         if not rows.delete(db, entry, key):

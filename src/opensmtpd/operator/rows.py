@@ -8,7 +8,7 @@ from opensmtpd.errors import ConfigError
 from opensmtpd.operator import schema
 from opensmtpd.operator.row_kinds import RowKind
 from opensmtpd.operator.schema import CatalogueEntry, encoded, identifier
-from opensmtpd.queries import Service
+from opensmtpd.table import Service
 
 Cell = str | int
 

@@ -27,9 +27,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.limits import HOME_MAX, ID_MAX, KEY_MAX
 from opensmtpd.operator.row_kinds import RowKind
-from opensmtpd.queries import VALUE_MAX, Service
+from opensmtpd.table import HOME_MAX, ID_MAX, KEY_MAX, VALUE_MAX, Service
 
 _VERSION = 1
 

@@ -6,7 +6,7 @@ The C table-sqlite can use the same file: it logs the keys that it does not know
 from opensmtpd.errors import ConfigError
 from opensmtpd.operator.row_kinds import RowKind
 from opensmtpd.operator.schema import WILDCARD, CatalogueEntry, identifier
-from opensmtpd.queries import Service
+from opensmtpd.table import Service
 
 _VALUES = {
     RowKind.LIST: {},

@@ -9,8 +9,7 @@ import socket
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from opensmtpd.limits import ID_MAX
-from opensmtpd.queries import VALUE_MAX
+from opensmtpd.table import ID_MAX, VALUE_MAX
 
 _SPACE = " \t\n\v\f\r"
 _ID = re.compile(r"[ \t\n\v\f\r]*[+-]?[0-9]+")  # as strtonum takes it

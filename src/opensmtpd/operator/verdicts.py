@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from opensmtpd.errors import RemoteError
 from opensmtpd.operator import values
-from opensmtpd.queries import SERVICES, VALUE_MAX, Service
+from opensmtpd.table import SERVICES, VALUE_MAX, Service
 
 
 class TableOutcome(StrEnum):

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple, TypeAlias
 
 from opensmtpd.dns import names
-from opensmtpd.session import Session
+from opensmtpd.filter import Session
 
 IPAddress: TypeAlias = IPv4Address | IPv6Address
 

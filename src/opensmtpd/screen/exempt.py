@@ -5,11 +5,10 @@ from collections.abc import Iterable
 
 from opensmtpd.dns.names import address
 from opensmtpd.errors import ConfigError
-from opensmtpd.meaning import Patterns
-from opensmtpd.meaning.netaddr import read_network
-from opensmtpd.queries import Service
 from opensmtpd.screen.client import Client
-from opensmtpd.tablefile import FileKind, TableFile, lines
+from opensmtpd.table import Patterns, Service
+from opensmtpd.table.file import FileKind, TableFile, lines
+from opensmtpd.table.matching.netaddr import read_network
 
 _DOMAIN = re.compile(r"[a-z0-9_*-]+(\.[a-z0-9_*-]+)*")
 

@@ -1,6 +1,6 @@
 """Header fields that tell the recipient why a client was judged as it was."""
 
-from opensmtpd.message import StreamedMessage
+from opensmtpd.filter import StreamedMessage
 from opensmtpd.screen.response import harmless
 from opensmtpd.screen.verdict import Reason
 

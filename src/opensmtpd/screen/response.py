@@ -6,8 +6,8 @@ from enum import IntEnum
 from string import Formatter
 from typing import NamedTuple, TypeAlias
 
-from opensmtpd.decisions import JUNK, PROCEED, REPLY_MAX, Disconnect, Junk, Proceed, Reject
 from opensmtpd.errors import ConfigError
+from opensmtpd.filter import JUNK, PROCEED, REPLY_MAX, Disconnect, Junk, Proceed, Reject
 
 PhaseDecision: TypeAlias = Proceed | Junk | Reject | Disconnect
 

@@ -6,19 +6,15 @@ It decides in which phases a client is judged, exempts clients, and reports the 
 from collections.abc import Sequence
 from typing import Any
 
-from opensmtpd import events
-from opensmtpd.decisions import PROCEED
+from opensmtpd.answer import Answer
 from opensmtpd.dns import Dns, Lookup, run_lookup
-from opensmtpd.filter import Filter
-from opensmtpd.message import StreamedMessage
+from opensmtpd.filter import PROCEED, Filter, Session, StreamedMessage, events
 from opensmtpd.screen.client import USES, Client
 from opensmtpd.screen.exempt import Exemptions
 from opensmtpd.screen.options import Rules
 from opensmtpd.screen.reason_field import PrependedFields, header_line
 from opensmtpd.screen.response import Action, PhaseDecision
 from opensmtpd.screen.verdict import PolicyVerdict, Reason, decide
-from opensmtpd.session import Session
-from opensmtpd.work import Answer
 
 CONNECT, HELO, MAIL_FROM = PHASES = ("connect", "helo", "mail-from")
 """The phases in which a client can be judged, in the order of a session."""

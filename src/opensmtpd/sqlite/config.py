@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.log import log
-from opensmtpd.queries import Service
 from opensmtpd.strtonum import strtonum
+from opensmtpd.table import Service
 
 INT_MAX = 2**31 - 1
 BUSY_MAX = 5

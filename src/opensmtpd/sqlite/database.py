@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from urllib.parse import quote
 
 from opensmtpd.errors import ConfigError, LocalError
-from opensmtpd.queries import VALUE_MAX, to_bytes, to_str
 from opensmtpd.sqlite.config import COLUMNS, Config, Statement
+from opensmtpd.table import VALUE_MAX, to_bytes, to_str
 
 Row = tuple[object, ...]
 Arguments = tuple[object, ...] | dict[str, object]

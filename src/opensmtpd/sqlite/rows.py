@@ -4,8 +4,8 @@ import time
 from collections.abc import Iterable
 
 from opensmtpd.errors import LocalError
-from opensmtpd.queries import Service, to_bytes, to_str
 from opensmtpd.sqlite.config import COLUMNS, Config
+from opensmtpd.table import Service, to_bytes, to_str
 
 
 def text(cell: object) -> str:

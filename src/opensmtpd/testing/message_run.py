@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from unittest.mock import patch
 
 from opensmtpd import log
+from opensmtpd._protocol.filter.connection import FilterConnection
 from opensmtpd.filter import Filter
-from opensmtpd.filter_protocol import FilterConnection
 from opensmtpd.testing.client import SmtpClient
 from opensmtpd.testing.drive import Driver
 from opensmtpd.testing.fatal import Hung

@@ -1,7 +1,7 @@
 """One request to one table, in one call: for the tests of a table."""
 
+from opensmtpd._protocol.table.connection import TableConnection
 from opensmtpd.table import Table
-from opensmtpd.table_protocol import TableConnection
 from opensmtpd.testing.drive import Driver
 from opensmtpd.testing.fatal import Hung
 from opensmtpd.testing.tables import TableReply, TableSmtpd

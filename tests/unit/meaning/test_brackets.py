@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from opensmtpd.meaning.brackets import read_bracket
+from opensmtpd.table.matching.brackets import read_bracket
 
 
 def members(pattern: str) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from opensmtpd.meaning.domain import Domains, domain_candidates
+from opensmtpd.table.matching.domain import Domains, domain_candidates
 
 
 def found(row: str, name: str) -> bool:

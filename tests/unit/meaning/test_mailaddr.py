@@ -2,7 +2,7 @@
 
 import pytest
 
-from opensmtpd.meaning.mailaddr import Mailaddrs, mailaddr_candidates
+from opensmtpd.table.matching.mailaddr import Mailaddrs, mailaddr_candidates
 
 
 def found(row: str, key: str, delimiter: str = "+") -> bool:

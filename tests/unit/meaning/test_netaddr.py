@@ -2,7 +2,7 @@
 
 import pytest
 
-from opensmtpd.meaning.netaddr import Netaddrs, netaddr_candidates, read_network
+from opensmtpd.table.matching.netaddr import Netaddrs, netaddr_candidates, read_network
 
 
 def found(row: str, key: str) -> bool:

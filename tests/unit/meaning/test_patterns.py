@@ -2,8 +2,8 @@
 
 import pytest
 
-from opensmtpd.meaning import Patterns, candidates
-from opensmtpd.queries import Service
+from opensmtpd.table import Patterns, Service
+from opensmtpd.table.matching import candidates
 
 LITERAL = [
     service

@@ -5,9 +5,8 @@ from types import FrameType
 
 import pytest
 
-from opensmtpd.meaning import Patterns
-from opensmtpd.meaning.regex import Regexes, compile_posix
-from opensmtpd.queries import Service
+from opensmtpd.table import Patterns, Service
+from opensmtpd.table.matching.regex import Regexes, compile_posix
 
 
 def found(row: str, key: str) -> bool:

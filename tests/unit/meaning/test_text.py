@@ -2,7 +2,7 @@
 
 import pytest
 
-from opensmtpd.meaning.text import as_bytes, as_text, folded
+from opensmtpd.table.matching.text import as_bytes, as_text, folded
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from opensmtpd.errors import ConfigError
 from opensmtpd.operator import conf
 from opensmtpd.operator.conf import Configuration
-from opensmtpd.queries import Service
-from opensmtpd.tablefile import Row
+from opensmtpd.table import Service
+from opensmtpd.table.file import Row
 
 GUIDE = Path(__file__).parents[2] / "lab" / "guide.conf"
 

@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.limits import ID_MAX
 from opensmtpd.operator import schema, users
 from opensmtpd.operator.row_kinds import RowKind
 from opensmtpd.operator.schema import CatalogueEntry
-from opensmtpd.tablefile import TableFile
+from opensmtpd.table import ID_MAX
+from opensmtpd.table.file import TableFile
 from unit.operator.swap import Program, database, guide, listing, rows, smtpd_conf
 
 

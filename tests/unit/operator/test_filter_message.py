@@ -4,14 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd.decisions import JUNK, PhaseDecision
-from opensmtpd.events import Connect
-from opensmtpd.filter import Filter
-from opensmtpd.filter_protocol import FilterConnection
-from opensmtpd.message import StreamedMessage
+from opensmtpd._protocol.filter.connection import FilterConnection
+from opensmtpd.filter import JUNK, Connect, Filter, PhaseDecision, Session, StreamedMessage
 from opensmtpd.operator.filtering_message import changes, ending, without
 from opensmtpd.operator.filtering_run import outgoing
-from opensmtpd.session import Session
 from opensmtpd.testing import Driver, Smtpd
 from opensmtpd.testing.visit import visit
 

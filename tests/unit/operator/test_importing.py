@@ -9,7 +9,7 @@ import pytest
 from opensmtpd.operator import schema
 from opensmtpd.operator.row_kinds import RowKind
 from opensmtpd.operator.schema import CatalogueEntry
-from opensmtpd.queries import Service
+from opensmtpd.table import Service
 from unit.operator.swap import Program, guide, listing, rows, smtpd_conf
 
 

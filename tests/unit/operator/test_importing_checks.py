@@ -10,8 +10,8 @@ from opensmtpd.operator import values
 from opensmtpd.operator.importing_checks import _PLAIN, cells, checks
 from opensmtpd.operator.row_kinds import RowKind
 from opensmtpd.operator.schema import CatalogueEntry
-from opensmtpd.queries import Service
-from opensmtpd.tablefile import Row
+from opensmtpd.table import Service
+from opensmtpd.table.file import Row
 
 
 def warnings(service: Service, key: str, value: str | None = None) -> list[str]:

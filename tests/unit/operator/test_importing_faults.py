@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from opensmtpd import tablefile
 from opensmtpd.errors import ConfigError
 from opensmtpd.operator import importing, schema
+from opensmtpd.table import file
 from unit.operator.swap import Program, guide, listing, rows, smtpd_conf
 
 
@@ -259,7 +259,7 @@ def test_any_file_is_imported_as_smtpd_reads_it_or_refused(
     conf = smtpd_conf(mail, f"table t file:{path}\n{use}\n")
     said = run("import", "--force", conf, db)
     try:
-        read = {row.key: row.value for row in tablefile.TableFile(tablefile.lines(str(path)), "")}
+        read = {row.key: row.value for row in file.TableFile(file.lines(str(path)), "")}
     except ConfigError:
         assert said.status == 1
         return

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opensmtpd.operator import keys
-from opensmtpd.queries import Service
+from opensmtpd.table import Service, text
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_another_delimiter() -> None:
 @given(st.text())
 def test_what_is_asked_for_is_in_lower_case(address: str) -> None:
     for key in keys.of_alias(address) + keys.of_virtual(address):
-        assert keys.lower(key) == key
+        assert text.lower(key) == key
 
 
 def test_a_password_keeps_its_case_from_7_9_on() -> None:

@@ -13,7 +13,7 @@ from opensmtpd.operator import rows, schema
 from opensmtpd.operator.people import alias, domain, user
 from opensmtpd.operator.row_kinds import RowKind
 from opensmtpd.operator.schema import CatalogueEntry
-from opensmtpd.queries import Service
+from opensmtpd.table import Service
 
 TABLES = (
     CatalogueEntry("aliases", RowKind.MAPPING, (Service.ALIAS,)),
@@ -25,7 +25,9 @@ TABLES = (
 
 @pytest.fixture(autouse=True)
 def quick_hash(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("opensmtpd.hashes.encrypt", lambda password: f"$x${password[::-1]}")
+    monkeypatch.setattr(
+        "opensmtpd.table.passwords.encrypt", lambda password: f"$x${password[::-1]}"
+    )
 
 
 def make(path: Path, *entries: CatalogueEntry) -> str:
@@ -243,7 +245,7 @@ def test_a_password_that_is_no_utf_8(database: str, monkeypatch: pytest.MonkeyPa
         given.append(password)
         return "$x$hash"
 
-    monkeypatch.setattr("opensmtpd.hashes.encrypt", encrypt)
+    monkeypatch.setattr("opensmtpd.table.passwords.encrypt", encrypt)
     done(user, "add", database, "alice", stdin=b"p\xe4ss\r\n")
     assert given == ["p\udce4ss"]
 

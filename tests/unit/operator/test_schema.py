@@ -10,7 +10,7 @@ from opensmtpd.errors import ConfigError
 from opensmtpd.operator import schema
 from opensmtpd.operator.row_kinds import RowKind
 from opensmtpd.operator.schema import COLUMNS, CatalogueEntry
-from opensmtpd.queries import Service
+from opensmtpd.table import Service
 
 ENTRIES = [
     CatalogueEntry("users", RowKind.CREDENTIALS, (Service.CREDENTIALS,)),

@@ -12,9 +12,9 @@ from opensmtpd.operator import schema
 from opensmtpd.operator.row_kinds import RowKind
 from opensmtpd.operator.schema import CatalogueEntry
 from opensmtpd.operator.schema_queries import configuration
-from opensmtpd.queries import Service
 from opensmtpd.sqlite import config
 from opensmtpd.sqlite.database import Database
+from opensmtpd.table import Service
 
 PATH = "/var/db/smtpd.sqlite"
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from opensmtpd.errors import RemoteError
 from opensmtpd.operator.verdicts import TableOutcome, answer, registration
-from opensmtpd.queries import Service
+from opensmtpd.table import Service
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from opensmtpd.queries import Service
+from opensmtpd.table import Service
 from opensmtpd_tables.sqlite import Sqlite
 from unit.sqlite.files import LOOKUP, create, settings, write
 

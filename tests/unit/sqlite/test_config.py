@@ -7,8 +7,8 @@ import pytest
 
 from opensmtpd import log as log_module
 from opensmtpd.errors import ConfigError
-from opensmtpd.queries import Service
 from opensmtpd.sqlite.config import COLUMNS, Config, read
+from opensmtpd.table import Service
 
 Read = Callable[[str | bytes], Config]
 

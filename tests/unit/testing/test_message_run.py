@@ -1,14 +1,26 @@
 import pytest
 
-from opensmtpd.decisions import JUNK, PROCEED, Decision, Disconnect, PhaseDecision, Reject, Rewrite
+from opensmtpd.answer import Offload
 from opensmtpd.errors import Refused
-from opensmtpd.events import Connect, Helo, MailFrom, RcptTo
-from opensmtpd.filter import Filter
+from opensmtpd.filter import (
+    JUNK,
+    PROCEED,
+    Connect,
+    Decision,
+    Disconnect,
+    Filter,
+    HeldMessage,
+    Helo,
+    MailFrom,
+    PhaseDecision,
+    RcptTo,
+    Reject,
+    Rewrite,
+    Session,
+    StreamedMessage,
+)
 from opensmtpd.log import log
-from opensmtpd.message import HeldMessage, StreamedMessage
-from opensmtpd.session import Session
 from opensmtpd.testing import run_message
-from opensmtpd.work import Offload
 
 MAIL = b"Subject: hi\n\n.dot\nhello\n"
 

@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from opensmtpd.queries import Service
-from opensmtpd.table import Table
-from opensmtpd.table_protocol import TableConnection
+from opensmtpd._protocol.table.connection import TableConnection
+from opensmtpd.answer import Offload
+from opensmtpd.table import Service, Table
 from opensmtpd.testing import Hung, TableReply, ask
-from opensmtpd.work import Offload
 
 # --- ask ------------------------------------------------------------------------------------------
 

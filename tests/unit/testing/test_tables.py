@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from opensmtpd.queries import Service
+from opensmtpd.table import Service
 from opensmtpd.testing import Fatal, TableSmtpd
 
 HELLO = b"config|smtpd-version|7.9.0\nconfig|protocol|0.1\nconfig|tablename|aliases\nconfig|ready\n"

@@ -1,9 +1,7 @@
 import pytest
 
-from opensmtpd.decisions import PROCEED, Decision
-from opensmtpd.filter import Filter
-from opensmtpd.filter_protocol import FilterConnection
-from opensmtpd.session import Session
+from opensmtpd._protocol.filter.connection import FilterConnection
+from opensmtpd.filter import PROCEED, Decision, Filter, Session
 from opensmtpd.testing import Fatal, Request, Transcript, replay
 
 TEXT = b"""\

@@ -1,0 +1,158 @@
+"""Calls of handlers: plain, offloaded or asynchronous, each with exactly one end."""
+
+from collections.abc import Callable, Coroutine
+from types import CoroutineType
+from typing import Any, TypeAlias, TypeVar
+
+from opensmtpd._protocol.jobs import Job, Pending
+from opensmtpd.answer import Offload
+from opensmtpd.errors import HandlerTimeout
+
+Log: TypeAlias = Callable[..., None]
+T = TypeVar("T")
+Refuse: TypeAlias = Callable[[BaseException], None]
+
+SECRET = frozenset(["on_auth", "on_protocol_client"])
+"""Handlers that are given passwords: the text of their exceptions is not logged."""
+
+
+LATER = (Offload, CoroutineType)
+"""Results that are no answers yet: ``Dispatcher.start`` makes jobs of them."""
+
+
+def _nothing() -> None:
+    pass
+
+
+class Dispatcher:
+    """Calls handlers, and keeps the jobs that they leave until each has ended, or is late.
+
+    The loop asks it for jobs to run (``take_jobs``), tells it how they ended (``resolve``,
+    ``fail``) and the time (``expire``). ``deadline`` is in seconds; ``job_ended`` is called
+    whenever jobs have been answered or refused, so that a connection can go on behind them.
+    """
+
+    def __init__(
+        self, deadline: float, log: Log, job_ended: Callable[[], object] = _nothing
+    ) -> None:
+        self.deadline = deadline
+        self.now = 0.0
+        """The time of any monotonic clock, in seconds: deadlines are counted from it."""
+        self.running: str | None = None
+        """The name of the call that runs at this moment, which a watchdog may interrupt."""
+        self.count = 0
+        """Calls so far: tells a watchdog whether it is still the same one."""
+        self.pending = Pending()
+        self.log = log
+        self._job_ended = job_ended
+
+    # --- calls --------------------------------------------------------------------------------
+
+    def call(self, name: str, handler: Callable[..., T], *args: object) -> T:
+        """Return the result of a handler, called where a watchdog can see it.
+
+        Raises any exception of the handler's, and HandlerTimeout.
+        """
+        self.count += 1
+        self.running = name
+        try:
+            try:
+                return handler(*args)
+            finally:
+                self.running = None
+        except HandlerTimeout:  # it may have struck right in that "finally"
+            self.running = None
+            raise
+
+    def dispatch(
+        self,
+        owner: bytes | None,
+        name: str,
+        call: Callable[[], object],
+        answer: Callable[[Any], None],
+        refuse: Refuse,
+    ) -> None:
+        """Make a call, and give its end to ``answer`` or ``refuse``, now or when its job has ended.
+
+        ``answer`` takes the result of the call, or of the job that it returns; ``refuse`` takes an
+        exception of the call, of the job, or of ``answer``. ``owner`` is the session whose end
+        cancels the job, None for a job that no session's end cancels.
+        """
+        try:
+            result = self.call(name, call)
+            if isinstance(result, LATER):
+                self.start(result, owner, answer, refuse)
+            else:
+                answer(result)
+        except BaseException as error:  # a handler's sys.exit() must not end the mail server
+            refuse(error)
+
+    def start(
+        self,
+        result: Offload[Any] | Coroutine[Any, Any, Any],
+        owner: bytes | None,
+        answer: Callable[[Any], None],
+        refuse: Refuse,
+    ) -> None:
+        """Make a job of a result of LATER; ``answer`` or ``refuse`` is called with its end."""
+        task = result.function if isinstance(result, Offload) else result
+        self.pending.add(Job(task, owner, self.now + self.deadline, answer, refuse))
+
+    # --- jobs, as the loop sees them ----------------------------------------------------------
+
+    def take_jobs(self) -> list[Job]:
+        """Return the jobs to start now; give the end of each to ``resolve`` or ``fail``."""
+        return self.pending.take()
+
+    def resolve(self, job: Job, result: object) -> None:
+        """Take the result of a job; it is ignored where nobody waits for it any more."""
+        if self.pending.settle(job):
+            try:
+                job.answer(result)
+            except Exception as error:
+                job.refuse(error)
+            self._job_ended()
+
+    def fail(self, job: Job, error: BaseException) -> None:
+        """Take the exception of a job; it is ignored where nobody waits for it any more."""
+        if self.pending.settle(job):
+            job.refuse(error)
+            self._job_ended()
+
+    def next_deadline(self) -> float | None:
+        """Return the time when ``expire`` is to be called next, None for never."""
+        return self.pending.next_deadline()
+
+    def expire(self, now: float) -> None:
+        """Refuse the jobs whose deadline has passed, with HandlerTimeout."""
+        self.now = max(self.now, now)
+        late = self.pending.timed_out(self.now)
+        for job in late:
+            job.refuse(HandlerTimeout(f"no answer within {self.deadline:g} s"))
+        if late:
+            self._job_ended()
+
+    # --- the log ------------------------------------------------------------------------------
+
+    def log_failure(self, session: bytes, handler: str, error: BaseException) -> None:
+        """Log a failure: the kind of error, its place, and its text unless that may be secret."""
+        reason = None if handler in SECRET else error
+        self.log(
+            "handler-failed",
+            session.decode("ascii", "backslashreplace"),
+            handler=handler,
+            error=type(error).__name__,
+            at=place(error),
+            reason=reason,
+        )
+
+
+def place(error: BaseException) -> str | None:
+    """Return where an exception was raised: ``"file.py:12"``."""
+    trace = error.__traceback__
+    if trace is None:
+        return None
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    file = trace.tb_frame.f_code.co_filename.rpartition("/")[2]
+    return f"{file}:{trace.tb_lineno}"

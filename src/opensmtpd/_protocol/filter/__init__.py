@@ -1,0 +1,1 @@
+"""The filter protocol: requests, reports and data lines of smtpd's sessions."""

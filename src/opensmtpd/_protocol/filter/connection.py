@@ -1,0 +1,276 @@
+"""The filter protocol, sans I/O: bytes from smtpd in, handler calls, bytes for smtpd out.
+
+Every request gets exactly one legal answer, in spite of its handler: an exception, a late answer
+or an illegal one becomes the failure policy's answer and a line in the log. Source:
+``processor_io``, ``lka_filter_process_response`` and ``filter_protocol_query`` in ``lka_filter.c``.
+"""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from itertools import groupby
+
+from opensmtpd._protocol.dispatch import Dispatcher, Log, place
+from opensmtpd._protocol.filter import wire
+from opensmtpd._protocol.filter.data_lines import TEMPFAIL, Policy, Transfers
+from opensmtpd._protocol.filter.handshake import Handshake
+from opensmtpd._protocol.filter.message import ENDED, SENT, Message
+from opensmtpd._protocol.filter.registration import handler_name, handlers
+from opensmtpd._protocol.filter.session_state import SessionState, record_report, reports_for
+from opensmtpd._protocol.filter.spool import Budget
+from opensmtpd._protocol.line_buffer import LineBuffer
+from opensmtpd.errors import ProtocolError, Refused, VersionError
+from opensmtpd.filter import PROCEED, Filter, Report, Session
+from opensmtpd.log import log
+
+_ID = re.compile(rb"[0-9a-f]{1,16}")
+DEADLINE = 60.0
+"""Seconds for an answer; smtpd's own patience with a client is 300 (``smtp-session-timeout``)."""
+
+
+class FilterConnection:
+    """One filter talking to one smtpd.
+
+    ``deadline`` is in seconds. ``on_failure`` is the answer in place of a handler that fails:
+    ``"tempfail"`` (451) or ``"pass"`` (proceed; a message goes on untouched). ``now`` is the time
+    of any monotonic clock. Raises LocalError for a filter that uses an unknown attribute of
+    sessions.
+    """
+
+    def __init__(
+        self,
+        filter: Filter,
+        *,
+        deadline: float = DEADLINE,
+        on_failure: Policy = "tempfail",
+        log: Log = log,
+        budget: Budget | None = None,
+    ) -> None:
+        self.dispatcher = Dispatcher(deadline, log)
+        self._handshake = Handshake(filter, self.dispatcher)
+        self._filter = filter
+        self._handlers = handlers(filter)
+        self._recorded = reports_for(filter.uses)
+        self._on_failure = on_failure
+        self._log = log
+        self._lines = LineBuffer()
+        self._states: dict[bytes, SessionState] = {}
+        self._transfers = Transfers(filter, self.dispatcher, budget or Budget(), on_failure)
+        self._out: list[bytes] = []
+        # The fast path: the place of session and token in a data-line, and the message they mean.
+        self._head = self._payload = 0
+        self._streams: dict[bytes, tuple[SessionState, Message]] = {}
+
+    # --- for the loop and the tests -----------------------------------------------------------
+
+    @property
+    def ready(self) -> bool:
+        """True when the handshake is over."""
+        return self._handshake.ready
+
+    @property
+    def session_count(self) -> int:
+        """Sessions that are known."""
+        return len(self._states)
+
+    @property
+    def message_count(self) -> int:
+        """Messages in flight."""
+        return sum(message.state != SENT for message in self._messages())
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of messages that wait in memory or in files."""
+        return sum(len(message) for message in self._messages())
+
+    def _messages(self) -> list[Message]:
+        return [message for state in self._states.values() for message in state.messages.values()]
+
+    def data_to_send(self) -> bytes:
+        """Return the next bytes for smtpd, some 100 KB at the most; ``b""`` when none wait."""
+        if self._out:
+            answers, self._out = self._out, []
+            return b"".join(answers)
+        return self._transfers.data_to_send()
+
+    def receive(self, data: bytes, now: float) -> None:
+        """Take bytes from smtpd. Raises VersionError, in the handshake only."""
+        self.dispatcher.now = max(self.dispatcher.now, now)
+        lines = self._lines.feed(data)
+        if self._lines.dropped:
+            self._log("line-ignored", reason="longer than any of smtpd's")
+            self._lines.dropped = 0
+        while lines:
+            lines = self._runs(lines) if self._streams else self._until_message(lines)
+
+    def _until_message(self, lines: list[bytes]) -> list[bytes]:
+        """Take lines up to the first one of a message; return it and those behind it."""
+        for at, line in enumerate(lines):
+            if not self._line(line):
+                return lines[at:]
+        return []
+
+    def _runs(self, lines: list[bytes]) -> list[bytes]:
+        """Take lines, those of one message together: the hot path.
+
+        Of a data-line only the part from the direction to the token is compared, with the same
+        part of a line that was parsed in full; no client's text can stand so early in any line.
+        Returns the lines that are left when a line turns up that has its parts elsewhere.
+        """
+        head, payload = self._head, self._payload
+        at = 0
+        for key, group in groupby([line[head:payload] for line in lines]):
+            end = at + len(list(group))
+            while at < end:
+                stream = self._streams.get(key)
+                if stream is not None:
+                    run = [line[payload:] for line in lines[at:end]]
+                    at = end
+                    if run[-1] == b".":
+                        del self._streams[key]
+                    self._transfers.receive(*stream, run)
+                    continue
+                at += self._line(lines[at])
+                if head != self._head or payload != self._payload:
+                    return lines[at:]
+        return []
+
+    def _line(self, line: bytes) -> bool:
+        """Take a line that belongs to no known message; return whether it was taken.
+
+        The first line of a message is not: it is to be taken with the lines that follow it.
+        """
+        try:
+            if line.startswith((b"report|", b"filter|")):
+                return self._event(wire.parse(line), line)
+            if not line.startswith(b"config|"):
+                raise ProtocolError("neither config, report nor filter")
+            self._out.append(self._handshake.config(line))
+        except VersionError as error:
+            if not self._handshake.ready:
+                raise
+            self._log("line-ignored", reason=error)
+        except ProtocolError as error:
+            self._log("line-ignored", reason=error)
+        except Exception as error:  # a bug of ours: only its line is lost
+            self._log("internal-error", error=type(error).__name__, at=place(error))
+        return True
+
+    def _event(self, line: wire.Line, raw: bytes) -> bool:
+        self._handshake.speak(line.version)
+        if line.kind == b"report":
+            self._report(line)
+            return True
+        token, _, fields = line.fields.partition(b"|")
+        if not (_ID.fullmatch(line.session) and _ID.fullmatch(token)):
+            raise ProtocolError("a request without session or token")  # an answer would be fatal
+        if line.event == "data-line":
+            return self._data_line(line, token, fields, raw)
+        self._request(line, token, fields)
+        return True
+
+    def _state(self, session: bytes) -> SessionState:
+        state = self._states.get(session)
+        if state is None:
+            new = Session(session.decode("ascii", "backslashreplace"), self._filter.uses)
+            state = self._states[session] = SessionState(session, new)
+        return state
+
+    def _report(self, line: wire.Line) -> None:
+        event = line.event
+        if event not in wire.REPORTS:
+            raise ProtocolError(f"unknown report {event!r:.40}")
+        state = self._state(line.session)
+        handler = self._handlers.get(event)
+        if handler is not None or event in self._recorded:
+            report = self._handshake.decoder.report(line)
+            record_report(state.session, event, report)
+            if handler is not None:
+                self._hear(state, event, handler, report)
+        if event in ("tx-reset", "link-disconnect"):
+            self._forget(lambda owner, message: owner is state)
+            self._transfers.end_transaction(state)
+        if event == "link-disconnect":
+            self.dispatcher.pending.drop(state.id)
+            del self._states[state.id]
+
+    def _hear(
+        self, state: SessionState, event: str, handler: Callable[..., object], report: Report
+    ) -> None:
+        name = handler_name(event)
+        # No answer waits for the job that a report leaves, so no session's end cancels it.
+        self.dispatcher.dispatch(
+            None,
+            name,
+            partial(handler, state.session, report),
+            lambda _: None,
+            partial(self.dispatcher.log_failure, state.id, name),
+        )
+
+    # --- requests -----------------------------------------------------------------------------
+
+    def _request(self, asked: wire.Line, token: bytes, fields: bytes) -> None:
+        phase = asked.event
+        state = self._state(asked.session)
+        handler = self._handlers.get(phase)
+        if phase == "commit" and state.refusal is not None:
+            refusal, state.refusal = state.refusal, None
+            self._answer(state, phase, token, refusal)
+        elif handler is not None:
+            self._ask(state, asked, token, fields, handler)
+        elif phase in wire.REQUESTS:
+            self._answer(state, phase, token, PROCEED)
+        else:
+            raise ProtocolError("a phase that was not registered")
+
+    def _answer(self, state: SessionState, phase: str, token: bytes, decision: object) -> None:
+        line = wire.result(phase, state.id, token, decision)
+        if not self._transfers.send_after(state, line):
+            self._out.append(line)
+
+    def _ask(
+        self,
+        state: SessionState,
+        asked: wire.Line,
+        token: bytes,
+        fields: bytes,
+        handler: Callable[..., object],
+    ) -> None:
+        phase = asked.event
+        name = handler_name(phase)
+        answer = partial(self._answer, state, phase, token)
+
+        def refuse(error: BaseException) -> None:
+            if isinstance(error, Refused):
+                answer(error.decision)
+                return
+            self.dispatcher.log_failure(state.id, name, error)
+            answer(TEMPFAIL if self._on_failure == "tempfail" else PROCEED)
+
+        try:
+            request = self._handshake.decoder.request(phase, asked.stamp, fields)
+        except ProtocolError as error:
+            refuse(error)
+        else:
+            self.dispatcher.dispatch(
+                state.id, name, partial(handler, state.session, request), answer, refuse
+            )
+
+    def _data_line(self, line: wire.Line, token: bytes, payload: bytes, raw: bytes) -> bool:
+        state = self._state(line.session)
+        message = self._transfers.message(state, token)
+        if message.state == ENDED:
+            raise ProtocolError("a data-line behind the final dot")
+        if payload == b".":
+            self._forget(lambda owner, mine: mine is message)
+            self._transfers.receive(state, message, [payload])
+            return True
+        # From now on this message's lines are known by the bytes before their payload.
+        self._head = raw.index(b"|", raw.index(b"|", 7) + 1)
+        self._payload = len(raw) - len(payload)
+        self._streams[raw[self._head : self._payload]] = (state, message)
+        return False
+
+    def _forget(self, which: Callable[[SessionState, Message], bool]) -> None:
+        for key in [key for key, stream in self._streams.items() if which(*stream)]:
+            del self._streams[key]

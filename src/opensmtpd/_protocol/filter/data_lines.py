@@ -1,0 +1,158 @@
+"""Messages between smtpd and their handlers: lines in, lines out, and the end of failures.
+
+A message that cannot be handled is either refused or goes on untouched. To refuse it, its lines
+are dropped, its final dot is sent, and ``commit`` is answered with the refusal: smtpd lets a filter
+refuse a message nowhere else.
+"""
+
+from collections import deque
+from typing import Literal, TypeAlias
+
+from opensmtpd._protocol.dispatch import Dispatcher
+from opensmtpd._protocol.filter.message import ENDED, SENT, Message
+from opensmtpd._protocol.filter.session_state import SessionState
+from opensmtpd._protocol.filter.spool import Budget
+from opensmtpd.errors import HandlerTimeout, Refused, SpoolError
+from opensmtpd.filter import Filter, Reject
+
+Policy: TypeAlias = Literal["tempfail", "pass"]
+
+TEMPFAIL = Reject(451, "4.3.0 Temporary failure, please try again later")
+CHUNK = 128 * 1024
+"""Bytes that one message may send before the others have their turn."""
+
+
+class Transfers:
+    """All messages in flight."""
+
+    def __init__(
+        self, filter: Filter, dispatcher: Dispatcher, budget: Budget, on_failure: Policy
+    ) -> None:
+        self._filter = filter
+        self._dispatcher = dispatcher
+        self._budget = budget
+        self._on_failure = on_failure
+        self._sending: deque[SessionState] = deque()
+
+    def message(self, state: SessionState, token: bytes) -> Message:
+        """Return the message in flight for a token; begin one if there is none."""
+        message = state.messages.get(token)
+        if message is None or message.state == SENT:
+            message = state.messages[token] = Message(state.id, token, self._budget)
+            if state.refusal is not None:
+                return message  # a chain's next place, with the remains of what was refused
+            try:
+                handler = self._dispatcher.call(
+                    "on_message", self._filter.on_message, state.session
+                )
+                message.attach(handler)
+            except BaseException as error:  # see Dispatcher.dispatch
+                self._fail(state, message, "on_message", error)
+        return message
+
+    def receive(self, state: SessionState, message: Message, raw: list[bytes]) -> None:
+        """Take a run of a message's lines as smtpd sent them; a final dot ends the message.
+
+        Takes the final dot out of ``raw``.
+        """
+        last = raw[-1] == b"."
+        if last:
+            raw.pop()
+        if raw and state.refusal is None:
+            try:
+                self._dispatcher.call("message", message.receive, raw)
+            except BaseException as error:  # see Dispatcher.dispatch
+                self._fail(state, message, "message", error)
+        if last and message.state not in (ENDED, SENT):
+            self._end(state, message)
+        self._queue(state, message)
+
+    def _end(self, state: SessionState, message: Message) -> None:
+        def answer(front: object) -> None:
+            if message.state != SENT:
+                message.close_input(front)
+                self._queue(state, message)
+
+        def refuse(error: BaseException) -> None:
+            if message.state != SENT:
+                self._fail(state, message, "end", error)
+                message.close_input(())
+                self._queue(state, message)
+
+        if message.handler is None or state.refusal is not None:
+            answer(())
+        else:
+            self._dispatcher.dispatch(state.id, "end", message.handler.end, answer, refuse)
+
+    def _fail(
+        self, state: SessionState, message: Message, handler: str, error: BaseException
+    ) -> None:
+        if isinstance(error, Refused):
+            state.refusal = error.decision
+        else:
+            self._dispatcher.log_failure(state.id, handler, error)
+            # A message whose spool is not whole cannot go on untouched, under any policy;
+            # and a watchdog may have struck amid a write to the spool.
+            torn = isinstance(error, SpoolError)
+            torn = torn or (isinstance(error, HandlerTimeout) and handler == "message")
+            if self._on_failure == "tempfail" or torn:
+                state.refusal = TEMPFAIL
+        if state.refusal is None:
+            message.detach()
+        else:
+            message.discard_lines()
+
+    def end_transaction(self, state: SessionState) -> None:
+        """Discard the messages of a transaction that is over, but for one that is being sent.
+
+        That one must come to the end of a line. smtpd ignores lines for a session that is gone,
+        and resets no other session in the middle of a message.
+        """
+        for message in state.messages.values():
+            if not message.queued:
+                message.discard()
+        state.messages.clear()
+        state.refusal = None
+
+    # --- lines out ----------------------------------------------------------------------------
+
+    def send_after(self, state: SessionState, line: bytes) -> bool:
+        """Put an answer behind the session's messages on their way out, if any; return whether."""
+        if state.out:
+            state.out[-1].trailer += line
+            return True
+        return False
+
+    def _queue(self, state: SessionState, message: Message) -> None:
+        if not message.queued and message.wants_to_send():
+            message.queued = True
+            state.out.append(message)
+            if len(state.out) == 1:
+                self._sending.append(state)
+
+    def data_to_send(self) -> bytes:
+        """Return about CHUNK bytes, of as many sessions as it takes; ``b""`` when none wait."""
+        out: list[bytes] = []
+        size = 0
+        while self._sending and size < CHUNK:
+            state = self._sending.popleft()
+            out.append(self._next(state, CHUNK - size))
+            size += len(out[-1])
+            if state.out:
+                self._sending.append(state)
+        return b"".join(out)
+
+    def _next(self, state: SessionState, size: int) -> bytes:
+        message = state.out[0]
+        try:
+            data = message.take(size)
+        except SpoolError as error:
+            self._fail(state, message, "spool", error)
+            data = b""
+        if not message.wants_to_send():
+            state.out.popleft()
+            message.queued = False
+            if message not in state.messages.values() and message.state != SENT:  # forgotten amid
+                message.discard()
+                data += message.trailer
+        return data

@@ -1,0 +1,51 @@
+"""The reports and the phases that smtpd is to send for a filter."""
+
+from collections.abc import Callable
+
+from opensmtpd._protocol.filter import wire
+from opensmtpd._protocol.filter.session_state import reports_for
+from opensmtpd.errors import LocalError
+from opensmtpd.filter import Filter
+from opensmtpd.filter.session import REPORT_OF
+
+
+def handler_name(event: str) -> str:
+    """Return the method that takes a phase or a report: HELO and EHLO share one."""
+    return "on_" + ("helo" if event == "ehlo" else event.replace("-", "_"))
+
+
+def overrides(filter: Filter, name: str) -> bool:
+    """Return whether the filter has a handler of its own, and uses it."""
+    own = getattr(type(filter), name) is not getattr(Filter, name)
+    return own and name not in filter.unused
+
+
+def handlers(filter: Filter) -> dict[str, Callable[..., object]]:
+    """Return the filter's own handlers by event: for phases and for reports."""
+    return {
+        event: getattr(filter, handler_name(event))
+        for event in (*wire.REPORTS, *wire.REQUESTS)
+        if overrides(filter, handler_name(event))
+    }
+
+
+def registrations(filter: Filter) -> tuple[list[str], list[str]]:
+    """Return the reports and the phases that smtpd is to send for this filter, in table order.
+
+    ``link-disconnect`` always, to forget sessions by; for messages also ``tx-reset``, which ends
+    one that the client left half sent, and ``commit``, the one place to refuse a message. Raises
+    LocalError for a name in ``uses`` that sessions have not.
+    """
+    unknown = set(filter.uses) - REPORT_OF.keys()
+    if unknown:
+        raise LocalError(f"{type(filter).__name__}.uses: a session has no {sorted(unknown)}")
+    messages = overrides(filter, "on_message")
+    reports = reports_for(filter.uses) | {"link-disconnect"}
+    if messages:
+        reports |= {"tx-reset"}
+    own = handlers(filter)
+    reports |= own.keys() & wire.REPORTS.keys()
+    phases = [name for name in wire.REQUESTS if name in own]
+    if messages:
+        phases += ["data-line"] if "commit" in phases else ["data-line", "commit"]
+    return [name for name in wire.REPORTS if name in reports], phases

@@ -1,0 +1,93 @@
+"""Answers that take time: jobs, and the deadlines until which they are waited for."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+
+class Job:
+    """An answer in the making: its ``task`` is a coroutine to await, or a function for a thread.
+
+    The loop takes a job, runs its task, and hands the result to ``Dispatcher.resolve`` or the
+    exception to ``Dispatcher.fail``. ``cancelled`` is set when the answer is not awaited any more.
+    """
+
+    __slots__ = ("_on_cancel", "answer", "cancelled", "deadline", "owner", "refuse", "task")
+
+    def __init__(
+        self,
+        task: Coroutine[Any, Any, Any] | Callable[[], Any],
+        owner: bytes | None,
+        deadline: float,
+        answer: Callable[[Any], None],
+        refuse: Callable[[BaseException], None],
+    ) -> None:
+        self.task = task
+        self.owner = owner
+        self.deadline = deadline
+        self.answer = answer
+        self.refuse = refuse
+        self.cancelled = False
+        self._on_cancel: Callable[[], object] | None = None
+
+    def when_cancelled(self, call: Callable[[], object]) -> None:
+        """Have ``call`` called when the job is cancelled: it stops the asyncio task."""
+        self._on_cancel = call
+
+    def cancel(self) -> None:
+        """Stop the task, if it can be stopped: its end is not waited for any more."""
+        self.cancelled = True
+        if self._on_cancel is not None:
+            self._on_cancel()
+        elif not callable(self.task):
+            self.task.close()  # never started
+
+
+class Pending:
+    """The jobs under way, in the order of their deadlines."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[Job, None] = {}
+        self._fresh: list[Job] = []
+
+    def __len__(self) -> int:
+        """Return the number of jobs under way."""
+        return len(self._jobs)
+
+    def add(self, job: Job) -> None:
+        """Keep ``job`` until it is settled, dropped or late."""
+        self._jobs[job] = None
+        self._fresh.append(job)
+
+    def take(self) -> list[Job]:
+        """Return the jobs that have not been taken yet."""
+        fresh, self._fresh = self._fresh, []
+        return [job for job in fresh if not job.cancelled]
+
+    def settle(self, job: Job) -> bool:
+        """Return whether ``job`` was still waited for; from now on it is not."""
+        return self._jobs.pop(job, _GONE) is not _GONE
+
+    def drop(self, session: bytes) -> None:
+        """Cancel the jobs of a session."""
+        for job in [job for job in self._jobs if job.owner == session]:
+            del self._jobs[job]
+            job.cancel()
+
+    def timed_out(self, now: float) -> list[Job]:
+        """Return the jobs whose deadline has passed; they are settled and cancelled."""
+        jobs = []
+        for job in self._jobs:  # in the order of their deadlines: all have the same time
+            if job.deadline > now:
+                break
+            jobs.append(job)
+        for job in jobs:
+            del self._jobs[job]
+            job.cancel()
+        return jobs
+
+    def next_deadline(self) -> float | None:
+        """Return the time when the first job will be late, None without jobs."""
+        return next((job.deadline for job in self._jobs), None)
+
+
+_GONE = object()

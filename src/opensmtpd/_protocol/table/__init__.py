@@ -1,0 +1,1 @@
+"""The table protocol: lookups, checks, fetches and updates."""

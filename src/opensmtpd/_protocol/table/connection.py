@@ -1,0 +1,227 @@
+"""The table protocol, sans I/O: bytes from smtpd in, calls of a table, bytes for smtpd out.
+
+Every request gets exactly one legal answer, in the order of the requests: an exception, a late
+answer or an illegal one becomes ``error|message`` and a line in the log. Source: ``table_proc.c``.
+"""
+
+import re
+from collections import deque
+from functools import partial
+
+from opensmtpd._protocol.dispatch import LATER, Dispatcher, Log, place
+from opensmtpd._protocol.line_buffer import LineBuffer
+from opensmtpd._protocol.table import requests
+from opensmtpd._protocol.table.requests import Request
+from opensmtpd.errors import HandlerTimeout, LocalError, ProtocolError, VersionError
+from opensmtpd.log import log, text
+from opensmtpd.table import SERVICES, Service, Table, to_str
+
+VERSION = b"0.1"
+DEADLINE = 5.0
+"""Seconds for an answer: smtpd asks no other table, for no other mail, until it has it."""
+LINE_MAX = 65536
+"""Bytes of a request; smtpd's keys have less than 2,048."""
+MESSAGE_MAX = 200
+"""Characters of an error's text, which smtpd writes to its log."""
+
+_VERSION = re.compile(rb"([0-9]+)\.([0-9]+)")
+AUTH_SINCE = (7, 9)
+"""Before, smtpd lower-cases the keys of ``auth``, passwords included (``table_lookup``)."""
+SAFE_SINCE = (7, 9)
+"""Before, smtpd sends a line feed in a key as it is (``table_proc_lookup``)."""
+_TYPED = ([b"credentials"], [b"auth"], [b"mailaddrmap"], [b"mailaddr"], [b"string"], [b"regex"])
+"""Services whose keys may be user names, in which a client can have a line feed: AUTH is base64."""
+
+
+class TableConnection:
+    """One table talking to one smtpd. ``deadline`` is in seconds, of any monotonic clock."""
+
+    def __init__(self, table: Table, *, deadline: float = DEADLINE, log: Log = log) -> None:
+        self.dispatcher = Dispatcher(deadline, log, self._serve)
+        self.ready = False
+        self._table = table
+        self._requests = requests.keyed(table)
+        self._log = log
+        self._lines = LineBuffer(LINE_MAX)
+        self._name = b""
+        self._smtpd = (0, 0)
+        self._raw_keys = False
+        """True for an smtpd before SAFE_SINCE: known when the handshake is over."""
+        self._parts: list[bytes] = []
+        """Lines of an smtpd before 7.9 that has not ended its request yet."""
+        self._waiting: deque[bytes] = deque()
+        self.busy = False
+        """True while an answer waits for its job: a coroutine, or a function in a thread."""
+        self._out: list[bytes] = []
+
+    # --- for the loop and the tests -----------------------------------------------------------
+
+    def data_to_send(self) -> bytes:
+        """Return the next bytes for smtpd; ``b""`` when none wait."""
+        answers, self._out = self._out, []
+        return b"".join(answers)
+
+    def receive(self, data: bytes, now: float) -> None:
+        """Take bytes from smtpd. Raises VersionError, in the handshake only."""
+        self.dispatcher.now = now
+        lines = self._lines.feed(data)
+        if self._raw_keys:
+            lines = self._whole(lines)
+        if self._lines.dropped:
+            self._log("line-ignored", reason="longer than any of smtpd's")
+            self._lines.dropped = 0
+        if len(lines) == 1 and not self.busy:  # smtpd asks and waits
+            self._line(lines[0])
+        else:
+            self._waiting += lines
+            self._serve()
+
+    def _whole(self, lines: list[bytes]) -> list[bytes]:
+        """Return lines with a key joined that had line feeds in it: the last one that smtpd sent.
+
+        An answer to a line that a client wrote in a key would be one too many, and end smtpd.
+        """
+        lines = [*self._parts, *lines]
+        self._parts = []
+        if len(lines) > 1 or self._lines.unfinished:
+            for at, line in enumerate(lines):
+                request = line.split(b"|", 3)[-1].removeprefix(self._name + b"|")
+                if request.split(b"|", 2)[1:2] in _TYPED:
+                    if self._lines.unfinished:  # a client cannot keep smtpd from ending it
+                        self._parts = lines[at:]
+                        return lines[:at]
+                    return [*lines[:at], b"\n".join(lines[at:])]
+        return lines
+
+    def _serve(self) -> None:
+        """Take the requests in turn, each when the one before it is answered."""
+        if len(self._waiting) > 1 and not self.busy:
+            try:
+                with self._table.snapshot():
+                    self._drain()
+            except BaseException as error:  # the table's own: all served have answers
+                if isinstance(error, VersionError) and not self.ready:
+                    raise
+                self._log("snapshot-failed", error=type(error).__name__, at=place(error))
+        self._drain()
+
+    def _drain(self) -> None:
+        while self._waiting and not self.busy:
+            self._line(self._waiting.popleft())
+
+    def _line(self, line: bytes) -> None:
+        try:
+            parts = line.split(b"|", 7)
+            if len(parts) == 8 and parts[3] == self._name and self.ready:
+                first, version, _, _, verb, label, id, key = parts
+                request = self._requests.get((verb, label))
+                # All requests but updates and fetches:
+                if request is not None and version == VERSION and first == b"table":
+                    self._call(request, id, to_str(key))
+                    return
+            if line.startswith(b"config|") and not self.ready:
+                self._config(line)
+            elif line.startswith(b"table|") and self.ready:
+                self._request(line)
+            else:  # a part of a key with a line feed in it, before smtpd 7.9
+                raise ProtocolError("not what is to come here")
+        except VersionError:
+            raise
+        except ProtocolError as error:
+            self._log("line-ignored", reason=error)
+        except Exception as error:  # a bug of ours: only its line is lost
+            self._log("internal-error", error=type(error).__name__, at=place(error))
+
+    # --- the handshake ------------------------------------------------------------------------
+
+    def _config(self, line: bytes) -> None:
+        key, _, value = line[7:].partition(b"|")
+        if key == b"protocol" and value != VERSION:
+            raise VersionError(f"smtpd speaks table protocol {value!r:.20}, and we 0.1")
+        if key == b"smtpd-version" and (found := _VERSION.match(value)):
+            self._smtpd = (int(found[1][:9]), int(found[2][:9]))
+        elif key == b"tablename":
+            self._name = value
+        elif line == b"config|ready":
+            names = [*self._services(), "ready"]
+            self._out.append("".join(f"register|{name}\n" for name in names).encode("ascii"))
+            self._raw_keys = self._smtpd < SAFE_SINCE
+            self.ready = True
+
+    def _services(self) -> list[str]:
+        services = [service for service in Service if service in self._table.services]
+        if Service.AUTH in services and self._smtpd < AUTH_SINCE and not self._table.force_auth:
+            services.remove(Service.AUTH)
+            reason = "this smtpd lower-cases passwords; from 7.9 on it does not"
+            self._log("auth-refused", table=self._name, reason=reason)
+        if not services:
+            raise VersionError("a table without a service that this smtpd can use")
+        return [service.value for service in services]
+
+    # --- requests -----------------------------------------------------------------------------
+
+    def _request(self, line: bytes) -> None:
+        """Take a request whose table has a bar in its name, or that is a rare one."""
+        _, version, *more = line.split(b"|", 3)
+        if version != VERSION or len(more) != 2:
+            raise ProtocolError("another version than the handshake's")
+        if not more[1].startswith(self._name + b"|"):
+            raise ProtocolError("another table's")
+        match more[1][len(self._name) + 1 :].split(b"|", 3):
+            case [b"lookup" | b"check" as verb, label, id, key]:
+                request = self._requests.get(
+                    (verb, label),
+                    Request(verb, None, requests.unknown_service, requests.encode_found),
+                )
+                self._call(request, id, to_str(key))
+            case [b"fetch", label, id]:
+                service = SERVICES.get(label)
+                fetch = requests.unknown_service if service is None else self._table.fetch
+                self._call(Request(b"fetch", service, fetch, requests.encode_value), id, service)
+            case [b"update", id]:
+                update = Request(
+                    b"update", None, lambda _: self._table.update(), requests.encode_done
+                )
+                self._call(update, id, None)
+            case _:
+                raise ProtocolError("an unknown request")
+
+    def _call(self, request: Request, id: bytes, argument: object) -> None:
+        """Call the table; answer with the result, now or when its job has ended."""
+        try:
+            result = self.dispatcher.call(request.name, request.call, argument)
+            if not isinstance(result, LATER):
+                text = request.encode(result)
+                self._out.append(b"".join((request.head, id, b"|", text, b"\n")))
+                return
+        except BaseException as error:  # sys.exit() in a table must not end the mail server
+            self._refuse(request, id, error)
+            return
+        self.busy = True
+
+        def answer(result: object) -> None:
+            self._answer(request, id, request.encode(result))
+
+        self.dispatcher.start(result, None, answer, partial(self._refuse, request, id))
+
+    def _answer(self, request: Request, id: bytes, result: bytes) -> None:
+        self._out.append(b"".join((request.head, id, b"|", result, b"\n")))
+        self.busy = False
+
+    def _refuse(self, request: Request, id: bytes, error: BaseException) -> None:
+        kind = type(error).__name__
+        # Any other exception may quote rows or passwords.
+        reason = error if isinstance(error, LocalError | HandlerTimeout) else None
+        self._log(
+            f"{request.name}-failed",
+            table=self._name,
+            service=request.service,
+            error=kind,
+            at=place(error) if reason is None else None,
+            reason=reason,
+        )
+        said = text(kind if reason is None else reason).encode("ascii", "replace")
+        self._answer(request, id, b"error|" + said.translate(_PRINTABLE)[:MESSAGE_MAX])
+
+
+_PRINTABLE = bytes(byte if 32 <= byte < 127 else 63 for byte in range(256))

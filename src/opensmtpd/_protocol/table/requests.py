@@ -1,0 +1,85 @@
+"""The requests of smtpd to a table: the call that each becomes, and the form of its answer.
+
+Source: ``table_proc_lookup``, ``table_proc_fetch`` and ``table_proc_update`` in ``table_proc.c``.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias
+
+from opensmtpd._protocol.table.matched_lookup import MATCHED, checker, find
+from opensmtpd.errors import DecisionError, LocalError
+from opensmtpd.table import SERVICES, Service, Table, values
+
+Encode: TypeAlias = Callable[[object], bytes]
+"""Takes the result of a table's method and returns the end of an answer. Raises DecisionError."""
+
+
+class Request:
+    """A kind of request: ``call`` takes its key and asks the table, ``encode`` takes the result."""
+
+    __slots__ = ("call", "encode", "head", "name", "service")
+
+    def __init__(
+        self,
+        verb: bytes,
+        service: Service | None,
+        call: Callable[[Any], object],
+        encode: Encode,
+        name: str = "",
+    ) -> None:
+        self.head = verb + b"-result|"
+        """The beginning of the answer: the request's id and ``encode``'s bytes follow it."""
+        self.service = service
+        self.call = call
+        self.encode = encode
+        self.name = name or verb.decode("ascii")
+        """The name of the call in the log."""
+
+
+def keyed(table: Table) -> dict[tuple[bytes, bytes], Request]:
+    """Return the requests that have a key, by verb and service as on the wire."""
+    requests = {}
+    for label, service in SERVICES.items():
+        for verb, call, encode in (
+            (b"lookup", table.lookup, encode_value),
+            (b"check", checker(table), encode_found),
+        ):
+            whole = partial(find, table, call) if service in MATCHED else call
+            requests[verb, label] = Request(verb, service, partial(whole, service), encode)
+    # The hashes of auth do not leave this process.
+    requests[b"lookup", b"auth"] = Request(b"lookup", None, unknown_service, encode_value)
+    requests[b"check", b"auth"] = Request(
+        b"check", Service.AUTH, partial(_authenticate, table), encode_found, "auth"
+    )
+    return requests
+
+
+def _authenticate(table: Table, key: str) -> object:
+    from opensmtpd._protocol.table.auth import authenticate  # noqa: PLC0415  few tables need it
+
+    return authenticate(table, key)
+
+
+def encode_value(value: object) -> bytes:
+    """Return the end of an answer to ``lookup`` and ``fetch``. Raises DecisionError."""
+    return b"not-found" if value is None else b"found|" + values.encode(value)
+
+
+def encode_found(result: object) -> bytes:
+    """Return the end of an answer to ``check``. Raises DecisionError."""
+    if result is None or isinstance(result, bool | str):
+        return b"found" if result else b"not-found"
+    raise DecisionError(f"a check ends in a bool, not in a {type(result).__name__}")
+
+
+def encode_done(result: object) -> bytes:
+    """Return the end of an answer to ``update``. Raises DecisionError."""
+    if result is not None:
+        raise DecisionError(f"an update returns nothing, not a {type(result).__name__}")
+    return b"ok"
+
+
+def unknown_service(*_: object) -> None:
+    """Raise LocalError: no table serves that."""
+    raise LocalError("an unknown service")

@@ -1,0 +1,1 @@
+"""Descriptors, signals, the clock and threads: moves bytes between smtpd and the engine."""

@@ -1,0 +1,198 @@
+"""Moves bytes between smtpd and a connection: descriptors, signals and the clock are touched here.
+
+Standard input and output are one socket pair with smtpd at the other end. Reading never waits for
+writing: bytes that smtpd does not take yet stay queued.
+"""
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from types import CoroutineType, FrameType
+from typing import Protocol, TypeVar
+
+from opensmtpd._protocol.dispatch import Dispatcher, place
+from opensmtpd._protocol.jobs import Job
+from opensmtpd._runtime.threads import Threads
+from opensmtpd._runtime.watchdog import Watchdog
+from opensmtpd.errors import LocalError, SmtpdGone, VersionError
+from opensmtpd.log import log
+
+T = TypeVar("T")
+
+READ = 128 * 1024
+"""Bytes of one read: less than may be there, so that threads can begin on the first messages."""
+WRITE = 256 * 1024
+"""Bytes to write before the next read: a large message must not keep it waiting.
+"""
+
+
+class Served(Protocol):
+    """The part of a connection that the loop needs: see FilterConnection and TableConnection."""
+
+    dispatcher: Dispatcher
+
+    def receive(self, data: bytes, now: float) -> None: ...
+    def data_to_send(self) -> bytes: ...
+
+
+class Loop:
+    """Moves bytes between smtpd and a connection, and runs the jobs that handlers leave.
+
+    ``reload`` is called on SIGHUP; without it the signal stays as it is.
+    """
+
+    def __init__(
+        self,
+        connection: Served,
+        stdin: int,
+        stdout: int,
+        reload: Callable[[], object] | None = None,
+    ) -> None:
+        self.connection = connection
+        self.dispatcher = connection.dispatcher
+        self.reloader = reload
+        self.stdin, self.stdout = stdin, stdout
+        self.watchdog = Watchdog(self.dispatcher)
+        self.wake, wake = os.pipe()
+        self.threads = Threads(wake)
+        self.coroutines: list[Job] = []
+        self.hangup = False
+        self._rest: memoryview = memoryview(b"")
+        for fd in (stdin, stdout, self.wake, wake):
+            os.set_blocking(fd, False)
+        if reload is not None:
+            signal.signal(signal.SIGHUP, self._on_hangup)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+
+    # --- signals ------------------------------------------------------------------------------
+
+    def _on_hangup(self, _signal: int, _frame: FrameType | None) -> None:
+        self.hangup = True
+
+    def guarded(self, call: Callable[..., T], *args: object, otherwise: T) -> T:
+        """Return the result of ``call``, or ``otherwise`` if it raises: that is a bug of ours.
+
+        The bug is logged, and the mail server goes on. Raises VersionError only.
+        """
+        try:
+            return call(*args)
+        except VersionError:
+            raise
+        except Exception as error:
+            log("internal-error", error=type(error).__name__, at=place(error))
+            return otherwise
+
+    def reload(self) -> None:
+        """Call ``reload`` for a SIGHUP; a failure is logged, and leaves the old state."""
+        self.hangup = False
+        assert self.reloader is not None
+        try:
+            self.watchdog.watch()
+            result: object = self.dispatcher.call("reload", self.reloader)
+            if result is not None:  # an async def above all: it has done nothing
+                raise LocalError(f"reload returned a {type(result).__name__}")
+        except LocalError as error:
+            log("reload-failed", reason=error, kept="the old configuration")
+        except BaseException as error:  # sys.exit() in a plugin must not end the mail server
+            log("reload-failed", error=type(error).__name__, kept="the old configuration")
+        else:
+            log("reloaded")
+
+    # --- smtpd --------------------------------------------------------------------------------
+
+    def read(self) -> None:
+        """Take bytes from smtpd. Raises SmtpdGone at their end."""
+        try:
+            data = os.read(self.stdin, READ)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            raise SmtpdGone
+        self.watchdog.watch()
+        self.guarded(self.connection.receive, data, time.monotonic(), otherwise=None)
+
+    def write(self) -> bool:
+        """Send bytes that wait, WRITE at the most; return whether more wait. Raises SmtpdGone."""
+        sent = 0
+        while sent < WRITE:
+            if not self._rest:
+                self._rest = memoryview(self.guarded(self.connection.data_to_send, otherwise=b""))
+                if not self._rest:
+                    return False
+            try:
+                count = os.write(self.stdout, self._rest)
+            except BlockingIOError:
+                return True
+            except OSError:
+                raise SmtpdGone from None
+            self._rest = self._rest[count:]
+            sent += count
+        return True
+
+    # --- jobs ---------------------------------------------------------------------------------
+
+    def drain_wake(self) -> None:
+        """Empty the pipe through which signals and threads wake the loop."""
+        while True:
+            try:
+                if len(os.read(self.wake, 4096)) < 4096:
+                    break
+            except BlockingIOError:
+                break
+
+    def step(self) -> bool:
+        """Do all that follows from an event; return whether bytes wait to be written."""
+        if self.hangup:
+            self.reload()
+        for job, error, result in self.threads.finished():
+            if error is None:
+                self.guarded(self.dispatcher.resolve, job, result, otherwise=None)
+            else:
+                self.guarded(self.dispatcher.fail, job, error, otherwise=None)
+        deadline = self.dispatcher.next_deadline()
+        if deadline is not None and deadline <= time.monotonic():
+            self.guarded(self.dispatcher.expire, time.monotonic(), otherwise=None)
+        for job in self.dispatcher.take_jobs():
+            if isinstance(job.task, CoroutineType):
+                self.coroutines.append(job)
+            else:
+                self.threads.start(job, time.monotonic())
+        return self.write()
+
+    def timeout(self) -> float | None:
+        """Return the seconds until the next deadline, None for no deadline."""
+        deadline = self.dispatcher.next_deadline()
+        return None if deadline is None else min(max(0.0, deadline - time.monotonic()), 3600.0)
+
+    def serve(self) -> None:
+        """Serve until smtpd is gone, or until there is a coroutine to run."""
+        poll = select.poll()
+        poll.register(self.wake, select.POLLIN)
+        poll.register(self.stdin, select.POLLIN)
+        waiting = False
+        while True:
+            if self.step() != waiting:
+                waiting = not waiting
+                self._watch(poll, waiting)
+            if self.coroutines:
+                return
+            timeout = self.timeout()
+            ready = poll.poll(None if timeout is None else timeout * 1000 + 1)
+            for fd, event in ready:
+                if fd == self.wake:
+                    self.drain_wake()
+                elif fd == self.stdin and event & ~select.POLLOUT:
+                    self.read()
+
+    def _watch(self, poll: select.poll, writable: bool) -> None:
+        out = select.POLLOUT if writable else 0
+        if self.stdin == self.stdout:
+            poll.register(self.stdin, select.POLLIN | out)
+        elif writable:
+            poll.register(self.stdout, out)
+        else:
+            poll.unregister(self.stdout)

@@ -1,0 +1,86 @@
+"""The part that the programs of filters and tables share, from command line to exit status."""
+
+import argparse
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
+
+from opensmtpd import log
+from opensmtpd._runtime.loop import Loop
+from opensmtpd.errors import LocalError, SmtpdGone, VersionError
+
+T = TypeVar("T")
+
+
+def run(
+    make: Callable[[argparse.Namespace], T],
+    parser: argparse.ArgumentParser,
+    argv: list[str] | None,
+    serve: Callable[[T, argparse.Namespace, int, int], None],
+) -> NoReturn:
+    """Read the options, make the plugin, serve smtpd on two descriptors, exit.
+
+    ``make`` makes the plugin of the options; ``serve`` serves it on two descriptors, smtpd's
+    output and its input. When smtpd is gone the process ends at once: threads and coroutines that
+    still run are not waited for.
+
+    Exit status: 0 when smtpd closed the connection or ``-n`` found nothing wrong, 1 for
+    configuration that cannot be used, 2 for a wrong command line.
+    """
+    # A SIGHUP that comes before we listen for it must not end us, and the mail server with us.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    options = parser.parse_args(argv)
+    stdin, stdout = (0, 1) if options.check else _put_away()
+    try:
+        plugin = make(options)
+        if options.check:
+            print(f"{parser.prog}: configuration OK")
+            sys.exit(0)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback at ^C
+        serve(plugin, options, stdin, stdout)
+    except (LocalError, VersionError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        log.to_syslog(str(error))
+        sys.exit(1)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def serve(loop: Loop) -> None:
+    """Run a loop until smtpd is gone, on asyncio from the first coroutine on.
+
+    Raises VersionError.
+    """
+    try:
+        loop.serve()
+        from opensmtpd._runtime.loop_asyncio import serve_async  # noqa: PLC0415  asyncio is slow to import
+
+        serve_async(loop)
+    except SmtpdGone:
+        return
+
+
+def _put_away() -> tuple[int, int]:
+    """Take smtpd's descriptors out of reach of ``print`` and of child processes; return them.
+
+    Any other text on standard output is fatal to smtpd ("Invalid filter message type"). It goes to
+    the log instead, and no other process reads the lines from smtpd.
+    """
+    stdin, stdout = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return stdin, stdout
+
+
+def raise_descriptor_limit() -> None:
+    """Ask for descriptors for many spools."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        limit = min(hard, 65536) if hard != resource.RLIM_INFINITY else 65536
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, limit), hard))

@@ -1,0 +1,74 @@
+"""The base class of tables: say which services there are, and look up rows."""
+
+from collections.abc import Collection, Coroutine
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeAlias, TypeVar
+
+from opensmtpd.table.matching import Patterns
+from opensmtpd.table.service import Service
+
+T = TypeVar("T")
+
+TableAnswer: TypeAlias = T | Coroutine[Any, Any, T]
+"""The result of a table's method: the answer, or a coroutine (``async def``)."""
+
+
+class Table:
+    """A table: one row for one key.
+
+    Keys are str as smtpd sends them: lower case, but for ``auth``; bytes that are no UTF-8 are
+    surrogates. Methods may be ``async def``; plain ones must not block, for all mail waits.
+    An exception becomes an error for smtpd, which then refuses mail for the time being.
+
+    Wildcards, networks and addresses, as in table(5), are matched above this class: it is asked
+    for the literal key first and then for the rows under which a match may stand.
+    """
+
+    services: Collection[Service] = ()
+    """The services that smtpd may use the table for."""
+
+    delimiter: str = "+"
+    """The character at which the tag of a user begins, as ``smtp sub-addr-delim`` sets it."""
+
+    force_auth: bool = False
+    """Register ``auth`` with an smtpd before 7.9 too, although it lower-cases passwords."""
+
+    def update(self) -> TableAnswer[None]:
+        """Build the new state, then swap it in: called on ``smtpctl update table``.
+
+        Raise ConfigError to keep the old state; its text goes to smtpd and to the log. Of any
+        exception but a LocalError, only the type does.
+        """
+
+    def lookup(self, service: Service, key: str) -> TableAnswer[str | None]:
+        """Return the value of the row whose key is ``key``, None where there is none.
+
+        Of ``auth`` it is the user's hash, or ``user:hash``.
+        """
+        raise NotImplementedError
+
+    def check(self, service: Service, key: str) -> TableAnswer[bool]:
+        """Return whether there is a row whose key is ``key``.
+
+        Override it where that costs less than ``lookup``, which is asked otherwise.
+        """
+        raise NotImplementedError
+
+    def patterns(self, service: Service) -> Patterns | None:
+        """Return an index of the rows that are no literal keys, where the table can list them.
+
+        Without one, ``lookup`` is asked for each row that could match: leading ``*`` labels,
+        networks, ``@domain``. Only an index knows odd wildcards and regular expressions.
+        """
+        return None
+
+    def fetch(self, service: Service) -> TableAnswer[str | None]:
+        """Return the next value of a list that smtpd takes in turn (``source``, ``relayhost``)."""
+        raise NotImplementedError
+
+    def snapshot(self) -> AbstractContextManager[object]:
+        """Return a context that is entered around several lookups in a row.
+
+        Override it to answer them from one state of the data, or to open a connection once.
+        """
+        return nullcontext()
