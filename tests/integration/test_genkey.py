@@ -16,7 +16,7 @@ from lab.guide import CONF, Guide
 from lab.nameserver import of_zone, txt
 from lab.support import Lab, setups
 from lab.verify import signatures
-from opensmtpd.operator.genkey_text import RELOAD
+from opensmtpd_cli.commands.genkey.text import RELOAD
 from unit.dkim import material  # noqa: F401  it teaches dkimpy Ed25519
 
 DIRECTORY = "/etc/mail/dkim"

@@ -20,7 +20,7 @@ from lab.namespace import visit as present
 from lab.plugin import LIBEXEC
 from lab.support import Lab, setups
 from lab.verify import signatures, verifies
-from opensmtpd.operator import genkey_text
+from opensmtpd_cli.commands.genkey import text as genkey_text
 
 Scene = Callable[[Machine], None]
 DYNAMIC = "192.0.2.109"

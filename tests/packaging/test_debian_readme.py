@@ -40,7 +40,7 @@ PROGRAMS = {
     # As root it would give files to a group that need not be here.
     "opensmtpd-plugins": f'[ "$1" = genkey ] && set -- "$@" --key "$PWD/{SECRETS[SIGNER]}"\n'
     f"exec {sys.executable} -c 'import os; os.geteuid = lambda: 1;"
-    ' from opensmtpd.operator.__main__ import main; main()\' "$@"',
+    ' from opensmtpd_cli.__main__ import main; main()\' "$@"',
 }
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.operator.linking import NEEDS
 from opensmtpd.options import DISTRIBUTION
+from opensmtpd_cli.commands.install.command import NEEDS
 
 HOOK = """
 import sys

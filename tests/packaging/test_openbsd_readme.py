@@ -49,7 +49,7 @@ SCRIPTS = {
     '; exec "$@"',
     # As root it would give the key to a group that need not be here.
     "opensmtpd-plugins": f'[ "$1" = genkey ] || exec "$PROGRAM" "$@"; exec {sys.executable} -c \''
-    "import os; os.geteuid = lambda: 1; from opensmtpd.operator.__main__ import main; main()'"
+    "import os; os.geteuid = lambda: 1; from opensmtpd_cli.__main__ import main; main()'"
     ' "$@" --key "$ROOT/made.key"',
     "sqlite3": f"exec {sys.executable} -c 'import sqlite3, sys;"
     ' sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])\' "$@"',

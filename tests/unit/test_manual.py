@@ -17,7 +17,7 @@ import pytest
 from lab import manual
 from lab.manual import PAGES
 from opensmtpd import options
-from opensmtpd.operator.cli import main as operator
+from opensmtpd_cli.main import main as operator
 from opensmtpd_filters import dkimsign, dnsbl, rdns
 from opensmtpd_tables import flat, passwd, sqlite
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.operator import filtering_run, users
-from opensmtpd.operator import libexec as directory
+from opensmtpd_cli.plugin import filter_run
+from opensmtpd_cli.system import libexec as directory
+from opensmtpd_cli.system import users
 from unit.operator.swap import Program
 
 
@@ -41,5 +42,5 @@ def libexec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(directory, "LIBEXEC", (str(tmp_path),))
     monkeypatch.setattr(users, "USERS", ())
     # Waited twice in each run of a filter, for what few filters do.
-    monkeypatch.setattr(filtering_run, "_LINGER", 0.01)
+    monkeypatch.setattr(filter_run, "_LINGER", 0.01)
     return tmp_path

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import pytest
 
-from opensmtpd.operator import schema
-from opensmtpd.operator.cli import main
+from opensmtpd_cli.database import schema
+from opensmtpd_cli.main import main
 
 GUIDE = Path(__file__).parents[2] / "lab" / "guide.conf"
 

@@ -11,8 +11,8 @@ import pytest
 from click import Command
 from click.testing import CliRunner, Result
 
-from opensmtpd.operator.asking import check, lookup
-from opensmtpd.operator.exchange import duration
+from opensmtpd_cli.commands.lookup import check, lookup
+from opensmtpd_cli.plugin.table_exchange import duration
 from unit.operator.small_tables import ID, plain, program, rows
 
 pytestmark = pytest.mark.usefixtures("libexec")
@@ -469,7 +469,7 @@ def test_interrupted(libexec: Path, tmp_path: Path) -> None:
         f"open({str(pid)!r}, 'w').write(str(os.getpid()) + '\\n')\ntime.sleep(300)",
     )
     code = (
-        "import sys\nfrom opensmtpd.operator import __main__, libexec, users\n"
+        "import sys\nfrom opensmtpd_cli import __main__; from opensmtpd_cli.system import libexec, users\n"
         f"libexec.folders = lambda: ({str(libexec)!r},)\nusers.USERS = ()\n"
         f"sys.argv[1:] = ['lookup', {LINE!r}, 'alias', 'a', '--timeout', '60']\n"
         "__main__.main()\n"

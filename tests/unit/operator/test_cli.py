@@ -10,8 +10,8 @@ import click
 import pytest
 
 from opensmtpd.errors import LocalError
-from opensmtpd.operator import cli
-from opensmtpd.operator.output import complain, note
+from opensmtpd_cli import main
+from opensmtpd_cli.output import complain, note
 from unit.operator.swap import Program
 
 COMMANDS = [
@@ -27,11 +27,11 @@ COMMANDS = [
     "lookup",
     "user",
 ]
-PROGRAM = [sys.executable, "-c", "from opensmtpd.operator.cli import main; main()"]
+PROGRAM = [sys.executable, "-c", "from opensmtpd_cli.main import main; main()"]
 
 
 def test_the_commands(run: Program) -> None:
-    assert sorted(cli.main.commands) == COMMANDS
+    assert sorted(main.main.commands) == COMMANDS
     said = run("--help")
     assert said.status == 0
     for name in COMMANDS:
@@ -84,7 +84,7 @@ def test_errors_of_the_system(
     def fail() -> None:
         raise error
 
-    monkeypatch.setitem(cli.main.commands, "fail", fail)
+    monkeypatch.setitem(main.main.commands, "fail", fail)
     assert run("fail") == (1, "", f"opensmtpd-plugins: {text}\n")
 
 
@@ -95,7 +95,7 @@ def test_quiet(run: Program, monkeypatch: pytest.MonkeyPatch) -> None:
         complain("wrong")
         click.echo("result")
 
-    monkeypatch.setitem(cli.main.commands, "talk", talk)
+    monkeypatch.setitem(main.main.commands, "talk", talk)
     assert run("talk") == (0, "result\n", "by the way\nwrong\n")
     assert run("--quiet", "talk") == (0, "result\n", "wrong\n")
 
@@ -122,6 +122,6 @@ def test_nobody_reads_what_it_says(tmp_path: Path, arguments: list[str]) -> None
 
 
 def test_rich_is_read_only_where_it_shows() -> None:
-    code = "import sys; from opensmtpd.operator import cli; print('rich' in sys.modules)"
+    code = "import sys; from opensmtpd_cli import main; print('rich' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30, check=True)
     assert said.stdout == b"False\n"

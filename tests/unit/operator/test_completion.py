@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from opensmtpd.operator import cli, completion
+from opensmtpd_cli import completion, main
 from unit.operator.swap import Program
 
 SHELLS = {
@@ -168,9 +168,9 @@ def parameters(command: click.Command) -> list[click.Parameter]:
 
 
 def test_all_files_are_completed() -> None:
-    context = click.Context(cli.main)
+    context = click.Context(main.main)
     asked = 0
-    for each in parameters(cli.main):
+    for each in parameters(main.main):
         kind = PLACES.get((each.metavar or each.human_readable_name).upper())
         if kind:
             found = [item.type for item in each.shell_complete(context, "x")]

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator import conf
-from opensmtpd.operator.conf import Configuration
 from opensmtpd.table import Service
 from opensmtpd.table.file import Row
+from opensmtpd_cli.smtpdconf import parser
+from opensmtpd_cli.smtpdconf.parser import Configuration
 
 GUIDE = Path(__file__).parents[2] / "lab" / "guide.conf"
 
@@ -21,7 +21,7 @@ GUIDE = Path(__file__).parents[2] / "lab" / "guide.conf"
 def read(folder: Path, text: str) -> Configuration:
     path = folder / "smtpd.conf"
     path.write_text(text, encoding="utf-8", newline="\n")
-    return conf.read(str(path))
+    return parser.read(str(path))
 
 
 def pairs(configuration: Configuration, name: str = "t") -> list[tuple[str, str | None]]:
@@ -33,7 +33,7 @@ def services(configuration: Configuration, name: str = "t") -> list[str]:
 
 
 def test_the_configuration_of_the_guide() -> None:
-    guide = conf.read(str(GUIDE))
+    guide = parser.read(str(GUIDE))
     assert {name: (table.file, table.line) for name, table in guide.tables.items()} == {
         "domains": ("/etc/mail/domains", 6),
         "aliases": ("/etc/mail/aliases", 7),
@@ -220,7 +220,7 @@ def test_the_delimiter_of_tags(tmp_path: Path) -> None:
 
 
 def test_every_use_names_services() -> None:
-    from opensmtpd.operator.conf_uses import USES
+    from opensmtpd_cli.smtpdconf.table_uses import USES
 
     assert {service for use in USES.values() for service in use.services} == set(Service) - {
         Service.AUTH
@@ -238,6 +238,6 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     with TemporaryDirectory() as folder, suppress(ConfigError):
         path = Path(folder) / "smtpd.conf"
         path.write_bytes(text.encode("utf-8", "surrogatepass"))
-        for table in conf.read(str(path)).tables.values():
+        for table in parser.read(str(path)).tables.values():
             where = path.read_bytes()[table.start : table.end]
             assert table.target is not None or re.search(rb"[}$]", where)

@@ -6,8 +6,8 @@ from tempfile import TemporaryDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd.operator import conf
-from opensmtpd.operator.conf_diff import diff, replaced
+from opensmtpd_cli.smtpdconf import parser
+from opensmtpd_cli.smtpdconf.diff import diff, replaced
 
 STATEMENTS = st.lists(
     st.sampled_from(
@@ -40,12 +40,12 @@ def test_what_is_read_after_the_change(statements: list[str], end: str, name: st
     with TemporaryDirectory() as folder:
         path = Path(folder) / "smtpd.conf"
         path.write_text("\n".join(lines) + end, encoding="utf-8")
-        old = conf.read(str(path))
+        old = parser.read(str(path))
         targets = {table: f"sqlite:/{name}/{table}" for table in list(old.tables)[::2]}
         text = replaced(old, str(path), targets)
         changed = diff(old, targets)
         path.write_bytes(text.encode("latin-1"))
-        new = conf.read(str(path))
+        new = parser.read(str(path))
     assert bool(changed) == bool(targets)
     assert new.uses == old.uses
     assert list(new.tables) == list(old.tables)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator import conf_lexer
-from opensmtpd.operator.conf_lexer import Lexer, Token, written
+from opensmtpd_cli.smtpdconf import lexer as conf_lexer
+from opensmtpd_cli.smtpdconf.lexer import Lexer, Token, written
 
 M = {"m": "x y", "n": "file:/etc", "e": "", "d": "$m", "q": '"a b"', "h": "# a"}
 

@@ -8,11 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator import schema, users
-from opensmtpd.operator.row_kinds import RowKind
-from opensmtpd.operator.schema import CatalogueEntry
 from opensmtpd.table import ID_MAX
 from opensmtpd.table.file import TableFile
+from opensmtpd_cli.database import schema
+from opensmtpd_cli.database.schema import CatalogueEntry
+from opensmtpd_cli.smtpdconf.row_kinds import RowKind
+from opensmtpd_cli.system import users
 from unit.operator.swap import Program, database, guide, listing, rows, smtpd_conf
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from opensmtpd.operator import filtering
-from opensmtpd.operator.cli import main
-from opensmtpd.operator.filtering import command
+from opensmtpd_cli.commands.filter import command as filtering
+from opensmtpd_cli.commands.filter.command import command
+from opensmtpd_cli.main import main
 from unit.operator.small_filters import ECHO, decides, program, timeless
 
 pytestmark = pytest.mark.usefixtures("libexec")

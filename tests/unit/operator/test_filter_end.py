@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.operator.starting import Account, Program, start
+from opensmtpd_cli.plugin.start import Account, Program, start
 from unit.operator.small_filters import ECHO, program
 
 MAIL = b"Subject: hi\n\nhello\n"
-PROGRAM = [sys.executable, "-m", "opensmtpd.operator"]
+PROGRAM = [sys.executable, "-m", "opensmtpd_cli"]
 
 
 def line(path: Path) -> str:

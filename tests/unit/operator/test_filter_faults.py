@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from opensmtpd.operator import filtering_run, talking
-from opensmtpd.operator.filtering import command
-from opensmtpd.operator.filtering_run import Run
+from opensmtpd_cli.commands.filter.command import command
+from opensmtpd_cli.plugin import filter_run, talk
+from opensmtpd_cli.plugin.filter_run import Run
 from unit.operator.small_filters import ECHO, decides, program, timeless
 
 pytestmark = pytest.mark.usefixtures("libexec")
@@ -24,7 +24,7 @@ LATE = ("--timeout", "0.1")
 @pytest.fixture(autouse=True)
 def graceless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Most of these filters do not end by themselves."""
-    monkeypatch.setattr(talking, "_GRACE", 0.2)
+    monkeypatch.setattr(talk, "_GRACE", 0.2)
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def test_a_log_that_stops_in_a_line(libexec: Path, impatient: None) -> None:
 
 @pytest.mark.parametrize("text", ["x" * 60_000, "x"])
 def test_lines_without_end(libexec: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setattr(filtering_run, "_ROOM", 1_000_000)
+    monkeypatch.setattr(filter_run, "_ROOM", 1_000_000)
     program(
         libexec,
         "hello('data-line')\nfor phase, session, token, text in requests():\n"
@@ -210,7 +210,7 @@ def test_lines_without_end(libexec: Path, monkeypatch: pytest.MonkeyPatch, text:
 def test_messages_that_a_filter_makes_longer(
     libexec: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(filtering_run, "_ROOM", 10_000)
+    monkeypatch.setattr(filter_run, "_ROOM", 10_000)
     program(
         libexec,
         "hello('data-line')\nfor phase, session, token, text in requests():\n"
@@ -240,7 +240,7 @@ def test_a_filter_that_does_not_read(libexec: Path, impatient: None) -> None:
 
 
 def test_a_death_after_the_message(libexec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filtering_run, "_LINGER", 0.5)
+    monkeypatch.setattr(filter_run, "_LINGER", 0.5)
     program(
         libexec,
         "hello('commit', reports=['link-disconnect'])\n"
@@ -264,7 +264,7 @@ def test_what_comes_behind_a_message(
     libexec: Path, monkeypatch: pytest.MonkeyPatch, late: str, reason: str
 ) -> None:
     """The client is there for a while yet."""
-    monkeypatch.setattr(filtering_run, "_LINGER", 10.0)
+    monkeypatch.setattr(filter_run, "_LINGER", 10.0)
     program(
         libexec,
         "hello('data-line')\nfor phase, session, token, text in requests():\n"

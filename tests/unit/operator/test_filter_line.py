@@ -3,7 +3,7 @@
 import pytest
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator.filtering_line import FilterLine, parse
+from opensmtpd_cli.smtpdconf.filter_line import FilterLine, parse
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator import filter_program, libexec
-from opensmtpd.operator.filter_program import find
-from opensmtpd.operator.filtering_line import FilterLine
+from opensmtpd_cli.plugin import filter_program
+from opensmtpd_cli.plugin.filter_program import find
+from opensmtpd_cli.smtpdconf.filter_line import FilterLine
+from opensmtpd_cli.system import libexec
 
 
 @pytest.mark.parametrize(

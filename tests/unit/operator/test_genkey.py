@@ -159,7 +159,7 @@ def test_what_cannot_be_printed(tmp_path: Path) -> None:
     """The key is there, and its record is nowhere: that must not look like any other error."""
     (tmp_path / "table").write_text(f"example.com a {tmp_path}/a\n")
     # Root would give the key to the filter's group, which need not be here.
-    code = "import os; os.geteuid = lambda: 1000; from opensmtpd.operator.cli import main; main()"
+    code = "import os; os.geteuid = lambda: 1000; from opensmtpd_cli.main import main; main()"
     command = [sys.executable, "-c", code, "--quiet", "genkey", "--domain", "example.com"]
     for name, arguments, undo in (
         ("a", ("--selector", "a"), ""),
@@ -283,6 +283,6 @@ def test_without_cryptography(
 
 
 def test_the_program_starts_without_what_only_keys_need() -> None:
-    code = "import opensmtpd.operator.cli, sys; print('cryptography' in sys.modules)"
+    code = "import opensmtpd_cli.main, sys; print('cryptography' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator import genkey_file
+from opensmtpd_cli.commands.genkey import key_file
 from unit.operator.new_keys import state
 
 PEM = b"-----BEGIN PRIVATE KEY-----\n"
@@ -22,13 +22,13 @@ root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to ot
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stands for /etc/mail/dkim. It is not there, nor is the one above."""
     path = tmp_path / "mail" / "dkim"
-    monkeypatch.setattr(genkey_file, "DIRECTORY", str(path))
-    monkeypatch.setattr(genkey_file, "USER", OTHERS.gr_name)
+    monkeypatch.setattr(key_file, "DIRECTORY", str(path))
+    monkeypatch.setattr(key_file, "USER", OTHERS.gr_name)
     return path
 
 
 def write(path: str, pem: bytes) -> None:
-    with genkey_file.new(path, pem):
+    with key_file.new(path, pem):
         pass
 
 
@@ -38,8 +38,8 @@ def owner(path: Path) -> tuple[int, int, int]:
 
 
 def test_where_a_key_is() -> None:
-    assert genkey_file.DIRECTORY == "/etc/mail/dkim"
-    assert genkey_file.named("/d", "Example.com", "mail") == "/d/Example.com.mail.key"
+    assert key_file.DIRECTORY == "/etc/mail/dkim"
+    assert key_file.named("/d", "Example.com", "mail") == "/d/Example.com.mail.key"
 
 
 @root
@@ -90,7 +90,7 @@ def test_no_other_directory_is_made(directory: Path) -> None:
 
 @root
 def test_no_group(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(genkey_file, "USER", "_dkimsign_")
+    monkeypatch.setattr(key_file, "USER", "_dkimsign_")
     with pytest.raises(ConfigError) as caught:
         write(str(directory / "a.key"), PEM)
     assert str(caught.value) == (

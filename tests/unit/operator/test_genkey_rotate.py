@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from opensmtpd.dkim import keytable
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator import genkey_rotate
-from opensmtpd.operator.genkey_rotate import Succession, added, following, line
+from opensmtpd_cli.commands.genkey import rotation
+from opensmtpd_cli.commands.genkey.rotation import Succession, added, following, line
 from unit.dkim.material import ED25519_PEM, RSA_PEM
 
 
@@ -44,7 +44,7 @@ def test_the_selectors_that_follow(selector: str, expected: list[str]) -> None:
 
 
 def found(table: str, text: str, algorithm: str | None = None) -> Succession:
-    return genkey_rotate.succession(text, table, "example.com", algorithm)
+    return rotation.succession(text, table, "example.com", algorithm)
 
 
 def test_the_newest_of_the_domain_stands_last(table: str) -> None:
@@ -107,7 +107,7 @@ def test_a_table_that_the_filter_would_not_take(table: str, text: str, reason: s
 def chosen(
     table: str, text: str, selector: str | None = None, key: str | None = None
 ) -> tuple[str, str, str]:
-    return genkey_rotate.successor(found(table, text), table, text, selector, key)
+    return rotation.successor(found(table, text), table, text, selector, key)
 
 
 def test_the_file_is_beside_the_old_one(table: str, tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ import pytest
 
 from opensmtpd.dkim.keyring import key_table
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator import genkey, genkey_table
-from opensmtpd.operator.genkey_table import locked
+from opensmtpd_cli.commands.genkey import command as genkey
+from opensmtpd_cli.commands.genkey import key_table as genkey_table
+from opensmtpd_cli.commands.genkey.key_table import locked
 from unit.dkim.material import ED25519_PEM, ED25519_PUBLIC, RSA_PEM
 from unit.operator.new_keys import filter_with, published, signatures, state
 from unit.operator.swap import Program, Said
@@ -261,7 +262,7 @@ def test_another_run_is_waited_for(table: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_runs_side_by_side_lose_no_line(table: Path) -> None:
     # Root would give the keys to the filter's group, which need not be here.
-    code = "import os; os.geteuid = lambda: 1000; from opensmtpd.operator.cli import main; main()"
+    code = "import os; os.geteuid = lambda: 1000; from opensmtpd_cli.main import main; main()"
     command = [sys.executable, "-c", code, "--quiet", "genkey", "--domain", "example.com"]
     runs = [
         subprocess.Popen([*command, "--rotate", str(table)], stdout=subprocess.PIPE, text=True)

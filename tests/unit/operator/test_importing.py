@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.operator import schema
-from opensmtpd.operator.row_kinds import RowKind
-from opensmtpd.operator.schema import CatalogueEntry
 from opensmtpd.table import Service
+from opensmtpd_cli.database import schema
+from opensmtpd_cli.database.schema import CatalogueEntry
+from opensmtpd_cli.smtpdconf.row_kinds import RowKind
 from unit.operator.swap import Program, guide, listing, rows, smtpd_conf
 
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd.operator import values
-from opensmtpd.operator.importing_checks import _PLAIN, cells, checks
-from opensmtpd.operator.row_kinds import RowKind
-from opensmtpd.operator.schema import CatalogueEntry
 from opensmtpd.table import Service
 from opensmtpd.table.file import Row
+from opensmtpd_cli.commands.migrate.checks import _PLAIN, cells, checks
+from opensmtpd_cli.database.schema import CatalogueEntry
+from opensmtpd_cli.plugin import table_values
+from opensmtpd_cli.smtpdconf.row_kinds import RowKind
 
 
 def warnings(service: Service, key: str, value: str | None = None) -> list[str]:
@@ -130,5 +130,5 @@ def test_nothing_to_say(service: Service, key: str, value: str | None) -> None:
 @given(st.text("ab1@.,+- \t|/:'\"\\é", max_size=20))
 def test_plain_aliases_are_what_the_whole_reading_finds_plain(value: str) -> None:
     if _PLAIN.fullmatch(value):
-        kinds = {(kind, text == source) for kind, text, source in values.alias(value)}
+        kinds = {(kind, text == source) for kind, text, source in table_values.alias(value)}
         assert kinds <= {("user", True), ("address", True)}

@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator import importing, schema
 from opensmtpd.table import file
+from opensmtpd_cli.commands.migrate import import_
+from opensmtpd_cli.database import schema
 from unit.operator.swap import Program, guide, listing, rows, smtpd_conf
 
 
@@ -229,7 +230,7 @@ def test_nothing_is_left_by_an_interrupt(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(importing, "fill", interrupt)
+    monkeypatch.setattr(import_, "fill", interrupt)
     assert run("import", guide(mail), db).status == 1
     assert listing(db.parent) == {}
 
@@ -237,8 +238,8 @@ def test_nothing_is_left_by_an_interrupt(
 def test_the_progress_bar_changes_nothing(
     run: Program, mail: Path, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "progress_wanted", lambda: True)
-    monkeypatch.setattr(importing, "_LONG", 4)
+    monkeypatch.setattr(import_, "progress_wanted", lambda: True)
+    monkeypatch.setattr(import_, "_LONG", 4)
     assert run("import", guide(mail), db).status == 0
     assert rows(db, "hosts") == [("192.168.1.1",), ("2001:db8::",)]
 

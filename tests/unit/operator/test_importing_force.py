@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.operator import importing, importing_lock, importing_rows, users
+from opensmtpd_cli.commands.migrate import import_, lock
+from opensmtpd_cli.commands.migrate import rows as importing_rows
+from opensmtpd_cli.system import users
 from unit.operator.swap import Program, guide, listing, rows, smtpd_conf
 
 
@@ -76,7 +78,7 @@ def test_an_interrupt_in_between(
 @pytest.fixture
 def user(old: Path, db: Path, monkeypatch: pytest.MonkeyPatch) -> sqlite3.Connection:
     """Somebody who has the old database open."""
-    monkeypatch.setattr(importing_lock, "WAIT", 0.05)
+    monkeypatch.setattr(lock, "WAIT", 0.05)
     return sqlite3.connect(db, isolation_level=None)
 
 
@@ -103,7 +105,7 @@ def test_one_that_is_in_use(
         return original(*arguments)  # type: ignore[arg-type]
 
     with closing(user):
-        monkeypatch.setattr(importing, "fill", fill)
+        monkeypatch.setattr(import_, "fill", fill)
         said = run("import", "--force", old, db)
         assert (said.status, said.out) == (1, "")
         assert said.err == (
@@ -128,7 +130,7 @@ def test_a_journal_that_comes_in_between(
         journal.write_bytes(b"x")
         return original(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(importing, "fill", fill)
+    monkeypatch.setattr(import_, "fill", fill)
     assert f"{journal}: belongs to" in run("import", "--force", guide(mail), db).err
     assert listing(db.parent) == {journal.name: b"x"}
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.operator import libexec, linking, linking_reach
+from opensmtpd_cli.commands.install import command as linking
+from opensmtpd_cli.commands.install import reach
+from opensmtpd_cli.system import libexec
 from unit.operator.swap import Program
 
 NAMES = ["filter-dkimsign", "filter-rdns", "table-flat"]
@@ -20,7 +22,7 @@ def bin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / name).touch(0o755)
     every = {name: str(folder / name) for name in NAMES}
     monkeypatch.setattr(linking, "installed", lambda: every)
-    monkeypatch.setattr(linking_reach, "closed", lambda files: None)
+    monkeypatch.setattr(reach, "closed", lambda files: None)
     monkeypatch.setattr(linking, "owner", {}.get)
     return folder
 
@@ -221,7 +223,7 @@ def test_who_may_not(run: Program, bin: Path, place: Path, monkeypatch: pytest.M
 def test_a_place_that_others_cannot_reach(
     run: Program, bin: Path, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(linking_reach, "closed", lambda files: "/root")
+    monkeypatch.setattr(reach, "closed", lambda files: "/root")
     assert refused(run) == (
         "/root: is closed to others, and smtpd runs its plugins as users of their own;"
         " install with pipx install --global, or with pip into a venv below /opt"

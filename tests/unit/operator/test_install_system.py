@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.operator import libexec, linking, linking_owner, linking_reach
+from opensmtpd_cli.commands.install import command as linking
+from opensmtpd_cli.commands.install import owner, reach
+from opensmtpd_cli.system import libexec
 from unit.operator.swap import Program
 
 # --- where ----------------------------------------------------------------------------------------
@@ -74,18 +76,18 @@ def test_each_package_manager(
     script = f'#!/bin/sh\nfor path; do :; done\n[ "$path" = /x/p ] || exit 1\necho "{answer}"\n'
     (tmp_path / manager).write_text(script)
     (tmp_path / manager).chmod(0o755)
-    monkeypatch.setattr(linking_owner, "_PATH", str(tmp_path))
-    assert linking_owner.owner("/x/p") == name
-    assert linking_owner.owner("/x/q") is None
+    monkeypatch.setattr(owner, "_PATH", str(tmp_path))
+    assert owner.owner("/x/p") == name
+    assert owner.owner("/x/q") is None
 
 
 def test_a_package_manager_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "rpm").write_text("#!/bin/sh\nexec sleep 60\n")
     (tmp_path / "rpm").chmod(0o755)
-    monkeypatch.setattr(linking_owner, "_PATH", f"{tmp_path}:/bin:/usr/bin")
-    monkeypatch.setattr(linking_owner, "_ASK", ((("rpm", "-qf"), "(.*)"),))
-    monkeypatch.setattr(linking_owner, "_PATIENCE", 0.2)
-    assert linking_owner.owner("/x/p") is None
+    monkeypatch.setattr(owner, "_PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setattr(owner, "_ASK", ((("rpm", "-qf"), "(.*)"),))
+    monkeypatch.setattr(owner, "_PATIENCE", 0.2)
+    assert owner.owner("/x/p") is None
 
 
 # --- reach ----------------------------------------------------------------------------------------
@@ -104,13 +106,13 @@ def open_folder() -> Iterator[Path]:
 
 def test_what_all_can_reach(open_folder: Path) -> None:
     (open_folder / "link").symlink_to("a/file")
-    assert linking_reach.closed([str(open_folder / "a/file"), str(open_folder / "link")]) is None
+    assert reach.closed([str(open_folder / "a/file"), str(open_folder / "link")]) is None
 
 
 def test_a_folder_that_cannot_be_listed(open_folder: Path) -> None:
     (open_folder / "a").chmod(0o711)
-    assert linking_reach.closed([str(open_folder / "a/file")]) is None
-    assert linking_reach.closed([str(open_folder / "a")]) == str(open_folder / "a")
+    assert reach.closed([str(open_folder / "a/file")]) is None
+    assert reach.closed([str(open_folder / "a")]) == str(open_folder / "a")
 
 
 @pytest.mark.parametrize(("name", "mode"), [("a", 0o750), ("a/file", 0o640), ("", 0o700)])
@@ -124,20 +126,20 @@ def test_what_is_closed(open_folder: Path, name: str, mode: int, link: bool) -> 
             first.symlink_to("second")
             second.symlink_to(path)
             path = first
-        assert linking_reach.closed([str(path)]) is None
+        assert reach.closed([str(path)]) is None
         (open_folder / name).chmod(mode)
-        assert linking_reach.closed([str(path)]) == str(open_folder / name)
+        assert reach.closed([str(path)]) == str(open_folder / name)
 
 
 def test_a_closed_folder_in_the_middle_of_links(open_folder: Path) -> None:
     (open_folder / "middle").mkdir(0o700)
     (open_folder / "middle" / "link").symlink_to("../a/file")
     (open_folder / "link").symlink_to("middle/link")
-    assert linking_reach.closed([str(open_folder / "link")]) == str(open_folder / "middle")
+    assert reach.closed([str(open_folder / "link")]) == str(open_folder / "middle")
 
 
 def test_what_an_installation_consists_of() -> None:
-    found = set(linking_reach.parts(["/x/filter-rdns"], ["cryptography", "not_there"]))
+    found = set(reach.parts(["/x/filter-rdns"], ["cryptography", "not_there"]))
     import cryptography
 
     import opensmtpd

@@ -9,11 +9,11 @@ from click import Command
 from click.testing import CliRunner, Result
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator import rows, schema
-from opensmtpd.operator.people import alias, domain, user
-from opensmtpd.operator.row_kinds import RowKind
-from opensmtpd.operator.schema import CatalogueEntry
 from opensmtpd.table import Service
+from opensmtpd_cli.commands.accounts.command import alias, domain, user
+from opensmtpd_cli.database import rows, schema
+from opensmtpd_cli.database.schema import CatalogueEntry
+from opensmtpd_cli.smtpdconf.row_kinds import RowKind
 
 TABLES = (
     CatalogueEntry("aliases", RowKind.MAPPING, (Service.ALIAS,)),

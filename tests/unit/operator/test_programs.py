@@ -3,7 +3,7 @@
 import pytest
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator.programs import TableLine, parse
+from opensmtpd_cli.smtpdconf.table_line import TableLine, parse
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator import schema
-from opensmtpd.operator.row_kinds import RowKind
-from opensmtpd.operator.schema import COLUMNS, CatalogueEntry
 from opensmtpd.table import Service
+from opensmtpd_cli.database import schema
+from opensmtpd_cli.database.schema import COLUMNS, CatalogueEntry
+from opensmtpd_cli.smtpdconf.row_kinds import RowKind
 
 ENTRIES = [
     CatalogueEntry("users", RowKind.CREDENTIALS, (Service.CREDENTIALS,)),

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator import schema
-from opensmtpd.operator.row_kinds import RowKind
-from opensmtpd.operator.schema import CatalogueEntry
-from opensmtpd.operator.schema_queries import configuration
 from opensmtpd.sqlite import config
 from opensmtpd.sqlite.database import Database
 from opensmtpd.table import Service
+from opensmtpd_cli.database import schema
+from opensmtpd_cli.database.queries import configuration
+from opensmtpd_cli.database.schema import CatalogueEntry
+from opensmtpd_cli.smtpdconf.row_kinds import RowKind
 
 PATH = "/var/db/smtpd.sqlite"
 

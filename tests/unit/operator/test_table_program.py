@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.operator import libexec
-from opensmtpd.operator.programs import TableLine
-from opensmtpd.operator.table_program import find
+from opensmtpd_cli.plugin.table_program import find
+from opensmtpd_cli.smtpdconf.table_line import TableLine
+from opensmtpd_cli.system import libexec
 
 
 def test_the_first_of_the_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from opensmtpd.operator import terminal
+from opensmtpd_cli import terminal
 
 
 @pytest.mark.parametrize(

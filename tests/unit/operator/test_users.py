@@ -5,7 +5,7 @@ import pwd
 
 import pytest
 
-from opensmtpd.operator import users
+from opensmtpd_cli.system import users
 
 
 def test_whom_to_be(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd.operator import values
+from opensmtpd_cli.plugin import table_values
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from opensmtpd.operator import values
     ],
 )
 def test_an_alias(value: str, wanted: list[tuple[str, str]]) -> None:
-    assert [(kind, text) for kind, text, _ in values.alias(value)] == wanted
+    assert [(kind, text) for kind, text, _ in table_values.alias(value)] == wanted
 
 
 @pytest.mark.parametrize(
@@ -54,36 +54,41 @@ def test_an_alias(value: str, wanted: list[tuple[str, str]]) -> None:
 )
 def test_no_alias(value: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        values.alias(value)
+        table_values.alias(value)
 
 
 def test_the_source_of_a_destination() -> None:
-    assert values.alias("bob@exa_mple.org")[0].source == "bob@exa_mple.org"
+    assert table_values.alias("bob@exa_mple.org")[0].source == "bob@exa_mple.org"
 
 
 @given(st.text())
 def test_any_value_is_read_or_refused(value: str) -> None:
-    for read in (values.alias, values.addresses, values.credentials, values.ip_address):
+    for read in (
+        table_values.alias,
+        table_values.addresses,
+        table_values.credentials,
+        table_values.ip_address,
+    ):
         with suppress(ValueError):
             read(value)
     with suppress(ValueError):
-        values.userinfo("key", value)
+        table_values.userinfo("key", value)
 
 
 @given(st.lists(st.from_regex(r"[a-z]{1,8}(@[a-z]{1,8}\.org)?", fullmatch=True), max_size=20))
 def test_what_is_joined_comes_apart_again(people: list[str]) -> None:
-    assert [found.text for found in values.alias(", ".join(people))] == people
+    assert [found.text for found in table_values.alias(", ".join(people))] == people
 
 
 @pytest.mark.parametrize("value", ["$2b$10$x", "alice:$2b$10$x", "a:b:c"])
 def test_credentials(value: str) -> None:
-    values.credentials(value)
+    table_values.credentials(value)
 
 
 @pytest.mark.parametrize("value", ["ab", ":hash", "alice:", "x" * 2048])
 def test_no_credentials(value: str) -> None:
     with pytest.raises(ValueError, match=r"^no user:hash$"):
-        values.credentials(value)
+        table_values.credentials(value)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +100,7 @@ def test_no_credentials(value: str) -> None:
     ],
 )
 def test_userinfo(value: str, wanted: tuple[int, int, str]) -> None:
-    assert values.userinfo("a", value) == wanted
+    assert table_values.userinfo("a", value) == wanted
 
 
 @pytest.mark.parametrize(
@@ -103,28 +108,28 @@ def test_userinfo(value: str, wanted: tuple[int, int, str]) -> None:
 )
 def test_no_userinfo(value: str) -> None:
     with pytest.raises(ValueError, match=r"^no uid:gid:home"):
-        values.userinfo("a", value)
+        table_values.userinfo("a", value)
 
 
 @pytest.mark.parametrize(
     "value", ["192.0.2.1", "2001:db8::1", "[2001:db8::1]", "IPv6:2001:db8::1", "fe80::1%1"]
 )
 def test_an_ip_address(value: str) -> None:
-    values.ip_address(value)
+    table_values.ip_address(value)
 
 
 @pytest.mark.parametrize("value", ["", "example.org", "192.0.2.1:25", "192.0.2.0/24", "1"])
 def test_no_ip_address(value: str) -> None:
     with pytest.raises(ValueError, match=r"is no address$"):
-        values.ip_address(value)
+        table_values.ip_address(value)
 
 
 def test_an_ipv6_address_before_7_9() -> None:
     with pytest.raises(ValueError, match=r"since 7\.9 only$"):
-        values.ip_address("2001:db8::1", six=False)
+        table_values.ip_address("2001:db8::1", six=False)
 
 
 def test_addresses() -> None:
-    assert values.addresses("a@b, @c ,d,*@e") == ["a@b", "@c", "d", "*@e"]
+    assert table_values.addresses("a@b, @c ,d,*@e") == ["a@b", "@c", "d", "*@e"]
     with pytest.raises(ValueError, match="an address of 258 bytes"):
-        values.addresses("a" * 256 + "@b")
+        table_values.addresses("a" * 256 + "@b")

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opensmtpd.errors import RemoteError
-from opensmtpd.operator.verdicts import TableOutcome, answer, registration
 from opensmtpd.table import Service
+from opensmtpd_cli.plugin.table_verdicts import TableOutcome, answer, registration
 
 
 @pytest.mark.parametrize(

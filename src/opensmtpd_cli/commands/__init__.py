@@ -1,0 +1,1 @@
+"""The commands of ``opensmtpd-plugins``, each in the file or folder of its name."""

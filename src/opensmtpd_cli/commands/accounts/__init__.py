@@ -1,0 +1,1 @@
+"""The commands ``user``, ``alias`` and ``domain``: edit the rows of a database."""

@@ -1,0 +1,265 @@
+"""``opensmtpd-plugins user``, ``alias`` and ``domain``: rows of the SQLite database."""
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from opensmtpd.errors import ConfigError
+from opensmtpd.table import ID_MAX, Service, text
+from opensmtpd_cli import completion, terminal
+from opensmtpd_cli.commands.accounts import names
+from opensmtpd_cli.database import rows
+from opensmtpd_cli.database.new_tables import NewTables
+from opensmtpd_cli.database.schema import COLUMNS, CatalogueEntry
+from opensmtpd_cli.output import note
+from opensmtpd_cli.smtpdconf.row_kinds import RowKind
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+LOGINS = (Service.CREDENTIALS, RowKind.CREDENTIALS)
+PLACES = (Service.USERINFO, RowKind.USERINFO)
+ALIASES = (Service.ALIAS, RowKind.MAPPING)
+DOMAINS = (Service.DOMAIN, RowKind.LIST)
+
+
+def _needed(
+    db: sqlite3.Connection, what: tuple[Service, RowKind], name: str | None, database: str
+) -> CatalogueEntry:
+    entry = rows.chosen(db, *what, name)
+    if entry is None:
+        remedy = "name a table with --table"
+        raise ConfigError(f"no table has the service {what[0]}", path=database, remedy=remedy)
+    return entry
+
+
+def _missing(database: str, key: str, entry: CatalogueEntry) -> ConfigError:
+    return ConfigError(f"{key} is not in {entry.name}", path=database)
+
+
+def _remove(what: tuple[Service, RowKind], database: str, name: str, table: str | None) -> None:
+    key = text.lower(name)
+    with rows.opened(database, write=True) as db:
+        entry = _needed(db, what, table, database)
+        if not rows.delete(db, entry, key):
+            raise _missing(database, key, entry)
+    note(f"removed {key} from {entry.name}")
+
+
+def _insert(what: tuple[Service, RowKind], database: str, table: str | None, *row: str) -> None:
+    with rows.opened(database, write=True) as db:
+        entry = _needed(db, what, table, database)
+        rows.insert(db, entry, *row)
+    note(f"added {row[0]} to {entry.name}")
+
+
+def _list(what: tuple[Service, RowKind], database: str, table: str | None) -> None:
+    columns = COLUMNS[what[1]]
+    with rows.opened(database) as db:
+        entry = _needed(db, what, table, database)
+        terminal.table(columns, rows.every(db, entry, *columns))
+
+
+def arguments(*names: str) -> Callable[[Command], Command]:
+    """Return a decorator for what all commands have: DATABASE, their own arguments, ``--table``."""
+
+    def decorate(command: Command) -> Command:
+        command = click.option(
+            "--table", metavar="NAME", help="The table, where the database has several that fit."
+        )(command)
+        for name in reversed(names):
+            command = click.argument(name)(command)
+        return click.argument("database", shell_complete=completion.complete_files)(command)
+
+    return decorate
+
+
+# --- users ------------------------------------------------------------------------------------
+
+
+@click.group(short_help="Add, remove and list users, and set passwords.")
+def user() -> None:
+    """Users who log in, and whom their mail is delivered as.
+
+    They are the rows of the table that smtpd.conf uses for "auth". Where there is one for
+    "userbase" too, a user may have a row in it.
+    """
+
+
+@user.command("add")
+@arguments("name")
+@click.option("--uid", type=click.IntRange(0, ID_MAX), help="Whom the mail is delivered as.")
+@click.option("--gid", type=click.IntRange(0, ID_MAX), help="Its group.")
+@click.option(
+    "--home",
+    metavar="DIRECTORY",
+    shell_complete=completion.complete_folders,
+    help="Its home directory.",
+)
+def user_add(
+    database: str,
+    name: str,
+    table: str | None,
+    uid: int | None,
+    gid: int | None,
+    home: str | None,
+) -> None:
+    """Add the user NAME, who can log in from then on.
+
+    The password is read from the terminal, or from a line of standard input, and stored as hash.
+
+    With --uid, --gid and --home, NAME gets a row in the table for "userbase", too. A table that
+    DATABASE does not have yet is made, with its configuration file beside DATABASE, and the line
+    for smtpd.conf is printed.
+    """
+    given = [value for value in (uid, gid, home) if value is not None]
+    if len(given) not in (0, 3):
+        raise click.UsageError("--uid, --gid and --home go together")
+    key = names.checked_user(name)
+    place = (key, uid or 0, gid or 0, names.checked_home(home)) if home is not None else None
+    _ask_whether(database, key, table)
+    hash = _hash()
+    with NewTables(database) as new:
+        with rows.opened(database, write=True) as db:
+            entry = rows.chosen(db, *LOGINS, table) or new.table(db, *LOGINS)
+            rows.insert(db, entry, key, key, hash)
+            if place:
+                other = rows.chosen(db, *PLACES, None) or new.table(db, *PLACES)
+                rows.insert(db, other, *place)
+            new.place()
+        new.keep()
+    note(f"added {key} to {entry.name}")
+
+
+def _ask_whether(database: str, key: str, table: str | None) -> None:
+    """Raises ConfigError where a user cannot be added: nobody should type a password in vain."""
+    with rows.opened(database, write=True) as db:
+        entry = rows.chosen(db, *LOGINS, table)
+        if entry and rows.has(db, entry, key):
+            raise ConfigError(f"{key} is in {entry.name} already", path=database)
+
+
+def _hash() -> str:
+    from opensmtpd.table import passwords  # noqa: PLC0415  only who sets passwords
+
+    return passwords.encrypt(terminal.password("Password", twice=True))
+
+
+@user.command("passwd")
+@arguments("name")
+def user_passwd(database: str, name: str, table: str | None) -> None:
+    """Change the password of the user NAME.
+
+    It is read from the terminal, or from a line of standard input, and stored as hash.
+    """
+    key = names.checked_user(name)
+    with rows.opened(database, write=True) as db:
+        entry = _needed(db, LOGINS, table, database)
+        if not rows.has(db, entry, key):
+            raise _missing(database, key, entry)
+    hash = _hash()
+    with rows.opened(database, write=True) as db:
+        if not rows.set_password(db, entry, key, hash):
+            raise _missing(database, key, entry)
+    note(f"changed the password of {key} in {entry.name}")
+
+
+@user.command("remove")
+@arguments("name")
+def user_remove(database: str, name: str, table: str | None) -> None:
+    """Remove the user NAME, from the table for "userbase" too."""
+    key = text.lower(name)
+    with rows.opened(database, write=True) as db:
+        entry = _needed(db, LOGINS, table, database)
+        if not rows.delete(db, entry, key):
+            raise _missing(database, key, entry)
+        others = [other for other in rows.having(db, *PLACES) if rows.delete(db, other, key)]
+    note(f"removed {key} from {', '.join(found.name for found in (entry, *others))}")
+
+
+@user.command("list")
+@arguments()
+def user_list(database: str, table: str | None) -> None:
+    """List the users, without their passwords: name, and uid, gid and home where there are."""
+    with rows.opened(database) as db:
+        entry = _needed(db, LOGINS, table, database)
+        places = {
+            row[0]: row[1:]
+            for other in rows.having(db, *PLACES)
+            for row in rows.every(db, other, *COLUMNS[RowKind.USERINFO])
+        }
+        people = [(key, *places.get(key, ())) for (key,) in rows.every(db, entry, "key")]
+    terminal.table(COLUMNS[RowKind.USERINFO] if places else ("key",), people)
+
+
+# --- aliases ----------------------------------------------------------------------------------
+
+
+@click.group(short_help="Add, remove and list aliases.")
+def alias() -> None:
+    """Aliases: names, addresses and domains whose mail goes to others."""
+
+
+@alias.command("add")
+@arguments("name")
+@click.argument("destination", nargs=-1, required=True)
+@click.option("--force", is_flag=True, help="Take a program for a destination.")
+def alias_add(
+    database: str, name: str, destination: tuple[str, ...], table: str | None, force: bool
+) -> None:
+    """Send mail for NAME to each DESTINATION.
+
+    NAME is a user, or an address, @domain or @ where smtpd.conf says "virtual". A DESTINATION is
+    an address, a user, a file (/path), :include:/path, or error:TEXT, as aliases(5) has them.
+    """
+    _insert(
+        ALIASES,
+        database,
+        table,
+        names.checked_alias(name),
+        names.checked_destinations(destination, force),
+    )
+
+
+@alias.command("remove")
+@arguments("name")
+def alias_remove(database: str, name: str, table: str | None) -> None:
+    """Remove the alias NAME."""
+    _remove(ALIASES, database, name, table)
+
+
+@alias.command("list")
+@arguments()
+def alias_list(database: str, table: str | None) -> None:
+    """List the aliases and where they lead."""
+    _list(ALIASES, database, table)
+
+
+# --- domains ----------------------------------------------------------------------------------
+
+
+@click.group(short_help="Add, remove and list domains.")
+def domain() -> None:
+    """Domains that smtpd accepts mail for."""
+
+
+@domain.command("add")
+@arguments("domain")
+def domain_add(database: str, domain: str, table: str | None) -> None:
+    """Add DOMAIN, or a pattern as *.example.org."""
+    _insert(DOMAINS, database, table, names.checked_domain(domain))
+
+
+@domain.command("remove")
+@arguments("domain")
+def domain_remove(database: str, domain: str, table: str | None) -> None:
+    """Remove DOMAIN."""
+    _remove(DOMAINS, database, domain, table)
+
+
+@domain.command("list")
+@arguments()
+def domain_list(database: str, table: str | None) -> None:
+    """List the domains."""
+    _list(DOMAINS, database, table)

@@ -1,0 +1,1 @@
+"""The command ``filter``: run a message through a filter as smtpd would."""

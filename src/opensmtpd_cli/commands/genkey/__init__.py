@@ -1,0 +1,1 @@
+"""The command ``genkey``: make a key for filter-dkimsign, or its successor."""

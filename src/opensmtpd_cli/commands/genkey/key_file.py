@@ -1,0 +1,121 @@
+"""The file of a new private key: for the filter to read, for root alone to replace."""
+
+import grp
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from opensmtpd.errors import ConfigError
+from opensmtpd_cli.system.new_files import naming
+
+DIRECTORY = "/etc/mail/dkim"
+USER = "_dkimsign"
+"""The filter's user, and its group."""
+
+
+def named(directory: str, domain: str, selector: str) -> str:
+    """Return the path of a key's file."""
+    return os.path.join(directory, f"{domain}.{selector}.key")
+
+
+def group() -> int | None:
+    """Return the group of the filter; None for who is not root. Raises ConfigError."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return grp.getgrnam(USER).gr_gid
+    except KeyError:
+        remedy = f"install filter-dkimsign's package, or: useradd --system --no-create-home {USER}"
+        raise ConfigError(f"there is no group {USER}", remedy=remedy) from None
+
+
+@contextmanager
+def new(path: str, pem: bytes, stays: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Write a new key; as root, into ``DIRECTORY``, with that if need be.
+
+    What exists is never replaced, nor is a symbolic link followed. Raises ConfigError, OSError;
+    then nothing of it is there. So it is if anything fails inside, unless the key ``stays``.
+    """
+    readers = group()
+    parent, name = os.path.split(path)
+    if not name:
+        raise ConfigError("is no name of a file", path=path, remedy="name one with --key")
+    with _directory(parent, readers) as folder:
+        file = _create(path, folder)
+        try:
+            with naming(path), open(file, "wb") as stream:
+                if readers is not None:
+                    os.fchown(file, 0, readers)
+                os.fchmod(file, 0o600 if readers is None else 0o640)  # whatever the umask says
+                stream.write(pem)
+                stream.flush()
+                os.fsync(file)
+                os.fsync(folder)
+            yield
+        except BaseException:
+            if not stays():
+                os.unlink(name, dir_fd=folder)
+            raise
+
+
+def _create(path: str, folder: int) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    try:
+        return os.open(os.path.basename(path), flags, 0o600, dir_fd=folder)
+    except FileExistsError:
+        remedy = "choose another selector, or another file with --key"
+        fault = "is there already, and a key is never overwritten"
+        raise ConfigError(fault, path=path, remedy=remedy) from None
+    except PermissionError as error:
+        raise _denied(path, error) from None
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
+
+
+def _denied(path: str, error: OSError) -> ConfigError:
+    remedy = "run it as root, or name a file with --key"
+    return ConfigError(str(error.strerror), path=path, remedy=remedy)
+
+
+@contextmanager
+def _directory(path: str, readers: int | None) -> Iterator[int]:
+    """Open the directory of keys, and make it if it is missed; what fails inside unmakes it.
+
+    Others may be able to write there, and to exchange what leads there: once it is open, it is this
+    one, whatever its path is by then.
+    """
+    made: list[str] = []
+    try:
+        if path == DIRECTORY and readers is not None:
+            _make(path, readers, made)
+        folder = _opened(path)
+        try:
+            yield folder
+        finally:
+            os.close(folder)
+    except BaseException:
+        for directory in reversed(made):
+            with suppress(OSError):  # somebody has put something into it
+                os.rmdir(directory)
+        raise
+
+
+def _opened(path: str) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        how = "run it as root" if path == DIRECTORY else "make it"
+        remedy = f"{how}, or name a file elsewhere with --key"
+        raise ConfigError("there is no such directory", path=path, remedy=remedy) from None
+    except PermissionError as error:
+        raise _denied(path, error) from None
+
+
+def _make(path: str, readers: int, made: list[str]) -> None:
+    above = os.path.dirname(path)
+    for directory, gid, mode in ((above, 0, 0o755), (path, readers, 0o750)):
+        with suppress(FileExistsError):
+            os.mkdir(directory, 0o700)
+            made.append(directory)
+            os.chown(directory, 0, gid)
+            os.chmod(directory, mode)

@@ -1,0 +1,1 @@
+"""The command ``install``: link the programs to where smtpd looks for them."""

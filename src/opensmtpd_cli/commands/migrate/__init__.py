@@ -1,0 +1,1 @@
+"""The commands ``import`` and ``export``: move smtpd's tables to SQLite and back."""

@@ -1,0 +1,63 @@
+"""The program ``opensmtpd-plugins``: its commands, and how they end."""
+
+import sqlite3
+import sys
+from typing import Any
+
+import click
+
+from opensmtpd.errors import LocalError
+from opensmtpd.options import DISTRIBUTION
+from opensmtpd_cli import completion
+from opensmtpd_cli.commands import lookup
+from opensmtpd_cli.commands.accounts import command as accounts
+from opensmtpd_cli.commands.filter import command as filter_
+from opensmtpd_cli.commands.genkey import command as genkey
+from opensmtpd_cli.commands.install import command as install
+from opensmtpd_cli.commands.migrate import export, import_
+from opensmtpd_cli.output import complain, forget_unwritten
+
+
+class _Program(click.Group):
+    """A group of commands that say in one line what went wrong, and exit with 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # what cannot be written should be known before the end
+        except BrokenPipeError:  # the reader has enough: click ends quietly
+            raise
+        except OSError as error:
+            reason = error.strerror or str(error)
+            place = f"{error.filename}: " if error.filename else ""
+            complain(f"{ctx.info_name}: {place}{reason}")
+            ctx.exit(1)
+        except (LocalError, sqlite3.Error) as error:
+            complain(f"{ctx.info_name}: {error}")
+            ctx.exit(1)
+        finally:
+            forget_unwritten()
+        return result
+
+
+@click.group(cls=_Program)
+@click.option("--quiet", is_flag=True, help="Say nothing but results and what is wrong.")
+@click.version_option(package_name=DISTRIBUTION, message="%(prog)s %(version)s")
+def main(quiet: bool) -> None:
+    """Make keys, move smtpd's tables to SQLite, edit them, ask tables and try filters."""
+
+
+for command in (
+    import_.command,
+    export.command,
+    lookup.lookup,
+    lookup.check,
+    filter_.command,
+    genkey.command,
+    accounts.user,
+    accounts.alias,
+    accounts.domain,
+    install.command,
+    completion.command,
+):
+    main.add_command(command)

@@ -1,0 +1,40 @@
+"""Remarks and complaints on stderr, beside the results. --quiet leaves the remarks out."""
+
+import os
+import sys
+
+import click
+
+from opensmtpd_cli.terminal import shown
+
+
+def quiet() -> bool:
+    """Return whether the command line says --quiet."""
+    context = click.get_current_context(silent=True)
+    return bool(context and context.find_root().params.get("quiet"))
+
+
+def note(text: str) -> None:
+    """Say something that is good to know."""
+    if not quiet():
+        click.echo(shown(text), err=True)
+
+
+def complain(text: str) -> None:
+    """Say what is wrong, with --quiet too."""
+    click.echo(shown(text), err=True)
+
+
+def forget_unwritten() -> None:
+    """Drop results that cannot be written: that has been told, and Python would tell it again."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def progress_wanted() -> bool:
+    """Return whether a progress bar would be seen."""
+    return sys.stderr.isatty() and not quiet()

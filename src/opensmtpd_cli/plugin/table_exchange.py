@@ -1,0 +1,184 @@
+"""Questions to a table, as smtpd puts them, and all that is said shown as it is said."""
+
+import os
+import re
+import secrets
+import time
+from types import TracebackType
+
+import click
+
+from opensmtpd.errors import RemoteError
+from opensmtpd.table import Service
+from opensmtpd_cli import terminal
+from opensmtpd_cli.output import quiet
+from opensmtpd_cli.plugin import table_keys, table_verdicts
+from opensmtpd_cli.plugin.start import Account, Program
+from opensmtpd_cli.plugin.table_verdicts import TableOutcome, TableVerdict
+from opensmtpd_cli.plugin.talk import Talk
+from opensmtpd_cli.smtpdconf.table_line import TableLine
+from opensmtpd_cli.system.users import smtpd_user
+
+_VERSION = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})")
+_SCHEME = re.compile(r"\$[a-z0-9-]{1,16}\$")
+_SECRET_MIN = 4
+"""Characters of a password that is looked for in what a table writes: shorter ones are anywhere."""
+
+
+class Exchange:
+    """A running table and an smtpd of some version. Use it in ``with``, which ends the table."""
+
+    def __init__(self, line: TableLine, program: str, *, version: str, timeout: float) -> None:
+        """Start the program. Raises OSError."""
+        self.registered: set[Service] = set()
+        self.timeout = timeout
+        self._name = line.name
+        self._version = version
+        self._smtpd = version_of(version)
+        self._secret = ""
+        self._started = self._sent = self._received = time.perf_counter()
+        user = smtpd_user()
+        who = f", as user {user.pw_name}" if user else ""
+        remark(f"{program} {line.path or ''}".rstrip() + who)
+        argv = [line.name, *([line.path] if line.path else [])]
+        account = None
+        if user:
+            groups = os.getgrouplist(user.pw_name, user.pw_gid)
+            account = Account(user.pw_uid, user.pw_gid, groups)
+        self._talk = Talk(Program(program, argv, account), timeout=timeout, log=self._log)
+
+    def __enter__(self) -> "Exchange":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.end()
+
+    def end(self) -> int | None:
+        """End the program, and return its status (``Talk.end``)."""
+        return self._talk.end()
+
+    def hello(self) -> None:
+        """Shake hands. Raises RemoteError where smtpd dies, EOFError, TimeoutError."""
+        about = (
+            f"smtpd-version|{self._version}",
+            "protocol|0.1",
+            f"tablename|{self._name}",
+            "ready",
+        )
+        for text in about:
+            self._send(f"config|{text}")
+        while (service := table_verdicts.registration(self._receive())) is not None:
+            self.registered.add(service)
+        if not self.registered:
+            raise RemoteError("table-proc: no services registered")
+        remark(f"ready after {duration(self._received - self._started)}")
+
+    def ask(self, verb: str, service: Service, key: str | None = None) -> TableVerdict:
+        """Ask once. Raises EOFError, TimeoutError."""
+        try:
+            sent = None if key is None else table_keys.asked(service, key, self._smtpd)
+        except ValueError as error:
+            return table_verdicts.failed(service, f"smtpd does not ask: {error}")
+        if service is Service.AUTH and Service.AUTH not in self.registered:
+            effect = "it looks up credentials instead, and checks the hash itself"
+            return TableVerdict(TableOutcome.ERROR, "the table did not register auth", effect)
+        self._remark_on(service)
+        id = secrets.token_hex(4)
+        self._request(f"{verb}|{service}|{id}", service, sent)
+        line = self._receive(service)
+        remark(f"answered after {duration(self._received - self._sent)}")
+        if self._talk.more():
+            self._receive(service)
+            return table_verdicts.fatal(
+                "more than one answer; to the next request, it is a wrong one"
+            )
+        six = self._smtpd >= (7, 9)
+        verdict = table_verdicts.answer(verb, service, id, line, key=sent or "", six=six)
+        return verdict._replace(value=self._hidden(verdict, service))
+
+    def _log(self, line: bytes) -> None:
+        """Show a line that the table wrote to stderr."""
+        click.echo(f"! {self._masked(terminal.shown(line), None)}", err=True)
+
+    def _hidden(self, verdict: TableVerdict, service: Service) -> str:
+        if verdict.outcome is TableOutcome.FOUND and service is Service.CREDENTIALS:
+            return masked(verdict.value)
+        return self._without_secret(verdict.value, self._secret)
+
+    def _remark_on(self, service: Service) -> None:
+        if service not in self.registered:
+            remark(f"the table did not register {service}; smtpd asks all the same")
+        elif service is Service.CREDENTIALS and Service.AUTH in self.registered:
+            remark("the table registered auth, which smtpd checks for logins instead of this")
+
+    def _request(self, what: str, service: Service, key: str | None) -> None:
+        line = f"table|0.1|{time.time():.6f}|{self._name}|{what}"
+        if key is None:
+            self._send(line)
+        elif service is Service.AUTH:
+            user, _, self._secret = key.partition(":")
+            self._send(f"{line}|{key}", f"{line}|{user}:***")
+        else:
+            self._send(f"{line}|{key}")
+
+    def _send(self, line: str, visible: str | None = None) -> None:
+        show("<", terminal.shown(line if visible is None else visible))
+        self._sent = time.perf_counter()
+        self._talk.send(line.encode("utf-8", "surrogateescape") + b"\n")
+
+    def _receive(self, service: Service | None = None) -> bytes:
+        line = self._talk.line()
+        self._received = time.perf_counter()
+        show(">", self._masked(terminal.shown(line), service))
+        return line
+
+    def _masked(self, text: str, service: Service | None) -> str:
+        """Hide the password that was asked for, and those that were found."""
+        text = self._without_secret(text, terminal.shown(self._secret))
+        head, found, value = text.partition("|found|")
+        return head + found + masked(value) if service is Service.CREDENTIALS and found else text
+
+    @staticmethod
+    def _without_secret(text: str, secret: str) -> str:
+        return text.replace(secret, "***") if len(secret) >= _SECRET_MIN else text
+
+
+def masked(credentials: str) -> str:
+    """Return ``user:hash`` without the hash; its kind may be seen."""
+    user, colon, hash = credentials.partition(":")
+    if not colon:
+        user, hash = "", user
+    scheme = _SCHEME.match(hash)
+    return f"{user}{colon}{scheme[0] if scheme else ''}***"
+
+
+def version_of(text: str) -> tuple[int, ...]:
+    """Return major and minor number of a version of smtpd. Raises click.BadParameter."""
+    found = _VERSION.match(text)
+    if not found:
+        raise click.BadParameter(f"{text!r} is no version of smtpd", param_hint="--smtpd-version")
+    return int(found[1]), int(found[2])
+
+
+def duration(seconds: float) -> str:
+    """Return a time for people."""
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:.0f} µs"
+    return f"{seconds * 1e3:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
+def show(mark: str, text: str) -> None:
+    """Show a line of the exchange."""
+    if not quiet():
+        terminal.say(f"{mark} {text}")
+
+
+def remark(text: str) -> None:
+    """Say something about the exchange."""
+    if not quiet():
+        terminal.say(f"# {text}", dim=True)

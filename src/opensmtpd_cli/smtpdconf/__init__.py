@@ -1,0 +1,1 @@
+"""smtpd.conf: read it, find its table and filter lines, show what would change."""

@@ -1,0 +1,1 @@
+"""This machine: smtpd's users and directories, and files that come into being whole."""
