@@ -14,13 +14,14 @@ import argparse
 
 from opensmtpd import options, run
 from opensmtpd.answer import Offload
-from opensmtpd.dkim import keyring, keys, style
-from opensmtpd.dkim.edits import is_submission
-from opensmtpd.dkim.key import ALGORITHMS, RSA
-from opensmtpd.dkim.signer import TIME_MAX, Prepared, Signer, Signing, Unsignable
 from opensmtpd.errors import ConfigError, Refused
 from opensmtpd.filter import Filter, Front, HeldMessage, Reject, Session
 from opensmtpd.log import log
+from opensmtpd.mail.dkim.keys import keyring, load
+from opensmtpd.mail.dkim.keys.key import ALGORITHMS, RSA
+from opensmtpd.mail.dkim.sign import style
+from opensmtpd.mail.dkim.sign.signer import TIME_MAX, Prepared, Signer, Signing, Unsignable
+from opensmtpd.mail.dkim.sign.smtpd_changes import is_submission
 
 EPILOG = """\
 In smtpd.conf, for one domain:
@@ -140,7 +141,7 @@ def make_keyring(flags: argparse.Namespace) -> keyring.Keyring:
     if not (domains and flags.selector and flags.key):
         remedy = "give a domain (-d), a selector (-s) and a key (-k), or a key table (-f)"
         raise ConfigError("nothing to sign with", remedy=remedy)
-    key = keys.load(flags.key, flags.algorithm or RSA)
+    key = load.load(flags.key, flags.algorithm or RSA)
     return keyring.one_key(domains, flags.selector, key)
 
 

@@ -17,17 +17,16 @@ from collections.abc import Sequence
 from opensmtpd import options, run
 from opensmtpd.dns import Lookup
 from opensmtpd.dns import options as dns_options
-from opensmtpd.dnsbl import command
-from opensmtpd.dnsbl.answers import Finding, ask, log_findings, questions
-from opensmtpd.dnsbl.health import Health
-from opensmtpd.dnsbl.lists import List, Subject
-from opensmtpd.dnsbl.marks import Cleaner, header_fields
-from opensmtpd.dnsbl.tally import Tally
 from opensmtpd.filter import LinkConnect, Session, StreamedMessage
-from opensmtpd.screen import options as screen_options
-from opensmtpd.screen.reason_field import PrependedFields
-from opensmtpd.screen.response import FIELDS, JUNK_IT, OFF, Action, Response, response
-from opensmtpd.screen.screen import (
+from opensmtpd.mail.dnsbl import options as dnsbl_options
+from opensmtpd.mail.dnsbl.findings import Finding, ask, log_findings, questions
+from opensmtpd.mail.dnsbl.header_fields import Cleaner, header_fields
+from opensmtpd.mail.dnsbl.health import Health
+from opensmtpd.mail.dnsbl.lists import List, Subject
+from opensmtpd.mail.dnsbl.score import Tally
+from opensmtpd.mail.policy import options as screen_options
+from opensmtpd.mail.policy.action import FIELDS, JUNK_IT, OFF, Action, Response, response
+from opensmtpd.mail.policy.filter import (
     CONNECT,
     HELO,
     MAIL_FROM,
@@ -36,7 +35,8 @@ from opensmtpd.screen.screen import (
     PolicyFilter,
     state_of,
 )
-from opensmtpd.screen.verdict import PolicyVerdict, Reason
+from opensmtpd.mail.policy.reason_field import PrependedFields
+from opensmtpd.mail.policy.verdict import PolicyVerdict, Reason
 
 EPILOG = """\
 In smtpd.conf, mail of listed clients marked, and those of an allow list spared:
@@ -70,8 +70,8 @@ class Dnsbl(PolicyFilter):
 
     def __init__(self, flags: argparse.Namespace) -> None:
         """Raises ConfigError for flags and files that cannot be used."""
-        self.lists = command.lists(flags)
-        self.junk_at, self.refuse_at = command.thresholds(flags)
+        self.lists = dnsbl_options.lists(flags)
+        self.junk_at, self.refuse_at = dnsbl_options.thresholds(flags)
         usual = REFUSAL if flags.reject_at else AS_C
         self.refusals = {each: refusal(each.text, usual) for each in self.lists}
         self.mark: bool = flags.mark
@@ -156,7 +156,7 @@ def refusal(text: str, usual: Response) -> Response:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of a command line that ``command.in_order`` has prepared."""
+    """Return the parser of a command line that ``dnsbl_options.in_order`` has prepared."""
     flags = options.filter_parser(
         "filter-dnsbl", "Judge clients by what DNS lists say of them.", EPILOG
     )
@@ -167,15 +167,15 @@ def parser() -> argparse.ArgumentParser:
     # fmt: off
     add("-m", "--mark", action="store_true", help="let mail through, and mark it: X-Spam-DNSBL for"
         " each list, X-Spam: Yes from the score of --junk-at on (default 1)")
-    add("--junk-at", type=options.typed(command.threshold), metavar="SCORE",
+    add("--junk-at", type=options.typed(dnsbl_options.threshold), metavar="SCORE",
         help="have smtpd junk the mail of clients with this score")
-    add("--reject-at", type=options.typed(command.threshold), metavar="SCORE",
+    add("--reject-at", type=options.typed(dnsbl_options.threshold), metavar="SCORE",
         help="refuse clients with this score")
     add("-v", "--verbose", action="store_true",
         help="log what each list says, and who is not listed")
     # fmt: on
-    command.add(flags)
-    command.keep_keys(flags)
+    dnsbl_options.add(flags)
+    dnsbl_options.keep_keys(flags)
     screen_options.add(flags)
     dns_options.add(flags)
     return flags
@@ -184,7 +184,7 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Run filter-dnsbl."""
     flags = parser()
-    run.filter(Dnsbl, flags, command.in_order(flags, sys.argv[1:]))
+    run.filter(Dnsbl, flags, dnsbl_options.in_order(flags, sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -17,13 +17,13 @@ from opensmtpd import options, run
 from opensmtpd.dns import Lookup, gather
 from opensmtpd.dns import options as dns_options
 from opensmtpd.filter import LinkGreeting, Session
-from opensmtpd.screen import options as screen_options
-from opensmtpd.screen.checks import CHECKS, Finding, helo_findings, name_findings
-from opensmtpd.screen.client import text
-from opensmtpd.screen.lookup import look_up
-from opensmtpd.screen.response import JUNK_IT, OFF, Action, Response, response
-from opensmtpd.screen.screen import CONNECT, HELO, ClientState, PolicyFilter, state_of
-from opensmtpd.screen.verdict import PolicyVerdict, Reason
+from opensmtpd.mail.client import text
+from opensmtpd.mail.policy import options as screen_options
+from opensmtpd.mail.policy.action import JUNK_IT, OFF, Action, Response, response
+from opensmtpd.mail.policy.checks import CHECKS, Finding, helo_findings, name_findings
+from opensmtpd.mail.policy.filter import CONNECT, HELO, ClientState, PolicyFilter, state_of
+from opensmtpd.mail.policy.iprev import look_up
+from opensmtpd.mail.policy.verdict import PolicyVerdict, Reason
 
 EPILOG = """\
 In smtpd.conf, in the place of "filter check_rdns phase connect match !rdns junk":

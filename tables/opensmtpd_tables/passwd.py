@@ -12,8 +12,8 @@ import argparse
 from typing import NamedTuple
 
 from opensmtpd import options, run
+from opensmtpd.backends.strtonum import strtonum
 from opensmtpd.errors import ConfigError, LocalError
-from opensmtpd.strtonum import strtonum
 from opensmtpd.table import Service, Table, to_bytes, to_str
 from opensmtpd.table.file import auth_directive, directive, lines
 

@@ -12,11 +12,11 @@ import argparse
 from contextlib import AbstractContextManager
 
 from opensmtpd import options, run
+from opensmtpd.backends.sqlite import config
+from opensmtpd.backends.sqlite.database import Database, Unavailable
+from opensmtpd.backends.sqlite.rows import Rotation, text, value
 from opensmtpd.errors import ConfigError, HandlerTimeout
 from opensmtpd.log import log
-from opensmtpd.sqlite import config
-from opensmtpd.sqlite.database import Database, Unavailable
-from opensmtpd.sqlite.rows import Rotation, text, value
 from opensmtpd.table import Patterns, Service, Table
 
 EPILOG = """\

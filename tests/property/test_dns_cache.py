@@ -6,8 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from opensmtpd.dns import Absent, Found, Question, RecordType, Reply, cachefile
-from opensmtpd.dns.cache import CacheEntry
+from opensmtpd.dns import Absent, Found, Question, RecordType, Reply
+from opensmtpd.dns.resolver import cache_file
+from opensmtpd.dns.resolver.cache import CacheEntry
 from opensmtpd.errors import LocalError
 
 NAMES = st.from_regex(r"[a-z0-9_-]{1,10}(\.[a-z0-9_-]{1,10}){0,3}", fullmatch=True)
@@ -34,8 +35,8 @@ def entries(draw: st.DrawFn) -> CacheEntry:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_goes_in_comes_out(tmp_path: Path, some: list[CacheEntry]) -> None:
     path = str(tmp_path / "cache")
-    cachefile.save(path, some)
-    assert cachefile.load(path) == some
+    cache_file.save(path, some)
+    assert cache_file.load(path) == some
 
 
 @given(st.binary(max_size=200), st.booleans())
@@ -43,6 +44,6 @@ def test_what_goes_in_comes_out(tmp_path: Path, some: list[CacheEntry]) -> None:
 def test_garbage_is_refused(tmp_path: Path, garbage: bytes, magic: bool) -> None:
     path = tmp_path / "cache"
     path.touch(0o600)
-    path.write_bytes((cachefile.MAGIC if magic else b"") + garbage)
+    path.write_bytes((cache_file.MAGIC if magic else b"") + garbage)
     with pytest.raises(LocalError):
-        cachefile.load(str(path))
+        cache_file.load(str(path))

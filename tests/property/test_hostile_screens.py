@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from opensmtpd._protocol.filter.connection import FilterConnection
 from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply
-from opensmtpd.dnsbl.command import in_order
-from opensmtpd.screen.screen import PolicyFilter
+from opensmtpd.mail.dnsbl.options import in_order
+from opensmtpd.mail.policy.filter import PolicyFilter
 from opensmtpd.testing import SmtpClient, Smtpd
 from opensmtpd_filters import dnsbl, rdns
 from property.hostile import Pause

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd.sqlite.config import read
+from opensmtpd.backends.sqlite.config import read
 
 SPACE = b" \t\n\v\f\r"
 

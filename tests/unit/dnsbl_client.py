@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from opensmtpd.dns import Failed, Found, Question, RecordType, Reply
-from opensmtpd.dnsbl import command
+from opensmtpd.mail.dnsbl import options
 from opensmtpd.testing import Outcome, run_message
 from opensmtpd.testing.zone import Zone
 from opensmtpd_filters.dnsbl import Dnsbl, parser
@@ -19,7 +19,7 @@ UNMARKED = b"From: bob@remote.example\nSubject: hello\n\nX-Spam: No\n"
 
 def make(line: str, records: Mapping[str, Reply], *more: str) -> Dnsbl:
     """Return the filter of a command line, asking for A and (" TXT" behind the name) TXT."""
-    flags = parser().parse_args(command.in_order(parser(), [*line.split(), *more]))
+    flags = parser().parse_args(options.in_order(parser(), [*line.split(), *more]))
     filter = Dnsbl(flags)
     filter.dns = Zone({question(name): reply for name, reply in records.items()})
     return filter

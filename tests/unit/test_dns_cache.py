@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply, cachefile
-from opensmtpd.dns.cache import SIZE_MAX, TTL_MAX, Cache, CacheEntry
+from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply
+from opensmtpd.dns.resolver import cache_file
+from opensmtpd.dns.resolver.cache import SIZE_MAX, TTL_MAX, Cache, CacheEntry
 from opensmtpd.errors import LocalError
 
 
@@ -99,7 +100,7 @@ def test_large_replies_are_not_remembered() -> None:
 
 
 def test_all_of_them_have_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("opensmtpd.dns.cache.SIZE_ALL", 100)
+    monkeypatch.setattr("opensmtpd.dns.resolver.cache.SIZE_ALL", 100)
     cache = Cache()
     for name in "abc":
         cache.put(a(name), Found(("x" * 32,)), 10.0, 0.0)  # 33 with the name
@@ -118,9 +119,9 @@ def test_all_of_them_have_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_saved_comes_back(tmp_path: Path) -> None:
     path = str(tmp_path / "cache")
-    assert cachefile.load(path) == []
-    cachefile.save(path, ENTRIES)
-    assert cachefile.load(path) == ENTRIES
+    assert cache_file.load(path) == []
+    cache_file.save(path, ENTRIES)
+    assert cache_file.load(path) == ENTRIES
     assert oct(os.stat(path).st_mode & 0o777) == "0o600"
     assert os.listdir(tmp_path) == ["cache"]
 
@@ -147,7 +148,7 @@ def test_only_what_can_be_saved_is_a_change() -> None:
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("saved") / "cache"
-    cachefile.save(str(path), ENTRIES[:2])
+    cache_file.save(str(path), ENTRIES[:2])
     return path
 
 
@@ -157,7 +158,7 @@ def test_cut_at_any_byte(file: Path, tmp_path: Path) -> None:
         cut.touch(0o600)
         cut.write_bytes(whole[:size])
         with pytest.raises(LocalError, match=REFUSED):
-            cachefile.load(str(cut))
+            cache_file.load(str(cut))
 
 
 def test_any_bit_flipped(file: Path, tmp_path: Path) -> None:
@@ -168,7 +169,7 @@ def test_any_bit_flipped(file: Path, tmp_path: Path) -> None:
         wrong[bit // 8] ^= 1 << bit % 8
         flipped.write_bytes(wrong)
         with pytest.raises(LocalError, match=REFUSED):
-            cachefile.load(str(flipped))
+            cache_file.load(str(flipped))
 
 
 @pytest.mark.parametrize(
@@ -191,33 +192,33 @@ def test_any_bit_flipped(file: Path, tmp_path: Path) -> None:
 def test_a_sound_file_of_other_things(tmp_path: Path, rows: bytes) -> None:
     path = tmp_path / "cache"
     path.touch(0o600)
-    path.write_bytes(cachefile.MAGIC + hashlib.sha256(rows).digest() + rows)
+    path.write_bytes(cache_file.MAGIC + hashlib.sha256(rows).digest() + rows)
     with pytest.raises(LocalError, match=r"^it has another version or is no cache$"):
-        cachefile.load(str(path))
+        cache_file.load(str(path))
 
 
 def test_a_file_that_others_may_have_written(tmp_path: Path) -> None:
     path = tmp_path / "cache"
-    cachefile.save(str(path), ENTRIES)
+    cache_file.save(str(path), ENTRIES)
     for mode in (0o620, 0o602):
         path.chmod(mode)
         with pytest.raises(LocalError, match=r"^others may have written it$"):
-            cachefile.load(str(path))
+            cache_file.load(str(path))
     path.chmod(0o644)
-    assert cachefile.load(str(path)) == ENTRIES
+    assert cache_file.load(str(path)) == ENTRIES
     link = tmp_path / "link"
     link.symlink_to(path)
     with pytest.raises(LocalError, match=r"^Too many levels of symbolic links$"):
-        cachefile.load(str(link))
+        cache_file.load(str(link))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_somebody_elses_file(tmp_path: Path) -> None:
     path = tmp_path / "cache"
-    cachefile.save(str(path), ENTRIES)
+    cache_file.save(str(path), ENTRIES)
     os.chown(path, 65534, 65534)
     with pytest.raises(LocalError, match=r"^others may have written it$"):
-        cachefile.load(str(path))
+        cache_file.load(str(path))
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:
@@ -225,16 +226,16 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(fifo, 0o600)
     for path in (fifo, tmp_path):
         with pytest.raises(LocalError, match=r"^(it is no regular file|Is a directory)$"):
-            cachefile.load(str(path))
+            cache_file.load(str(path))
 
 
 def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "cache"
-    cachefile.save(str(path), ENTRIES)
+    cache_file.save(str(path), ENTRIES)
     with pytest.raises(OSError, match="No such file"):
-        cachefile.save(str(tmp_path / "none" / "cache"), ENTRIES)
+        cache_file.save(str(tmp_path / "none" / "cache"), ENTRIES)
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match="Is a directory"):
-        cachefile.save(str(tmp_path / "folder"), ENTRIES)
-    assert cachefile.load(str(path)) == ENTRIES
+        cache_file.save(str(tmp_path / "folder"), ENTRIES)
+    assert cache_file.load(str(path)) == ENTRIES
     assert sorted(os.listdir(tmp_path)) == ["cache", "folder"]

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from lab.nameserver import NameServer
-from opensmtpd.dns import Found, Question, Reply, keeper
-from opensmtpd.dns.resolver import Resolver
+from opensmtpd.dns import Found, Question, Reply
+from opensmtpd.dns.resolver import cache_saver
+from opensmtpd.dns.resolver.resolver import Resolver
 from unit.dns_lab import RECORDS, A, Lab, port
 
 
@@ -38,7 +39,7 @@ def test_a_cache_outlives_its_process(lab: Lab, tmp_path: Path) -> None:
 def test_a_cache_is_saved_while_it_runs(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeper, "SAVE_EVERY", 0.05)
+    monkeypatch.setattr(cache_saver, "SAVE_EVERY", 0.05)
     path = tmp_path / "cache"
     lab.resolver = Resolver(lab.servers, str(path))
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.dns import ares, options
-from opensmtpd.dns.resolver import Resolver
-from opensmtpd.dns.servers import ServerAddress
+from opensmtpd.dns import options
+from opensmtpd.dns.resolver import channel
+from opensmtpd.dns.resolver.resolver import Resolver
+from opensmtpd.dns.resolver.servers import ServerAddress
 from opensmtpd.errors import ConfigError
 
 
@@ -51,7 +52,7 @@ def test_a_wrong_command_line(
 
 @pytest.mark.parametrize("new", [True, False])
 def test_ports_that_differ_need_aiodns_4(monkeypatch: pytest.MonkeyPatch, new: bool) -> None:
-    monkeypatch.setattr(ares, "NEW", new)
+    monkeypatch.setattr(channel, "NEW", new)
     flags = parse("--nameserver", "192.0.2.1", "--nameserver", "192.0.2.1:5353")
     if new:
         assert isinstance(options.resolver(flags), Resolver)
@@ -72,7 +73,7 @@ def test_what_is_missing_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)  # how Python spells "not there"
-    monkeypatch.delitem(sys.modules, "opensmtpd.dns.ares")
+    monkeypatch.delitem(sys.modules, "opensmtpd.dns.resolver.channel")
     with pytest.raises(ConfigError) as caught:
         options.resolver(parse("--dns-cache", str(tmp_path / "cache")))
     assert str(caught.value) == (

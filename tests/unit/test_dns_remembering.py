@@ -11,10 +11,11 @@ import dns.name
 import pytest
 
 from lab.nameserver import NameServer, add, lasting, response_to
-from opensmtpd.dns import Absent, Found, Question, Reply, flights, resolver
-from opensmtpd.dns.ares import NEW
-from opensmtpd.dns.cache import ABSENCE_MAX, FAILURE_TTL
-from opensmtpd.dns.resolver import Resolver
+from opensmtpd.dns import Absent, Found, Question, Reply
+from opensmtpd.dns.resolver import inflight, resolver
+from opensmtpd.dns.resolver.cache import ABSENCE_MAX, FAILURE_TTL
+from opensmtpd.dns.resolver.channel import NEW
+from opensmtpd.dns.resolver.resolver import Resolver
 from unit.dns_lab import PTR, RECORDS, A, Lab, port
 
 
@@ -66,7 +67,7 @@ def test_c_ares_has_no_memory_of_its_own(
     lab: Lab, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would keep everything for an hour: 64 KB of answer are half a megabyte there."""
-    monkeypatch.setattr(flights, "ANSWERS_MAX", 2)
+    monkeypatch.setattr(inflight, "ANSWERS_MAX", 2)
     question, other = Question("five.example.org", A), Question("example.org", A)
 
     async def job() -> list[Reply]:
@@ -203,7 +204,7 @@ def test_what_c_ares_forgets_is_not_whom_to_ask(
     """A name server of resolv.conf may have a port, which aiodns does not show."""
     conf = tmp_path / "resolv.conf"
     conf.write_text("nameserver [127.0.0.1]:5399\n")
-    ares = import_module("opensmtpd.dns.ares")
+    ares = import_module("opensmtpd.dns.resolver.channel")
     monkeypatch.setattr(ares, "RESOLV_CONF", str(conf))
 
     async def job() -> tuple[list[str], list[str]]:

@@ -7,9 +7,10 @@ from importlib import import_module
 import pytest
 
 from lab.nameserver import NameServer
-from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply, flights
-from opensmtpd.dns.resolver import Resolver
-from opensmtpd.dns.servers import ServerAddress
+from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply
+from opensmtpd.dns.resolver import inflight
+from opensmtpd.dns.resolver.resolver import Resolver
+from opensmtpd.dns.resolver.servers import ServerAddress
 from unit.dns_lab import AAAA, MX, PTR, RECORDS, TXT, A, Lab, port
 
 
@@ -110,7 +111,7 @@ THREE = [Question(name, A) for name in ("example.org", "alias.example.org", "fiv
 def test_more_than_name_servers_are_asked_at_a_time_wait_their_turn(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flights, "IN_FLIGHT", 2)
+    monkeypatch.setattr(inflight, "IN_FLIGHT", 2)
     lab.server.delay = 0.1
 
     async def job() -> tuple[list[str], list[Reply]]:
@@ -125,7 +126,7 @@ def test_more_than_name_servers_are_asked_at_a_time_wait_their_turn(
 
 
 def test_there_is_room_for_so_many(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flights, "WAITING", 2)
+    monkeypatch.setattr(inflight, "WAITING", 2)
     replies = lab.run(lambda: lab.ask(*THREE))
     assert replies[2] == Failed("too many questions at a time", ours=True)
     assert [type(reply) for reply in replies[:2]] == [Found, Found]
@@ -133,7 +134,7 @@ def test_there_is_room_for_so_many(lab: Lab, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_who_is_to_blame_for_no_answer(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a name server that was asked a moment ago, or not at all yet."""
-    monkeypatch.setattr(flights, "IN_FLIGHT", 1)
+    monkeypatch.setattr(inflight, "IN_FLIGHT", 1)
     lab.resolver = Resolver(lab.servers, patience=0.2)
     dead, waiting = Question("silent.example.org", A), Question("example.org", A)
 
@@ -160,8 +161,8 @@ def test_what_nobody_waits_for_any_more_is_not_asked(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else those who come later would wait for all that those who have left wanted."""
-    monkeypatch.setattr(flights, "IN_FLIGHT", 1)
-    monkeypatch.setattr(flights, "LIFE", 0.3)
+    monkeypatch.setattr(inflight, "IN_FLIGHT", 1)
+    monkeypatch.setattr(inflight, "LIFE", 0.3)
     silent = [Question("silent.example.org", A), *THREE]
 
     async def job() -> list[Reply]:
@@ -176,7 +177,7 @@ def test_what_nobody_waits_for_any_more_is_not_asked(
 def test_a_question_that_c_ares_forgets_is_given_up(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flights, "LIFE", 0.05)
+    monkeypatch.setattr(inflight, "LIFE", 0.05)
 
     async def job() -> list[Reply]:
         waits = asyncio.create_task(lab.ask(Question("silent.example.org", A)))
@@ -191,7 +192,7 @@ def test_no_channel_is_a_failure_of_ours(lab: Lab, monkeypatch: pytest.MonkeyPat
     def broken(*_: object) -> None:
         raise OSError
 
-    monkeypatch.setattr(import_module("opensmtpd.dns.ares"), "Ares", broken)
+    monkeypatch.setattr(import_module("opensmtpd.dns.resolver.channel"), "Ares", broken)
     assert lab.run(lambda: lab.ask(*THREE)) == [Failed("no resolver: OSError", ours=True)] * 3
 
 

@@ -6,12 +6,20 @@ from ipaddress import ip_address
 import pytest
 
 from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply
-from opensmtpd.dns.inquiry import Gather
-from opensmtpd.dnsbl.answers import Asked, Finding, Listed, Unknown, ask, log_findings, questions
-from opensmtpd.dnsbl.health import Health
-from opensmtpd.dnsbl.lists import List, Subject
-from opensmtpd.dnsbl.masks import mask
-from opensmtpd.screen.client import Client
+from opensmtpd.dns.lookup import Gather
+from opensmtpd.mail.client import Client
+from opensmtpd.mail.dnsbl.findings import (
+    Asked,
+    Finding,
+    Listed,
+    Unknown,
+    ask,
+    log_findings,
+    questions,
+)
+from opensmtpd.mail.dnsbl.health import Health
+from opensmtpd.mail.dnsbl.lists import List, Subject
+from opensmtpd.mail.dnsbl.return_codes import mask
 
 A = List("a.example", "a.example")
 B = List("b.example", "b.example")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.dnsbl import command
-from opensmtpd.dnsbl.lists import List, Subject
-from opensmtpd.dnsbl.masks import mask
 from opensmtpd.errors import ConfigError
+from opensmtpd.mail.dnsbl import options
+from opensmtpd.mail.dnsbl.lists import List, Subject
+from opensmtpd.mail.dnsbl.return_codes import mask
 from opensmtpd_filters.dnsbl import Dnsbl, main, parser
 
 ZEN = List("zen.spamhaus.org", "zen.spamhaus.org")
@@ -18,7 +18,7 @@ DBL = List("dbl.spamhaus.org", "dbl.spamhaus.org")
 
 
 def make(line: str) -> Dnsbl:
-    return Dnsbl(parser().parse_args(command.in_order(parser(), line.split())))
+    return Dnsbl(parser().parse_args(options.in_order(parser(), line.split())))
 
 
 # --- lists and their flags ------------------------------------------------------------------------
@@ -66,13 +66,13 @@ def make(line: str) -> Dnsbl:
     ],
 )
 def test_flags_are_those_of_the_list_behind_them(line: str, lists: list[List]) -> None:
-    flags = parser().parse_args(command.in_order(parser(), line.split()))
-    assert command.lists(flags) == lists
+    flags = parser().parse_args(options.in_order(parser(), line.split()))
+    assert options.lists(flags) == lists
 
 
 def test_the_value_of_an_option_is_no_list() -> None:
     words = ["-me", "127.0.0.2", "--text", "no list", "zen.spamhaus.org", "--", "--score=1", "x.y"]
-    assert command.in_order(parser(), words) == [
+    assert options.in_order(parser(), words) == [
         "-me",
         "127.0.0.2",
         "--text",
@@ -86,8 +86,8 @@ def test_the_value_of_an_option_is_no_list() -> None:
 def test_two_command_lines_do_not_share_their_lists() -> None:
     once = parser()
     for _ in range(2):
-        flags = once.parse_args(command.in_order(once, ["-e", "127.0.0.2", "zen.spamhaus.org"]))
-        assert command.lists(flags) == [ZEN._replace(masks=(mask("127.0.0.2"),))]
+        flags = once.parse_args(options.in_order(once, ["-e", "127.0.0.2", "zen.spamhaus.org"]))
+        assert options.lists(flags) == [ZEN._replace(masks=(mask("127.0.0.2"),))]
 
 
 # --- thresholds -----------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ from math import inf
 import pytest
 
 from opensmtpd.dns import Question, RecordType
-from opensmtpd.dnsbl.health import Health
-from opensmtpd.dnsbl.lists import List, Subject
+from opensmtpd.mail.dnsbl.health import Health
+from opensmtpd.mail.dnsbl.lists import List, Subject
 
 LIST = List("key.zen.dq.spamhaus.net", "zen.dq.spamhaus.net")
 OTHER = List("bl.example", "bl.example")

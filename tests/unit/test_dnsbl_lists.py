@@ -5,9 +5,9 @@ from ipaddress import ip_address
 import pytest
 
 from opensmtpd.dns import Question, RecordType
-from opensmtpd.dnsbl.lists import List, Subject, named, without_keys
 from opensmtpd.errors import ConfigError
-from opensmtpd.screen.client import Client
+from opensmtpd.mail.client import Client
+from opensmtpd.mail.dnsbl.lists import List, Subject, named, without_keys
 
 ZONE = "bl.example"
 CLIENT = Client(

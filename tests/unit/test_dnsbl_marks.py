@@ -3,10 +3,10 @@
 import pytest
 
 from opensmtpd.dns import Question, RecordType
-from opensmtpd.dnsbl.answers import Asked, Finding, Listed, Unknown
-from opensmtpd.dnsbl.lists import List
-from opensmtpd.dnsbl.marks import Cleaner, header_fields
-from opensmtpd.dnsbl.tally import Tally
+from opensmtpd.mail.dnsbl.findings import Asked, Finding, Listed, Unknown
+from opensmtpd.mail.dnsbl.header_fields import Cleaner, header_fields
+from opensmtpd.mail.dnsbl.lists import List
+from opensmtpd.mail.dnsbl.score import Tally
 
 A = List("a.example", "a.example")
 B = List("b.example", "b.example", score=3)

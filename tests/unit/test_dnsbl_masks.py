@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd.dnsbl.masks import complaint, listed, mask
 from opensmtpd.errors import ConfigError
+from opensmtpd.mail.dnsbl.return_codes import complaint, listed, mask
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.screen import helo
-from opensmtpd.screen.client import Client, host, rdns
-from opensmtpd.screen.dynamic import looks_dynamic
-from opensmtpd.screen.exempt import Exemptions
+from opensmtpd.mail.client import Client, host, rdns
+from opensmtpd.mail.policy import helo
+from opensmtpd.mail.policy.dynamic_names import looks_dynamic
+from opensmtpd.mail.policy.exemptions import Exemptions
 
 HERE = ip_address("192.168.0.1")
 

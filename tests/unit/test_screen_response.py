@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.filter import JUNK, PROCEED, REPLY_MAX, Disconnect, Reject
-from opensmtpd.screen.response import FIELDS, OFF, Action, Response, fill, harmless, response
+from opensmtpd.mail.policy.action import FIELDS, OFF, Action, Response, fill, harmless, response
 
 CLIENT = {"ip": "192.0.2.5", "rdns": "", "helo": "me", "check": "rdns", "reason": "no name"}
 DEFAULT = "7.25 Reverse DNS validation failed"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from opensmtpd.strtonum import strtonum
+from opensmtpd.backends.strtonum import strtonum
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@
 remembers their replies, and ``options`` has the options of filters that ask.
 """
 
-from opensmtpd.dns.inquiry import Lookup, gather, run_lookup
-from opensmtpd.dns.questions import Absent, Dns, Failed, Found, Question, RecordType, Reply
+from opensmtpd.dns.lookup import Lookup, gather, run_lookup
+from opensmtpd.dns.question import Absent, Dns, Failed, Found, Question, RecordType, Reply
 
 __all__ = [
     "Absent",

@@ -4,9 +4,9 @@ import argparse
 import os
 from importlib import import_module
 
-from opensmtpd.dns.flights import PATIENCE
-from opensmtpd.dns.resolver import Resolver
-from opensmtpd.dns.servers import ServerAddress, server
+from opensmtpd.dns.resolver.inflight import PATIENCE
+from opensmtpd.dns.resolver.resolver import Resolver
+from opensmtpd.dns.resolver.servers import ServerAddress, server
 from opensmtpd.errors import ConfigError
 from opensmtpd.options import seconds
 
@@ -43,7 +43,9 @@ def resolver(options: argparse.Namespace, needed: bool = True) -> Resolver:
         return Resolver()
     # The import takes long. Done at the first question, it would keep all clients waiting.
     for module in (
-        ("opensmtpd.dns.ares", "msgpack") if options.dns_cache else ("opensmtpd.dns.ares",)
+        ("opensmtpd.dns.resolver.channel", "msgpack")
+        if options.dns_cache
+        else ("opensmtpd.dns.resolver.channel",)
     ):
         try:
             import_module(module)
@@ -60,7 +62,7 @@ def resolver(options: argparse.Namespace, needed: bool = True) -> Resolver:
 def _check_ports(servers: list[ServerAddress]) -> None:
     if len({each.port for each in servers}) < 2:
         return
-    from opensmtpd.dns.ares import NEW  # noqa: PLC0415  only for filters that ask
+    from opensmtpd.dns.resolver.channel import NEW  # noqa: PLC0415  only for filters that ask
 
     if not NEW:
         remedy = "use one port for all name servers, or aiodns 4"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.dkim.keyring import Identity, Keyring
-from opensmtpd.dkim.keys import load
+from opensmtpd.mail.dkim.keys.keyring import Identity, Keyring
+from opensmtpd.mail.dkim.keys.load import load
 from unit.dkim.material import ED25519_PEM, RSA_PEM
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd.dkim.author import _Reader, author_domain
+from opensmtpd.mail.dkim.author import _Reader, author_domain
 
 SAME, FIRST, DIES = "same", "first", "dies"
 

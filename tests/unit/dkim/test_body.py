@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd.dkim.body import RelaxedBody, SimpleBody, squeeze
+from opensmtpd.mail.dkim.canonical_body import RelaxedBody, SimpleBody, squeeze
 
 
 def reference(lines: list[bytes], relaxed: bool) -> bytes:

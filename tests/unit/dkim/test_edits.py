@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from opensmtpd.dkim import edits
-from opensmtpd.dkim.edits import added_fields, completes, is_submission
+from opensmtpd.mail.dkim.sign import smtpd_changes
+from opensmtpd.mail.dkim.sign.smtpd_changes import added_fields, completes, is_submission
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_date(zone: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
-        assert edits.date(1767227405.9) == expected
+        assert smtpd_changes.date(1767227405.9) == expected
     finally:
         monkeypatch.undo()
         time.tzset()

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd.dkim import fields
-from opensmtpd.dkim.fields import copied, finder, relaxed, relaxed_value, simple
+from opensmtpd.mail.dkim import canonical_header
+from opensmtpd.mail.dkim.canonical_header import copied, finder, relaxed, relaxed_value, simple
 
 
 def header(*lines: bytes) -> bytes:
@@ -92,4 +92,4 @@ def test_copied_nothing() -> None:
 
 
 def test_text_is_the_field_as_it_came() -> None:
-    assert fields.text((b"To", b" ", b" a,\n b")) == b"To : a,\n b"
+    assert canonical_header.text((b"To", b" ", b" a,\n b")) == b"To : a,\n b"

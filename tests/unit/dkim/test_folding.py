@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd.dkim.folding import Folding
+from opensmtpd.mail.dkim.folding import Folding
 
 
 def width(line: bytes) -> int:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from opensmtpd.dkim import keys
-from opensmtpd.dkim.keyring import one_key
-from opensmtpd.dkim.signer import ALL_HEADERS_MAX, HEADER_MAX, Signer, Signing, Unsignable
-from opensmtpd.dkim.style import Style
+from opensmtpd.mail.dkim.keys import load
+from opensmtpd.mail.dkim.keys.keyring import one_key
+from opensmtpd.mail.dkim.sign.signer import ALL_HEADERS_MAX, HEADER_MAX, Signer, Signing, Unsignable
+from opensmtpd.mail.dkim.sign.style import Style
 
 Header = Callable[[int], list[bytes]]
 HEADERS: dict[str, Header] = {
@@ -31,7 +31,7 @@ HEADERS: dict[str, Header] = {
 
 @pytest.fixture
 def signer(ed25519_file: str) -> Signer:
-    return Signer(one_key(["b.example"], "s", keys.load(ed25519_file)), Style())
+    return Signer(one_key(["b.example"], "s", load.load(ed25519_file)), Style())
 
 
 def cost(signer: Signer, lines: list[bytes]) -> int:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.dkim.key import Key
-from opensmtpd.dkim.keyring import Identity, Keyring, domain_file, key_table, one_key
-from opensmtpd.dkim.keys import load
 from opensmtpd.errors import ConfigError
+from opensmtpd.mail.dkim.keys.key import Key
+from opensmtpd.mail.dkim.keys.keyring import Identity, Keyring, domain_file, key_table, one_key
+from opensmtpd.mail.dkim.keys.load import load
 from unit.dkim.material import ED25519_PEM, RSA_PEM
 
 KEY = Key("rsa-sha256", lambda data: data, False, ())

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from opensmtpd.dkim.keys import load
 from opensmtpd.errors import ConfigError
+from opensmtpd.mail.dkim.keys.load import load
 from unit.dkim.material import ED25519_PEM, RSA_PEM
 
 RSA = rsa.generate_private_key(65537, 2048)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from opensmtpd.dkim.keytable import KeyTableEntry, beside, entries, lines
+from opensmtpd.mail.dkim.keys.key_table import KeyTableEntry, beside, entries, lines
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from opensmtpd.dkim import newkey
-from opensmtpd.dkim.keys import load
+from opensmtpd.mail.dkim.keys import generate
+from opensmtpd.mail.dkim.keys.load import load
 
 
 def written(tmp_path: Path, pem: bytes) -> str:
@@ -24,7 +24,7 @@ def written(tmp_path: Path, pem: bytes) -> str:
 
 @pytest.mark.parametrize("bits", [2048, 2056, 3072])
 def test_rsa(tmp_path: Path, bits: int) -> None:
-    new = newkey.rsa(bits)
+    new = generate.rsa(bits)
     key = load(written(tmp_path, new.pem))
     assert (key.algorithm, key.warnings) == ("rsa-sha256", ())
     assert new.pem.startswith(b"-----BEGIN PRIVATE KEY-----\n")
@@ -37,7 +37,7 @@ def test_rsa(tmp_path: Path, bits: int) -> None:
 
 
 def test_ed25519(tmp_path: Path) -> None:
-    new = newkey.ed25519()
+    new = generate.ed25519()
     key = load(written(tmp_path, new.pem))
     assert key.algorithm == "ed25519-sha256"
     start, _, value = new.record.rpartition("p=")
@@ -48,6 +48,6 @@ def test_ed25519(tmp_path: Path) -> None:
 
 
 def test_no_two_are_the_same_and_none_shows_its_private_half() -> None:
-    one, other = newkey.ed25519(), newkey.ed25519()
+    one, other = generate.ed25519(), generate.ed25519()
     assert one.record != other.record
     assert repr(one) == f"NewKey(record={one.record!r})"

@@ -6,8 +6,8 @@ from dns.rdtypes.ANY.TXT import TXT
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from opensmtpd.dkim.record import name, zone_form
 from opensmtpd.errors import ConfigError
+from opensmtpd.mail.dkim.record import name, zone_form
 
 
 @given(st.text("abc=; /+", min_size=1, max_size=1000))

@@ -8,11 +8,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from opensmtpd.dkim.fields import finder, relaxed, relaxed_value
-from opensmtpd.dkim.key import Key
-from opensmtpd.dkim.keyring import Identity
-from opensmtpd.dkim.keys import load
-from opensmtpd.dkim.signature import Covered, Template
+from opensmtpd.mail.dkim.canonical_header import finder, relaxed, relaxed_value
+from opensmtpd.mail.dkim.keys.key import Key
+from opensmtpd.mail.dkim.keys.keyring import Identity
+from opensmtpd.mail.dkim.keys.load import load
+from opensmtpd.mail.dkim.signature import Covered, Template
 from unit.dkim.material import RFC_8463_RSA_PUBLIC, tags
 
 DIGEST = bytes(range(32))

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from opensmtpd.dkim.key import Key
-from opensmtpd.dkim.keyring import Identity, Keyring
-from opensmtpd.dkim.keys import load
-from opensmtpd.dkim.signer import HEADER_MAX, Prepared, Signer, Signing, Unsignable
-from opensmtpd.dkim.style import Style, field_names, oversigned
+from opensmtpd.mail.dkim.keys.key import Key
+from opensmtpd.mail.dkim.keys.keyring import Identity, Keyring
+from opensmtpd.mail.dkim.keys.load import load
+from opensmtpd.mail.dkim.sign.signer import HEADER_MAX, Prepared, Signer, Signing, Unsignable
+from opensmtpd.mail.dkim.sign.style import Style, field_names, oversigned
 from unit.dkim.material import tags, verifies
 
 NOW = 1_767_225_600.75

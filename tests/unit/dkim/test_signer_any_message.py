@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd.dkim.keyring import Keyring
-from opensmtpd.dkim.signer import Signer, Signing, Unsignable
-from opensmtpd.dkim.style import Style
+from opensmtpd.mail.dkim.keys.keyring import Keyring
+from opensmtpd.mail.dkim.sign.signer import Signer, Signing, Unsignable
+from opensmtpd.mail.dkim.sign.style import Style
 from unit.dkim.material import readable, verifies
 from unit.dkim.test_signer import BODY, HEADER, STYLES, prepare, ring, sign
 

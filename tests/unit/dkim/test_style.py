@@ -2,8 +2,8 @@
 
 import pytest
 
-from opensmtpd.dkim.style import NAMES, Style, canonicalization, field_names, oversigned
 from opensmtpd.errors import ConfigError
+from opensmtpd.mail.dkim.sign.style import NAMES, Style, canonicalization, field_names, oversigned
 
 
 def test_the_default_list_is_that_of_the_c_filter() -> None:

@@ -272,8 +272,8 @@ def test_no_selector(run: Program, tmp_path: Path) -> None:
 def test_without_cryptography(
     run: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "opensmtpd.dkim.newkey", raising=False)
-    monkeypatch.delattr("opensmtpd.dkim.newkey", raising=False)
+    monkeypatch.delitem(sys.modules, "opensmtpd.mail.dkim.keys.generate", raising=False)
+    monkeypatch.delattr("opensmtpd.mail.dkim.keys.generate", raising=False)
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.serialization", None)
     said = genkey(run, "--selector", "mail", "--key", tmp_path / "key")
     assert said.status == 1

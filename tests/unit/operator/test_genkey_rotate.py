@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from opensmtpd.dkim import keytable
 from opensmtpd.errors import ConfigError
+from opensmtpd.mail.dkim.keys import key_table
 from opensmtpd_cli.commands.genkey import rotation
 from opensmtpd_cli.commands.genkey.rotation import Succession, added, following, line
 from unit.dkim.material import ED25519_PEM, RSA_PEM
@@ -207,7 +207,7 @@ def test_the_table_keeps_every_byte_and_says_one_thing_more(
 ) -> None:
     text = "".join(row + end for row, end in rows) + last
     try:
-        before = list(keytable.entries(text, "/t"))
+        before = list(key_table.entries(text, "/t"))
     except ConfigError:
         return  # twice the same, or nothing at all
     ours = [entry for entry in before if entry.name[0] == "example.com"]
@@ -221,7 +221,7 @@ def test_the_table_keeps_every_byte_and_says_one_thing_more(
     end = len(new) - len(text) - len(written)
     assert new[at - end : at] in ("\n", "\r\n", "\r")
     assert new[: at - end] + new[at + len(written) :] == text
-    after = list(keytable.entries(new, "/t"))
+    after = list(key_table.entries(new, "/t"))
     assert [entry for entry in after if entry.selector != "new"] == [
         entry if entry.line <= number else entry._replace(line=entry.line + 1) for entry in before
     ]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.dkim.keyring import key_table
 from opensmtpd.errors import ConfigError
+from opensmtpd.mail.dkim.keys.keyring import key_table
 from opensmtpd_cli.commands.genkey import command as genkey
 from opensmtpd_cli.commands.genkey import key_table as genkey_table
 from opensmtpd_cli.commands.genkey.key_table import locked

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from opensmtpd.backends.sqlite import config
+from opensmtpd.backends.sqlite.database import Database
 from opensmtpd.errors import ConfigError
-from opensmtpd.sqlite import config
-from opensmtpd.sqlite.database import Database
 from opensmtpd.table import Service
 from opensmtpd_cli.database import schema
 from opensmtpd_cli.database.queries import configuration

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.sqlite import config
-from opensmtpd.sqlite.config import Statement
-from opensmtpd.sqlite.database import Database
+from opensmtpd.backends.sqlite import config
+from opensmtpd.backends.sqlite.config import Statement
+from opensmtpd.backends.sqlite.database import Database
 
 LOOKUP = "SELECT value FROM rows WHERE key = ?"
 NEEDS_PROC = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads /proc")

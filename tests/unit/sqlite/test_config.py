@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from opensmtpd import log as log_module
+from opensmtpd.backends.sqlite.config import COLUMNS, Config, read
 from opensmtpd.errors import ConfigError
-from opensmtpd.sqlite.config import COLUMNS, Config, read
 from opensmtpd.table import Service
 
 Read = Callable[[str | bytes], Config]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from opensmtpd.backends.sqlite import config
+from opensmtpd.backends.sqlite.database import Database
 from opensmtpd.errors import ConfigError, LocalError
-from opensmtpd.sqlite import config
-from opensmtpd.sqlite.database import Database
 from unit.sqlite.files import (
     create,
     opened,

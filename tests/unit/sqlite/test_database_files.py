@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.sqlite import config
-from opensmtpd.sqlite.database import Database, Unavailable
+from opensmtpd.backends.sqlite import config
+from opensmtpd.backends.sqlite.database import Database, Unavailable
 from unit.sqlite.files import (
     NEEDS_PROC,
     create,

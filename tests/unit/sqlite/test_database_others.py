@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from opensmtpd.backends.sqlite import config
+from opensmtpd.backends.sqlite.database import Database, Unavailable
 from opensmtpd.errors import HandlerTimeout
-from opensmtpd.sqlite import config
-from opensmtpd.sqlite.database import Database, Unavailable
 from unit.handlers import explode
 from unit.sqlite.files import (
     create,

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from opensmtpd.dkim import keytable, record
-from opensmtpd.dkim.key import ED25519, RSA
 from opensmtpd.errors import ConfigError
+from opensmtpd.mail.dkim import record
+from opensmtpd.mail.dkim.keys import key_table
+from opensmtpd.mail.dkim.keys.key import ED25519, RSA
 from opensmtpd_cli import completion
 from opensmtpd_cli.commands.genkey import key_file, rotation
 from opensmtpd_cli.commands.genkey import text as genkey_text
@@ -18,7 +19,7 @@ from opensmtpd_cli.commands.genkey.key_table import locked
 from opensmtpd_cli.output import note
 
 if TYPE_CHECKING:
-    from opensmtpd.dkim.newkey import NewKey
+    from opensmtpd.mail.dkim.keys.generate import NewKey
 
 ALGORITHMS = {"rsa": RSA, "ed25519": ED25519}
 _LEAST, _USUAL, _MOST = 2048, 2048, 4096
@@ -71,9 +72,9 @@ def command(
       opensmtpd-plugins genkey --domain example.com --selector mail
       opensmtpd-plugins genkey --domain example.com --rotate /etc/mail/dkim/keytable
     """
-    keytable.check("domain", domain)
+    key_table.check("domain", domain)
     if selector is not None:
-        keytable.check("selector", selector)
+        key_table.check("selector", selector)
         record.name(domain, selector)
     path = os.path.join(os.getcwd(), key) if key is not None else None
     wanted = None if algorithm is None else ALGORITHMS[algorithm]
@@ -135,11 +136,11 @@ def _made(algorithm: str, bits: int | None) -> "NewKey":
         remedy = f"give --bits {_LEAST} to {_MOST}"
         raise ConfigError(f"{fault} need not know more than {_MOST} (RFC 8301)", remedy=remedy)
     try:
-        from opensmtpd.dkim import newkey  # noqa: PLC0415  what it needs may not be installed
+        from opensmtpd.mail.dkim.keys import generate  # noqa: PLC0415  what it needs may not be installed
     except ImportError as error:
         remedy = "pip install 'opensmtpd-plugins[dkim]'"
         raise ConfigError(f"keys need cryptography: {error}", remedy=remedy) from None
-    return newkey.ed25519() if algorithm == ED25519 else newkey.rsa(size)
+    return generate.ed25519() if algorithm == ED25519 else generate.rsa(size)
 
 
 @contextmanager

@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from opensmtpd.dkim import keytable
 from opensmtpd.errors import ConfigError
+from opensmtpd.mail.dkim.keys import key_table
 from opensmtpd_cli.system.new_files import naming
 
 WAIT = 5.0
@@ -31,7 +31,7 @@ class KeyTableFile:
         self._path, self._place, self._folder = path, place, folder
         self._name = os.path.basename(place)
         self.replaced = False
-        self.text = keytable.read(path, self._open)
+        self.text = key_table.read(path, self._open)
 
     def _open(self, _path: str, flags: int) -> int:
         flags |= os.O_NOFOLLOW | os.O_NONBLOCK

@@ -5,9 +5,10 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from opensmtpd.dkim import keyring, keytable, record
-from opensmtpd.dkim.keytable import LINE_END, KeyTableEntry
 from opensmtpd.errors import ConfigError
+from opensmtpd.mail.dkim import record
+from opensmtpd.mail.dkim.keys import key_table, keyring
+from opensmtpd.mail.dkim.keys.key_table import LINE_END, KeyTableEntry
 from opensmtpd_cli.commands.genkey import key_file
 
 _WORDS = re.compile(r"(\s*)(\S+)(\s+)(\S+)(\s+)(\S+)(?:(\s+)\S+)?\s*")
@@ -35,7 +36,7 @@ def succession(text: str, path: str, domain: str, algorithm: str | None) -> Succ
 
     Raises ConfigError where there is no such line, or where its keys are for several algorithms.
     """
-    every = list(keytable.entries(text, path))
+    every = list(key_table.entries(text, path))
     entries = [entry for entry in every if entry.domain.lower() == domain.lower()]
     if not entries:
         remedy = "make its first key without --rotate, and write the line yourself"
@@ -77,7 +78,7 @@ def successor(
     for name in [selector] if selector is not None else following(newest.selector):
         record.name(newest.domain, name)
         word = key or folder + key_file.named("", newest.domain, name)
-        path = keytable.beside(table, word)
+        path = key_table.beside(table, word)
         free = (newest.domain.lower(), name.lower()) not in taken
         if selector is not None or (free and (key or not os.path.lexists(path))):
             break

@@ -6,10 +6,10 @@ from datetime import date, timedelta
 
 import click
 
-from opensmtpd.dkim import record
-from opensmtpd.dkim.key import RSA
-from opensmtpd.dkim.keytable import KeyTableEntry
 from opensmtpd.errors import ConfigError
+from opensmtpd.mail.dkim import record
+from opensmtpd.mail.dkim.keys.key import RSA
+from opensmtpd.mail.dkim.keys.key_table import KeyTableEntry
 from opensmtpd_cli.commands.genkey.key_file import USER
 from opensmtpd_cli.output import note
 from opensmtpd_cli.smtpdconf.lexer import written

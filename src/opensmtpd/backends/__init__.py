@@ -1,0 +1,1 @@
+"""Where rows and state are kept: connections to databases, and state with expiry."""

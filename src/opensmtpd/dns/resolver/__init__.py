@@ -1,0 +1,1 @@
+"""The resolver: asks name servers, shares questions under way, remembers replies."""

@@ -1,0 +1,109 @@
+"""The file that keeps a cache from one process to the next.
+
+It has a line that names format and version, the SHA-256 of the rest, and a msgpack array of entries
+``[name, record type, records or nil, expiry on the wall clock]``. The hash keeps a flipped bit from
+changing a decision about a client. A file with any error is not used.
+"""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterable
+from ipaddress import ip_address
+from itertools import count
+from typing import Any
+
+from opensmtpd.dns.names import is_query_name
+from opensmtpd.dns.question import Absent, Found, Question, RecordType
+from opensmtpd.dns.resolver.cache import CacheEntry
+from opensmtpd.errors import LocalError
+
+MAGIC = b"opensmtpd-dns-cache 1\n"
+_numbers = count()
+FILE_MAX = 64 * 1024 * 1024
+"""Bytes that are read, at most: more than any cache takes."""
+
+
+def load(path: str) -> list[CacheEntry]:
+    """Return the entries in a file, with their times on the wall clock.
+
+    The list is empty if there is no file. Raises LocalError for a file that must not be used.
+    """
+    try:
+        data = _read(path)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise LocalError(error.strerror or type(error).__name__) from None
+    digest, payload = data[len(MAGIC) :][:32], data[len(MAGIC) + 32 :]
+    if not data.startswith(MAGIC):
+        raise LocalError("it has another version or is no cache")
+    if hashlib.sha256(payload).digest() != digest:
+        raise LocalError("it is damaged")
+    return _entries(payload)
+
+
+def _read(path: str) -> bytes:
+    # Another user who may write the file could decide about any client.
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(fd, "rb") as file:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            raise LocalError("it is no regular file")
+        if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            raise LocalError("others may have written it")
+        if found.st_size > FILE_MAX:
+            raise LocalError("it is too large")
+        return file.read(FILE_MAX + 1)
+
+
+def _entries(payload: bytes) -> list[CacheEntry]:
+    import msgpack  # noqa: PLC0415  only if there is a cache file
+
+    try:
+        rows = msgpack.unpackb(payload, strict_map_key=True)
+        return [_entry(*row) for row in rows]
+    except Exception:  # msgpack and _entry raise many types for foreign data
+        raise LocalError("it has another version or is no cache") from None
+
+
+def _entry(name: str, kind: str, records: list[str] | None, expires: float) -> CacheEntry:
+    if not is_query_name(name):
+        raise ValueError
+    reply = Absent() if records is None else Found(tuple(records))
+    for record in records or ():
+        if kind in (RecordType.A, RecordType.AAAA) and str(ip_address(record)) != record:
+            raise ValueError
+        if kind in (RecordType.PTR, RecordType.MX) and not is_query_name(record):
+            raise ValueError
+        record.encode("latin-1")
+    reply.received_at = 0.0
+    return CacheEntry(Question(name, RecordType(kind)), reply, float(expires))
+
+
+def save(path: str, entries: Iterable[CacheEntry]) -> None:
+    """Write entries, with their times on the wall clock.
+
+    Readers see the old file or the new one, never half of one. Raises OSError; then the old file
+    stays.
+    """
+    import msgpack  # noqa: PLC0415  only if there is a cache file
+
+    rows: list[list[Any]] = [
+        [question.name, str(question.kind), _records(reply), expires]
+        for question, reply, expires in entries
+    ]
+    payload = msgpack.packb(rows)
+    new = f"{path}.{os.getpid()}.{next(_numbers)}"  # two threads may save at a time
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with open(fd, "wb") as file:
+            file.write(MAGIC + hashlib.sha256(payload).digest() + payload)
+        os.replace(new, path)
+    except BaseException:
+        os.unlink(new)
+        raise
+
+
+def _records(reply: object) -> tuple[str, ...] | None:
+    return reply.records if isinstance(reply, Found) else None

@@ -1,0 +1,208 @@
+"""Ask name servers through aiodns: 3.2 with pycares 4, and 4 with pycares 5.
+
+Replies that leave this module hold checked addresses, query names, and the octets of TXT records;
+nothing else of an answer is passed on.
+"""
+
+import asyncio
+import random
+import re
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
+from ipaddress import ip_address
+from typing import Any, TypeAlias
+
+import aiodns
+import pycares
+
+from opensmtpd.dns.names import is_query_name
+from opensmtpd.dns.question import Absent, Failed, Found, Question, RecordType, Reply
+from opensmtpd.dns.resolver.servers import ServerAddress
+
+TIMEOUT = 2.0
+"""Seconds until c-ares asks again, or the next name server, before it has measured any."""
+MISREAD = 2
+"""The number of repetitions of a question whose answer could not be read."""
+PAUSE = 0.1
+"""Seconds before such a repetition, at most."""
+BUFFER = 4 * 1024 * 1024
+"""Bytes of answers that may wait in a socket: there may be thousands of answers at a time."""
+RESOLV_CONF = "/etc/resolv.conf"
+NOBODY = "192.0.2.1"
+"""An address that no name server has (RFC 5737 section 3)."""
+RECORDS_MAX = 100
+"""Records that are taken of an answer, at most."""
+UNKNOWN_TTL = 60
+"""Seconds for which an answer is good where pycares 4 gives no TTL: it does for addresses only."""
+
+NEW = int(aiodns.__version__.partition(".")[0]) >= 4
+_ABSENT = (pycares.errno.ARES_ENOTFOUND, pycares.errno.ARES_ENODATA)
+_MISREAD = pycares.errno.ARES_EBADRESP
+_TIMEOUT = pycares.errno.ARES_ETIMEOUT
+
+Done: TypeAlias = Callable[[Reply, float], None]
+
+
+class Ares:
+    """Two channels of c-ares, a quick and a patient one. Make it in a running loop.
+
+    Empty ``servers`` stand for those of resolv.conf.
+
+    c-ares waits for an answer five times as long as a name server usually takes. A name server that
+    knows most answers therefore has only a quarter of a second for those that it must look up. A
+    question that times out on the quick channel is asked again on the patient one, which has
+    measured slow answers only.
+    """
+
+    def __init__(self, servers: Sequence[ServerAddress]) -> None:
+        options: dict[str, Any] = {"socket_receive_buffer_size": BUFFER}
+        if servers and NEW:
+            options["nameservers"] = [str(server) for server in servers]
+        elif servers:
+            # ``options.resolver`` has checked that all have the same port.
+            options["nameservers"] = [server.address for server in servers]
+            options["udp_port"] = options["tcp_port"] = servers[0].port
+        self._servers: Sequence[str] = options.get("nameservers", ())
+        self._quick = aiodns.DNSResolver(timeout=TIMEOUT, tries=1, **options)
+        self._patient = aiodns.DNSResolver(timeout=TIMEOUT, tries=2, **options)
+
+    def ask(self, question: Question, done: Done, again: int = MISREAD) -> None:
+        """Ask, and call ``done`` with the reply and its TTL in seconds, 0 where it has none.
+
+        This uses futures and callbacks, not tasks: there may be thousands of questions at a time.
+        """
+        self._ask(self._quick, question, done, again)
+
+    def _ask(self, channel: aiodns.DNSResolver, question: Question, done: Done, again: int) -> None:
+        query: Callable[..., asyncio.Future[Any]] = channel.query_dns if NEW else channel.query
+        try:
+            answer = query(question.name, question.kind.value)
+        except Exception as error:  # no memory, say
+            failed = Failed(type(error).__name__, ours=True)
+            asyncio.get_running_loop().call_soon(done, failed, 0.0)
+        else:
+            answer.add_done_callback(partial(self._answered, channel, question, done, again))
+
+    def _answered(
+        self,
+        channel: aiodns.DNSResolver,
+        question: Question,
+        done: Done,
+        again: int,
+        answer: "asyncio.Future[Any]",
+    ) -> None:
+        error = None if answer.cancelled() else answer.exception()
+        code = error.args[0] if isinstance(error, aiodns.error.DNSError) else None
+        if again and code == _MISREAD:
+            # c-ares closes a socket on which it received something that it could not read, and
+            # fails all questions of that socket. Ask again, at another time than the others.
+            pause = random.uniform(0, PAUSE)
+            loop = asyncio.get_running_loop()
+            loop.call_later(pause, self._ask, channel, question, done, again - 1)
+        elif code == _TIMEOUT and channel is self._quick:
+            self._ask(self._patient, question, done, again)
+        else:
+            done(*_reply(question.kind, answer, error))
+
+    def forget(self) -> None:
+        """Make c-ares drop the answers that it keeps; questions in flight go on.
+
+        It keeps each answer for up to an hour, and a hostile answer takes half a megabyte. c-ares
+        has no option against that, but it drops its answers when its servers change.
+        """
+        with suppress(Exception):  # the answers are only memory
+            if not self._servers:
+                self._servers = self._from_resolv_conf()
+            if any("fe80:" in server for server in self._servers):
+                return  # pycares 4 does not give the interface of a link-local address
+            for channel in (self._quick, self._patient):
+                channel.nameservers = [*self._servers, NOBODY]
+                channel.nameservers = self._servers
+
+    def _from_resolv_conf(self) -> Sequence[str]:
+        """Return the name servers that c-ares read from resolv.conf. Raises LookupError, OSError.
+
+        aiodns hides their ports, and pycares 4 does not have them; a line with a port has brackets.
+        """
+        if NEW:
+            return list(self._quick._channel.servers)
+        with open(RESOLV_CONF, "rb") as file:
+            if re.search(rb"^\s*nameserver\s+\[", file.read(), re.MULTILINE):
+                raise LookupError
+        return self._quick.nameservers
+
+
+def _reply(
+    kind: RecordType, answer: "asyncio.Future[Any]", error: BaseException | None
+) -> tuple[Reply, float]:
+    if answer.cancelled():
+        return Failed("given up"), 0
+    if isinstance(error, aiodns.error.DNSError):
+        code, text = error.args[0], error.args[-1]
+        return (Absent() if code in _ABSENT else Failed(str(text))), 0
+    try:
+        return _read(kind, answer.result())
+    except Exception as wrong:  # a library may raise anything for a hostile answer
+        return Failed(type(wrong).__name__), 0
+
+
+def _read(kind: RecordType, result: Any) -> tuple[Reply, float]:
+    rows, ttl = _new(kind, result) if NEW else _old(kind, result)
+    records = tuple(dict.fromkeys(rows))[:RECORDS_MAX]
+    return (Found(records), ttl) if records else (Absent(), 0)
+
+
+# --- aiodns 4: every record of the answer, with its TTL -------------------------------------------
+
+_FIELDS = {
+    RecordType.A: "addr",
+    RecordType.AAAA: "addr",
+    RecordType.PTR: "dname",
+    RecordType.TXT: "data",
+    RecordType.MX: "exchange",
+    RecordType.SOA: "minimum",
+}
+
+
+def _new(kind: RecordType, result: Any) -> tuple[Iterable[str], float]:
+    wanted = getattr(pycares, f"QUERY_TYPE_{kind.value}")
+    rows = [record for record in result.answer if record.type == wanted]
+    if kind is RecordType.MX:
+        rows.sort(key=lambda record: record.data.priority)
+    # The TTL of an alias counts, too: it may point elsewhere before the record expires.
+    ttl = min((record.ttl for record in result.answer), default=0)
+    values = [getattr(record.data, _FIELDS[kind]) for record in rows]
+    if kind is RecordType.SOA:
+        return [str(min(minimum, ttl)) for minimum in values], ttl
+    return _clean(kind, values), ttl
+
+
+# --- aiodns 3: results of a class for each record type, mostly without TTL ------------------------
+
+
+def _old(kind: RecordType, result: Any) -> tuple[Iterable[str], float]:
+    if kind is RecordType.SOA:
+        return [str(result.minttl)], UNKNOWN_TTL
+    if kind is RecordType.PTR:
+        return _clean(kind, result.aliases or [result.name]), UNKNOWN_TTL
+    if kind is RecordType.MX:
+        ordered = sorted(result, key=lambda record: record.priority)
+        return _clean(kind, [record.host for record in ordered]), UNKNOWN_TTL
+    if kind is RecordType.TXT:
+        return _clean(kind, [record.text for record in result]), UNKNOWN_TTL
+    ttl = min((record.ttl for record in result), default=0)
+    return _clean(kind, [record.host for record in result]), ttl
+
+
+# --- both -----------------------------------------------------------------------------------------
+
+
+def _clean(kind: RecordType, values: Iterable[str | bytes]) -> Iterable[str]:
+    texts = [value.decode("latin-1") if isinstance(value, bytes) else value for value in values]
+    if kind is RecordType.TXT:
+        return texts
+    if kind in (RecordType.A, RecordType.AAAA):
+        return [str(ip_address(text)) for text in texts]
+    names = (text.removesuffix(".").lower() for text in texts)
+    return [name for name in names if is_query_name(name)]

@@ -1,0 +1,1 @@
+"""The RFCs and policies of mail, a folder for each; no byte of smtpd's protocol."""

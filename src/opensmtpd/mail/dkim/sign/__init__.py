@@ -1,0 +1,1 @@
+"""DKIM signatures: which fields are covered, and what smtpd still changes afterwards."""

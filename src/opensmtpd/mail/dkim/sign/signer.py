@@ -1,0 +1,191 @@
+"""The signer: a message's lines in, its DKIM-Signature fields out."""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+from weakref import WeakSet
+
+from opensmtpd.errors import RemoteError
+from opensmtpd.mail.dkim.author import author_domain
+from opensmtpd.mail.dkim.canonical_body import RelaxedBody, SimpleBody
+from opensmtpd.mail.dkim.canonical_header import CANONICAL, Field, copied, finder, text
+from opensmtpd.mail.dkim.keys.keyring import Identity, Keyring
+from opensmtpd.mail.dkim.sign.smtpd_changes import APPENDED, added_fields, completes
+from opensmtpd.mail.dkim.sign.style import Style
+from opensmtpd.mail.dkim.signature import Covered, Template
+
+HEADER_MAX = 1 << 18
+"""Bytes of header that are kept for one message; one with more is not signed."""
+ALL_HEADERS_MAX = 1 << 23
+"""Bytes that all headers over LARGE together may have; beyond it messages are not signed."""
+LARGE = 1 << 13
+"""Bytes of header from which on even its parsing takes noticeable time."""
+TIME_MAX = (1 << 63) - 1
+
+
+class Unsignable(RemoteError):
+    """A message that must not be signed: the text says why, ``domain`` whose it is, if known."""
+
+    def __init__(self, reason: str, domain: bytes | None = None) -> None:
+        self.domain = domain
+        super().__init__(reason)
+
+
+class Prepared(NamedTuple):
+    """A message that only lacks the signatures themselves."""
+
+    parts: list[Callable[[], list[bytes]]]
+    """Each signs, and returns the lines of a DKIM-Signature field."""
+    front: list[bytes]
+    """Lines of fields that were missing."""
+    left_out: list[str]
+    """Names of the fields that are not covered, because smtpd will complete an address in them."""
+    slow: bool
+    """True where signing takes so long that it belongs into a thread."""
+
+    def lines(self) -> list[bytes]:
+        """Sign, and return the header lines to put in front of the message."""
+        return [line for part in self.parts for line in part()] + self.front
+
+
+class Signer:
+    """Signs messages as one configuration says; threads may share it."""
+
+    def __init__(
+        self, keyring: Keyring, style: Style, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.keyring = keyring
+        self.style = style
+        self.clock = clock
+        self.find = finder(style.names)
+        self.canonical = CANONICAL[style.header]
+        self.body = SimpleBody if style.body == "simple" else RelaxedBody
+        self.large: WeakSet[Signing] = WeakSet()
+        """Messages under way with a large header."""
+        self._templates = {
+            identity: Template(identity, style.header, style.body) for identity in keyring
+        }
+
+    def identities(self, domain: bytes) -> list[Identity]:
+        """Return who signs for a domain. Raises Unsignable where nobody does."""
+        found = self.keyring.find(domain)
+        if found is None and self.style.unmatched == "first":
+            found = self.keyring.first
+        if found is None:
+            raise Unsignable("no key for the domain", domain)
+        return found
+
+    def parts(
+        self, identities: list[Identity], covered: Covered
+    ) -> list[Callable[[], list[bytes]]]:
+        """Prepare one signature for each identity."""
+        return [self._templates[identity].prepare(covered) for identity in identities]
+
+    def times(self, now: float) -> tuple[bytes, ...]:
+        """Return the tags ``t=`` and ``x=``, as wanted."""
+        tags = []
+        if self.style.timestamp:
+            tags.append(b"t=%d" % now)
+        if self.style.lifetime:
+            tags.append(b"x=%d" % min(int(now) + self.style.lifetime, TIME_MAX))
+        return tuple(tags)
+
+
+class Signing:
+    """One message on its way to a signature."""
+
+    __slots__ = ("__weakref__", "_add_missing", "_blocks", "_body", "_signer", "_size", "body")
+
+    def __init__(self, signer: Signer, add_missing: bool = False) -> None:
+        """``add_missing`` puts Date and Message-ID in front, where they lack."""
+        self._signer = signer
+        self._add_missing = add_missing
+        self._blocks: list[bytes] = []  # not lines: a short one takes twenty times its size
+        self._size = 0
+        self._body = signer.body()
+        self.body: Callable[[list[bytes]], None] = self._body.feed
+        """Takes a run of body lines."""
+
+    def header(self, lines: list[bytes]) -> None:
+        """Take a run of header lines."""
+        if not lines:
+            return
+        self._size += sum(map(len, lines)) + len(lines)
+        if self.large:
+            self._signer.large.add(self)
+            if sum(each.kept for each in self._signer.large) > ALL_HEADERS_MAX:
+                self._size = HEADER_MAX + 1
+        if self._size <= HEADER_MAX:
+            self._blocks.append(b"\n".join(lines))
+        else:
+            self._blocks = []
+
+    @property
+    def large(self) -> bool:
+        """Return whether the header is so large that even ``prepare`` belongs into a thread."""
+        return self._size > LARGE
+
+    @property
+    def kept(self) -> int:
+        """Bytes of header that this message keeps."""
+        return self._size if self._size <= HEADER_MAX else 0
+
+    def prepare(self) -> Prepared:
+        """Do all but sign. Raises Unsignable for a message that must not be signed."""
+        if self._size > HEADER_MAX:
+            raise Unsignable(f"header larger than {HEADER_MAX} bytes, or too many such at once")
+        signer = self._signer
+        header = b"\n" + b"\n".join(self._blocks)
+        fields = signer.find(header)
+        identities = signer.identities(_author(fields))
+        now = signer.clock()
+        front: list[bytes] = []
+        if self._add_missing:
+            front = added_fields(header, identities[0].domain.encode("ascii"), now)
+            fields = signer.find(b"\n" + b"\n".join(front)) + fields if front else fields
+        left_out = dict.fromkeys(name for field in fields if (name := _completed(field)))
+        if left_out:
+            fields = [field for field in fields if field[0].lower() not in left_out]
+        covered = Covered(
+            b"".join([signer.canonical(field) + b"\r\n" for field in reversed(fields)]),
+            self._names(fields, left_out),
+            self._body.digest(),
+            self._copies(fields, front),
+            signer.times(now),
+        )
+        names = [name.decode("ascii") for name in left_out]
+        slow = any(identity.key.slow for identity in identities)
+        return Prepared(signer.parts(identities, covered), front, names, slow)
+
+    def _names(self, fields: list[Field], left_out: dict[bytes, None]) -> list[bytes]:
+        """For ``h=``: from bottom to top, as section 5.4.2 has it, then those that are absent."""
+        names = [field[0].lower() for field in reversed(fields)]
+        return names + [name for name in self._signer.style.oversigned if name not in left_out]
+
+    def _copies(self, fields: list[Field], front: list[bytes]) -> bytes | None:
+        copies = self._signer.style.copies
+        if not copies:
+            return None
+        if copies > 1:
+            return copied(front + b"\n".join(self._blocks).split(b"\n"))
+        return copied([line for field in fields for line in text(field).split(b"\n")])
+
+
+def _author(fields: list[Field]) -> bytes:
+    """Return the author's domain. Raises Unsignable where From has none, or not yet its last."""
+    authors = [field for field in fields if field[0].lower() == b"from"]
+    if not authors:
+        raise Unsignable("no From field")
+    if any(map(_completed, authors)):
+        raise Unsignable("a bare address in From, which smtpd will complete")
+    domain = author_domain(authors[0][2])
+    if domain is None:
+        raise Unsignable("no domain in From")
+    return domain
+
+
+def _completed(field: Field) -> bytes | None:
+    """Return the field's name in lower case if smtpd will change it."""
+    name, gap, value = field
+    lower = name.lower()
+    return lower if lower in APPENDED and not gap and completes(value) else None

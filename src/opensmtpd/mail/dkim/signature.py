@@ -1,0 +1,83 @@
+"""The DKIM-Signature field (RFC 6376 section 3.5).
+
+Tags, their order and their folding are those of the C filter-dkimsign, so that signatures with RSA
+are equal byte for byte.
+"""
+
+from base64 import b64encode
+from collections.abc import Callable
+from typing import NamedTuple
+
+from opensmtpd.mail.dkim.canonical_header import relaxed_value
+from opensmtpd.mail.dkim.folding import Folding
+from opensmtpd.mail.dkim.keys.keyring import Identity
+
+
+class Covered(NamedTuple):
+    """The data that a signature covers, and the tags that belong to it."""
+
+    data: bytes
+    """The canonicalized header fields, each with its line end."""
+    names: list[bytes]
+    """Their names for ``h=``, in the same order; at least one."""
+    body: bytes
+    """The digest of the canonicalized body."""
+    copies: bytes | None
+    """The value of ``z=``, None for no such tag."""
+    times: tuple[bytes, ...]
+    """The tags ``t=`` and ``x=``, where wanted."""
+
+
+class Template:
+    """The field for one identity: what is the same in every message is made once."""
+
+    def __init__(self, identity: Identity, header: str, body: str) -> None:
+        """``header`` and ``body`` are the names of the canonicalizations."""
+        start = Folding()
+        start.piece(b"DKIM-Signature:")
+        algorithm, selector = identity.key.algorithm, identity.selector
+        for tag in ("v=1", f"a={algorithm}", f"c={header}/{body}", f"s={selector}"):
+            start.piece(b" %s;" % tag.encode("ascii"))
+        self._start = start
+        self._domain = b" d=%s;" % identity.domain.encode("ascii")
+        self._relaxed = header == "relaxed"
+        self._sign = identity.key.sign
+
+    def prepare(self, covered: Covered) -> Callable[[], list[bytes]]:
+        """Write the field up to its signature.
+
+        Returns what then signs and returns the lines, without line ends: little but the
+        cryptography, so that a thread can do it.
+        """
+        field = self._start.copy()
+        if covered.copies is not None:
+            field.piece(b" z=")
+            field.run(covered.copies + b";")
+        for tag in covered.times:
+            field.piece(b" %s;" % tag)
+        digest = b64encode(covered.body)
+        field.piece(b" bh=" + digest[:1])
+        field.run(digest[1:] + b";")
+        *names, last = covered.names
+        tag = b" h="
+        for name in names:
+            field.piece(tag + name + b":")
+            tag = b""
+        field.piece(tag + last + b";")
+        field.piece(self._domain)
+        field.piece(b" b=")
+        data = covered.data + self._canonical(field.text())
+
+        def sign() -> list[bytes]:
+            signed = field.copy()
+            signed.run(b64encode(self._sign(data)))
+            return signed.text().split(b"\r\n")
+
+        return sign
+
+    def _canonical(self, field: bytes) -> bytes:
+        """The field itself is signed too: as it stands, but for the value of ``b=``."""
+        if not self._relaxed:
+            return field
+        name, _, value = field.partition(b":")
+        return name.lower() + b":" + relaxed_value(value.replace(b"\r\n", b"\n"))

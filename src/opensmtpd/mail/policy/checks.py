@@ -1,0 +1,95 @@
+"""The checks of filter-rdns and filter-fcrdns: they yield findings against a client."""
+
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from opensmtpd.dns import Lookup
+from opensmtpd.dns.names import is_query_name
+from opensmtpd.mail.client import Client
+from opensmtpd.mail.policy import helo
+from opensmtpd.mail.policy.dynamic_names import looks_dynamic
+from opensmtpd.mail.policy.filter import CONNECT, HELO
+from opensmtpd.mail.policy.iprev import has_address
+
+
+class Check(NamedTuple):
+    """A check: when it runs, its help, and the text of its refusal."""
+
+    phase: str
+    help: str
+    """The condition that it finds, for ``--help``."""
+    refusal: str
+    """The text of a refusal. Its status code has no class: ``7.25``, not ``5.7.25``."""
+
+
+_RDNS = "7.25 Reverse DNS validation failed"  # RFC 7372 section 3.3
+CHECKS = {
+    "rdns": Check(CONNECT, "the client has no name in the DNS", _RDNS),
+    "fcrdns": Check(CONNECT, "its name does not lead back to its address", _RDNS),
+    "dynamic": Check(
+        CONNECT,
+        "its name looks like those that providers give to customers' lines",
+        "7.1 Mail from dynamic addresses is not accepted here",
+    ),
+    "helo-name": Check(
+        HELO,
+        "HELO is neither a full host name nor an address in brackets",
+        "5.2 A full host name is expected",
+    ),
+    "helo-ours": Check(
+        HELO, "HELO is a name or the address of this server", "7.1 That is not your name"
+    ),
+    "helo-dns": Check(
+        HELO,
+        "HELO has neither an address nor an MX in the DNS",
+        "7.1 The name of your host is not in the DNS",
+    ),
+}
+
+
+class Finding(NamedTuple):
+    """A finding of a check against a client."""
+
+    check: str
+    text: str
+    failed: bool = False
+    """True where the DNS did not tell: the client is not to blame."""
+
+
+def name_findings(client: Client, dynamic: bool) -> Iterator[Finding]:
+    """Yield the findings about the client's name in the DNS.
+
+    They are failures where its ``fcrdns`` is ``error``. The check for names that look dynamic runs
+    only if ``dynamic``.
+    """
+    failed = client.fcrdns == "error"
+    if client.rdns is None:
+        how = "could not be looked up" if failed else "has no name in the DNS"
+        yield Finding("rdns", f"{client.address} {how}", failed)
+        # smtpd says "pass" of an address whose PTR record reads like an address.
+        if client.fcrdns != "pass":
+            yield Finding("fcrdns", f"{client.address} {how}", failed)
+        return
+    if client.fcrdns != "pass":
+        how = "could not be looked up" if failed else f"does not lead to {client.address}"
+        yield Finding("fcrdns", f"{client.rdns} {how}", failed)
+    sign = looks_dynamic(client.rdns, client.address) if dynamic and client.address else None
+    if sign is not None:
+        yield Finding("dynamic", f"{client.rdns} looks dynamic: {sign}")
+
+
+def helo_findings(client: Client, our_names: Collection[str], ask: bool) -> Lookup[list[Finding]]:
+    """Return the findings about the argument of HELO; the DNS is asked only if ``ask``."""
+    name = client.helo_name
+    findings = []
+    if not helo.is_name(name):
+        findings.append(Finding("helo-name", f"{name or 'nothing'} is no full host name"))
+    if helo.is_ours(name, client, our_names):
+        findings.append(Finding("helo-ours", f"{name} is this server"))
+    if ask and helo.literal(name) is None:
+        known = is_query_name(name) and (yield from has_address(name))
+        if known is None:
+            findings.append(Finding("helo-dns", f"{name} could not be looked up", failed=True))
+        elif not known:
+            findings.append(Finding("helo-dns", f"{name} is not in the DNS"))
+    return findings
