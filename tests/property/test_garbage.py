@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from opensmtpd._protocol.filter.connection import FilterConnection
 from opensmtpd.errors import VersionError
 from opensmtpd.testing import Driver, Smtpd
-from opensmtpd.testing.registry import EVENTS, PHASES
+from opensmtpd.testing.model.registry import EVENTS, PHASES
 from property.hostile import Dice, Hostile
 from property.tame import Calm, Tame
 

@@ -7,16 +7,16 @@
 - ``ask`` asks a table one thing; ``TableSmtpd`` is the model of the server that asks tables.
 """
 
-from opensmtpd.testing.answers import FilterLine
-from opensmtpd.testing.client import SmtpClient
-from opensmtpd.testing.drive import Driver
-from opensmtpd.testing.fatal import Fatal, Hung
-from opensmtpd.testing.judge import Judge, Request
+from opensmtpd.testing.driver import Driver
 from opensmtpd.testing.message_run import Outcome, run_message
-from opensmtpd.testing.smtpd import Smtpd
+from opensmtpd.testing.model.answers import FilterLine
+from opensmtpd.testing.model.client import SmtpClient
+from opensmtpd.testing.model.fatal import Fatal, Hung
+from opensmtpd.testing.model.judge import Judge, Request
+from opensmtpd.testing.model.smtpd import Smtpd
+from opensmtpd.testing.model.table_smtpd import TableReply, TableRequest, TableSmtpd
+from opensmtpd.testing.model.transaction import Transaction
 from opensmtpd.testing.table_run import ask
-from opensmtpd.testing.tables import TableReply, TableRequest, TableSmtpd
-from opensmtpd.testing.transaction import Transaction
 from opensmtpd.testing.transcript import Replay, Transcript, replay
 
 __all__ = [

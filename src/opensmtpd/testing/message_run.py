@@ -7,11 +7,11 @@ from unittest.mock import patch
 from opensmtpd import log
 from opensmtpd._protocol.filter.connection import FilterConnection
 from opensmtpd.filter import Filter
-from opensmtpd.testing.client import SmtpClient
-from opensmtpd.testing.drive import Driver
-from opensmtpd.testing.fatal import Hung
-from opensmtpd.testing.smtpd import Smtpd
-from opensmtpd.testing.visit import refused, visit
+from opensmtpd.testing.driver import Driver
+from opensmtpd.testing.model.client import SmtpClient
+from opensmtpd.testing.model.fatal import Hung
+from opensmtpd.testing.model.smtpd import Smtpd
+from opensmtpd.testing.model.visit import refused, visit
 
 
 @dataclass(frozen=True)

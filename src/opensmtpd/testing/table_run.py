@@ -2,9 +2,9 @@
 
 from opensmtpd._protocol.table.connection import TableConnection
 from opensmtpd.table import Table
-from opensmtpd.testing.drive import Driver
-from opensmtpd.testing.fatal import Hung
-from opensmtpd.testing.tables import TableReply, TableSmtpd
+from opensmtpd.testing.driver import Driver
+from opensmtpd.testing.model.fatal import Hung
+from opensmtpd.testing.model.table_smtpd import TableReply, TableSmtpd
 
 
 def ask(

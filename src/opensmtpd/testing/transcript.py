@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from opensmtpd.testing.answers import FilterLine
-from opensmtpd.testing.drive import Driver, Plugin
-from opensmtpd.testing.judge import Judge, Request
-from opensmtpd.testing.registry import Registry, release
+from opensmtpd.testing.driver import Driver, Plugin
+from opensmtpd.testing.model.answers import FilterLine
+from opensmtpd.testing.model.judge import Judge, Request
+from opensmtpd.testing.model.registry import Registry, release
 
 
 class Transcript(NamedTuple):

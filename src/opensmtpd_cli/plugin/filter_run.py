@@ -6,11 +6,11 @@ from contextlib import suppress
 from signal import Signals
 from typing import NamedTuple
 
-from opensmtpd.testing.answers import FilterLine
-from opensmtpd.testing.client import SmtpClient
-from opensmtpd.testing.fatal import Fatal
-from opensmtpd.testing.smtpd import Smtpd
-from opensmtpd.testing.visit import visit
+from opensmtpd.testing.model.answers import FilterLine
+from opensmtpd.testing.model.client import SmtpClient
+from opensmtpd.testing.model.fatal import Fatal
+from opensmtpd.testing.model.smtpd import Smtpd
+from opensmtpd.testing.model.visit import visit
 from opensmtpd_cli.plugin import filter_message
 from opensmtpd_cli.plugin.table_exchange import duration
 from opensmtpd_cli.plugin.talk import Talk

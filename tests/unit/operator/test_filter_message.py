@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from opensmtpd._protocol.filter.connection import FilterConnection
 from opensmtpd.filter import JUNK, Connect, Filter, PhaseDecision, Session, StreamedMessage
 from opensmtpd.testing import Driver, Smtpd
-from opensmtpd.testing.visit import visit
+from opensmtpd.testing.model.visit import visit
 from opensmtpd_cli.plugin.filter_message import changes, ending, without
 from opensmtpd_cli.plugin.filter_run import outgoing
 

@@ -1,6 +1,6 @@
 import pytest
 
-from opensmtpd.testing.syntax import address, valid_domain, valid_refusal
+from opensmtpd.testing.model.syntax import address, valid_domain, valid_refusal
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from contextlib import suppress
 import click
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.testing.client import SmtpClient
-from opensmtpd.testing.smtpd import Smtpd
+from opensmtpd.testing.model.client import SmtpClient
+from opensmtpd.testing.model.smtpd import Smtpd
 from opensmtpd_cli import terminal
 from opensmtpd_cli.commands.filter.options import (
     CLIENT,

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from opensmtpd.testing.registry import release
-from opensmtpd.testing.syntax import address as address_in
+from opensmtpd.testing.model.registry import release
+from opensmtpd.testing.model.syntax import address as address_in
 
 UNKNOWN = b"<unknown>"
 """smtpd's name for a client that has no name in the DNS."""

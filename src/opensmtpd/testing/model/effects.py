@@ -7,10 +7,10 @@ Source: ``smtp_proceed_*``, ``smtp_message_begin`` and the IMSG_SMTP_* cases of
 from collections.abc import Callable
 from typing import TypeAlias
 
-from opensmtpd.testing.checks import RECIPIENT_SYNTAX, SENDER_SYNTAX
-from opensmtpd.testing.dialogue import Dialogue
-from opensmtpd.testing.syntax import address
-from opensmtpd.testing.transaction import Transaction
+from opensmtpd.testing.model.checks import RECIPIENT_SYNTAX, SENDER_SYNTAX
+from opensmtpd.testing.model.dialogue import Dialogue
+from opensmtpd.testing.model.syntax import address
+from opensmtpd.testing.model.transaction import Transaction
 
 Effect: TypeAlias = Callable[[Dialogue, bytes], None]
 

@@ -5,8 +5,8 @@ Source: ``smtp_reply``, ``smtp_tx_rollback`` and ``smtp_free`` in ``smtp_session
 
 from typing import Protocol
 
-from opensmtpd.testing.registry import Release
-from opensmtpd.testing.transaction import Fate, Transaction
+from opensmtpd.testing.model.registry import Release
+from opensmtpd.testing.model.transaction import Fate, Transaction
 
 
 class Server(Protocol):

@@ -8,7 +8,7 @@ Nothing here comes from the core: the kit judges it.
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from opensmtpd.testing.fatal import Fatal
+from opensmtpd.testing.model.fatal import Fatal
 
 
 class Release(NamedTuple):

@@ -15,7 +15,7 @@ import re
 from collections import deque
 from typing import NamedTuple
 
-from opensmtpd.testing.fatal import Fatal
+from opensmtpd.testing.model.fatal import Fatal
 
 SERVICES = frozenset([
     "alias", "domain", "credentials", "netaddr", "userinfo", "source", "mailaddr", "addrname",

@@ -16,10 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from opensmtpd.testing import answers
-from opensmtpd.testing.answers import FilterLine
-from opensmtpd.testing.fatal import Fatal
-from opensmtpd.testing.registry import Registry, Release
+from opensmtpd.testing.model import answers
+from opensmtpd.testing.model.answers import FilterLine
+from opensmtpd.testing.model.fatal import Fatal
+from opensmtpd.testing.model.registry import Registry, Release
 
 
 class Request(NamedTuple):

@@ -1,11 +1,11 @@
 """A model of smtpd, sans I/O: its reports and requests, and the effects of the answers."""
 
-from opensmtpd.testing.answers import FilterLine
-from opensmtpd.testing.client import SmtpClient
-from opensmtpd.testing.dialogue import Dialogue
-from opensmtpd.testing.fatal import Fatal
-from opensmtpd.testing.judge import Judge, Request
-from opensmtpd.testing.registry import PHASES, release
+from opensmtpd.testing.model.answers import FilterLine
+from opensmtpd.testing.model.client import SmtpClient
+from opensmtpd.testing.model.dialogue import Dialogue
+from opensmtpd.testing.model.fatal import Fatal
+from opensmtpd.testing.model.judge import Judge, Request
+from opensmtpd.testing.model.registry import PHASES, release
 
 _EPOCH = 1795335705
 """When the model's clock starts, in seconds; each line takes a microsecond."""

@@ -7,8 +7,8 @@ Sources: ``processor_io``, ``lka_filter_process_response`` and ``lka_report_proc
 import re
 from typing import NamedTuple
 
-from opensmtpd.testing.fatal import Fatal
-from opensmtpd.testing.registry import Release
+from opensmtpd.testing.model.fatal import Fatal
+from opensmtpd.testing.model.registry import Release
 
 LINE_MAX = 65536
 """Bytes of a line, its line feed included, that fit into smtpd's buffer (``iobuf_read``)."""

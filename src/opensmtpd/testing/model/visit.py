@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 
-from opensmtpd.testing.client import SmtpClient, on_the_wire
+from opensmtpd.testing.model.client import SmtpClient, on_the_wire
 
 PIECE = 500
 """Lines of a message that are sent at once."""

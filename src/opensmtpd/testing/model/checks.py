@@ -6,8 +6,8 @@ Source: ``smtp_check_*`` in ``smtp_session.c`` of OpenSMTPD 7.6, and of 7.9 wher
 from collections.abc import Callable
 from typing import TypeAlias
 
-from opensmtpd.testing.dialogue import Dialogue
-from opensmtpd.testing.syntax import address, valid_domain
+from opensmtpd.testing.model.dialogue import Dialogue
+from opensmtpd.testing.model.syntax import address, valid_domain
 
 Check: TypeAlias = Callable[[Dialogue, bytes | None], bytes | None]
 """Session and argument (None: there is none) to the reply of refusal, or None."""

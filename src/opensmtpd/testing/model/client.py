@@ -8,10 +8,10 @@ import base64
 from collections.abc import Iterator
 from typing import Literal
 
-from opensmtpd.testing.checks import CHECKS, UNKNOWN
-from opensmtpd.testing.dialogue import Dialogue
-from opensmtpd.testing.effects import EFFECTS, banner, help_text
-from opensmtpd.testing.syntax import valid_refusal
+from opensmtpd.testing.model.checks import CHECKS, UNKNOWN
+from opensmtpd.testing.model.dialogue import Dialogue
+from opensmtpd.testing.model.effects import EFFECTS, banner, help_text
+from opensmtpd.testing.model.syntax import valid_refusal
 
 LINE_MAX = 65534
 """Bytes of the longest line of a message, without its line end (``SMTP_LINE_MAX``)."""
