@@ -13,14 +13,14 @@ setup: .venv/installed
 # Only where this Python cannot make a .venv is a Debian package asked for (python3-venv).
 .venv/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
-	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(PYTHON) tests/lab/packages.py
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(PYTHON) tests/lab/root/packages.py
 	@echo "setup: making .venv"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dkim,dns,tables,operator,dev]'
 	@touch $@
 
 packages:
-	@$(PYTHON) tests/lab/packages.py
+	@$(PYTHON) tests/lab/root/packages.py
 
 demo: packages setup
 	@$(LAB) demo
@@ -40,7 +40,7 @@ dist: setup
 	@$(BIN)/hatchling build -d dist
 
 deb: packages setup
-	@PYTHONPATH=tests $(BIN)/python -m lab.debs dist
+	@PYTHONPATH=tests $(BIN)/python -m lab.root.debs dist
 
 bench: packages setup
 	@$(LAB) bench

@@ -29,8 +29,8 @@ from typing import NamedTuple
 
 from callers import compare
 from driver import CONNECT, STAMP, Child, nofile
-from lab import stage
-from lab.guide import Guide
+from lab.root import stage
+from lab.shows.guide import Guide
 
 COUNT, DELAY = 2_000, 0.5
 BURST_SECONDS, CACHED_US = 1.5, 200.0

@@ -6,10 +6,10 @@ import statistics
 import time
 from collections.abc import Mapping, Sequence
 
-from lab import moves
-from lab.guide import Guide
-from lab.namespace import SERVER4
-from lab.server import Server
+from lab.root.namespace import SERVER4
+from lab.root.server import Server
+from lab.shows import moves
+from lab.shows.guide import Guide
 
 SOURCE = "192.0.2.7"
 CONNECTS, WINDOW = 2_000, 4

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from lab.debs import build, obstacle
+from lab.root.debs import build, obstacle
 from lab.support import need_stage
 
 settings.register_profile("dev", deadline=None, database=None)

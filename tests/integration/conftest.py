@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.guide import records
-from lab.nameserver import NameServer
-from lab.server import Server
-from lab.sink import Sink
+from lab.peers.nameserver import NameServer
+from lab.peers.sink import Sink
+from lab.root.server import Server
+from lab.shows.guide import records
 from lab.support import Lab, Setup, need_stage
 
 

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from lab import namespace, stage
+from lab.root import namespace, stage
 
 PYTHON = [sys.executable, "-m"]
 
@@ -12,7 +12,7 @@ def main(arguments: list[str]) -> int:
     """Do what the first argument says; returns the exit code."""
     match arguments:
         case ["demo" | "shell" as what]:
-            return stage.enter(["7.6"], [*PYTHON, "lab.demo", what])
+            return stage.enter(["7.6"], [*PYTHON, "lab.shows.demo", what])
         case ["bench" | "chaos" as what, *options]:
             versions = ["7.6"] if what == "bench" else ["7.6", "7.9"]
             return stage.enter(versions, [*PYTHON, f"lab.{what}", *options])

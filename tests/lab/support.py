@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from lab import stage
-from lab.guide import Guide
-from lab.maildir import Maildir
-from lab.nameserver import NameServer
-from lab.plugin import TREE
-from lab.server import Server
-from lab.sink import Sink
+from lab.peers.maildir import Maildir
+from lab.peers.nameserver import NameServer
+from lab.peers.sink import Sink
+from lab.root import stage
+from lab.root.plugin import TREE
+from lab.root.server import Server
+from lab.shows.guide import Guide
 
 OUTSIDE = "not inside a private network; `make test` makes one where it can"
 

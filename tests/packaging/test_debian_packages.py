@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.plugin import TREE
+from lab.root.plugin import TREE
 
 PYTHON = "usr/lib/python3/dist-packages"
 LIBEXEC = "usr/libexec/opensmtpd"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.plugin import TREE
+from lab.root.plugin import TREE
 
 DEBIAN = TREE / "packaging/debian"
 PAGES = TREE / "packaging/man"

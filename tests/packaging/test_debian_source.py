@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import packages
-from lab.plugin import TREE
+from lab.root import packages
+from lab.root.plugin import TREE
 
 DEBIAN = TREE / "packaging/debian"
 PYPROJECT = tomllib.loads((TREE / "pyproject.toml").read_text())["project"]
@@ -50,7 +50,7 @@ def test_the_version_is_that_of_the_project() -> None:
 
 
 def test_what_it_is_built_with_is_installed_where_it_is_built() -> None:
-    """dpkg does not check it itself (lab.debs)."""
+    """dpkg does not check it itself (lab.root.debs)."""
     fields = stanzas()[""]["Build-Depends"].split(",")
     wanted = {field.split()[0] for field in fields} - {"dh-sequence-installsysusers"}  # debhelper's
     names = {"debhelper-compat": "debhelper", "dh-sequence-python3": "dh-python"}

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from lab.plugin import TREE
+from lab.root.plugin import TREE
 
 PACKAGES = {
     "src": "opensmtpd",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mypy import api
 
-from lab import manual
+from lab.shows import manual
 
 
 def test_they_type_check(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 import click
 import pytest
 
-from lab import manual
-from lab.manual import PAGES
+from lab.shows import manual
+from lab.shows.manual import PAGES
 from opensmtpd import options
 from opensmtpd_cli.main import main as operator
 from opensmtpd_filters import dkimsign, dnsbl, rdns

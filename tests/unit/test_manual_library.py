@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab import manual
+from lab.shows import manual
 from opensmtpd._protocol.filter import wire
 from opensmtpd._protocol.filter.registration import handler_name
 from opensmtpd.dns import RecordType

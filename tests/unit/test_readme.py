@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from lab import readme
+from lab.shows import readme
 from opensmtpd.dns import Failed, Found, Question, RecordType
 from opensmtpd.filter import Filter
 from opensmtpd.testing import run_message
 from opensmtpd.testing.zone import Zone
-from unit.table_talk import Talk
+from unit.support.table_talk import Talk
 
 BLOCKS = [block.text for block in readme.blocks() if block.kind == "python"]
 

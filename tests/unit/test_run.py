@@ -7,8 +7,8 @@ import pytest
 from opensmtpd import run
 from opensmtpd.filter import Filter
 from opensmtpd.options import filter_parser
-from unit.child import Child
-from unit.talk import HELLO, TEMPFAIL, data, datalines, request, result
+from unit.support.child import Child
+from unit.support.talk import HELLO, TEMPFAIL, data, datalines, request, result
 
 NOOP = """
 class Some(Filter):

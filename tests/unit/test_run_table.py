@@ -9,8 +9,8 @@ import pytest
 from opensmtpd import run
 from opensmtpd.options import table_parser
 from opensmtpd.table import Table
-from unit.lookups import answer, check, fetch, lookup, update
-from unit.table_child import TableChild
+from unit.support.lookups import answer, check, fetch, lookup, update
+from unit.support.table_child import TableChild
 
 ONE, TWO, THREE = b"00000001", b"00000002", b"00000003"
 ROWS = """

@@ -1,0 +1,300 @@
+"""The EXAMPLES of the manual pages on real smtpd: each line, each file and each command of them.
+
+So are the README's lines for filters that judge clients. A display or a command for which nothing
+is written here fails a test.
+"""
+
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+
+import pytest
+
+from integration.support.dns_scenes import Fate, visit
+from integration.support.manual_machine import Expected, Machine, surrounded
+from lab.peers import mail
+from lab.peers.clients import CONFIRMED_PTR, LYING_PTR, NO_PTR
+from lab.peers.verify import signatures, verifies
+from lab.root import inside
+from lab.root.namespace import STRANGER
+from lab.root.namespace import visit as present
+from lab.root.plugin import LIBEXEC
+from lab.shows import guide as guides
+from lab.shows import manual, moves, readme
+from lab.shows.guide import PASSWORD, Guide
+from lab.support import Lab, setups
+from opensmtpd_cli.commands.genkey import text as genkey_text
+
+Scene = Callable[[Machine], None]
+DYNAMIC = "192.0.2.109"
+JUDGING = "Junk by DNS"
+COMMANDS: Mapping[str, Expected] = {
+    "cd ": Expected(),
+    "openssl gen": Expected(),
+    "openssl rsa": Expected("MIIB"),
+    "chown ": Expected(),
+    "chmod ": Expected(),
+    "mkdir ": Expected(),
+    "umask ": Expected(),
+    "smtpd -n": Expected("configuration OK"),
+    "/usr/libexec/opensmtpd/": Expected("configuration OK"),
+    "patch ": Expected("patching file /etc/mail/smtpd.conf"),
+    "opensmtpd-plugins lookup flat:/etc/mail/aliases alias sales": Expected("alice, bob"),
+    "opensmtpd-plugins lookup passwd:/etc/mail/passwd userinfo alice": Expected(":/home/alice"),
+    "opensmtpd-plugins lookup sqlite:/etc/mail/sqlite.conf alias sales": Expected("alice, bob"),
+    "opensmtpd-plugins lookup --all sqlite:/etc/mail/aliases.conf alias bob+x": Expected(
+        "not-found", status=1
+    ),
+    "opensmtpd-plugins import ": Expected(),
+    "opensmtpd-plugins alias add ": Expected(),
+    "opensmtpd-plugins user add ": Expected(given=f"{PASSWORD}\n"),
+    "opensmtpd-plugins domain add ": Expected(),
+    "opensmtpd-plugins check sqlite:/etc/mail/domains.conf domain mx.": Expected("found"),
+    "opensmtpd-plugins export ": Expected(),
+    'opensmtpd-plugins filter "$(grep proc-exec.*dkimsign ': Expected("data-line"),
+    "opensmtpd-plugins filter --rdns '<unknown>' filter-rdns ": Expected("junk"),
+    "opensmtpd-plugins install filter-rdns filter-dnsbl": Expected("filter-dnsbl"),
+    "opensmtpd-plugins completion bash": Expected(),
+    "opensmtpd-plugins genkey --domain example.com --selector 2026": Expected(
+        "2026._domainkey.example.com"
+    ),
+    "opensmtpd-plugins genkey --domain example.org \\\n    --rotate ": Expected(
+        "mail2._domainkey.example.org"
+    ),
+    "opensmtpd-plugins genkey ": Expected("._domainkey.example."),
+    "opensmtpd-plugins install ": Expected(),
+    "opensmtpd-plugins completion ": Expected(),
+}
+"""By how a command begins; of several the longest counts. What is made is used afterwards."""
+OPERATOR = "opensmtpd-plugins.8"
+INSTALLED = tuple(f"{LIBEXEC}/{name}" for name in ("filter-rdns", "filter-dnsbl"))
+MESSAGE = b"From: Alice <alice@example.com>\nSubject: hello\n\nHello.\n"
+
+
+def guest(machine: Machine, address: str, helo: str = "client.example.net", **more: str) -> Fate:
+    """Have a stranger send Alice a mail."""
+    return visit(machine.lab, address, 25, helo, **more)
+
+
+def junked_by_name(machine: Machine) -> None:
+    places = [guest(machine, each).place for each in (NO_PTR, LYING_PTR, CONFIRMED_PTR)]
+    assert places == [".Junk", ".Junk", "inbox"]
+
+
+def all_checks(machine: Machine) -> None:
+    junked_by_name(machine)
+    assert guest(machine, CONFIRMED_PTR, helo="example.com").place.startswith("550 ")
+    marked = guest(machine, DYNAMIC)
+    assert (marked.place, len(marked.fields(b"X-Spam-Reason: dynamic;"))) == ("inbox", 1)
+    with present(STRANGER):
+        assert guest(machine, STRANGER).place == "inbox"
+    with mail.connect(NO_PTR) as client:
+        client.starttls(context=mail.trusting(machine.lab.guide))
+        client.login("alice", PASSWORD)
+        message = mail.compose("alice@example.com", "alice@example.com", "spared")
+        assert mail.send(client, "alice@example.com", "alice@example.com", message)[0] == 250
+    assert machine.folder() == "inbox"
+
+
+def enlist(machine: Machine, *listings: tuple[str, str, str]) -> None:
+    """Put addresses or domains on lists."""
+    rows = {}
+    for zone, what, code in listings:
+        name = what
+        if what[0].isdigit():
+            name = ip_address(what).reverse_pointer.removesuffix(".in-addr.arpa")
+        rows[f"{name}.{zone}", "A"] = [code]
+        rows[f"{name}.{zone}", "TXT"] = [f'"see {zone}"']
+    machine.lab.dns.records = {**machine.records, **rows}
+
+
+def marked_if_listed(machine: Machine) -> None:
+    enlist(
+        machine,
+        ("zen.spamhaus.org", CONFIRMED_PTR, "127.0.0.3"),
+        ("zen.spamhaus.org", DYNAMIC, "127.0.0.3"),
+        ("list.dnswl.org", DYNAMIC, "127.0.5.1"),
+    )
+    listed = guest(machine, CONFIRMED_PTR)
+    assert (listed.place, listed.fields(b"X-Spam-DNSBL")) == (
+        ".Junk",
+        [b"X-Spam-DNSBL: Listed at zen.spamhaus.org"],
+    )
+    assert guest(machine, DYNAMIC).place == "inbox"
+
+
+def lists_then_names(machine: Machine) -> None:
+    marked_if_listed(machine)
+    places = [guest(machine, each).place for each in (NO_PTR, LYING_PTR)]
+    assert places == [".Junk", ".Junk"]
+
+
+def lists_that_add_up(machine: Machine) -> None:
+    enlist(
+        machine,
+        ("zen.spamhaus.org", CONFIRMED_PTR, "127.0.0.4"),
+        ("zen.spamhaus.org", LYING_PTR, "127.0.0.10"),  # a code that does not count
+        ("bl.spamcop.net", DYNAMIC, "127.0.0.2"),
+        ("dbl.spamhaus.org", "spam.example.net", "127.0.1.2"),
+    )
+    refused = guest(machine, CONFIRMED_PTR)
+    assert refused.place.endswith(f"{CONFIRMED_PTR} is blocked, see see zen.spamhaus.org")
+    assert guest(machine, LYING_PTR).place == "inbox"
+    assert guest(machine, DYNAMIC).place == ".Junk"
+    assert guest(machine, LYING_PTR, sender="bob@spam.example.net").place == ".Junk"
+    assert guest(machine, DYNAMIC, sender="bob@spam.example.net").place.startswith("550 ")
+
+
+def signed(machine: Machine) -> None:
+    message = machine.from_alice()
+    assert (signatures(message), verifies(message)) == (1, True)
+
+
+def signed_by_table(machine: Machine) -> None:
+    count = {sender: signatures(machine.from_alice(f"alice@{sender}")) for sender in DOMAINS}
+    assert count == {"example.com": 2, "example.org": 1, "example.net": 0}
+
+
+DOMAINS = ("example.com", "example.org", "example.net")
+
+
+def to_sales(machine: Machine, domain: str = "example.com") -> None:
+    """Mail to an alias reaches both."""
+    sender, sales = "carol@example.net", f"sales@{domain}"
+    with mail.connect() as client:
+        client.mail(sender)
+        assert client.rcpt(f"noone@{domain}")[0] == 550
+        client.rset()
+        assert mail.send(client, sender, sales, mail.compose(sender, sales, "to both"))[0] == 250
+    assert [machine.folder(user) for user in ("alice", "bob")] == ["inbox", "inbox"]
+
+
+def wildcard(machine: Machine) -> None:
+    to_sales(machine)
+    to_sales(machine, "any.example.org")
+
+
+def log_in(machine: Machine) -> None:
+    with mail.submission(machine.lab.guide) as client:
+        message = mail.compose("alice@example.com", "alice@example.com", "with a password")
+        assert mail.send(client, "alice@example.com", "alice@example.com", message)[0] == 250
+    assert machine.folder() == "inbox"
+
+
+def no_programs(machine: Machine) -> None:
+    assert guest(machine, CONFIRMED_PTR).place == "inbox"
+    front = 'MIME-Version: 1.0\r\n\r\nContent-Type: application/x; name="setup.exe"\r\n'
+    assert guest(machine, CONFIRMED_PTR, front=front).place == "550 5.7.1 No programs, please"
+
+
+def everything(machine: Machine) -> None:
+    to_sales(machine, "mail.example.com")
+    enlist(machine, ("zen.spamhaus.org", NO_PTR, "127.0.0.3"))
+    listed = guest(machine, NO_PTR)
+    assert (listed.place, len(listed.fields(b"X-Spam-DNSBL"))) == (".Junk", 1)
+    assert guest(machine, LYING_PTR).place == ".Junk"
+    with mail.submission(machine.lab.guide) as client:
+        message = mail.compose("alice@example.com", "alice@example.com", "signed")
+        assert mail.send(client, "alice@example.com", "alice@example.com", message)[0] == 250
+    assert verifies(machine.lab.inbox.one().message)
+    signed(machine)
+
+
+SCENES: Mapping[str, tuple[Scene, ...]] = {
+    "README.md": (junked_by_name, lists_then_names),
+    "filter-dkimsign.8": (signed, signed_by_table),
+    "filter-dnsbl.8": (marked_if_listed, lists_that_add_up),
+    "filter-rdns.8": (junked_by_name, all_checks),
+    OPERATOR: (),
+    "opensmtpd.3": (no_programs, to_sales),
+    "smtpd-plugins.7": (everything,),
+    "table-flat.5": (wildcard,),
+    "table-passwd.5": (log_in,),
+    "table-sqlite.5": (wildcard,),
+}
+"""For each configuration that a page shows, in order, what is to be seen of it."""
+
+
+def examples(page: str) -> list[manual.Display]:
+    """Return what a page shows."""
+    if page == "README.md":
+        return [
+            manual.Display("conf", "", block.text)
+            for block in readme.blocks()
+            if (block.heading, block.kind) == (JUDGING, "conf")
+        ]
+    return manual.displays(manual.sections((manual.PAGES / page).read_text())["EXAMPLES"])
+
+
+def prepare(guide: Guide) -> None:
+    inside.done(guide.view, "useradd", "--create-home", "bob")
+    inside.done(guide.view, "ln", "-sf", moves.CONF, "/etc/smtpd.conf")
+    inside.done(guide.view, "sh", "-c", "dpkg --install /var/cache/apt/archives/patch_*.deb")
+
+
+SETUPS = setups("examples", prepare)
+
+
+@pytest.mark.parametrize("running", SETUPS, indirect=True, ids=str)
+@pytest.mark.parametrize("page", [page for page in SCENES if page != OPERATOR])
+def test_the_examples_do_what_they_are_for(running: Lab, page: str) -> None:
+    machine = Machine(running, COMMANDS)
+    shown = examples(page)
+    scenes = iter(SCENES[page])
+    for display in shown:
+        if display.kind in ("file", "sql", "python"):
+            machine.put(display)
+    for display in shown:
+        if display.kind == "commands":
+            for command in display.commands:
+                machine.follow(command)
+        elif display.kind == "record":
+            machine.put(display)
+        elif display.kind == "conf":
+            whole = display.place == moves.CONF
+            machine.serve(display.text if whole else surrounded(display.text))
+            next(scenes)(machine)
+            assert running.inbox.rest() == []
+    assert next(scenes, None) is None
+
+
+@pytest.mark.parametrize("running", SETUPS[:1], indirect=True, ids=str)
+def test_the_operators_commands_do_what_they_are_for(running: Lab) -> None:
+    machine = Machine(running, COMMANDS)
+    for name, text in {**guides.FILES, moves.CONF[1:]: guides.CONF.read_text()}.items():
+        (machine.view / name).write_text(text)
+    (machine.view / "root/message.eml").write_bytes(MESSAGE)
+    for name in INSTALLED:
+        (machine.view / name).unlink()
+    for display in examples(OPERATOR):
+        for command in display.commands:
+            machine.follow(command)
+    added = next(said for command, said in machine.said.items() if " user add " in command)
+    moves.authenticate_with(running.guide, added)
+    running.server.conf = moves.CONF
+    running.server.restart()
+    assert len(running.server.tables()) == len(moves.TABLES) + 1
+    # The system knows no password of his.
+    assert mail.submission(running.guide, "bob").quit()[0] == 221
+    with mail.connect() as client:
+        message = mail.compose("carol@example.net", "alice@mx.example.org", "to a wildcard")
+        assert mail.send(client, "carol@example.net", "alice@mx.example.org", message)[0] == 250
+    assert machine.folder() == "inbox"
+    assert (machine.view / "root/tables.diff").stat().st_mode & 0o777 == 0o600
+    assert "bob: bob@example.org" in (machine.view / "root/tables/aliases").read_text().split("\n")
+    assert verifies((machine.view / "root/signed.eml").read_bytes())
+    assert all((machine.view / name).is_symlink() for name in INSTALLED)
+    assert "opensmtpd-plugins" in machine.run("bash -c '. /root/.bashrc; complete -p'")
+
+
+def test_what_is_shown_among_the_text_is_run_elsewhere() -> None:
+    shown = [
+        line
+        for page in manual.pages()
+        for line in (manual.PAGES / page).read_text().splitlines()
+        if line.startswith((".Dl # ", ".Dl $ "))
+    ]
+    assert shown == [f".Dl # {genkey_text.RELOAD}"]  # by test_genkey
+
+
+def test_all_pages_are_looked_at() -> None:
+    assert set(SCENES) == {"README.md", *manual.pages()}

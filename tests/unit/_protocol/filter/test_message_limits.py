@@ -1,0 +1,98 @@
+"""What a message handler and its answers may not be: lines too long, nonsense."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opensmtpd._protocol.filter.message import ANSWER_MAX, TOO_LONG, _has_line_over
+from opensmtpd.answer import Offload
+from opensmtpd.errors import DecisionError, Refused
+from opensmtpd.filter import (
+    JUNK,
+    PROCEED,
+    Disconnect,
+    HeldMessage,
+    Reject,
+    Rewrite,
+    StreamedMessage,
+)
+from unit.support.lone_message import LONGEST, message, sent, through
+
+# --- long lines -----------------------------------------------------------------------------------
+
+
+def test_the_longest_line() -> None:
+    assert ANSWER_MAX == 65536
+    for handler in (None, HeldMessage(), StreamedMessage()):
+        m = message(handler)
+        m.receive([b"x", b"y" * LONGEST, b"z"])
+        m.close_input(())
+        assert max(map(len, m.take(10**6).split(b"\n"))) == 65535
+
+
+@pytest.mark.parametrize("lines", [[b"y" * 65486], [b"x", b"y" * 65534], [b"y" * 65534, b"x"]])
+@pytest.mark.parametrize("handler", [None, HeldMessage(), StreamedMessage()])
+def test_a_line_that_smtpd_could_not_take_back_refuses_the_message(
+    handler: object, lines: list[bytes]
+) -> None:
+    with pytest.raises(Refused) as caught:
+        message(handler).receive(lines)
+    assert caught.value.decision is TOO_LONG
+    assert repr(TOO_LONG) == (
+        "Reject(550, '5.6.0 Message refused: a line is longer than 65485 bytes')"
+    )
+
+
+def test_a_line_of_the_longest_length_may_stand_beside_a_changed_one() -> None:
+    class Append(StreamedMessage):
+        def header(self, lines: list[bytes]) -> list[bytes]:
+            return [*lines, b"X: y"]
+
+    assert through(Append(), [b"y" * LONGEST]) == [b"y" * LONGEST, b"X: y", b"."]
+
+
+def test_a_line_that_a_dot_makes_too_long() -> None:
+    m = message(HeldMessage())
+    m.receive([b"A: 1"])
+    with pytest.raises(DecisionError, match="longer than smtpd takes"):
+        m.close_input([b"." + b"x" * (LONGEST - 1)])
+    m.close_input([b"." + b"x" * (LONGEST - 2)])
+    assert sent(m) == [b".." + b"x" * (LONGEST - 2), b"A: 1", b"."]
+
+
+@given(lengths=st.lists(st.integers(0, 40), min_size=1), limit=st.integers(2, 30))
+def test_no_line_over_the_limit_is_overlooked(lengths: list[int], limit: int) -> None:
+    block = b"".join(b"x" * length + b"\n" for length in lengths)
+    assert _has_line_over(limit, block) or max(lengths) <= limit
+
+
+# --- Refused and Offload --------------------------------------------------------------------------
+
+
+def test_refused_keeps_its_decision() -> None:
+    error = Refused(Reject(550, "5.7.1 No"))
+    assert (repr(error.decision), str(error)) == ("Reject(550, '5.7.1 No')",) * 2
+    assert isinstance(Refused(Disconnect(421, "4.7.0 Go")).decision, Disconnect)
+
+
+@pytest.mark.parametrize("decision", [PROCEED, JUNK, Rewrite(b"x"), None, "550 No", Reject])
+def test_refused_takes_refusals_only(decision: object) -> None:
+    with pytest.raises(DecisionError):
+        Refused(decision)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("work", [None, PROCEED, [b"X: y"], b"x"])
+def test_offload_takes_functions_only(work: object) -> None:
+    with pytest.raises(DecisionError):
+        Offload(work)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("nothing", [None, False, 0, "", b"", {}, iter(())])
+@pytest.mark.parametrize("run", [1, 1000])
+def test_a_forgotten_return_loses_no_line_unseen(nothing: object, run: int) -> None:
+    class Forgetful(StreamedMessage):
+        def body(self, lines: list[bytes]) -> list[bytes]:
+            return nothing  # type: ignore[return-value]  # the mistake under test
+
+    with pytest.raises(DecisionError, match="lines were answered with a"):
+        through(Forgetful(), [b"A: 1", b"", b"precious"], run)

@@ -1,0 +1,235 @@
+"""``check auth user:password``: what is compared, what is answered, and what is never told."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from opensmtpd.answer import Offload
+from opensmtpd.table import Service, Table, passwords
+from unit.support.handlers import explode
+from unit.support.lookups import ID, Talk, answer, check, lookup
+
+FOUND = answer(b"found", b"check")
+NOT_FOUND = answer(b"not-found", b"check")
+HASH = "$6$rounds=1000$salt$notreallyahash"
+SECRET = "Pass:wo|rd"
+
+
+class Users(Table):
+    """Does what it was told to when it is asked for a user's hash."""
+
+    services = (Service.AUTH, Service.CREDENTIALS)
+
+    def __init__(self, act: Callable[[], Any] = lambda: HASH) -> None:
+        self.act = act
+        self.asked: list[object] = []
+
+    def lookup(self, service: Service, key: str) -> Any:
+        self.asked.append((service, key))
+        return self.act()
+
+
+class SlowUsers(Users):
+    async def lookup(self, service: Service, key: str) -> Any:
+        self.asked.append((service, key))
+        return self.act()
+
+
+BOTH = pytest.mark.parametrize("kind", [Users, SlowUsers], ids=["plain", "async"])
+
+
+@pytest.fixture
+def verified(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
+    """Have the password of HASH be SECRET; return what was compared."""
+    seen = []
+
+    def verify(password: str, hash: str | None) -> bool:
+        seen.append((password, hash))
+        return (password, hash) == (SECRET, HASH)
+
+    monkeypatch.setattr(passwords, "verify", verify)
+    return seen
+
+
+def said(talk: Talk, key: bytes) -> bytes:
+    """Return what is answered to ``check auth``, which is never computed on the spot."""
+    assert talk.say(check(key, b"auth")) == b""
+    return talk.finish(talk.job())
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("key", "user", "password"),
+    [
+        ("alice:Pass:wo|rd", "alice", "Pass:wo|rd"),
+        ("Alice@Example.ORG:Pass:wo|rd", "alice@example.org", "Pass:wo|rd"),
+        ("ALICE:pass", "alice", "pass"),
+        ("\xc9milie:x", "\xc9milie", "x"),
+        ("al|ice:x", "al|ice", "x"),
+        ("alice:", "alice", ""),
+        ("alice::", "alice", ":"),
+        (":x", "", "x"),
+        ("alice", "alice", ""),
+        ("", "", ""),
+        ("a\udcff:\udcfe\xe9", "a\udcff", "\udcfe\xe9"),
+    ],
+)
+def test_who_is_looked_up_and_what_is_compared(
+    kind: type[Users], key: str, user: str, password: str, verified: list[object]
+) -> None:
+    talk = Talk(table := kind())
+    text = said(talk, key.encode("utf-8", "surrogateescape"))
+    assert table.asked == [(Service.AUTH, user)]
+    assert verified == [(password, HASH)]
+    assert text == (FOUND if password == SECRET else NOT_FOUND)
+    assert talk.logged == []
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("value", "hash"),
+    [
+        (HASH, HASH),
+        (f"alice:{HASH}", HASH),
+        (f":{HASH}", HASH),
+        (f"alice:{HASH}:x", f"{HASH}:x"),
+        ("alice:", ""),
+        ("*", "*"),
+        (None, None),
+    ],
+)
+def test_what_a_row_may_say(
+    kind: type[Users], value: str | None, hash: str | None, verified: list[object]
+) -> None:
+    text = said(Talk(kind(lambda: value)), b"alice:" + SECRET.encode())
+    assert verified == [(SECRET, hash)]
+    assert text == (FOUND if hash == HASH else NOT_FOUND)
+
+
+@BOTH
+def test_an_unknown_user_costs_as_much_as_a_wrong_password(
+    kind: type[Users], verified: list[object]
+) -> None:
+    talk = Talk(kind(lambda: None))
+    assert said(talk, b"nobody:x") == NOT_FOUND
+    assert verified == [("x", None)]
+    assert talk.logged == []
+
+
+@pytest.mark.parametrize("value", ["", "a\nb", b"hash", True, Offload(lambda: HASH)])
+@BOTH
+def test_rows_that_are_none(kind: type[Users], value: Any, verified: list[object]) -> None:
+    talk = Talk(kind(lambda: value))
+    text = talk.say(check(b"alice:x", b"auth")) or talk.finish(talk.job())
+    assert text.startswith(b"check-result|0c7d9dc5|error|")
+    assert verified == []
+    assert len(talk.logged) == 1
+
+
+def test_the_real_thing() -> None:
+    hash = passwords.encrypt(SECRET)
+    talk = Talk(Users(lambda: hash))
+    assert said(talk, b"alice:Pass:wo|rd") == FOUND
+    assert said(talk, b"alice:pass:wo|rd") == NOT_FOUND
+    assert said(talk, b"alice:Pass:wo") == NOT_FOUND
+
+
+def test_a_hash_that_cannot_be_checked_is_an_error_that_says_why() -> None:
+    talk = Talk(Users(lambda: "$unheard$of"))
+    text = said(talk, b"alice:x")
+    assert text.startswith(b"check-result|0c7d9dc5|error|cannot check an unknown kind of hash: ")
+    assert b"unheard" not in text
+    [line] = talk.logged
+    assert line.startswith("auth-failed table=aliases service=auth error=LocalError reason=")
+    assert "unheard" not in line
+
+
+@BOTH
+def test_requests_wait_for_the_password_before_them(
+    kind: type[Users], verified: list[object]
+) -> None:
+    talk = Talk(kind())
+    assert talk.say(check(b"alice:x", b"auth"), check(b"bob:" + SECRET.encode(), b"auth")) == b""
+    assert talk.finish(talk.job()) == NOT_FOUND
+    assert talk.finish(talk.job()) == FOUND
+
+
+@BOTH
+def test_credentials_are_looked_up_as_ever(kind: type[Users], verified: list[object]) -> None:
+    talk = Talk(table := kind(lambda: f"alice:{HASH}"))
+    text = talk.say(lookup(b"alice", b"credentials")) + talk.finish_all()
+    assert text == answer(b"found|alice:" + HASH.encode())
+    assert table.asked == [(Service.CREDENTIALS, "alice")]
+    assert verified == []
+
+
+def test_no_hash_is_sent_for_a_lookup() -> None:
+    """smtpd only checks passwords; whoever asks otherwise gets nothing."""
+    talk = Talk(Users())
+    text = talk.say(lookup(b"alice", b"auth"), lookup(b"alice:x", b"auth")) + talk.finish_all()
+    assert HASH.encode() not in text
+
+
+# --- nothing of it is told ------------------------------------------------------------------------
+
+RAISERS: list[type[BaseException]] = [ValueError, KeyError, OSError, SystemExit, UnicodeError]
+QUOTE = f"{SECRET} {HASH}"
+
+
+@BOTH
+@pytest.mark.parametrize("error", RAISERS)
+@pytest.mark.parametrize("place", ["lookup", "verify"])
+def test_neither_password_nor_hash_is_told(
+    kind: type[Users],
+    place: str,
+    error: type[BaseException],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def act(*_: object) -> Any:
+        return explode(error(QUOTE))
+
+    monkeypatch.setattr(passwords, "verify", act)
+    talk = Talk(kind(act if place == "lookup" else lambda: HASH))
+    text = talk.say(check(b"alice:" + SECRET.encode(), b"auth")) + talk.finish_all()
+    assert text == answer(b"error|" + error.__name__.encode(), b"check")
+    told = "\n".join(talk.logged) + "".join(capfd.readouterr())
+    assert told.startswith(f"auth-failed table=aliases service=auth error={error.__name__}")
+    for word in (SECRET, HASH, "wo|rd", "salt", "alice:"):
+        assert word not in told
+        assert word not in text.decode()
+
+
+@pytest.mark.parametrize("line", [
+    b"table|0.1|1|other|check|auth|" + ID + b"|alice:" + SECRET.encode(),
+    b"table|0.1|1|aliases|CHECK|auth|" + ID + b"|alice:" + SECRET.encode(),
+    b"table|0.2|1|aliases|check|auth|" + ID + b"|alice:" + SECRET.encode(),
+    b"config|ready|alice:" + SECRET.encode(),
+    SECRET.encode(),
+])  # fmt: skip
+def test_nor_is_it_in_the_log_of_a_line_that_makes_no_sense(line: bytes) -> None:
+    talk = Talk(Users())
+    assert talk.say(line + b"\n") == b""
+    assert "wo|rd" not in "".join(talk.logged)
+
+
+def test_nor_in_what_is_logged_of_an_unknown_service() -> None:
+    talk = Talk(Users())
+    text = talk.say(check(b"alice:" + SECRET.encode(), b"AUTH"))
+    assert text == answer(b"error|an unknown service", b"check")
+    assert "wo|rd" not in "".join(talk.logged)
+
+
+@BOTH
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+def test_nor_in_what_is_logged_of_a_late_one(kind: type[Users], verified: list[object]) -> None:
+    talk = Talk(kind())
+    talk.say(check(b"alice:" + SECRET.encode(), b"auth"))
+    job = talk.job()
+    talk.protocol.dispatcher.expire(5.0)
+    assert talk.protocol.data_to_send() == answer(b"error|no answer within 5 s", b"check")
+    assert job.cancelled
+    [line] = talk.logged
+    assert line.startswith("auth-failed table=aliases service=auth error=HandlerTimeout")
+    assert "wo|rd" not in line

@@ -1,0 +1,214 @@
+"""filter-dkimsign: its options, and what becomes of messages."""
+
+from pathlib import Path
+
+import pytest
+
+from opensmtpd._protocol.filter.registration import registrations
+from opensmtpd.errors import ConfigError
+from unit.support.dkim_material import tags, verifies
+from unit.support.dkimsign_flags import ed, make, rsa, table
+from unit.support.talk import M, Talk, data, datalines, report, request, result
+
+MESSAGE = [
+    b"From: Ann <ann@example.com>",
+    b"Date: Thu, 1 Jan 2026 00:00:00 +0000",
+    b"Subject: hello",
+    b"",
+    b"..stuffed",
+    b"",
+]
+
+
+def send(talk: Talk, lines: list[bytes]) -> list[bytes]:
+    """Send a message; return the lines that come back, the final dot last."""
+    answer = talk.say(data(*lines, b"."))
+    for job in talk.protocol.dispatcher.take_jobs():
+        answer += talk.finish(job)
+    assert answer.startswith(datalines(b"")[:-1])
+    return [line.split(b"|", 3)[3] for line in answer.splitlines()]
+
+
+def unstuffed(lines: list[bytes]) -> list[bytes]:
+    return [line.removeprefix(b".") for line in lines[:-1]]
+
+
+# --- what it does -------------------------------------------------------------------------------
+
+
+def test_only_what_it_needs_is_registered(folder: Path) -> None:
+    events, phases = registrations(make(ed(folder)))
+    assert events == ["link-disconnect", "tx-reset"]
+    assert phases == ["data-line", "commit"]
+    events, phases = registrations(make(ed(folder, "-m")))
+    assert events == ["link-connect", "link-disconnect", "tx-reset"]
+
+
+def test_a_message_goes_out_signed_and_otherwise_as_it_came(folder: Path) -> None:
+    talk = Talk(make(ed(folder)))
+    lines = send(talk, MESSAGE)
+    front = len(lines) - len(MESSAGE) - 1
+    assert lines[front:] == [*MESSAGE, b"."]
+    assert lines[0].startswith(b"DKIM-Signature: v=1; a=ed25519-sha256; c=simple/simple; s=ed; ")
+    assert tags(lines)[b"h"] == b"subject:date:from"
+    assert verifies(unstuffed(lines))
+    assert talk.say(request(b"commit")) == result(b"proceed")
+
+
+def test_rsa_is_left_to_a_thread(folder: Path) -> None:
+    talk = Talk(make(rsa(folder, "-c", "relaxed/relaxed", "-t", "-x", "60", "-zz")))
+    assert talk.say(data(*MESSAGE, b".")) == b""
+    lines = [line.split(b"|", 3)[3] for line in talk.finish(talk.job()).splitlines()]
+    assert set(tags(lines)) == {b"v", b"a", b"c", b"s", b"z", b"t", b"x", b"bh", b"h", b"d", b"b"}
+    assert verifies(unstuffed(lines))
+
+
+def test_a_large_header_is_left_to_a_thread(folder: Path) -> None:
+    talk = Talk(make(ed(folder)))
+    header = [b"X: " + b"x" * 60_000] * 2
+    assert talk.say(data(*header, *MESSAGE, b".")) == b""
+    answer = talk.finish(talk.job())
+    assert b"|DKIM-Signature: " in answer[:100]
+
+
+def test_messages_of_one_session_are_signed_apart(folder: Path) -> None:
+    talk = Talk(make(ed(folder)))
+    first, second = (send(talk, MESSAGE) for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ([b"Subject: x", b"", b"body"], 'reason="no From field"'),
+        ([b"", b"body"], 'reason="no From field"'),
+        ([], 'reason="no From field"'),
+        ([b"From: a@", b""], 'reason="no domain in From"'),
+        (
+            [b"From: root", b""],
+            'reason="a bare address in From, which smtpd will complete"',
+        ),
+        (
+            [b"From: a@elsewhere.example", b""],
+            'reason="no key for the domain" domain=elsewhere.example',
+        ),
+    ],
+)
+def test_what_cannot_be_signed_goes_out_as_it_came(
+    folder: Path, message: list[bytes], reason: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    talk = Talk(make(ed(folder, "-u", "skip")))
+    assert send(talk, message) == [*message, b"."]
+    assert capfd.readouterr().err == f"1718c5e591926d28 dkim-unsigned {reason}\n"
+    assert talk.say(request(b"commit")) == result(b"proceed")
+
+
+def test_what_cannot_be_signed_may_be_refused(folder: Path) -> None:
+    talk = Talk(make(ed(folder, "--unsigned", "refuse")))
+    assert send(talk, [b"From: root", b"", b"body"]) == [b"."]
+    assert talk.say(request(b"commit")) == result(
+        b"reject|550 5.7.20 Cannot be signed with DKIM:"
+        b" a bare address in From, which smtpd will complete"
+    )
+    assert talk.say(report(b"tx-reset", b"00000000")) == b""
+    assert len(send(talk, MESSAGE)) > len(MESSAGE) + 1  # the next one is signed
+    assert talk.say(request(b"commit")) == result(b"proceed")
+
+
+def test_skipped_is_unsigned_too(folder: Path) -> None:
+    talk = Talk(make(ed(folder, "-u", "skip", "--unsigned", "refuse")))
+    assert send(talk, [b"From: a@elsewhere.example", b""]) == [b"."]
+    assert talk.say(request(b"commit")) == result(
+        b"reject|550 5.7.20 Cannot be signed with DKIM: no key for the domain"
+    )
+
+
+def test_what_smtpd_completes_is_logged(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    talk = Talk(make(ed(folder)))
+    lines = send(talk, [*MESSAGE[:1], b"To: root", b"Cc: root", *MESSAGE[1:]])
+    assert tags(lines)[b"h"] == b"subject:date:from"
+    assert capfd.readouterr().err == (
+        "1718c5e591926d28 dkim-not-covered fields=to,cc"
+        ' reason="a bare address, which smtpd will complete"\n'
+    )
+
+
+CONNECT = [b"client.example", b"pass", b"192.0.2.5:4711"]
+
+
+@pytest.mark.parametrize(
+    ("destination", "added"),
+    [(b"192.0.2.1:587", 2), (b"unix:/var/run/smtpd.sock", 2), (b"192.0.2.1:25", 0)],
+)
+def test_missing_fields_are_added_where_smtpd_would(
+    folder: Path, destination: bytes, added: int
+) -> None:
+    talk = Talk(make(ed(folder, "-m")))
+    message = [MESSAGE[0], *MESSAGE[2:]]
+    lines = send_after(talk, destination, message)
+    names = [line.partition(b":")[0] for line in lines[: len(lines) - len(message) - 1]]
+    assert names[len(names) - added :] == [b"Date", b"Message-ID"][:added]
+    assert tags(lines)[b"h"] == (b"subject:from:date" if added else b"subject:from")
+    assert verifies(unstuffed(lines))
+
+
+def send_after(talk: Talk, destination: bytes, message: list[bytes]) -> list[bytes]:
+    talk.say(report(b"link-connect", *CONNECT, destination))
+    return send(talk, message)
+
+
+# --- key tables ---------------------------------------------------------------------------------
+
+
+def test_a_key_table_signs_with_each_key_of_the_domain(folder: Path) -> None:
+    flags = table(folder, "example.com mail rsa.key\nexample.com ed ed.key\nb.example ed ed.key\n")
+    talk = Talk(make(flags))
+    lines = send(talk, MESSAGE)
+    signatures = [line for line in lines if line.startswith(b"DKIM-Signature:")]
+    assert [b"a=rsa-sha256" in signatures[0], b"a=ed25519-sha256" in signatures[1]] == [True] * 2
+    assert verifies(unstuffed(lines), 0)
+    assert verifies(unstuffed(lines), 1)
+
+
+def test_a_key_table_signs_other_domains_as_its_first_unless_told_otherwise(folder: Path) -> None:
+    flags = table(folder, "example.com ed ed.key\nexample.org ed ed.key\n")
+    other = [b"From: a@elsewhere.example", b""]
+    assert tags(send(Talk(make(flags)), other))[b"d"] == b"example.com"
+    assert send(Talk(make([*flags, "-u", "skip"])), other) == [*other, b"."]
+
+
+def test_one_key_signs_other_domains_unless_told_otherwise(folder: Path) -> None:
+    other = [b"From: a@elsewhere.example", b""]
+    assert tags(send(Talk(make(ed(folder))), other))[b"d"] == b"example.com"
+    assert send(Talk(make(ed(folder, "-u", "skip"))), other) == [*other, b"."]
+
+
+def test_reload_reads_all_anew(folder: Path) -> None:
+    filter = make(table(folder, "example.com ed ed.key\n"))
+    talk = Talk(filter)
+    talk.say(data(*MESSAGE[:2]))
+    table(folder, "example.com new ed.key\n")
+    filter.reload()
+    answer = talk.say(data(*MESSAGE[2:], b"."))
+    assert b" s=ed;" in answer  # a message keeps what it began with
+    assert tags(send(talk, MESSAGE))[b"s"] == b"new"
+
+
+def test_reload_keeps_the_old_where_the_new_is_wrong(folder: Path) -> None:
+    filter = make(table(folder, "example.com ed ed.key\n"))
+    table(folder, "example.com ed none.key\n")
+    with pytest.raises(ConfigError):
+        filter.reload()
+    assert tags(send(Talk(filter), MESSAGE))[b"s"] == b"ed"
+
+
+def test_a_vanished_client_leaves_nothing(folder: Path) -> None:
+    talk = Talk(make(rsa(folder)))
+    talk.say(data(*MESSAGE))
+    talk.say(report(b"tx-reset", b"00000000"), report(b"link-disconnect"))
+    assert talk.left() == (0, 0, 0, 0)
+
+
+def test_the_token_of_the_answer_is_that_of_the_lines(folder: Path) -> None:
+    talk = Talk(make(ed(folder)))
+    assert talk.say(data(*MESSAGE, b".")).count(b"|" + M + b"|") > len(MESSAGE)

@@ -1,0 +1,235 @@
+"""Who signs for whom: flags, domain files and key tables."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from opensmtpd.errors import ConfigError
+from opensmtpd.mail.dkim.keys.key import Key
+from opensmtpd.mail.dkim.keys.keyring import Identity, Keyring, domain_file, key_table, one_key
+from opensmtpd.mail.dkim.keys.load import load
+from unit.support.dkim_material import ED25519_PEM, RSA_PEM
+
+KEY = Key("rsa-sha256", lambda data: data, False, ())
+
+
+def names(identities: Iterable[Identity] | None) -> list[tuple[str, str]] | None:
+    return None if identities is None else [(one.domain, one.selector) for one in identities]
+
+
+@pytest.mark.parametrize(
+    ("domain", "expected"),
+    [
+        (b"example.com", "Example.COM"),
+        (b"mail.example.com", "Example.COM"),
+        (b"sub.example.com", "sub.example.com"),
+        (b"a.b.sub.example.com", "sub.example.com"),
+        (b"example.org", None),
+        (b"notexample.com", None),
+        (b"com", None),
+        (b"", None),
+        (b"[192.0.2.1]", None),
+        (b"example.com.", None),
+        (b"\xff.example.com", "Example.COM"),
+    ],
+)
+def test_exact_then_nearest_parent(domain: bytes, expected: str | None) -> None:
+    ring = one_key(["other.example", "Example.COM", "sub.example.com"], "mail", KEY)
+    found = ring.find(domain)
+    assert names(found) == (None if expected is None else [(expected, "mail")])
+
+
+def test_the_first_domain() -> None:
+    ring = one_key(["b.example", "a.example"], "mail", KEY)
+    assert names(ring.first) == [("b.example", "mail")]
+    assert names(ring) == [("b.example", "mail"), ("a.example", "mail")]
+
+
+def test_a_domain_given_twice_counts_once() -> None:
+    assert names(one_key(["A.example", "a.example"], "mail", KEY)) == [("A.example", "mail")]
+
+
+def test_several_identities_of_a_domain_all_sign() -> None:
+    ring = Keyring([Identity("a.example", "rsa", KEY), Identity("A.example", "ed", KEY)])
+    assert names(ring.find(b"a.example")) == [("a.example", "rsa"), ("A.example", "ed")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "a..b",
+        ".a",
+        "a.",
+        "-a",
+        "a-",
+        "a b",
+        "a;b",
+        "a\tb",
+        "a\nb",
+        "\u00fc.example",
+        "a=b",
+        "x" * 254,
+    ],
+)
+def test_what_is_no_name(name: str) -> None:
+    with pytest.raises(ConfigError, match="is no domain"):
+        one_key([name], "mail", KEY)
+    with pytest.raises(ConfigError, match="is no selector"):
+        one_key(["a.example"], name, KEY)
+
+
+@pytest.mark.parametrize(
+    "name", ["a", "a.example", "_a.b", "xn--4ca.example", "2026-01.mail", "a_b"]
+)
+def test_what_is_a_name(name: str) -> None:
+    assert names(one_key([name], name, KEY)) == [(name, name)]
+
+
+# --- domain files -------------------------------------------------------------------------------
+
+
+def write(folder: Path, name: str, text: str) -> str:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
+    return str(path)
+
+
+def test_domain_file(tmp_path: Path) -> None:
+    path = write(tmp_path, "domains", "# ours\nb.example\n\n  a.example  \r\n#c.example\nd.example")
+    assert domain_file(path) == ["b.example", "a.example", "d.example"]
+
+
+def test_domain_file_errors_name_the_line_but_not_what_it_says(tmp_path: Path) -> None:
+    path = write(tmp_path, "domains", RSA_PEM)
+    with pytest.raises(ConfigError) as caught:
+        domain_file(path)
+    assert str(caught.value).startswith(f"{path}:1: not a domain; ")
+    assert "BEGIN" not in str(caught.value)
+
+
+def test_domain_file_that_is_not_there(tmp_path: Path) -> None:
+    path = str(tmp_path / "none")
+    with pytest.raises(ConfigError, match="cannot read it: No such file or directory"):
+        domain_file(path)
+
+
+def test_domain_file_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "domains"
+    path.write_bytes(b"a.example\n\xff\xfe\n")
+    with pytest.raises(ConfigError, match="domains:2: not text in UTF-8; save it as text in "):
+        domain_file(str(path))
+
+
+def test_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "domains"
+    path.write_text("a.example\n", encoding="utf-8-sig")
+    with pytest.raises(ConfigError, match="domains:1: a byte order mark; save it as text in UTF-8"):
+        domain_file(str(path))
+
+
+# --- key tables ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write(tmp_path, "rsa.key", RSA_PEM)
+    write(tmp_path, "ed.key", ED25519_PEM)
+    return tmp_path
+
+
+def test_key_table(folder: Path) -> None:
+    path = write(
+        folder,
+        "table",
+        "# domain selector key\n\n"
+        "a.example  mail  rsa.key\n"
+        f"\ta.example\ted {folder}/ed.key  ed25519-sha256 \n"
+        "B.example mail rsa.key rsa-sha256\r\n"
+        "  # the end",
+    )
+    ring = key_table(path)
+    assert names(ring) == [("a.example", "mail"), ("a.example", "ed"), ("B.example", "mail")]
+    assert [one.key.algorithm for one in ring] == ["rsa-sha256", "ed25519-sha256", "rsa-sha256"]
+    assert names(ring.find(b"x.a.example")) == [("a.example", "mail"), ("a.example", "ed")]
+
+
+def test_a_key_is_read_once(folder: Path) -> None:
+    ring = key_table(write(folder, "table", "a.example m rsa.key\nb.example m rsa.key\n"))
+    one, other = ring
+    assert one.key is other.key
+
+
+def test_relative_to_the_table_wherever_we_are(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(folder, "table", "a.example mail ./rsa.key\n")
+    monkeypatch.chdir(folder)
+    assert names(key_table("table")) == [("a.example", "mail")]
+    monkeypatch.chdir("/")
+    assert names(key_table(str(folder / "table"))) == [("a.example", "mail")]
+
+
+FORM = "write lines of the form: domain selector keyfile [algorithm]"
+NAME = "use letters, digits, hyphens and dots (names in other scripts as xn--…)"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message", "remedy"),
+    [
+        ("", None, "no key in the key table", FORM),
+        ("# nothing\n\n", None, "no key in the key table", FORM),
+        ("a.example mail rsa.key\na.example mail\n", 2, "2 words where 3 or 4 belong", FORM),
+        ("\na.example mail rsa.key rsa-sha256 x", 2, "5 words where 3 or 4 belong", FORM),
+        ("a..example mail rsa.key", 1, "not a domain", NAME),
+        ("a.example m;ail rsa.key", 1, "not a selector", NAME),
+        ("a.example mail rsa\0.key", 1, "a NUL byte", "remove it"),
+        (
+            "a.example mail rsa.key rsa-sha1",
+            1,
+            "unknown algorithm",
+            "use rsa-sha256 or ed25519-sha256",
+        ),
+        (
+            "a.example mail rsa.key\nA.example Mail ed.key",
+            2,
+            "Mail._domainkey.A.example stands here twice",
+            "give each key a selector of its own",
+        ),
+        (
+            "a.example mail rsa.key ed25519-sha256",
+            1,
+            "{folder}/rsa.key: a key for rsa-sha256, not ed25519-sha256",
+            "name the algorithm rsa-sha256, or another key",
+        ),
+        (
+            "a.example mail none.key",
+            1,
+            "{folder}/none.key: cannot read the key: No such file or directory",
+            "the user that smtpd runs the filter as must be able to read it",
+        ),
+    ],
+)
+def test_key_table_errors(
+    folder: Path, text: str, line: int | None, message: str, remedy: str
+) -> None:
+    path = write(folder, "table", text)
+    with pytest.raises(ConfigError) as caught:
+        key_table(path)
+    error = caught.value
+    assert (error.path, error.line, error.remedy) == (path, line, remedy)
+    assert error.message == message.format(folder=folder)
+
+
+def test_a_key_in_the_place_of_a_table_is_not_shown(folder: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        key_table(str(folder / "rsa.key"))
+    assert "BEGIN" not in str(caught.value)
+
+
+def test_warnings_come_with_the_key(folder: Path) -> None:
+    (folder / "ed.key").chmod(0o644)
+    ring = key_table(write(folder, "table", "a.example ed ed.key\n"))
+    assert [one.key.warnings for one in ring] == [load(str(folder / "ed.key")).warnings]

@@ -1,0 +1,280 @@
+"""Whole messages: each signature is put to the judgement of dkimpy."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from opensmtpd.mail.dkim.keys.key import Key
+from opensmtpd.mail.dkim.keys.keyring import Identity, Keyring
+from opensmtpd.mail.dkim.keys.load import load
+from opensmtpd.mail.dkim.sign.signer import HEADER_MAX, Prepared, Signer, Signing, Unsignable
+from opensmtpd.mail.dkim.sign.style import Style, field_names, oversigned
+from unit.support.dkim_material import tags, verifies
+
+NOW = 1_767_225_600.75
+HEADER = [
+    b"Received: from client.example (client.example [192.0.2.5])",
+    b"\tby example.com (OpenSMTPD) with ESMTP id 1;",
+    b"\tThu, 1 Jan 2026 00:00:00 +0000 (UTC)",
+    b"From: Ann <ann@example.com>",
+    b"To: Bob <bob@example.org>,",
+    b"\tcarol@example.org",
+    b"Subject: a  message",
+    b"Date: Thu, 1 Jan 2026 00:00:00 +0000",
+]
+BODY = [b"Hello ", b"", b"one\t two", b"", b""]
+
+
+def ring(*identities: tuple[str, str, str]) -> Keyring:
+    return Keyring(Identity(domain, selector, load(file)) for domain, selector, file in identities)
+
+
+def prepare(
+    keyring: Keyring,
+    header: Sequence[bytes] = HEADER,
+    body: Sequence[bytes] = BODY,
+    style: Style | None = None,
+    add_missing: bool = False,
+) -> Prepared:
+    signing = Signing(Signer(keyring, style or Style(), clock=lambda: NOW), add_missing)
+    signing.header(list(header))
+    signing.body(list(body))
+    return signing.prepare()
+
+
+def sign(
+    keyring: Keyring,
+    header: Sequence[bytes] = HEADER,
+    body: Sequence[bytes] = BODY,
+    style: Style | None = None,
+) -> list[bytes]:
+    return prepare(keyring, header, body, style).lines()
+
+
+STYLES = [
+    Style(header=header, body=body)
+    for header in ("simple", "relaxed")
+    for body in ("simple", "relaxed")
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("style", STYLES, ids=lambda style: f"{style.header}/{style.body}")
+@pytest.mark.parametrize("selector", ["mail", "ed"])
+def test_verifies(style: Style, selector: str, rsa_file: str, ed25519_file: str) -> None:
+    file = {"mail": rsa_file, "ed": ed25519_file}[selector]
+    lines = sign(ring(("example.com", selector, file)), style=style)
+    assert verifies([*lines, *HEADER, b"", *BODY])
+    assert not verifies([*lines, *HEADER[:-1], b"Date: other", b"", *BODY])
+    assert not verifies([*lines, *HEADER, b"", b"other"])
+
+
+def test_names_from_bottom_to_top(keyring: Keyring) -> None:
+    header = [*HEADER, b"SUBJECT: another"]
+    lines = sign(keyring, header)
+    assert tags(lines)[b"h"] == b"subject:date:subject:to:from"
+    assert verifies([*lines, *header, b"", *BODY])
+
+
+def test_a_name_with_a_gap_is_covered_too(keyring: Keyring) -> None:
+    """dkimpy refuses to read such a message; RFC 5322 section 4.5 does not."""
+    lines = sign(keyring, [*HEADER, b"subject \t: third"])
+    assert tags(lines)[b"h"] == b"subject:date:subject:to:from"
+
+
+@pytest.mark.parametrize("number", [1, 2, 9])
+def test_several_from_are_all_covered(keyring: Keyring, number: int) -> None:
+    header = HEADER + [b"From: other@example.net"] * (number - 1)
+    found = tags(sign(keyring, header))
+    assert found[b"h"].split(b":").count(b"from") == number
+    assert found[b"d"] == b"example.com"
+
+
+def test_two_keys_two_signatures(rsa_file: str, ed25519_file: str) -> None:
+    both = ring(("example.com", "mail", rsa_file), ("example.com", "ed", ed25519_file))
+    lines = [*sign(both), *HEADER, b"", *BODY]
+    assert b"a=rsa-sha256" in lines[0]
+    assert verifies(lines, 0)
+    assert verifies(lines, 1)
+
+
+def test_the_domain_is_written_as_it_was_configured(rsa_file: str) -> None:
+    keyring = ring(("first.example", "mail", rsa_file), ("EXAMPLE.com", "mail", rsa_file))
+    assert tags(sign(keyring))[b"d"] == b"EXAMPLE.com"
+    header = [b"From: ann@sub.Example.Com"]
+    assert tags(sign(keyring, header))[b"d"] == b"EXAMPLE.com"
+    header = [b"From: ann@elsewhere.example"]
+    assert tags(sign(keyring, header))[b"d"] == b"first.example"
+
+
+def test_only_the_topmost_from_decides(rsa_file: str) -> None:
+    keyring = ring(("first.example", "mail", rsa_file), ("example.com", "mail", rsa_file))
+    header = [b"From: a@elsewhere.example", b"From: a@example.com"]
+    assert tags(sign(keyring, header))[b"d"] == b"first.example"
+
+
+def test_unmatched_skip(keyring: Keyring) -> None:
+    with pytest.raises(Unsignable) as caught:
+        sign(keyring, [b"From: a@elsewhere.example"], style=Style(unmatched="skip"))
+    assert str(caught.value) == "no key for the domain"
+    assert caught.value.domain == b"elsewhere.example"
+
+
+BARE = "a bare address in From, which smtpd will complete"
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ([], "no From field"),
+        ([b"Subject: no author"], "no From field"),
+        ([b" From: folded onto nothing <a@example.com>"], "no From field"),
+        ([b"From:"], "no domain in From"),
+        ([b"From: <>"], "no domain in From"),
+        ([b"From: a@b@example.com"], "no domain in From"),
+        ([b"From: root"], BARE),
+        ([b"From: ann@example.com, root"], BARE),
+        ([b"From: ann@example.com", b"From: root"], BARE),
+    ],
+)
+def test_what_must_not_be_signed(keyring: Keyring, header: list[bytes], reason: str) -> None:
+    with pytest.raises(Unsignable) as caught:
+        sign(keyring, header)
+    assert str(caught.value) == reason
+    assert caught.value.domain is None
+
+
+def test_smtpd_completes_no_field_with_a_gap(keyring: Keyring) -> None:
+    """It knows From by its exact name only: this one stays as it is."""
+    with pytest.raises(Unsignable, match="no domain in From"):
+        sign(keyring, [b"From : root"])
+
+
+def test_what_smtpd_will_complete_is_not_covered(keyring: Keyring) -> None:
+    header = [*HEADER, b"Cc: root", b"CC: dave@example.org", b"to: eve@example.org"]
+    prepared = prepare(keyring, header)
+    assert prepared.left_out == ["cc"]
+    assert tags(prepared.lines())[b"h"] == b"to:date:subject:to:from"
+    header[8] = b"Cc: root@example.com"  # what smtpd makes of it
+    assert verifies([*prepared.lines(), *header, b"", *BODY])
+
+
+def test_header_too_large(keyring: Keyring) -> None:
+    signing = Signing(Signer(keyring, Style()))
+    signing.header(HEADER)
+    for _ in range(17):
+        signing.header([b"X: " + b"x" * 65_000])
+    signing.header(HEADER)
+    with pytest.raises(Unsignable) as caught:
+        signing.prepare()
+    assert str(caught.value) == f"header larger than {HEADER_MAX} bytes, or too many such at once"
+
+
+def test_a_header_that_just_fits(keyring: Keyring) -> None:
+    header = [*HEADER, b"X: " + b"x" * (HEADER_MAX - sum(map(len, HEADER)) - len(HEADER) - 4)]
+    lines = sign(keyring, header)
+    assert tags(lines)[b"h"] == b"date:subject:to:from"
+
+
+def test_large_headers_are_told(keyring: Keyring) -> None:
+    signing = Signing(Signer(keyring, Style()))
+    signing.header(HEADER)
+    assert not signing.large
+    signing.header([b"X: " + b"x" * 65_530])
+    assert signing.large
+
+
+def test_slow_is_what_the_key_is(rsa_file: str, ed25519_file: str) -> None:
+    both = ring(("example.com", "mail", rsa_file), ("example.org", "ed", ed25519_file))
+    assert prepare(both).slow
+    assert not prepare(both, [b"From: a@example.org"]).slow
+
+
+def test_times(keyring: Keyring) -> None:
+    style = Style(timestamp=True, lifetime=3600)
+    lines = sign(keyring, style=style)
+    assert (tags(lines)[b"t"], tags(lines)[b"x"]) == (b"1767225600", b"1767229200")
+    assert b"t" not in tags(sign(keyring, style=Style(lifetime=1)))
+    assert tags(sign(keyring, style=Style(lifetime=2**63 - 1)))[b"x"] == b"9223372036854775807"
+
+
+@pytest.mark.parametrize("style", STYLES, ids=lambda style: f"{style.header}/{style.body}")
+def test_oversigning(keyring: Keyring, style: Style) -> None:
+    style = style._replace(oversigned=oversigned(None))
+    lines = sign(keyring, style=style)
+    assert tags(lines)[b"h"] == (
+        b"date:subject:to:from:from:reply-to:subject:to:cc:in-reply-to:references"
+    )
+    assert verifies([*lines, *HEADER, b"", *BODY])
+    assert verifies([*lines, b"Date: added later", *HEADER, b"", *BODY])
+    assert not verifies([*lines, b"Subject: added later", *HEADER, b"", *BODY])
+    assert not verifies([*lines, b"Cc: added later", *HEADER, b"", *BODY])
+
+
+def test_what_is_left_out_is_not_oversigned(keyring: Keyring) -> None:
+    style = Style(oversigned=oversigned(None))
+    lines = sign(keyring, [b"From: ann@example.com", b"To: root"], style=style)
+    assert tags(lines)[b"h"] == b"from:from:reply-to:subject:cc:in-reply-to:references"
+
+
+def test_copies_of_what_is_covered(keyring: Keyring) -> None:
+    lines = sign(keyring, style=Style(copies=1))
+    assert tags(lines)[b"z"] == (
+        b"From:=20Ann=20<ann@example.com>=0D=0A|To:=20Bob=20<bob@example.org>,=0D=0A"
+        b"=09carol@example.org=0D=0A|Subject:=20a=20=20message=0D=0A"
+        b"|Date:=20Thu,=201=20Jan=202026=2000:00:00=20+0000=0D=0A"
+    )
+    assert verifies([*lines, *HEADER, b"", *BODY])
+
+
+def test_copies_of_all(keyring: Keyring) -> None:
+    header = [b"X:|;", b"From: ann@example.com"]
+    lines = sign(keyring, header, style=Style(copies=2))
+    assert tags(lines)[b"z"] == b"X:=7C=3B=0D=0A|From:=20ann@example.com=0D=0A"
+    assert tags(sign(keyring, header, style=Style(copies=3)))[b"z"] == tags(lines)[b"z"]
+    assert verifies([*lines, *header, b"", *BODY])
+
+
+def test_added_fields_stand_below_the_signature_and_are_covered(keyring: Keyring) -> None:
+    header = [b"From: ann@example.com", b"Subject: no date"]
+    style = Style(names=field_names("from:date:message-id"))
+    prepared = prepare(keyring, header, style=style, add_missing=True)
+    lines = prepared.lines()
+    date, message_id = lines[-2:]
+    assert date.startswith(b"Date: ")
+    assert message_id.startswith(b"Message-ID: <")
+    assert message_id.endswith(b"@example.com>")
+    assert tags(lines)[b"h"] == b"from:message-id:date"
+    assert verifies([*lines, *header, b"", *BODY])
+
+
+def test_only_what_lacks_is_added(keyring: Keyring) -> None:
+    lines = prepare(keyring, [*HEADER, b"message-id: <1@x>"], add_missing=True).lines()
+    assert not any(line.startswith((b"Date", b"Message-ID")) for line in lines)
+
+
+def test_message_id_is_covered_only_if_listed(keyring: Keyring) -> None:
+    lines = prepare(keyring, HEADER, add_missing=True).lines()
+    assert lines[-1].startswith(b"Message-ID: <")
+    assert tags(lines)[b"h"] == b"date:subject:to:from"
+    assert verifies([*lines, *HEADER, b"", *BODY])
+
+
+def test_nothing_is_added_to_what_is_not_signed(keyring: Keyring) -> None:
+    with pytest.raises(Unsignable):
+        prepare(keyring, [b"Subject: x"], add_missing=True)
+
+
+def test_the_same_key_object_may_sign_for_many() -> None:
+    calls: list[bytes] = []
+
+    def record(data: bytes) -> bytes:
+        calls.append(data)
+        return b"signature"
+
+    key = Key("rsa-sha256", record, True, ())
+    keyring = Keyring([Identity("example.com", "a", key), Identity("example.com", "b", key)])
+    prepared = prepare(keyring)
+    assert calls == []  # nothing slow happens before lines()
+    lines = prepared.lines()
+    assert len(calls) == 2
+    assert prepared.lines() == lines  # and it may be asked again

@@ -1,0 +1,109 @@
+"""The field itself: its tags, and what is signed of it."""
+
+from base64 import b64decode
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from opensmtpd.mail.dkim.canonical_header import finder, relaxed, relaxed_value
+from opensmtpd.mail.dkim.keys.key import Key
+from opensmtpd.mail.dkim.keys.keyring import Identity
+from opensmtpd.mail.dkim.keys.load import load
+from opensmtpd.mail.dkim.signature import Covered, Template
+from unit.support.dkim_material import RFC_8463_RSA_PUBLIC, tags
+
+DIGEST = bytes(range(32))
+
+
+def template(
+    domain: str = "example.com", selector: str = "mail", header: str = "simple"
+) -> Template:
+    """One that shows as its signature what it was to sign."""
+    key = Key("rsa-sha256", lambda data: data, False, ())
+    return Template(Identity(domain, selector, key), header, "simple")
+
+
+def covered(names: list[bytes], copies: bytes | None = None, *times: bytes) -> Covered:
+    return Covered(b"data\r\n", names, DIGEST, copies, times)
+
+
+def test_tags_and_their_order() -> None:
+    lines = template().prepare(covered([b"subject", b"from"], b"A:b=0D=0A", b"t=1", b"x=2"))()
+    assert list(tags(lines)) == [b"v", b"a", b"c", b"s", b"z", b"t", b"x", b"bh", b"h", b"d", b"b"]
+    signed = b64decode(tags(lines)[b"b"])
+    assert lines[:4] == [
+        b"DKIM-Signature: v=1; a=rsa-sha256; c=simple/simple; s=mail; z=A:b=0D=0A; t=1;",
+        b"\tx=2; bh=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=; h=subject:from;",
+        b"\td=example.com; b=ZGF0YQ0KREtJTS1TaWduYXR1cmU6IHY9MTsgYT1yc2Etc2hhMjU2O",
+        b"\tyBjPXNpbXBsZS9zaW1wbGU7IHM9bWFpbDsgej1BOmI9MEQ9MEE7IHQ9MTsNCgl4PTI7IGJ",
+    ]
+    assert signed == (
+        b"data\r\n"
+        b"DKIM-Signature: v=1; a=rsa-sha256; c=simple/simple; s=mail; z=A:b=0D=0A; t=1;\r\n"
+        b"\tx=2; bh=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=; h=subject:from;\r\n"
+        b"\td=example.com; b="
+    )
+
+
+def test_relaxed_signs_the_field_unfolded() -> None:
+    lines = template(header="relaxed").prepare(covered([b"from"]))()
+    assert b64decode(tags(lines)[b"b"]) == (
+        b"data\r\n"
+        b"dkim-signature:v=1; a=rsa-sha256; c=relaxed/simple; s=mail; bh=AAECAwQFBgcICQ oLDA0ODxAR"
+        b"EhMUFRYXGBkaGxwdHh8=; h=from; d=example.com; b="
+    )
+
+
+def test_a_long_selector_and_domain_overflow() -> None:
+    selector, domain = "s" * 100, "d" * 90 + ".example"
+    lines = template(domain, selector).prepare(covered([b"from"]))()
+    assert lines[:4] == [
+        b"DKIM-Signature: v=1; a=rsa-sha256; c=simple/simple;",
+        b"\ts=" + b"s" * 100 + b";",
+        b"\tbh=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=; h=from;",
+        b"\td=" + b"d" * 90 + b".example;",
+    ]
+    assert lines[4].startswith(b"\tb=")
+
+
+def test_h_breaks_behind_colons() -> None:
+    names = [b"a" * 30, b"b" * 30, b"c" * 30, b"d" * 80, b"e"]
+    lines = template().prepare(covered(names))()
+    assert lines[1:4] == [
+        b"\tLDA0ODxAREhMUFRYXGBkaGxwdHh8=; h=" + b"a" * 30 + b":",
+        b"\t" + b"b" * 30 + b":" + b"c" * 30 + b":",
+        b"\t" + b"d" * 80 + b":",
+    ]
+    assert lines[4].startswith(b"\te; d=example.com; b=")
+
+
+def test_one_template_makes_many_fields() -> None:
+    one = template()
+    assert one.prepare(covered([b"from"]))() == one.prepare(covered([b"from"]))()
+
+
+def rfc_8463(suites: Path, number: int) -> tuple[bytes, bytes]:
+    """Return what a signature of appendix A.3 covers, canonicalized by us, and the signature."""
+    message = (suites / "dkim" / "rfc8463-A.3.eml").read_bytes().replace(b"\r\n", b"\n")
+    header = b"\n" + message.partition(b"\n\n")[0]
+    names = (b"from", b"to", b"subject", b"date", b"message-id")
+    found = {field[0].lower(): field for field in finder(names)(header)}
+    field = finder((b"dkim-signature",))(header)[number]
+    unsigned, tag, signature = field[2].rpartition(b"\n b=")
+    data = b"".join(relaxed(found[name]) + b"\r\n" for name in names)
+    return data + b"dkim-signature:" + relaxed_value(unsigned + tag), b64decode(signature)
+
+
+def test_rfc_8463_example_with_ed25519(suites: Path, ed25519_file: str) -> None:
+    data, signature = rfc_8463(suites, 0)
+    assert load(ed25519_file).sign(data) == signature
+
+
+def test_rfc_8463_example_with_rsa(suites: Path) -> None:
+    data, signature = rfc_8463(suites, 1)
+    key = load_der_public_key(b64decode(RFC_8463_RSA_PUBLIC))
+    assert isinstance(key, RSAPublicKey)
+    key.verify(signature, data, PKCS1v15(), SHA256())

@@ -1,0 +1,243 @@
+"""smtpd.conf: its tables and what they are used for."""
+
+import re
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opensmtpd.errors import ConfigError
+from opensmtpd.table import Service
+from opensmtpd.table.file import Row
+from opensmtpd_cli.smtpdconf import parser
+from opensmtpd_cli.smtpdconf.parser import Configuration
+
+GUIDE = Path(__file__).parents[3] / "lab" / "shows" / "guide.conf"
+
+
+def read(folder: Path, text: str) -> Configuration:
+    path = folder / "smtpd.conf"
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return parser.read(str(path))
+
+
+def pairs(configuration: Configuration, name: str = "t") -> list[tuple[str, str | None]]:
+    return [(row.key, row.value) for row in configuration.tables[name].rows]
+
+
+def services(configuration: Configuration, name: str = "t") -> list[str]:
+    return [str(service) for use in configuration.uses.get(name, []) for service in use.services]
+
+
+def test_the_configuration_of_the_guide() -> None:
+    guide = parser.read(str(GUIDE))
+    assert {name: (table.file, table.line) for name, table in guide.tables.items()} == {
+        "domains": ("/etc/mail/domains", 6),
+        "aliases": ("/etc/mail/aliases", 7),
+        "hosts": ("/etc/mail/hosts", 8),
+        "relayaddr": ("/etc/mail/relayaddr", 9),
+        "users": ("/etc/mail/users", 10),
+    }
+    assert {name: set(services(guide, name)) for name in guide.tables} == {
+        "domains": {"domain"},
+        "aliases": {"alias"},
+        "hosts": {"source"},
+        "relayaddr": {"netaddr"},
+        "users": {"mailaddrmap"},
+    }
+    assert len(guide.uses["users"]) == 6  # in macros, once for each listener
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "file"),
+    [
+        ("table t file:/etc/t", "file:/etc/t", "/etc/t"),
+        ('table "t" "file:/etc/t"  # why', "file:/etc/t", "/etc/t"),
+        ('table t "/etc/t"', "/etc/t", "/etc/t"),
+        ("table t static:/etc/t", "static:/etc/t", "/etc/t"),
+        ("table t \\\n file:/etc/t", "file:/etc/t", "/etc/t"),
+        ('m = "file:/etc"\ntable t $m/t', "file:/etc/t", "/etc/t"),
+        ("table t db:/etc/t.db", "db:/etc/t.db", None),
+        ("table t sqlite:/etc/t.conf", "sqlite:/etc/t.conf", None),
+        ("table t file", "file", None),
+    ],
+)
+def test_where_the_rows_are(tmp_path: Path, text: str, target: str, file: str | None) -> None:
+    table = read(tmp_path, text).tables["t"]
+    assert (table.target, table.file, table.rows) == (target, file, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("table t { a }", [("a", None)]),
+        ("table t { a, B c\nd\n\n}", [("a", None), ("b", None), ("c", None), ("d", None)]),
+        ("table t {\n# none\na, # one\n\nb # two\n}", [("a", None), ("b", None)]),
+        ('table t { "*.a b", ::1, "Ä" }', [("*.a b", None), ("::1", None), ("Ä", None)]),
+        ("table t { A = B, c => d\ne = f }", [("a", "B"), ("c", "d"), ("e", "f")]),
+        ('m = "a, b"\ntable t { $m }', [("a", None), ("b", None)]),
+        ('m = "{ a }"\ntable t $m', [("a", None)]),
+        ('table t { a = "x, y" }', [("a", "x, y")]),
+        ('table t { "", "" }', [("", None), ("", None)]),
+    ],
+)
+def test_rows_in_braces(tmp_path: Path, text: str, wanted: list[tuple[str, str | None]]) -> None:
+    configuration = read(tmp_path, text)
+    assert pairs(configuration) == wanted
+    assert configuration.tables["t"].target is None
+
+
+def test_the_lines_of_rows_in_braces(tmp_path: Path) -> None:
+    table = read(tmp_path, "\ntable t {\n a = b,\n\n c = d\n}\n").tables["t"]
+    assert table.rows == [Row(3, "a", "b"), Row(5, "c", "d")]
+    assert (table.line, table.path) == (2, str(tmp_path / "smtpd.conf"))
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("table t { }", 1, "a table without rows"),
+        ("table t { a, }", 1, "a comma with nothing behind it"),
+        ("table t { , a }", 1, "not a table"),
+        ("table t { a\n, b }", 2, "not a table"),
+        ("table t { a,, b }", 1, "not a table"),
+        ("table t { a, b = c }", 1, "keys with values and keys without in one table"),
+        ("table t { a = b,\nc }", 2, "keys with values and keys without in one table"),
+        ("table t { a =\nb }", 1, "not a table"),
+        ("table t { 10 }", 1, "not a table"),
+        ("table t { *.a }", 1, "not a table"),
+        ("table t { alias }", 1, "not a table"),
+        ("table t { { a } }", 1, "not a table"),
+        ("table t { a } b", 1, "not a table"),
+        ("table alias { a }", 1, "not a table"),
+        ("table t\nfile:/etc/t", 1, "not a table"),
+        ("table t file:/etc/t more", 1, "not a table"),
+        ("table t file:etc/t", 1, "table t: 'etc/t' is not a full path"),
+        ("table t file:", 1, "table t: '' is not a full path"),
+        ("table t { a }\n\ntable t { b }", 3, "table t is there already"),
+        ("\ntable t {\na", 2, "a { without its }"),
+        ("filter x chain {\n{ a }", 1, "a { without its }"),
+        ("a\n}", 2, "a } without a {"),
+        ('\ntable t { "a }\n', 2, 'a string that begins with " and does not end'),
+        ("m = 25", 1, "not a macro: m ="),
+        ("m = alias", 1, "not a macro: m ="),
+        ('alias = "x"', 1, "not a macro: alias ="),
+        ('m = "a" b', 1, "not a macro: m ="),
+        ('"m n" = "x"', 1, "a macro's name with a space in it"),
+        ("action $nope", 1, "macro 'nope' is not defined"),
+        ('include "nope"', 1, "cannot read nope: No such file or directory"),
+        ('m = "}"\ntable t { a $m }', 2, "a } without a {"),
+    ],
+)
+def test_what_smtpd_would_not_take(tmp_path: Path, text: str, line: int, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, text)
+    error = caught.value
+    assert (error.path, error.line) == (str(tmp_path / "smtpd.conf"), line)
+    assert error.message == message
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ('action "a" mbox alias <t>', ["alias"]),
+        ('action "a" maildir "~/M" junk virtual <t>', ["alias"]),
+        ('action "a" mbox userbase <t>', ["userinfo"]),
+        ('action "a" relay src <t>', ["source"]),
+        ('action "a" relay helo-src <t>', ["addrname"]),
+        ('action "a" relay host <t>', ["relayhost"]),
+        ('action "a" relay domain <t>', ["relayhost"]),
+        ('action "a" relay host smtp+tls://l@h auth <t>', ["credentials"]),
+        ("listen on lo tls pki x auth <t>", ["credentials"]),
+        ("listen on lo tls pki x auth-optional <t> senders <s>", ["credentials"]),
+        ("listen on lo hostnames <t>", ["addrname"]),
+        ("listen on lo senders <t> masquerade", ["mailaddrmap"]),
+        ('match from any for domain <t> action "a"', ["domain"]),
+        ("match !for domain <t> reject", ["domain"]),
+        ('match from src <t> for any action "a"', ["netaddr"]),
+        ("match from rdns <t> for any reject", ["domain", "netaddr"]),
+        ("match helo <t> reject", ["domain"]),
+        ("match tag <t> reject", ["string"]),
+        ("match auth <t> reject", ["string", "mailaddr"]),
+        ("match from auth <t> reject", ["string", "mailaddr"]),
+        ("match mail-from <t> for rcpt-to <s> reject", ["mailaddr"]),
+        ("match from mail-from <s> for rcpt-to <t> reject", ["mailaddr"]),
+        ("match from src regex <t> reject", ["regex"]),
+        ("match for domain regex <t> reject", ["regex"]),
+        ("filter f phase connect match rdns <t> junk", ["domain"]),
+        ("filter f phase connect match !src <t> junk", ["netaddr"]),
+        ("filter f phase helo match helo <t> junk", ["domain"]),
+        ("filter f phase data match auth <t> junk", ["string", "credentials"]),
+        ("filter f phase data match mail-from <t> junk", ["mailaddr"]),
+        ("filter f phase data match rcpt-to regex <t> junk", ["regex"]),
+        ('m = "alias <t>"\naction "a" mbox $m', ["alias"]),
+        ('m = "<t>"\naction "a" mbox alias $m', ["alias"]),
+        ('action "a" mbox \\\n alias <t>', ["alias"]),
+        ('action "a" mbox # alias <t>', []),
+        ('action "a" mbox alias "<t>"', []),
+        ("match for domain { t } reject", []),
+        ("smtp limit <t>", []),
+        ("match for domain <t reject", []),
+    ],
+)
+def test_uses(tmp_path: Path, text: str, wanted: list[str]) -> None:
+    assert services(read(tmp_path, text + "\n")) == wanted
+
+
+def test_files_that_are_included(tmp_path: Path) -> None:
+    inner = tmp_path / "inner"
+    inner.write_text('m = "x"\ntable t { b }\naction "a" mbox alias <u>', encoding="ascii")
+    text = f'include "{inner}" table u {{ a = $m }}\nmatch for domain <t> action "a"\n'
+    configuration = read(tmp_path, text)
+    outer = str(tmp_path / "smtpd.conf")
+    assert pairs(configuration, "t") == [("b", None)]
+    assert pairs(configuration, "u") == [("a", "x")]
+    tables = configuration.tables.values()
+    assert [(table.path, table.line) for table in tables] == [(str(inner), 2), (outer, 1)]
+    assert services(configuration, "t") == ["domain"]
+    assert services(configuration, "u") == ["alias"]
+    assert list(configuration.files) == [outer, str(inner)]
+
+
+def test_a_table_that_begins_in_one_file_and_ends_in_another(tmp_path: Path) -> None:
+    (tmp_path / "inner").write_text("table t {", encoding="ascii")
+    with pytest.raises(ConfigError, match="inner:1: not a table"):
+        read(tmp_path, f'include "{tmp_path}/inner"\na }}\n')
+
+
+def test_the_last_value_of_a_macro_counts(tmp_path: Path) -> None:
+    configuration = read(tmp_path, 'm = "a"\ntable s { $m }\nm = "b"\ntable t { $m }\n')
+    assert pairs(configuration, "s") == [("a", None)]
+    assert pairs(configuration, "t") == [("b", None)]
+
+
+def test_the_delimiter_of_tags(tmp_path: Path) -> None:
+    assert read(tmp_path, 'smtp sub-addr-delim "-"\n').settings == {"sub-addr-delim": "-"}
+    assert read(tmp_path, "smtp max-message-size 1M\n").settings == {}
+
+
+def test_every_use_names_services() -> None:
+    from opensmtpd_cli.smtpdconf.table_uses import USES
+
+    assert {service for use in USES.values() for service in use.services} == set(Service) - {
+        Service.AUTH
+    }
+
+
+FRAGMENTS = [
+    *("table ", "t ", "u ", "{ ", "} ", "a", ", ", "= ", "=> ", "file:/x ", "include ", "\\", "#"),
+    *('"', "'", "$m ", 'm = "x"\n', "\n", "action ", "alias ", "<t> ", "match ", "\0", "\x01", "é"),
+]
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS) | st.characters(), max_size=30).map("".join))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    with TemporaryDirectory() as folder, suppress(ConfigError):
+        path = Path(folder) / "smtpd.conf"
+        path.write_bytes(text.encode("utf-8", "surrogatepass"))
+        for table in parser.read(str(path)).tables.values():
+            where = path.read_bytes()[table.start : table.end]
+            assert table.target is not None or re.search(rb"[}$]", where)

@@ -1,0 +1,127 @@
+"""The program as a whole: what it offers, and how it ends."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from opensmtpd.errors import LocalError
+from opensmtpd_cli import main
+from opensmtpd_cli.output import complain, note
+from unit.support.swap import Program
+
+COMMANDS = [
+    "alias",
+    "check",
+    "completion",
+    "domain",
+    "export",
+    "filter",
+    "genkey",
+    "import",
+    "install",
+    "lookup",
+    "user",
+]
+PROGRAM = [sys.executable, "-c", "from opensmtpd_cli.main import main; main()"]
+
+
+def test_the_commands(run: Program) -> None:
+    assert sorted(main.main.commands) == COMMANDS
+    said = run("--help")
+    assert said.status == 0
+    for name in COMMANDS:
+        assert f"\n  {name} " in said.out
+    assert "..." not in said.out.partition("Commands:")[2]  # each says all in one line
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_each_command(run: Program, name: str) -> None:
+    said = run(name, "--help")
+    assert said.status == 0
+    assert said.out.startswith(f"Usage: opensmtpd-plugins {name} [OPTIONS]")
+
+
+def test_the_version(run: Program) -> None:
+    said = run("--version")
+    assert (said.status, said.out.split()[0]) == (0, "opensmtpd-plugins")
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["import"], ["import", "--nope"], ["--nope"]])
+def test_a_wrong_use(run: Program, arguments: list[str]) -> None:
+    said = run(*arguments)
+    assert (said.status, said.out) == (2, "")
+    assert said.err.startswith("Usage: opensmtpd-plugins")
+
+
+def test_what_goes_wrong_is_said_in_one_line(run: Program, tmp_path: Path) -> None:
+    said = run("import", tmp_path / "no\nne", tmp_path / "db")
+    assert said == (
+        1,
+        "",
+        f"opensmtpd-plugins: {tmp_path}/no\\nne: cannot be read: No such file or directory\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (PermissionError(13, "Permission denied", "/x"), "/x: Permission denied"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError("odd"), "odd"),
+        (sqlite3.OperationalError("database is locked"), "database is locked"),
+        (LocalError("\x1b[31m"), "\\x1b[31m"),
+    ],
+)
+def test_errors_of_the_system(
+    run: Program, monkeypatch: pytest.MonkeyPatch, error: Exception, text: str
+) -> None:
+    @click.command()
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setitem(main.main.commands, "fail", fail)
+    assert run("fail") == (1, "", f"opensmtpd-plugins: {text}\n")
+
+
+def test_quiet(run: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    @click.command()
+    def talk() -> None:
+        note("by the way")
+        complain("wrong")
+        click.echo("result")
+
+    monkeypatch.setitem(main.main.commands, "talk", talk)
+    assert run("talk") == (0, "result\n", "by the way\nwrong\n")
+    assert run("--quiet", "talk") == (0, "result\n", "wrong\n")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["export"]])
+def test_nobody_reads_what_it_says(tmp_path: Path, arguments: list[str]) -> None:
+    if arguments == ["export"]:
+        conf = tmp_path / "smtpd.conf"
+        conf.write_text("table t { a }\n", encoding="ascii")
+        subprocess.run(
+            [*PROGRAM, "import", conf, tmp_path / "db"],
+            check=True,
+            capture_output=True,
+            timeout=30,
+        )
+        arguments = ["--quiet", "export", str(tmp_path / "db"), str(tmp_path)]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as out:
+        said = subprocess.run(
+            [*PROGRAM, *arguments], stdout=out, stderr=subprocess.PIPE, timeout=30, check=False
+        )
+    assert (said.returncode, said.stderr) == (1, b"")
+
+
+def test_rich_is_read_only_where_it_shows() -> None:
+    code = "import sys; from opensmtpd_cli import main; print('rich' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30, check=True)
+    assert said.stdout == b"False\n"

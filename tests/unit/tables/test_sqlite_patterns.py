@@ -1,0 +1,149 @@
+"""table-sqlite: wildcards and their index."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opensmtpd.errors import HandlerTimeout
+from opensmtpd.table import Patterns, Service
+from opensmtpd.testing import ask
+from opensmtpd_tables import sqlite
+from unit.support.sqlite_files import LOOKUP, create, locked, put, write
+from unit.support.sqlite_served import domains, populated, table
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return populated(tmp_path)
+
+
+# --- patterns -------------------------------------------------------------------------------------
+
+
+def test_wildcards_without_an_index(path: Path) -> None:
+    put(path, **{"*.example.org": "x", "10.0.0.0/8": "x", "@example.net": "x"})
+    some = table(path)
+    assert ask(some, "check", "domain", "a.example.org") == ("found", "")
+    assert ask(some, "check", "netaddr", "10.1.2.3") == ("found", "")
+    assert ask(some, "check", "mailaddr", "eve@example.net") == ("found", "")
+    assert ask(some, "check", "domain", "example.org") == ("not-found", "")
+    assert ask(some, "check", "alias", "a.example.org") == ("not-found", "")
+
+
+def test_patterns_of_all_kinds(path: Path) -> None:
+    rows = {"mail*.example.org": "a", "10/8": "b", "@m*.example.net": "c", "^ad+r$": "d"}
+    put(path, **rows)
+    some = table(
+        path,
+        *(f"query_{kind} {LOOKUP}" for kind in ("domain", "netaddr", "mailaddr", "regex")),
+        *(
+            f"patterns_{kind} SELECT key FROM rows WHERE value <> 'bob'"
+            for kind in ("domain", "netaddr", "mailaddr", "regex")
+        ),
+    )
+    assert ask(some, "lookup", "domain", "mail7.example.org") == ("found", "a")
+    assert ask(some, "lookup", "netaddr", "10.1.2.3") == ("found", "b")
+    assert ask(some, "lookup", "mailaddr", "x@mx.example.net") == ("found", "c")
+    assert ask(some, "lookup", "regex", "addr") == ("found", "d")
+    assert ask(some, "lookup", "regex", "ar") == ("not-found", "")
+    assert ask(some, "lookup", "domain", "alice") == ("found", "bob")
+
+
+def test_another_delimiter_of_tags(path: Path) -> None:
+    put(path, **{"eve@example.org": "x"})
+    some = table(path, f"query_mailaddr {LOOKUP}", "sub_addr_delim _")
+    assert ask(some, "check", "mailaddr", "eve_tag@example.org") == ("found", "")
+    assert ask(some, "check", "mailaddr", "eve+tag@example.org") == ("not-found", "")
+
+
+@pytest.mark.parametrize("journal", ["DELETE", "WAL"])
+def test_an_index_is_as_new_as_the_database(path: Path, journal: str) -> None:
+    write(path, f"PRAGMA journal_mode = {journal}")
+    some = domains(path)
+    name = "mail7.example.org"
+    assert ask(some, "check", "domain", name) == ("not-found", "")
+    put(path, **{"mail*.example.org": "x"})
+    assert ask(some, "check", "domain", name) == ("found", "")
+    write(path, "DELETE FROM rows")
+    assert ask(some, "check", "domain", name) == ("not-found", "")
+
+
+def test_an_index_of_a_file_that_was_replaced(path: Path, tmp_path: Path) -> None:
+    some = domains(path)
+    assert ask(some, "check", "domain", "mail7.example.org") == ("not-found", "")
+    create(tmp_path / "new.db", **{"mail*.example.org": "x"}).rename(path)
+    assert ask(some, "check", "domain", "mail7.example.org") == ("found", "")
+
+
+class Counted(Patterns):
+    """Counts how often an index is made, and fails when it is told to."""
+
+    made = 0
+    fails = False
+
+    def __init__(self, service: Service, *more: Any) -> None:
+        type(self).made += 1
+        if self.fails:
+            raise HandlerTimeout("lookup blocked for 5 s")
+        super().__init__(service, *more)
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> type[Counted]:
+    class Mine(Counted):
+        pass
+
+    monkeypatch.setattr(sqlite, "Patterns", Mine)
+    return Mine
+
+
+def test_an_index_is_made_once_for_the_same_rows(path: Path, counted: type[Counted]) -> None:
+    some = domains(path)
+    assert counted.made == 1  # at start
+    for _ in range(3):
+        ask(some, "check", "domain", "a.example.org")
+    write(path, "INSERT INTO users VALUES ('x', 1, 1, '/')")
+    ask(some, "check", "domain", "a.example.org")
+    assert counted.made == 1
+    write(path, "UPDATE rows SET key = key || 'x'")
+    ask(some, "check", "domain", "a.example.org")
+    assert counted.made == 2
+
+
+def test_an_index_that_takes_too_long_to_make(
+    path: Path, counted: type[Counted], capfd: pytest.CaptureFixture[str]
+) -> None:
+    put(path, **{"m*.example.org": "x"})
+    some = domains(path)
+    counted.fails = True
+    put(path, **{"n*.example.org": "x"})
+    for _ in range(2):  # the old one counts, and is not tried again until the next change
+        assert ask(some, "check", "domain", "mm.example.org") == ("found", "")
+        assert ask(some, "check", "domain", "nn.example.org") == ("not-found", "")
+    assert counted.made == 2
+    assert capfd.readouterr().err == (
+        'patterns-kept service=domain reason="lookup blocked for 5 s"'
+        ' remedy="smtpctl update table"\n'
+    )
+    counted.fails = False
+    assert ask(some, "update") == ("ok", "")
+    assert ask(some, "check", "domain", "nn.example.org") == ("found", "")
+
+
+def test_an_index_when_the_database_is_locked(path: Path) -> None:
+    put(path, **{"m*.example.org": "x"})
+    some = domains(path)
+    with locked(path):
+        assert ask(some, "check", "domain", "mm.example.org").result == "error"
+    assert ask(some, "check", "domain", "mm.example.org") == ("found", "")
+
+
+def test_rows_that_are_no_patterns_are_told_of_once(
+    path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    put(path, **{"10.0.0.0/99": "x", "bad/": "x", "10.0.0.0/8": "x"})
+    some = table(path, f"query_netaddr {LOOKUP}", "patterns_netaddr SELECT key FROM rows")
+    for _ in range(3):
+        assert ask(some, "check", "netaddr", "10.1.1.1") == ("found", "")
+    assert capfd.readouterr().err == "rows-ignored service=netaddr count=2 first=10.0.0.0/99\n"
