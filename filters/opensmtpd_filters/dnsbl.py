@@ -24,7 +24,7 @@ from opensmtpd.mail.dnsbl.header_fields import Cleaner, header_fields
 from opensmtpd.mail.dnsbl.health import Health
 from opensmtpd.mail.dnsbl.lists import List, Subject
 from opensmtpd.mail.dnsbl.score import Tally
-from opensmtpd.mail.policy import options as screen_options
+from opensmtpd.mail.policy import options as policy_options
 from opensmtpd.mail.policy.action import FIELDS, JUNK_IT, OFF, Action, Response, response
 from opensmtpd.mail.policy.filter import (
     CONNECT,
@@ -81,7 +81,7 @@ class Dnsbl(PolicyFilter):
         sparing = {PHASE[each.subject] for each in self.lists if each.spares}
         self.judges_from = max(sparing, key=PHASES.index, default=CONNECT)
         phases = {PHASE[each.subject] for each in self.lists}
-        rules, resolver = screen_options.rules(flags), dns_options.resolver(flags)
+        rules, resolver = policy_options.rules(flags), dns_options.resolver(flags)
         super().__init__(rules, resolver, sorted(phases))
         if self.mark:
             self.unused.discard("on_message")
@@ -176,7 +176,7 @@ def parser() -> argparse.ArgumentParser:
     # fmt: on
     dnsbl_options.add(flags)
     dnsbl_options.keep_keys(flags)
-    screen_options.add(flags)
+    policy_options.add(flags)
     dns_options.add(flags)
     return flags
 

@@ -18,7 +18,7 @@ from opensmtpd.dns import Lookup, gather
 from opensmtpd.dns import options as dns_options
 from opensmtpd.filter import LinkGreeting, Session
 from opensmtpd.mail.client import text
-from opensmtpd.mail.policy import options as screen_options
+from opensmtpd.mail.policy import options as policy_options
 from opensmtpd.mail.policy.action import JUNK_IT, OFF, Action, Response, response
 from opensmtpd.mail.policy.checks import CHECKS, Finding, helo_findings, name_findings
 from opensmtpd.mail.policy.filter import CONNECT, HELO, ClientState, PolicyFilter, state_of
@@ -55,7 +55,7 @@ class Clients(PolicyFilter):
         self.active = {name for name, each in self.responses.items() if each.action > Action.OFF}
         self.verify: bool = flags.verify
         self.our_names = {name.lower().rstrip(".") for name in flags.our_name}
-        rules = screen_options.rules(flags, tuple(self.responses.values()))
+        rules = policy_options.rules(flags, tuple(self.responses.values()))
         phases = {CHECKS[name].phase for name in self.active}
         resolver = dns_options.resolver(flags, needed=self.verify or "helo-dns" in self.active)
         super().__init__(rules, resolver, sorted(phases))
@@ -118,7 +118,7 @@ def parser(prog: str = "filter-rdns") -> argparse.ArgumentParser:
     flags = options.filter_parser(prog, DESCRIPTIONS[prog], EPILOG)
     add = flags.add_argument_group(
         "checks, each with what it does",
-        f"{screen_options.ACTION_HELP}; TEXT may begin with a reply code",
+        f"{policy_options.ACTION_HELP}; TEXT may begin with a reply code",
     ).add_argument
     action = options.typed(response)
     for name, check in CHECKS.items():
@@ -131,7 +131,7 @@ def parser(prog: str = "filter-rdns") -> argparse.ArgumentParser:
     add("--verify", action="store_true", help="ask the DNS ourselves, for all names of the client,"
         " instead of taking smtpd's verdict")
     # fmt: on
-    screen_options.add(flags)
+    policy_options.add(flags)
     dns_options.add(flags)
     return flags
 

@@ -1,6 +1,6 @@
 """What smtpd's own tables match, one row at a time: ``table_*_match`` in table.c, after its C.
 
-It knows nothing of ``opensmtpd.table.matching``, and reads addresses by other means (``ipaddress``).
+It knows nothing of ``opensmtpd.table.matching``, and reads addresses with ``ipaddress``.
 """
 
 import ipaddress

@@ -172,7 +172,7 @@ class Some(Filter):
         assert child.lines() == [result(answer)]
         assert child.log() == (
             "1718c5e591926d28 handler-failed handler=on_noop error=SystemExit"
-            " at=filter.py:14 reason=1"
+            " at=filter.py:13 reason=1"
         )
 
 

@@ -469,7 +469,8 @@ def test_interrupted(libexec: Path, tmp_path: Path) -> None:
         f"open({str(pid)!r}, 'w').write(str(os.getpid()) + '\\n')\ntime.sleep(300)",
     )
     code = (
-        "import sys\nfrom opensmtpd_cli import __main__; from opensmtpd_cli.system import libexec, users\n"
+        "import sys\nfrom opensmtpd_cli import __main__\n"
+        "from opensmtpd_cli.system import libexec, users\n"
         f"libexec.folders = lambda: ({str(libexec)!r},)\nusers.USERS = ()\n"
         f"sys.argv[1:] = ['lookup', {LINE!r}, 'alias', 'a', '--timeout', '60']\n"
         "__main__.main()\n"
