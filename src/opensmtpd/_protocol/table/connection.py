@@ -4,33 +4,21 @@ Every request gets exactly one legal answer, in the order of the requests: an ex
 answer or an illegal one becomes ``error|message`` and a line in the log. Source: ``table_proc.c``.
 """
 
-import re
 from collections import deque
 from functools import partial
 
 from opensmtpd._protocol.dispatch import LATER, Dispatcher, Log, place
-from opensmtpd._protocol.line_buffer import LineBuffer
 from opensmtpd._protocol.table import requests
 from opensmtpd._protocol.table.requests import Request
+from opensmtpd._protocol.table.wire import SAFE_SINCE, VERSION, RequestLines, encode_error, release
 from opensmtpd.errors import HandlerTimeout, LocalError, ProtocolError, VersionError
 from opensmtpd.log import log, text
 from opensmtpd.table import SERVICES, Service, Table, to_str
 
-VERSION = b"0.1"
 DEADLINE = 5.0
 """Seconds for an answer: smtpd asks no other table, for no other mail, until it has it."""
-LINE_MAX = 65536
-"""Bytes of a request; smtpd's keys have less than 2,048."""
-MESSAGE_MAX = 200
-"""Characters of an error's text, which smtpd writes to its log."""
-
-_VERSION = re.compile(rb"([0-9]+)\.([0-9]+)")
 AUTH_SINCE = (7, 9)
 """Before, smtpd lower-cases the keys of ``auth``, passwords included (``table_lookup``)."""
-SAFE_SINCE = (7, 9)
-"""Before, smtpd sends a line feed in a key as it is (``table_proc_lookup``)."""
-_TYPED = ([b"credentials"], [b"auth"], [b"mailaddrmap"], [b"mailaddr"], [b"string"], [b"regex"])
-"""Services whose keys may be user names, in which a client can have a line feed: AUTH is base64."""
 
 
 class TableConnection:
@@ -42,13 +30,9 @@ class TableConnection:
         self._table = table
         self._requests = requests.keyed(table)
         self._log = log
-        self._lines = LineBuffer(LINE_MAX)
+        self._lines = RequestLines()
         self._name = b""
         self._smtpd = (0, 0)
-        self._raw_keys = False
-        """True for an smtpd before SAFE_SINCE: known when the handshake is over."""
-        self._parts: list[bytes] = []
-        """Lines of an smtpd before 7.9 that has not ended its request yet."""
         self._waiting: deque[bytes] = deque()
         self.busy = False
         """True while an answer waits for its job: a coroutine, or a function in a thread."""
@@ -65,8 +49,6 @@ class TableConnection:
         """Take bytes from smtpd. Raises VersionError, in the handshake only."""
         self.dispatcher.now = now
         lines = self._lines.feed(data)
-        if self._raw_keys:
-            lines = self._whole(lines)
         if self._lines.dropped:
             self._log("line-ignored", reason="longer than any of smtpd's")
             self._lines.dropped = 0
@@ -75,23 +57,6 @@ class TableConnection:
         else:
             self._waiting += lines
             self._serve()
-
-    def _whole(self, lines: list[bytes]) -> list[bytes]:
-        """Return lines with a key joined that had line feeds in it: the last one that smtpd sent.
-
-        An answer to a line that a client wrote in a key would be one too many, and end smtpd.
-        """
-        lines = [*self._parts, *lines]
-        self._parts = []
-        if len(lines) > 1 or self._lines.unfinished:
-            for at, line in enumerate(lines):
-                request = line.split(b"|", 3)[-1].removeprefix(self._name + b"|")
-                if request.split(b"|", 2)[1:2] in _TYPED:
-                    if self._lines.unfinished:  # a client cannot keep smtpd from ending it
-                        self._parts = lines[at:]
-                        return lines[:at]
-                    return [*lines[:at], b"\n".join(lines[at:])]
-        return lines
 
     def _serve(self) -> None:
         """Take the requests in turn, each when the one before it is answered."""
@@ -138,14 +103,14 @@ class TableConnection:
         key, _, value = line[7:].partition(b"|")
         if key == b"protocol" and value != VERSION:
             raise VersionError(f"smtpd speaks table protocol {value!r:.20}, and we 0.1")
-        if key == b"smtpd-version" and (found := _VERSION.match(value)):
-            self._smtpd = (int(found[1][:9]), int(found[2][:9]))
+        if key == b"smtpd-version":
+            self._smtpd = release(value) or self._smtpd
         elif key == b"tablename":
-            self._name = value
+            self._name = self._lines.name = value
         elif line == b"config|ready":
             names = [*self._services(), "ready"]
             self._out.append("".join(f"register|{name}\n" for name in names).encode("ascii"))
-            self._raw_keys = self._smtpd < SAFE_SINCE
+            self._lines.raw_keys = self._smtpd < SAFE_SINCE
             self.ready = True
 
     def _services(self) -> list[str]:
@@ -220,8 +185,4 @@ class TableConnection:
             at=place(error) if reason is None else None,
             reason=reason,
         )
-        said = text(kind if reason is None else reason).encode("ascii", "replace")
-        self._answer(request, id, b"error|" + said.translate(_PRINTABLE)[:MESSAGE_MAX])
-
-
-_PRINTABLE = bytes(byte if 32 <= byte < 127 else 63 for byte in range(256))
+        self._answer(request, id, encode_error(text(kind if reason is None else reason)))
