@@ -2,11 +2,10 @@
 
 import argparse
 import os
-from importlib import import_module
 
-from opensmtpd.dns.resolver.inflight import PATIENCE
-from opensmtpd.dns.resolver.resolver import Resolver
-from opensmtpd.dns.resolver.servers import ServerAddress, server
+from opensmtpd.dns import make_resolver
+from opensmtpd.dns.question import Dns
+from opensmtpd.dns.servers import PATIENCE, ServerAddress, server
 from opensmtpd.errors import ConfigError
 from opensmtpd.options import seconds
 
@@ -33,30 +32,22 @@ def _server(text: str) -> ServerAddress:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def resolver(options: argparse.Namespace, needed: bool = True) -> Resolver:
+def resolver(options: argparse.Namespace, needed: bool = True) -> Dns:
     """Return the resolver that the options describe.
 
     A resolver that is not ``needed`` ignores them and does not import aiodns. Raises ConfigError
     where aiodns or msgpack is missing, or the options cannot be used.
     """
     if not needed:
+        from opensmtpd.dns.resolver.resolver import Resolver  # noqa: PLC0415  see make_resolver
+
         return Resolver()
-    # The import takes long. Done at the first question, it would keep all clients waiting.
-    for module in (
-        ("opensmtpd.dns.resolver.channel", "msgpack")
-        if options.dns_cache
-        else ("opensmtpd.dns.resolver.channel",)
-    ):
-        try:
-            import_module(module)
-        except ImportError as error:
-            remedy = "pip install 'opensmtpd-plugins[dns]'"
-            raise ConfigError(f"asking the DNS needs {error.name}", remedy=remedy) from None
-    _check_ports(options.nameserver)
     if options.dns_cache:
         _check_folder(options.dns_cache)
     patience = min(PATIENCE, options.dns_deadline / 2)
-    return Resolver(options.nameserver, options.dns_cache, patience)
+    made = make_resolver(options.nameserver, options.dns_cache, patience)
+    _check_ports(options.nameserver)
+    return made
 
 
 def _check_ports(servers: list[ServerAddress]) -> None:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opensmtpd.dns.names import address, is_query_name, reversed_labels
-from opensmtpd.dns.resolver.servers import ServerAddress, server
 from opensmtpd.dns.resolver.zone_cuts import above
+from opensmtpd.dns.servers import ServerAddress, server
 from opensmtpd.errors import ConfigError
 
 NIBBLES = ".".join(reversed("20010db8000000000000000000000005"))

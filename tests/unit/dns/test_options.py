@@ -11,7 +11,7 @@ import pytest
 from opensmtpd.dns import options
 from opensmtpd.dns.resolver import channel
 from opensmtpd.dns.resolver.resolver import Resolver
-from opensmtpd.dns.resolver.servers import ServerAddress
+from opensmtpd.dns.servers import ServerAddress
 from opensmtpd.errors import ConfigError
 
 

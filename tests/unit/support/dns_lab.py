@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from lab.peers.nameserver import NameServer, Records, failing, lasting, silent
 from opensmtpd.dns import Question, RecordType, Reply
 from opensmtpd.dns.resolver.resolver import Resolver
-from opensmtpd.dns.resolver.servers import ServerAddress
+from opensmtpd.dns.servers import ServerAddress
 
 T = TypeVar("T")
 A, AAAA, PTR, TXT, MX = RecordType.A, RecordType.AAAA, RecordType.PTR, RecordType.TXT, RecordType.MX

@@ -18,7 +18,7 @@ import pycares
 
 from opensmtpd.dns.names import is_query_name
 from opensmtpd.dns.question import Absent, Failed, Found, Question, RecordType, Reply
-from opensmtpd.dns.resolver.servers import ServerAddress
+from opensmtpd.dns.servers import ServerAddress
 
 TIMEOUT = 2.0
 """Seconds until c-ares asks again, or the next name server, before it has measured any."""

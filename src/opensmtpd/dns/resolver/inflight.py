@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from opensmtpd.dns.question import Failed, Question, Reply
-from opensmtpd.dns.resolver.servers import ServerAddress
+from opensmtpd.dns.servers import ServerAddress
 
 if TYPE_CHECKING:
     import asyncio
@@ -23,8 +23,6 @@ WAITING = 100_000
 """Questions at a time, at most, with those that wait for their turn."""
 LIFE = 30.0
 """Seconds after which a question is given up: c-ares should have done so before."""
-PATIENCE = 2.0
-"""Seconds that a name server may take, at most, before a timeout is its failure."""
 ANSWERS_MAX = 50
 """Answers after which c-ares is made to drop the ones that it keeps."""
 

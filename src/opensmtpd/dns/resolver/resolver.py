@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from opensmtpd.dns.question import Absent, Failed, Found, Question, RecordType, Reply
 from opensmtpd.dns.resolver.cache import ABSENCE_MAX, FAILURE_TTL, Cache
 from opensmtpd.dns.resolver.cache_saver import CacheSaver
-from opensmtpd.dns.resolver.inflight import LIFE, PATIENCE, InFlightQuestions
-from opensmtpd.dns.resolver.servers import ServerAddress
+from opensmtpd.dns.resolver.inflight import LIFE, InFlightQuestions
 from opensmtpd.dns.resolver.zone_cuts import above
+from opensmtpd.dns.servers import PATIENCE, ServerAddress
 
 if TYPE_CHECKING:
     import asyncio

@@ -10,7 +10,7 @@ from lab.peers.nameserver import NameServer
 from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply
 from opensmtpd.dns.resolver import inflight
 from opensmtpd.dns.resolver.resolver import Resolver
-from opensmtpd.dns.resolver.servers import ServerAddress
+from opensmtpd.dns.servers import ServerAddress
 from unit.support.dns_lab import AAAA, MX, PTR, RECORDS, TXT, A, Lab, port
 
 

@@ -6,6 +6,8 @@ from opensmtpd.dns.names import address
 from opensmtpd.errors import ConfigError
 
 PORT = 53
+PATIENCE = 2.0
+"""Seconds that a name server may take, at most, before a timeout is its failure."""
 
 
 class ServerAddress(NamedTuple):
