@@ -14,13 +14,13 @@ import argparse
 
 from opensmtpd import options, run
 from opensmtpd.answer import Offload
-from opensmtpd.errors import ConfigError, Refused
+from opensmtpd.errors import ConfigError, Refused, Unsignable
 from opensmtpd.filter import Filter, Front, HeldMessage, Reject, Session
 from opensmtpd.log import log
 from opensmtpd.mail.dkim.keys import keyring, load
 from opensmtpd.mail.dkim.keys.key import ALGORITHMS, RSA
 from opensmtpd.mail.dkim.sign import style
-from opensmtpd.mail.dkim.sign.signer import TIME_MAX, Prepared, Signer, Signing, Unsignable
+from opensmtpd.mail.dkim.sign.signer import TIME_MAX, Prepared, Signer, Signing
 from opensmtpd.mail.dkim.sign.smtpd_changes import is_submission
 
 EPILOG = """\

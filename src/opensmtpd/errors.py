@@ -6,11 +6,13 @@
     ├── LocalError            our side is wrong: the configuration, or a plugin
     │   ├── ConfigError       a flag, file or key that cannot be used
     │   ├── DecisionError     an answer that smtpd would not take
-    │   └── SpoolError        no room for a message, neither in memory nor on disk
+    │   ├── SpoolError        no room for a message, neither in memory nor on disk
+    │   └── Unavailable       a database or server that cannot be used at this moment
     ├── RemoteError           the other side is wrong, or gone: smtpd, a server, a message
     │   ├── ProtocolError     a line that cannot be understood
     │   │   └── VersionError  a protocol that we do not speak
-    │   └── SmtpdGone         smtpd closed its end, and so do we
+    │   ├── SmtpdGone         smtpd closed its end, and so do we
+    │   └── Unsignable        a message that must not be signed
     └── Refused               no failure: a handler refuses the command or the message
 
     HandlerTimeout            a handler that did not answer in time (a BaseException)
@@ -58,6 +60,10 @@ class HandlerTimeout(BaseException):
     """
 
 
+class Unavailable(LocalError):
+    """A database or server that cannot be used at this moment."""
+
+
 class RemoteError(Error):
     """Something on the other side is wrong: a line, a message, an answer; or the side is gone."""
 
@@ -72,6 +78,17 @@ class VersionError(ProtocolError):
 
 class SmtpdGone(RemoteError):
     """The other end of the connection is closed: smtpd stopped, and the plugin does, too."""
+
+
+class Unsignable(RemoteError):
+    """A message that must not be signed, for the reason in the text.
+
+    ``domain`` is the domain in its From field, as bytes, if it is known.
+    """
+
+    def __init__(self, reason: str, domain: bytes | None = None) -> None:
+        self.domain = domain
+        super().__init__(reason)
 
 
 class Refusal:

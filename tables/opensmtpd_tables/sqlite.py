@@ -13,9 +13,9 @@ from contextlib import AbstractContextManager
 
 from opensmtpd import options, run
 from opensmtpd.backends.sqlite import config
-from opensmtpd.backends.sqlite.database import Database, Unavailable
+from opensmtpd.backends.sqlite.database import Database
 from opensmtpd.backends.sqlite.rows import Rotation, text, value
-from opensmtpd.errors import ConfigError, HandlerTimeout
+from opensmtpd.errors import ConfigError, HandlerTimeout, Unavailable
 from opensmtpd.log import log
 from opensmtpd.table import Patterns, Service, Table
 

@@ -13,6 +13,8 @@ from opensmtpd.errors import (
     RemoteError,
     SmtpdGone,
     SpoolError,
+    Unavailable,
+    Unsignable,
     VersionError,
 )
 
@@ -24,10 +26,12 @@ from opensmtpd.errors import (
         (ConfigError, LocalError),
         (DecisionError, LocalError),
         (SpoolError, LocalError),
+        (Unavailable, LocalError),
         (RemoteError, Error),
         (ProtocolError, RemoteError),
         (VersionError, ProtocolError),
         (SmtpdGone, RemoteError),
+        (Unsignable, RemoteError),
         (Refused, Error),
         (HandlerTimeout, BaseException),
     ],

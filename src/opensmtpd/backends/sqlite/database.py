@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from urllib.parse import quote
 
 from opensmtpd.backends.sqlite.config import COLUMNS, Config, Statement
-from opensmtpd.errors import ConfigError, LocalError
+from opensmtpd.errors import ConfigError, LocalError, Unavailable
 from opensmtpd.table import VALUE_MAX, to_bytes, to_str
 
 Row = tuple[object, ...]
@@ -22,10 +22,6 @@ CELL_MAX = 1 << 20
 """Bytes of a cell: a writer of the database must not be able to take all memory."""
 PARAMETERS_MAX = 32
 """``?`` in a query."""
-
-
-class Unavailable(LocalError):
-    """The database cannot be used at this moment."""
 
 
 class Database:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from opensmtpd.backends.sqlite import config
-from opensmtpd.backends.sqlite.database import Database, Unavailable
+from opensmtpd.backends.sqlite.database import Database
+from opensmtpd.errors import Unavailable
 from unit.support.sqlite_files import NEEDS_PROC, create, descriptors, fill, opened, settings
 
 

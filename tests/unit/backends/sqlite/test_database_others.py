@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from opensmtpd.backends.sqlite import config
-from opensmtpd.backends.sqlite.database import Database, Unavailable
-from opensmtpd.errors import HandlerTimeout
+from opensmtpd.backends.sqlite.database import Database
+from opensmtpd.errors import HandlerTimeout, Unavailable
 from unit.support.handlers import explode
 from unit.support.sqlite_files import create, fill, locked, opened, put, settings, write
 

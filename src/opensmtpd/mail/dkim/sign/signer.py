@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 from weakref import WeakSet
 
-from opensmtpd.errors import RemoteError
+from opensmtpd.errors import Unsignable
 from opensmtpd.mail.dkim.author import author_domain
 from opensmtpd.mail.dkim.canonical_body import RelaxedBody, SimpleBody
 from opensmtpd.mail.dkim.canonical_header import CANONICAL, Field, copied, finder, text
@@ -21,14 +21,6 @@ ALL_HEADERS_MAX = 1 << 23
 LARGE = 1 << 13
 """Bytes of header from which on even its parsing takes noticeable time."""
 TIME_MAX = (1 << 63) - 1
-
-
-class Unsignable(RemoteError):
-    """A message that must not be signed: the text says why, ``domain`` whose it is, if known."""
-
-    def __init__(self, reason: str, domain: bytes | None = None) -> None:
-        self.domain = domain
-        super().__init__(reason)
 
 
 class Prepared(NamedTuple):

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import pytest
 
+from opensmtpd.errors import Unsignable
 from opensmtpd.mail.dkim.keys.key import Key
 from opensmtpd.mail.dkim.keys.keyring import Identity, Keyring
 from opensmtpd.mail.dkim.keys.load import load
-from opensmtpd.mail.dkim.sign.signer import HEADER_MAX, Prepared, Signer, Signing, Unsignable
+from opensmtpd.mail.dkim.sign.signer import HEADER_MAX, Prepared, Signer, Signing
 from opensmtpd.mail.dkim.sign.style import Style, field_names, oversigned
 from unit.support.dkim_material import tags, verifies
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from opensmtpd.errors import Unsignable
 from opensmtpd.mail.dkim.keys.keyring import Keyring
-from opensmtpd.mail.dkim.sign.signer import Signer, Signing, Unsignable
+from opensmtpd.mail.dkim.sign.signer import Signer, Signing
 from opensmtpd.mail.dkim.sign.style import Style
 from unit.mail.dkim.sign.test_signer import BODY, HEADER, STYLES, prepare, ring, sign
 from unit.support.dkim_material import readable, verifies

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from opensmtpd.errors import Unsignable
 from opensmtpd.mail.dkim.keys import load
 from opensmtpd.mail.dkim.keys.keyring import one_key
-from opensmtpd.mail.dkim.sign.signer import ALL_HEADERS_MAX, HEADER_MAX, Signer, Signing, Unsignable
+from opensmtpd.mail.dkim.sign.signer import ALL_HEADERS_MAX, HEADER_MAX, Signer, Signing
 from opensmtpd.mail.dkim.sign.style import Style
 
 Header = Callable[[int], list[bytes]]
