@@ -90,7 +90,15 @@ class Domains:
             insort(seen, number)
 
     def _keep(self, key: str, row: str) -> None:
-        self._rows.setdefault(row if key == row else key, row)  # one str, not two that are equal
+        """Keep the first row of a key, but a row that reads like the key before one that means it.
+
+        ``**`` means ``*``: a key ``*`` finds the row ``*`` where there are both.
+        """
+        kept = self._rows.get(key)
+        if kept is None:
+            self._rows[row if key == row else key] = row  # one str, not two that are equal
+        elif folded(row) == key != folded(kept):
+            self._rows[key] = row
 
     def _put_odd(self, pattern: str, row: str, owner: str) -> None:
         """File a pattern under what it begins and ends with, and under how long both are."""

@@ -98,6 +98,14 @@ def test_the_row_is_returned_as_it_was_written_first() -> None:
     assert index.find("**.example.org") == "**.example.org"
 
 
+@pytest.mark.parametrize("rows", [["**", "*"], ["*", "**"]])
+def test_a_row_that_reads_like_the_name_wins_over_one_that_means_the_same(rows: list[str]) -> None:
+    index = Domains()
+    for row in rows:
+        index.add(row)
+    assert (index.find("*"), index.find("**")) == ("*", "**")
+
+
 def test_owners_have_nothing_in_common() -> None:
     index = Domains()
     index.put("*.example.org", "one", "a@")
