@@ -17,6 +17,13 @@ from opensmtpd.errors import (
     Unsignable,
     VersionError,
 )
+from opensmtpd.filter import (
+    JUNK,
+    PROCEED,
+    Disconnect,
+    Reject,
+    Rewrite,
+)
 
 
 @pytest.mark.parametrize(
@@ -64,3 +71,15 @@ def test_config_error_keeps_its_parts() -> None:
 
 def test_a_handlers_own_except_clause_does_not_catch_its_timeout() -> None:
     assert not issubclass(HandlerTimeout, Exception)
+
+
+def test_refused_keeps_its_decision() -> None:
+    error = Refused(Reject(550, "5.7.1 No"))
+    assert (repr(error.decision), str(error)) == ("Reject(550, '5.7.1 No')",) * 2
+    assert isinstance(Refused(Disconnect(421, "4.7.0 Go")).decision, Disconnect)
+
+
+@pytest.mark.parametrize("decision", [PROCEED, JUNK, Rewrite(b"x"), None, "550 No", Reject])
+def test_refused_takes_refusals_only(decision: object) -> None:
+    with pytest.raises(DecisionError):
+        Refused(decision)  # type: ignore[arg-type]

@@ -43,6 +43,13 @@ def port() -> int:
         return free
 
 
+class Clock:
+    """Time that a test moves."""
+
+    ahead = 0.0
+    """Seconds by which the monotonic clock is ahead."""
+
+
 class Lab:
     """A name server, and a resolver that asks it."""
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import sys
-from types import SimpleNamespace
 
 import bcrypt
 import pytest
@@ -249,17 +248,6 @@ def test_encrypt_by_bcrypt_where_there_is_no_crypt() -> None:
     assert hash.startswith("$2b$10$")
     assert verify("secret" * 20, hash) is True
     assert verify("secret", hash) is False
-
-
-def test_encrypt_by_sha512_where_crypt_makes_no_salts(monkeypatch: pytest.MonkeyPatch) -> None:
-    library = libcrypt._library()
-    assert library is not None
-    plain = SimpleNamespace(crypt_r=library.crypt_r)
-    monkeypatch.setattr(libcrypt, "_library", lambda: plain)
-    hash = encrypt("secret")
-    assert hash.startswith("$6$")
-    assert len(hash) == len("$6$") + 16 + len("$") + 86
-    assert verify("secret", hash) is True
 
 
 @pytest.mark.usefixtures("no_packages", "no_crypt")

@@ -5,17 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opensmtpd._protocol.filter.message import ANSWER_MAX, TOO_LONG, _has_line_over
-from opensmtpd.answer import Offload
 from opensmtpd.errors import DecisionError, Refused
-from opensmtpd.filter import (
-    JUNK,
-    PROCEED,
-    Disconnect,
-    HeldMessage,
-    Reject,
-    Rewrite,
-    StreamedMessage,
-)
+from opensmtpd.filter import HeldMessage, StreamedMessage
 from unit.support.lone_message import LONGEST, message, sent, through
 
 # --- long lines -----------------------------------------------------------------------------------
@@ -66,25 +57,7 @@ def test_no_line_over_the_limit_is_overlooked(lengths: list[int], limit: int) ->
     assert _has_line_over(limit, block) or max(lengths) <= limit
 
 
-# --- Refused and Offload --------------------------------------------------------------------------
-
-
-def test_refused_keeps_its_decision() -> None:
-    error = Refused(Reject(550, "5.7.1 No"))
-    assert (repr(error.decision), str(error)) == ("Reject(550, '5.7.1 No')",) * 2
-    assert isinstance(Refused(Disconnect(421, "4.7.0 Go")).decision, Disconnect)
-
-
-@pytest.mark.parametrize("decision", [PROCEED, JUNK, Rewrite(b"x"), None, "550 No", Reject])
-def test_refused_takes_refusals_only(decision: object) -> None:
-    with pytest.raises(DecisionError):
-        Refused(decision)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("work", [None, PROCEED, [b"X: y"], b"x"])
-def test_offload_takes_functions_only(work: object) -> None:
-    with pytest.raises(DecisionError):
-        Offload(work)  # type: ignore[arg-type]
+# --- answers that are no lines --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("nothing", [None, False, 0, "", b"", {}, iter(())])

@@ -1,14 +1,13 @@
 """What a filter asks of smtpd: what it overrides and uses, and no more."""
 
-import inspect
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
 from opensmtpd._protocol.filter import wire
 from opensmtpd._protocol.filter.registration import handler_name, overrides, registrations
 from opensmtpd.errors import LocalError
-from opensmtpd.filter import PROCEED, Filter, HeldMessage, Report, Request, Session
+from opensmtpd.filter import PROCEED, Filter, Session
 
 
 def filter_with(*handlers: str, uses: tuple[str, ...] = ()) -> Filter:
@@ -129,29 +128,3 @@ def test_handler_name(event: str, name: str) -> None:
 def test_every_event_has_its_handler_and_every_handler_its_event() -> None:
     named = {handler_name(event) for event in [*wire.REPORTS, *wire.REQUESTS]}
     assert named | {"on_message"} == {name for name in vars(Filter) if name.startswith("on_")}
-
-
-@pytest.mark.parametrize("event", [*wire.REPORTS, *wire.REQUESTS])
-def test_the_handlers_type_is_that_of_the_event(event: str) -> None:
-    handler = getattr(Filter, handler_name(event))
-    _, _, parameter = inspect.signature(handler).parameters.values()
-    make = {**wire.REPORTS, **wire.REQUESTS}["ehlo" if event == "helo" else event][0]
-    assert parameter.annotation is make
-    assert make in (*get_args(Report), *get_args(Request))
-
-
-def test_what_is_not_overridden_does_no_harm() -> None:
-    plain, session = Filter(), Session("1718c5e591926d28")
-    assert plain.on_message(session) is None
-    for name in wire.REQUESTS:
-        assert getattr(plain, handler_name(name))(session, None) is PROCEED
-    for name in wire.REPORTS:
-        assert getattr(plain, handler_name(name))(session, None) is None
-    plain.reload()
-
-
-def test_a_held_message_does_nothing_by_itself() -> None:
-    held = HeldMessage()
-    held.header([b"A: 1"])
-    held.body([b"x"])
-    assert held.end() == ()

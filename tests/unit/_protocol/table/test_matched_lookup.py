@@ -24,19 +24,6 @@ def found(table: Table, service: Service, key: str) -> Any:
 # --- the base class -------------------------------------------------------------------------------
 
 
-def test_what_a_table_is_that_says_nothing() -> None:
-    table = Table()
-    assert (tuple(table.services), table.delimiter, table.force_auth) == ((), "+", False)
-    assert table.patterns(Service.DOMAIN) is None
-    table.update()
-    with table.snapshot():
-        pass
-    with pytest.raises(NotImplementedError):
-        table.lookup(Service.ALIAS, "x")
-    with pytest.raises(NotImplementedError):
-        table.fetch(Service.SOURCE)
-
-
 def test_without_a_check_of_its_own_a_table_is_looked_up() -> None:
     assert checker(table := Rows("alice")) == table.lookup
 

@@ -1,20 +1,10 @@
 """What hostile zones and broken name servers say gets nowhere."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from lab.peers.nameserver import NameServer, Records, garbage
+from lab.peers.nameserver import Records, garbage
 from opensmtpd.dns import Absent, Found, Question, RecordType, Reply
-from unit.support.dns_lab import MX, PTR, RECORDS, TXT, A, Lab, port
-
-
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    address = ("127.0.0.1", port())
-    with NameServer(RECORDS, address) as server:
-        yield Lab(server, address)
-
+from unit.support.dns_lab import MX, PTR, TXT, A, Lab
 
 # --- hostile data ---------------------------------------------------------------------------------
 

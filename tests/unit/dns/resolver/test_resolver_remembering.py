@@ -1,55 +1,18 @@
 """For how long the resolver remembers what a real name server said."""
 
 import asyncio
-import time
-from collections.abc import Iterator
-from importlib import import_module
-from pathlib import Path
 
-import dns.message
-import dns.name
 import pytest
 
-from lab.peers.nameserver import NameServer, add, lasting, response_to
-from opensmtpd.dns import Absent, Found, Question, Reply
-from opensmtpd.dns.resolver import inflight, resolver
+from lab.peers.nameserver import lasting
+from opensmtpd.dns import Absent, Found, Question
+from opensmtpd.dns.resolver import resolver
 from opensmtpd.dns.resolver.cache import ABSENCE_MAX, FAILURE_TTL
 from opensmtpd.dns.resolver.channel import NEW
 from opensmtpd.dns.resolver.resolver import Resolver
-from unit.support.dns_lab import PTR, RECORDS, A, Lab, port
-
-
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    address = ("127.0.0.1", port())
-    with NameServer(RECORDS, address) as server:
-        yield Lab(server, address)
-
-
-def chain(request: dns.message.QueryMessage) -> bytes:
-    """Answer with an alias for five seconds, and with an address for fifty."""
-    response = response_to(request)
-    target = dns.name.from_text("b.example.")
-    add(response, request.question[0].name, "CNAME", ["b.example."], 5)
-    add(response, target, "A", ["192.0.2.1"], 50)
-    return response.to_wire()
-
+from unit.support.dns_lab import PTR, A, Clock, Lab
 
 # --- remembering ----------------------------------------------------------------------------------
-
-
-class Clock:
-    """Time that a test moves."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.ahead = 0.0
-        real = time.monotonic
-        monkeypatch.setattr(time, "monotonic", lambda: real() + self.ahead)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
 
 
 def test_an_answer_is_good_for_its_ttl(lab: Lab, clock: Clock) -> None:
@@ -61,22 +24,6 @@ def test_an_answer_is_good_for_its_ttl(lab: Lab, clock: Clock) -> None:
     assert lab.resolver.known([question, question]) == [Found(("192.0.2.9",))] * 2
     clock.ahead = 5.5
     assert lab.resolver.known([question]) is None
-
-
-def test_c_ares_has_no_memory_of_its_own(
-    lab: Lab, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It would keep everything for an hour: 64 KB of answer are half a megabyte there."""
-    monkeypatch.setattr(inflight, "ANSWERS_MAX", 2)
-    question, other = Question("five.example.org", A), Question("example.org", A)
-
-    async def job() -> list[Reply]:
-        await lab.ask(question, other)
-        clock.ahead = 6.0
-        return await lab.ask(question)
-
-    assert lab.run(job) == [Found(("192.0.2.9",))]
-    assert lab.asked() == ["five.example.org", "example.org", "five.example.org"]
 
 
 def test_an_answer_without_a_ttl_is_not_remembered(lab: Lab) -> None:
@@ -185,35 +132,3 @@ def test_only_so_many_wait_for_their_zones(lab: Lab, monkeypatch: pytest.MonkeyP
         return len(lab.resolver._unlearnt)
 
     assert lab.run(job) == 2
-
-
-def test_an_alias_ends_sooner_than_what_it_leads_to(lab: Lab, clock: Clock) -> None:
-    lab.server.records = {
-        ("a.example", "A"): chain,
-    }
-    lab.one("a.example", A)
-    question = Question("a.example", A)
-    assert lab.resolver.known([question]) == [Found(("192.0.2.1",))]
-    clock.ahead = 6.0
-    assert lab.resolver.known([question]) is None
-
-
-def test_what_c_ares_forgets_is_not_whom_to_ask(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """A name server of resolv.conf may have a port, which aiodns does not show."""
-    conf = tmp_path / "resolv.conf"
-    conf.write_text("nameserver [127.0.0.1]:5399\n")
-    ares = import_module("opensmtpd.dns.resolver.channel")
-    monkeypatch.setattr(ares, "RESOLV_CONF", str(conf))
-
-    async def job() -> tuple[list[str], list[str]]:
-        channels = ares.Ares(())
-        quick = channels._quick
-        quick.nameservers = ["127.0.0.1:5399"] if NEW else ["127.0.0.1"]
-        before = quick._channel.servers
-        channels.forget()
-        return before, quick._channel.servers
-
-    before, after = asyncio.run(job())
-    assert before == after == (["127.0.0.1:5399"] if NEW else ["127.0.0.1"])

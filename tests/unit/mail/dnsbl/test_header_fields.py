@@ -1,53 +1,10 @@
-"""Sums of what lists say, and the header fields of -m."""
+"""The header fields of -m."""
 
 import pytest
 
-from opensmtpd.dns import Question, RecordType
-from opensmtpd.mail.dnsbl.findings import Asked, Finding, Listed, Unknown
+from opensmtpd.mail.dnsbl.findings import Finding
 from opensmtpd.mail.dnsbl.header_fields import Cleaner, header_fields
-from opensmtpd.mail.dnsbl.lists import List
-from opensmtpd.mail.dnsbl.score import Tally
-
-A = List("a.example", "a.example")
-B = List("b.example", "b.example", score=3)
-GOOD = List("good.example", "good.example", score=-2)
-KEY = List("k3y.zen.dq.spamhaus.net", "zen.dq.spamhaus.net")
-WHITE = List("w.example", "w.example", allow=True)
-
-
-def listed(each: List) -> Listed:
-    return Listed(Asked(each, "192.0.2.5", Question("name", RecordType.A)), ("127.0.0.2",))
-
-
-def unknown(each: List) -> Unknown:
-    return Unknown(each, "timeout")
-
-
-def tally(*findings: Finding) -> Tally:
-    made = Tally("1718c5e591926d28")
-    made.put("connect", findings)
-    return made
-
-
-def test_scores_of_all_phases_add_up() -> None:
-    made = tally(listed(A), unknown(KEY))
-    made.put("helo", [listed(B)])
-    made.put("mail-from", [listed(GOOD), listed(WHITE)])
-    assert made.score == 1 + 3 - 2
-    made.put("helo", [])  # another HELO, which ends the transaction
-    assert made.score == 1
-    assert [each.list for each in made.listed] == [A]
-    assert made.unknown == [unknown(KEY)]
-
-
-def test_who_is_allowed_and_who_may_be() -> None:
-    nobody, white, may_be = (
-        tally(listed(A), unknown(B)),
-        tally(listed(WHITE)),
-        tally(unknown(WHITE)),
-    )
-    assert [each.allowed for each in (nobody, white, may_be)] == [False, True, False]
-    assert [each.doubtful for each in (nobody, white, may_be)] == [False, False, True]
+from unit.support.dnsbl_findings import GOOD, KEY, WHITE, A, B, listed, tally, unknown
 
 
 @pytest.mark.parametrize(

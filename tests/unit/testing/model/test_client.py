@@ -1,68 +1,6 @@
-"""What the modelled smtpd sends, step by step, against what real ones sent."""
+"""Sessions of a client, step by step, against what real ones sent."""
 
-import re
-
-import pytest
-
-from opensmtpd.testing import Smtpd
 from unit.support.smtpd_steps import greeted, proceed, sent, started
-
-
-@pytest.mark.parametrize(
-    ("version", "expected"),
-    [
-        (
-            "6.8.0",
-            b"config|smtpd-version|6.8.0p2\nconfig|smtp-session-timeout|300\n"
-            b"config|subsystem|smtp-in\nconfig|admd|example.com\nconfig|ready\n",
-        ),
-        (
-            "7.6.0",
-            b"config|smtpd-version|7.6.0-portable\nconfig|protocol|0.7\n"
-            b"config|smtp-session-timeout|300\nconfig|subsystem|smtp-in\n"
-            b"config|admd|example.com\nconfig|ready\n",
-        ),
-        (
-            "7.9",
-            b"config|smtpd-version|7.9.0-portable\nconfig|protocol|0.7\n"
-            b"config|smtp-session-timeout|300\nconfig|subsystem|smtp-in\n"
-            b"config|admd|example.com\nconfig|ready\n",
-        ),
-    ],
-)
-def test_handshake(version: str, expected: bytes) -> None:
-    assert Smtpd(version).data_to_send() == expected
-
-
-def test_unknown_version() -> None:
-    with pytest.raises(ValueError, match="no model of smtpd 5"):
-        Smtpd("5.9.0")
-
-
-def test_no_client_before_ready() -> None:
-    with pytest.raises(RuntimeError, match="before the filter is ready"):
-        Smtpd().connect()
-
-
-def test_a_line_as_smtpd_writes_it() -> None:
-    smtpd = started()
-    client = smtpd.connect(rdns=b"<unknown>", fcrdns="error", source=b"[2001:db8::1]:25")
-    lines = smtpd.data_to_send().split(b"\n")
-    assert lines[0] == (
-        b"report|0.7|1795335705.000001|smtp-in|link-connect|%s|<unknown>|error|"
-        b"[2001:db8::1]:25|192.0.2.1:25" % client.id
-    )
-    assert lines[1] == (
-        b"filter|0.7|1795335705.000002|smtp-in|connect|%s|%s|<unknown>|[2001:db8::1]"
-        % (client.id, smtpd.token("connect"))
-    )
-    assert re.fullmatch(b"[0-9a-f]{16}", client.id)
-
-
-def test_local_client() -> None:
-    smtpd = started()
-    smtpd.connect(rdns=b"localhost", source=b"unix:/run/smtpd.sock")
-    assert sent(smtpd)[1] == "filter connect|localhost|local"
 
 
 def test_a_whole_session() -> None:
@@ -153,83 +91,6 @@ def test_a_whole_session() -> None:
     assert not client.connected
 
 
-def test_only_what_is_registered_is_sent() -> None:
-    smtpd = Smtpd()
-    smtpd.receive(
-        b"register|report|smtp-in|tx-mail\nregister|filter|smtp-in|commit\nregister|ready\n"
-    )
-    smtpd.data_to_send()
-    client = smtpd.connect()
-    client.ehlo()
-    client.mail()
-    client.rcpt()
-    client.data()
-    client.send(b"hello\n")
-    msgid = client.transactions[0].msgid
-    assert sent(smtpd) == [f"report tx-mail|{msgid}|ok|bob@remote.example", "filter commit|"]
-    assert client.transactions[0].lines[-1] == b"hello"
-    assert len(client.transactions[0].lines) == 5
-
-
-def test_a_phase_registered_after_ready_is_never_asked() -> None:
-    smtpd = started(phases=b"data")
-    smtpd.receive(b"register|filter|smtp-in|connect\n")
-    assert not smtpd.connect().waiting
-
-
-def test_a_rewritten_sender_is_reported_as_typed() -> None:
-    smtpd = started(phases=b"mail-from")
-    client = greeted(smtpd)
-    client.mail(b"old@remote.example")
-    proceed(smtpd, client, b"rewrite|<new@example.org>")
-    assert sent(smtpd)[-4:] == [
-        "report filter-response|mail-from|rewrite|<new@example.org>",
-        "report protocol-server|250 2.0.0 Ok",
-        f"report tx-begin|{client.transactions[0].msgid}",
-        f"report tx-mail|{client.transactions[0].msgid}|ok|old@remote.example",
-    ]
-
-
-def test_vanishing_in_the_middle_of_data() -> None:
-    smtpd = started()
-    client = greeted(smtpd)
-    for step in (client.mail, client.rcpt, client.data):
-        step()
-        proceed(smtpd, client)
-    client.line(b"half a")
-    smtpd.data_to_send()
-    client.vanish()
-    msgid = client.transactions[0].msgid
-    assert sent(smtpd) == [
-        f"report tx-rollback|{msgid}",
-        f"report tx-reset|{msgid}",
-        "report link-disconnect",
-    ]
-    assert smtpd.hung() == []
-
-
-def test_commit_rejected() -> None:
-    smtpd = started(phases=b"commit")
-    client = greeted(smtpd)
-    client.mail()
-    client.rcpt()
-    client.data()
-    client.send(b"hi\n")
-    smtpd.data_to_send()
-    proceed(smtpd, client, b"reject|550 5.7.1 No")
-    transaction = client.transactions[0]
-    assert sent(smtpd) == [
-        "report filter-response|commit|reject|550 5.7.1 No",
-        "report protocol-server|550 5.7.1 No",
-        f"report tx-data|{transaction.msgid}|permfail",
-        f"report tx-rollback|{transaction.msgid}",
-        f"report tx-reset|{transaction.msgid}",
-    ]
-    assert (transaction.fate, transaction.reply) == ("rejected", b"550 5.7.1 No")
-    client.mail()  # the session goes on
-    assert len(client.transactions) == 2
-
-
 def test_disconnect_at_commit() -> None:
     smtpd = started(phases=b"commit")
     client = greeted(smtpd)
@@ -258,20 +119,3 @@ def test_reject_at_connect_leaves_a_client_that_cannot_say_hello() -> None:
     assert client.replies[-1].startswith(b"503 5.5.1")
     client.quit()
     assert not client.connected
-
-
-def test_reset_rolls_back() -> None:
-    smtpd = started(phases=b"rset")
-    client = greeted(smtpd)
-    client.mail()
-    smtpd.data_to_send()
-    client.rset()
-    proceed(smtpd, client)
-    msgid = client.transactions[0].msgid
-    assert sent(smtpd)[1:] == [
-        "filter rset|",
-        "report filter-response|rset|proceed",
-        "report protocol-server|250 2.0.0 Reset state",
-        f"report tx-rollback|{msgid}",
-        f"report tx-reset|{msgid}",
-    ]

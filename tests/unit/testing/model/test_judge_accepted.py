@@ -7,7 +7,7 @@ however the bytes are cut.
 import pytest
 
 from opensmtpd.testing import Smtpd
-from unit.support.smtpd_walk import EVERYTHING, Write, answer, at_phase, in_data, proceed
+from unit.support.smtpd_walk import EVERYTHING, Write, answer, at_phase, in_data
 
 
 @pytest.mark.parametrize("version", ["7.6.0", "7.9.0"])
@@ -55,42 +55,6 @@ def test_junk_before_a_transaction_marks_the_session(
     assert client.connected
 
 
-@pytest.mark.parametrize("phase", ["rcpt-to", "data"])
-def test_junk_in_a_transaction_marks_the_message(smtpd: Smtpd, phase: str, write: Write) -> None:
-    client = at_phase(smtpd, phase)
-    write(smtpd, answer(smtpd, client, b"junk"))
-    assert not client.junk
-    assert client.transactions[0].junk
-    if phase == "rcpt-to":
-        client.data()
-        proceed(smtpd, client)
-    assert client.transactions[0].sent[0] == b"X-Spam: Yes"
-
-
-def test_rewrite_with_brackets(smtpd: Smtpd, write: Write) -> None:
-    client = at_phase(smtpd, "ehlo")
-    write(smtpd, answer(smtpd, client, b"rewrite|other.example"))
-    client.mail()
-    write(smtpd, answer(smtpd, client, b"rewrite|<new@example.org>"))
-    client.rcpt()
-    write(smtpd, answer(smtpd, client, b"rewrite|<other@example.org>"))
-    assert client.identity == b"other.example"
-    assert client.transactions[0].sender == b"new@example.org"
-    assert client.transactions[0].recipients == [b"other@example.org"]
-
-
-def test_rewrite_without_brackets(smtpd: Smtpd, write: Write) -> None:
-    client = at_phase(smtpd, "mail-from")
-    write(smtpd, answer(smtpd, client, b"rewrite|new@example.org"))
-    assert client.replies[-1] == b"553 5.1.0 Sender address syntax error"
-    client.mail()
-    proceed(smtpd, client)
-    client.rcpt()
-    write(smtpd, answer(smtpd, client, b"rewrite|new@example.org"))
-    assert client.replies[-1] == b"501 5.1.3 Recipient address syntax error"
-    assert client.transactions[0].recipients == []
-
-
 @pytest.mark.parametrize("phase", ["connect", "ehlo", "mail-from", "rcpt-to", "data", "commit"])
 @pytest.mark.parametrize(
     "decision", [b"reject|nope", b"reject|", b"reject|250 fine", b"reject|550-a", b"disconnect|x"]
@@ -119,8 +83,3 @@ def test_a_long_reject_is_passed_on(smtpd: Smtpd, phase: str, write: Write) -> N
     assert client.replies[-1] == text
     assert client.connected
     assert not client.waiting
-
-
-def test_registering_late_is_accepted(smtpd: Smtpd, write: Write) -> None:
-    write(smtpd, b"register|report|smtp-in|timeout\nregister|ready\n")
-    assert smtpd.ready

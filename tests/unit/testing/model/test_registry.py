@@ -1,0 +1,73 @@
+"""The handshake as smtpd sees it: the lines that it dies of, and those that it takes.
+
+Each row was tried on smtpd 6.8.0p2, 7.6.0p1 and 7.9.0p0; the model must say the same, however the
+bytes are cut.
+"""
+
+import pytest
+
+from opensmtpd.testing import Fatal, Smtpd
+from unit.support.smtpd_steps import started
+from unit.support.smtpd_walk import VERSIONS, Write
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"register|filter|smtp-in|bogus", "Unrecognized report name"),
+        (b"register|report|smtp-in|bogus", "Unrecognized report name"),
+        (b"register|filter|smtp-out|data", "Invalid message direction"),
+        (b"register|report|smtp|timeout", "Invalid message direction"),
+        (b"register|report|SMTP-IN|timeout", "Invalid message direction"),
+        (b"register|bogus", "Invalid register line received"),
+        (b"register|ready\r", "Invalid register line received"),
+        (b"register|filter|smtp-in|data\r", "Unrecognized report name"),
+        (b"hello", "Non-register message before register|ready"),
+        (b"", "Non-register message before register|ready"),
+        (b"filter-result|1|2|proceed", "Non-register message before register|ready"),
+    ],
+)
+def test_handshake_deaths(version: str, line: bytes, reason: str, write: Write) -> None:
+    model = Smtpd(version)
+    with pytest.raises(Fatal) as death:
+        write(model, line + b"\n")
+    assert death.value.reason == reason
+    assert death.value.line == line
+
+
+def test_wiz_is_gone_in_7_9(write: Write) -> None:
+    line = b"register|filter|smtp-in|wiz\n"
+    write(Smtpd("6.8.0"), line)
+    write(Smtpd("7.6.0"), line)
+    with pytest.raises(Fatal, match="Unrecognized report name"):
+        write(Smtpd("7.9.0"), line)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_registrations_accepted(version: str, write: Write) -> None:
+    model = Smtpd(version)
+    write(
+        model,
+        b"register|report|smtp-in|*\nregister|report|smtp-out|link-connect\n"
+        b"register|filter|SMTP-IN|data\nregister|ready\n",
+    )
+    assert model.ready
+    assert len(model.events) == 19
+    assert model.phases == {"data"}
+
+
+def test_registering_late_is_accepted(smtpd: Smtpd, write: Write) -> None:
+    write(smtpd, b"register|report|smtp-in|timeout\nregister|ready\n")
+    assert smtpd.ready
+
+
+def test_unknown_version() -> None:
+    with pytest.raises(ValueError, match="no model of smtpd 5"):
+        Smtpd("5.9.0")
+
+
+def test_a_phase_registered_after_ready_is_never_asked() -> None:
+    smtpd = started(phases=b"data")
+    smtpd.receive(b"register|filter|smtp-in|connect\n")
+    assert not smtpd.connect().waiting
