@@ -7,6 +7,8 @@ however the bytes are cut.
 import pytest
 
 from opensmtpd.testing import Fatal, Smtpd
+from opensmtpd.testing.model.answers import FilterLine, check_decision, parse
+from opensmtpd.testing.model.registry import RELEASES
 from unit.support.smtpd_walk import EVERYTHING, Write, answer, at_phase
 
 
@@ -80,3 +82,64 @@ def test_decision_report_is_none_before_7_6(write: Write) -> None:
     client = at_phase(model, "ehlo")
     with pytest.raises(Fatal, match="Invalid directive"):
         write(model, answer(model, client, b"report|text"))
+
+
+# --- the parser by itself -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "parts"),
+    [
+        (
+            b"filter-result|1718c5e591926d28|1f08301bf13c4c1f|reject|550 No|x",
+            (b"filter-result", b"1718c5e591926d28", b"1f08301bf13c4c1f", b"reject|550 No|x"),
+        ),
+        (
+            b"filter-result|ABC|F|",
+            (b"filter-result", b"0000000000000abc", b"000000000000000f", b""),
+        ),
+        (
+            b"filter-dataline|0|0|a|b\xff|",
+            (b"filter-dataline", b"0" * 16, b"0" * 16, b"a|b\xff|"),
+        ),
+    ],
+)
+def test_the_parts_of_an_answer(line: bytes, parts: tuple[bytes, ...]) -> None:
+    assert parse(line) == parts
+
+
+@pytest.mark.parametrize("number", [b"", b"+1", b" 1", b"0x1", b"1 ", b"g", b"1" * 17])
+def test_numbers_are_plain(number: bytes) -> None:
+    for line, reason in ((b"%s|1|x", "Invalid reqid"), (b"1|%s|x", "Invalid token")):
+        with pytest.raises(Fatal) as death:
+            parse(b"filter-result|" + line % number)
+        assert death.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("text", "decision", "parameter"),
+    [
+        (b"proceed", "proceed", b""),
+        (b"reject|550 No", "reject", b"550 No"),
+        (b"rewrite|<a|b>", "rewrite", b"<a|b>"),
+        (b"rewrite|", "rewrite", b""),
+    ],
+)
+def test_a_decision_and_its_parameter(text: bytes, decision: str, parameter: bytes) -> None:
+    line = FilterLine(b"1", b"2", "data", text)
+    assert (line.decision, line.parameter) == (decision, parameter)
+
+
+@pytest.mark.parametrize(
+    ("response", "phase", "version"),
+    [
+        (b"proceed", "commit", "7.9.0"),
+        (b"junk", "data", "7.9.0"),
+        (b"reject|", "commit", "6.8.0"),
+        (b"disconnect|421 x", "connect", "6.8.0"),
+        (b"rewrite|x", "quit", "7.6.0"),
+        (b"report|x", "ehlo", "7.6.0"),
+    ],
+)
+def test_decisions_that_smtpd_takes(response: bytes, phase: str, version: str) -> None:
+    check_decision(response, phase, RELEASES[version], b"")

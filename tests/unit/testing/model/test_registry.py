@@ -7,6 +7,7 @@ bytes are cut.
 import pytest
 
 from opensmtpd.testing import Fatal, Smtpd
+from opensmtpd.testing.model.registry import RELEASES, Registry, release
 from unit.support.smtpd_steps import started
 from unit.support.smtpd_walk import VERSIONS, Write
 
@@ -71,3 +72,52 @@ def test_a_phase_registered_after_ready_is_never_asked() -> None:
     smtpd = started(phases=b"data")
     smtpd.receive(b"register|filter|smtp-in|connect\n")
     assert not smtpd.connect().waiting
+
+
+# --- the registry by itself -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("version", "smtpd_version"),
+    [
+        ("6.8", "6.8.0p2"),
+        ("6.8.0p2", "6.8.0p2"),
+        ("7.6.0", "7.6.0-portable"),
+        ("7.6.1-portable", "7.6.0-portable"),
+        ("7.9.0-portable", "7.9.0-portable"),
+    ],
+)
+def test_releases_by_the_names_that_they_give_themselves(version: str, smtpd_version: str) -> None:
+    assert release(version).smtpd_version == smtpd_version
+
+
+@pytest.mark.parametrize("version", ["", "7", "7.7.0", "portable", "17.6.0"])
+def test_releases_that_there_are_not(version: str) -> None:
+    with pytest.raises(ValueError, match=r"; there are 6\.8\.0, 7\.6\.0, 7\.9\.0$"):
+        release(version)
+
+
+def test_what_a_filter_wants_to_hear() -> None:
+    some = Registry(RELEASES["7.6.0"])
+    assert not some.hears("timeout")
+    some.register(b"register|report|smtp-out|timeout")
+    assert not some.hears("timeout")
+    some.register(b"register|report|smtp-in|timeout")
+    assert some.hears("timeout")
+    assert not some.hears("tx-mail")
+    some.register(b"register|report|smtp-in|*")
+    assert some.hears("tx-mail")
+    assert not some.hears("*")
+
+
+def test_the_chains_are_those_of_the_first_ready() -> None:
+    some = Registry(RELEASES["7.6.0"])
+    some.register(b"register|filter|smtp-in|data")
+    assert some.asked("data")
+    assert not some.ready
+    some.register(b"register|ready")
+    some.register(b"register|filter|smtp-in|commit")
+    some.register(b"register|ready")
+    assert some.ready
+    assert (some.asked("data"), some.asked("commit")) == (True, False)
+    assert some.phases == {"data", "commit"}

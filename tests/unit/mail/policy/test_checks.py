@@ -1,0 +1,157 @@
+"""The checks of filter-rdns: what they find against a client, and in which words."""
+
+from collections.abc import Coroutine, Mapping
+
+import pytest
+
+from opensmtpd.dns import Failed, Found, Question, RecordType, Reply, run_lookup
+from opensmtpd.mail.client import Client
+from opensmtpd.mail.policy.checks import CHECKS, Finding, helo_findings, name_findings
+from opensmtpd.testing.zone import Zone
+from unit.support.mail_client import client
+
+# --- the name in the DNS --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "fcrdns", "findings"),
+    [
+        ("mail.example.net", "pass", []),
+        (
+            "mail.example.net",
+            "fail",
+            [Finding("fcrdns", "mail.example.net does not lead to 192.0.2.5")],
+        ),
+        (
+            "mail.example.net",
+            "error",
+            [Finding("fcrdns", "mail.example.net could not be looked up", True)],
+        ),
+        (
+            None,
+            "fail",
+            [
+                Finding("rdns", "192.0.2.5 has no name in the DNS"),
+                Finding("fcrdns", "192.0.2.5 has no name in the DNS"),
+            ],
+        ),
+        (
+            None,
+            "error",
+            [
+                Finding("rdns", "192.0.2.5 could not be looked up", True),
+                Finding("fcrdns", "192.0.2.5 could not be looked up", True),
+            ],
+        ),
+        # smtpd's "pass" of a name that reads like an address, which is no name.
+        (None, "pass", [Finding("rdns", "192.0.2.5 has no name in the DNS")]),
+    ],
+)
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_what_is_found_about_a_name(
+    name: str | None, fcrdns: str, dynamic: bool, findings: list[Finding]
+) -> None:
+    assert list(name_findings(client("192.0.2.5", name, fcrdns), dynamic)) == findings
+
+
+def test_a_name_that_looks_dynamic_is_found_only_if_asked_for() -> None:
+    some = client("192.0.2.5", "192-0-2-5.example.net", "fail")
+    lying = Finding("fcrdns", "192-0-2-5.example.net does not lead to 192.0.2.5")
+    dynamic = "192-0-2-5.example.net looks dynamic: the address stands in it"
+    assert list(name_findings(some, False)) == [lying]
+    assert list(name_findings(some, True)) == [lying, Finding("dynamic", dynamic)]
+    word = client("2001:db8::5", "a.dsl.example.net")
+    assert list(name_findings(word, True)) == [
+        Finding("dynamic", "a.dsl.example.net looks dynamic: 'dsl' stands in it")
+    ]
+
+
+def test_without_an_address_no_name_looks_dynamic() -> None:
+    some = client("192.0.2.5", "a.dsl.example.net")._replace(address=None)
+    assert list(name_findings(some, True)) == []
+
+
+# --- HELO -----------------------------------------------------------------------------------------
+
+
+def found(
+    some: Client, records: Mapping[Question, Reply], ask: bool = True
+) -> tuple[list[Finding], list[str]]:
+    """Return the findings, and the questions that it took."""
+    zone = Zone(records)
+    findings = run_lookup(helo_findings(some, {"mx.example", "example.com"}, ask), zone, 1)
+    assert not isinstance(findings, Coroutine)
+    return findings, [f"{question.name} {question.kind}" for question in zone.asked]
+
+
+ASKED = ["mail.example.net A", "mail.example.net AAAA", "mail.example.net MX"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "findings"),
+    [
+        (Found(("192.0.2.5",)), []),
+        (None, [Finding("helo-dns", "mail.example.net is not in the DNS")]),
+        (
+            Failed("timeout"),
+            [Finding("helo-dns", "mail.example.net could not be looked up", True)],
+        ),
+    ],
+)
+def test_a_full_name_is_asked_for(reply: Reply | None, findings: list[Finding]) -> None:
+    some = client("192.0.2.5", helo=b"Mail.Example.NET.")
+    records = {} if reply is None else {Question("mail.example.net", RecordType.A): reply}
+    assert found(some, records) == (findings, ASKED)
+    assert found(some, records, ask=False) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("helo", "findings"),
+    [
+        (b"[192.0.2.5]", []),
+        (b"[IPv6:2001:db8::5]", []),
+        (b"[192.168.0.1]", [Finding("helo-ours", "[192.168.0.1] is this server")]),
+        (
+            b"a b",
+            [
+                Finding("helo-name", "a b is no full host name"),
+                Finding("helo-dns", "a b is not in the DNS"),
+            ],
+        ),
+        (
+            b"\xff|x",
+            [
+                Finding("helo-name", "\\xff|x is no full host name"),
+                Finding("helo-dns", "\\xff|x is not in the DNS"),
+            ],
+        ),
+    ],
+)
+def test_what_cannot_be_asked_for_is_not(helo: bytes, findings: list[Finding]) -> None:
+    assert found(client("192.0.2.5", helo=helo), {}) == (findings, [])
+
+
+def test_a_client_without_a_helo() -> None:
+    assert found(client("192.0.2.5"), {}, ask=False) == (
+        [Finding("helo-name", "nothing is no full host name")],
+        [],
+    )
+
+
+def test_our_names_are_no_clients() -> None:
+    ours = Finding("helo-ours", "mx.example is this server")
+    assert found(client("192.0.2.5", helo=b"MX.example"), {}, ask=False) == ([ours], [])
+
+
+# --- the texts ------------------------------------------------------------------------------------
+
+
+def test_the_checks_and_their_refusals() -> None:
+    assert {name: (check.phase, check.refusal) for name, check in CHECKS.items()} == {
+        "rdns": ("connect", "7.25 Reverse DNS validation failed"),
+        "fcrdns": ("connect", "7.25 Reverse DNS validation failed"),
+        "dynamic": ("connect", "7.1 Mail from dynamic addresses is not accepted here"),
+        "helo-name": ("helo", "5.2 A full host name is expected"),
+        "helo-ours": ("helo", "7.1 That is not your name"),
+        "helo-dns": ("helo", "7.1 The name of your host is not in the DNS"),
+    }
