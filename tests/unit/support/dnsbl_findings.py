@@ -6,17 +6,9 @@ from opensmtpd.mail.dnsbl.lists import List
 from opensmtpd.mail.dnsbl.score import Tally
 
 A = List("a.example", "a.example")
-
-
 B = List("b.example", "b.example", score=3)
-
-
 GOOD = List("good.example", "good.example", score=-2)
-
-
 KEY = List("k3y.zen.dq.spamhaus.net", "zen.dq.spamhaus.net")
-
-
 WHITE = List("w.example", "w.example", allow=True)
 
 

@@ -1,12 +1,18 @@
 """Keys that are ready to sign."""
 
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
+import pytest
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 
+from opensmtpd.mail.dkim.keys.key import ALGORITHMS
 from opensmtpd.mail.dkim.keys.load import load
-from unit.support.dkim_key_files import SECRET, key_file
+from unit.support.dkim_key_files import RSA, SECRET, key_file, pem
 from unit.support.dkim_material import ED25519_PEM
 
 
@@ -23,3 +29,22 @@ def test_ed25519_signs_the_digest(tmp_path: Path) -> None:
 def test_a_key_shows_nothing_of_itself(rsa_file: str) -> None:
     shown = repr(load(rsa_file))
     assert SECRET not in shown
+
+
+def test_rsa_signs_what_its_public_half_verifies(tmp_path: Path) -> None:
+    key = load(key_file(tmp_path, pem(RSA)))
+    assert (key.algorithm, key.slow) == ("rsa-sha256", True)
+    signature = key.sign(b"data")
+    RSA.public_key().verify(signature, b"data", PKCS1v15(), SHA256())
+    with pytest.raises(InvalidSignature):
+        RSA.public_key().verify(signature, b"other", PKCS1v15(), SHA256())
+
+
+def test_the_algorithms_are_the_tags_of_the_rfcs() -> None:
+    assert ALGORITHMS == ("rsa-sha256", "ed25519-sha256")
+
+
+def test_threads_may_share_a_key(tmp_path: Path) -> None:
+    key = load(key_file(tmp_path, ED25519_PEM.encode()))
+    with ThreadPoolExecutor(4) as threads:
+        assert len(set(threads.map(key.sign, [b"data"] * 100))) == 1
