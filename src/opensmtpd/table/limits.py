@@ -3,9 +3,10 @@
 VALUE_MAX = 2047
 """Bytes of a value: smtpd copies values into buffers of 2,048 (``LINE_MAX``)."""
 KEY_MAX = 1023
-"""Bytes of a key: smtpd lower-cases it into a buffer of 1,024 (``table_lookup`` in ``table.c``),
-and drops a longer one that stands in a table file without a message
-(``table_static.c``)."""
+"""Bytes of a key or a row: smtpd lower-cases it into a buffer of 1,024 (``table_lookup`` in
+``table.c``). It drops a longer one in a table file, without a message (``table_static_priv_add`` in
+``table_static.c``).
+"""
 
 ID_MAX = 2**32 - 1
 """The highest user and group id (``UID_MAX`` of smtpd)."""

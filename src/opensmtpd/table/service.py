@@ -1,6 +1,6 @@
-"""The services of tables, and the values that a table may answer with.
+"""The services of tables.
 
-Source: ``table_proc.c`` of OpenSMTPD 7.6 and 7.9, ``table_service_name`` in ``table.c``.
+Source: ``table_service_name`` in ``table.c`` of OpenSMTPD 7.6 and 7.9.
 """
 
 from enum import StrEnum

@@ -15,6 +15,9 @@ def to_bytes(text: str) -> bytes:
 
 
 def lower(key: str) -> str:
-    """Lower-case a key as smtpd does: ASCII only (``lowercase`` in ``util.c``)."""
+    """Return a key in lower case, ASCII only, as smtpd asks for it (``lowercase`` in ``util.c``).
+
+    Raises UnicodeEncodeError for text that no bytes give.
+    """
     raw = key.encode("utf-8", "surrogateescape").lower()
     return raw.decode("utf-8", "surrogateescape")

@@ -5,6 +5,9 @@ smtpd asks other tables for the exact name only, so that ``*.example.org``, ``10
 that can only be asked for one row at a time is asked for the ``candidates`` of a key; rows that are
 all in memory belong into ``Patterns``.
 
+``domain``, ``mailaddr``, ``netaddr`` and ``regex`` each know the rows of the service of that name;
+``brackets`` has a part of regular expressions, and ``text`` the form in which all of them compare.
+
 Everywhere case is ignored, as smtpd does by lower-casing keys and rows. Of rows that match, the
 most specific is found; smtpd itself takes any. An empty row matches nothing.
 """
@@ -12,11 +15,12 @@ most specific is found; smtpd itself takes any. An empty row matches nothing.
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from opensmtpd.table.limits import KEY_MAX
 from opensmtpd.table.matching.domain import Domains, domain_candidates
 from opensmtpd.table.matching.mailaddr import Mailaddrs, mailaddr_candidates
 from opensmtpd.table.matching.netaddr import Netaddrs, netaddr_candidates
 from opensmtpd.table.matching.regex import Regexes
-from opensmtpd.table.matching.text import KEY_MAX, as_bytes, as_text, folded
+from opensmtpd.table.matching.text import as_bytes, as_text, folded
 from opensmtpd.table.service import Service
 
 __all__ = ["Patterns", "candidates"]

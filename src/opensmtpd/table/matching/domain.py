@@ -10,7 +10,8 @@ from bisect import insort
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from opensmtpd.table.matching.text import KEY_MAX, folded
+from opensmtpd.table.limits import KEY_MAX
+from opensmtpd.table.matching.text import folded
 
 _EXACT = 1 << 16
 

@@ -4,9 +4,6 @@ Inside this package a text is a str that has one character for each byte: the sa
 ASCII, so that a large index shares its texts with those who gave them.
 """
 
-KEY_MAX = 1023
-"""Bytes of a key or a row at most: ``table_lookup`` and ``table_static_priv_add`` refuse more."""
-
 
 def as_bytes(text: str) -> str:
     """Return a text (with surrogate escapes) as one character for each byte of it; never fails."""
