@@ -1,1 +1,4 @@
-"""The RFCs and policies of mail, a folder for each; no byte of smtpd's protocol."""
+"""The RFCs and policies of mail, a folder for each; no byte of smtpd's protocol.
+
+``client`` has the client that they look at.
+"""

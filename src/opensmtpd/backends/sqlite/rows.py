@@ -1,4 +1,4 @@
-"""From rows to what smtpd gets."""
+"""Rows of a database as values for smtpd."""
 
 import time
 from collections.abc import Iterable
@@ -29,7 +29,10 @@ def _real(number: float) -> str:
 
 
 def value(service: Service, row: tuple[object, ...]) -> str | None:
-    """Return what smtpd reads; None where a cell is NULL or empty. Raises LocalError."""
+    """Return the value that smtpd is sent for a row; None where a cell is NULL or empty.
+
+    Raises LocalError for a row of too few columns, and for a user or group id that is no number.
+    """
     wanted = COLUMNS[f"query_{service}"]
     cells = [text(cell) for cell in row[:wanted]]  # more are those of a "SELECT *" that grew
     if len(cells) < wanted:

@@ -37,7 +37,7 @@ class List(NamedTuple):
     allow: bool = False
     """True for an allow list: the clients that it lists are exempt."""
     masks: tuple[Mask, ...] = ()
-    """The return codes that count; empty for all but one: see ``masks.listed``."""
+    """The return codes that count; empty for all but one: see ``return_codes.listed``."""
     score: int = 1
     text: str = ""
     """The template for the text of a refusal, empty for the usual one."""

@@ -12,7 +12,7 @@ from lab.peers.nameserver import NameServer, add, response_to
 from opensmtpd.dns import Absent, Found, Question, Reply
 from opensmtpd.dns.resolver import inflight
 from opensmtpd.dns.resolver.channel import NEW
-from opensmtpd.dns.resolver.servers import ServerAddress
+from opensmtpd.dns.servers import ServerAddress
 from unit.support.dns_lab import A, Clock, Lab, port
 
 

@@ -1,1 +1,6 @@
-"""Keys for DKIM: what they are, and how they are made, read and found for a sender."""
+"""Private keys for DKIM.
+
+``key`` has the key that signs, ``load`` reads it from a file, ``pem`` decodes the file,
+``key_table`` reads the file that gives domains their keys, ``keyring`` finds the keys for a domain,
+and ``generate`` makes new ones.
+"""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from opensmtpd.dns.resolver.servers import ServerAddress, server
+from opensmtpd.dns.servers import ServerAddress, server
 from opensmtpd.errors import ConfigError
 
 
