@@ -27,3 +27,9 @@ def test_what_is_not_overridden_does_no_harm() -> None:
     for name in wire.REPORTS:
         assert getattr(plain, handler_name(name))(session, None) is None
     plain.reload()
+
+
+def test_what_a_filter_is_that_says_nothing() -> None:
+    plain = Filter()
+    assert (tuple(plain.uses), tuple(plain.unused)) == ((), ())
+    plain.stop()

@@ -1,4 +1,4 @@
-"""The base class of tables, and which rows are asked for when a key may match by its meaning."""
+"""Rows that a table is asked for where a key may match a row that is spelled otherwise."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ def found(table: Table, service: Service, key: str) -> Any:
     return run(answer) if isinstance(answer, CoroutineType) else answer
 
 
-# --- the base class -------------------------------------------------------------------------------
+# --- a check of its own ---------------------------------------------------------------------------
 
 
 def test_without_a_check_of_its_own_a_table_is_looked_up() -> None:

@@ -6,8 +6,6 @@ from lab.peers.nameserver import Records, garbage
 from opensmtpd.dns import Absent, Found, Question, RecordType, Reply
 from unit.support.dns_lab import MX, PTR, TXT, A, Lab
 
-# --- hostile data ---------------------------------------------------------------------------------
-
 LONG = ".".join(["x" * 63] * 3 + ["x" * 61])
 HOSTILE: Records = {
     ("pipes.example", "PTR"): [r"a\124b.example.", r"a\010b.example.", r"a\000b.example."],

@@ -12,8 +12,6 @@ from opensmtpd.dns.resolver.channel import NEW
 from opensmtpd.dns.resolver.resolver import Resolver
 from unit.support.dns_lab import PTR, A, Clock, Lab
 
-# --- remembering ----------------------------------------------------------------------------------
-
 
 def test_an_answer_is_good_for_its_ttl(lab: Lab, clock: Clock) -> None:
     question = Question("five.example.org", A)

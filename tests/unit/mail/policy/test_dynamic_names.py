@@ -6,8 +6,6 @@ import pytest
 
 from opensmtpd.mail.policy.dynamic_names import looks_dynamic
 
-# --- names that look dynamic ----------------------------------------------------------------------
-
 DYNAMIC = [
     ("192.0.2.5", "192-0-2-5.example.net"),
     ("192.0.2.5", "5.2.0.192.example.net"),

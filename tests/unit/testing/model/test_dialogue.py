@@ -140,6 +140,7 @@ def dialogue(server: Deaf, verb: str = "", line: bytes = b"") -> Dialogue:
         ("data", b"DATA", b"354 go on", [("tx-data", "018a64ac", "ok")]),
         ("data", b"DATA", b"550 5.7.1 No", [("tx-data", "018a64ac", "permfail")]),
         ("data", b"DATA", b"250 2.0.0 accepted", []),
+        ("rcpt-to", b"RCPT TO:<a@b>", b"354 go on", []),
         ("noop", b"NOOP", b"250 2.0.0 Ok", []),
     ],
 )
