@@ -57,7 +57,7 @@ OWN = {
         "usr/share/man/man7/smtpd-plugins.7.gz",
     },
 }
-"""What is in each package, but for the modules of ``opensmtpd`` and its documents."""
+"""What is in each package, but for the modules in ``src`` and its documents."""
 INSTALLERS = (".dist-info/INSTALLER", ".dist-info/RECORD")
 """Debian 13's pybuild leaves the first, Debian 12's the second."""
 COMPLETIONS = {
@@ -91,7 +91,7 @@ def listing(package: Path) -> list[list[str]]:
 
 
 def modules(folder: Path) -> set[str]:
-    """Return where the modules below a folder of ``opensmtpd`` stand in a package."""
+    """Return where the modules below a folder of ``src`` stand in a package."""
     source = TREE / "src"
     return {
         f"{PYTHON}/{path.relative_to(source)}"
@@ -103,12 +103,11 @@ def modules(folder: Path) -> set[str]:
 def test_what_is_in_it(package: Path) -> None:
     name = name_of(package)
     documents = {"changelog.Debian.gz", "changelog.gz", "copyright"}
-    command = modules(Path("opensmtpd/operator"))
     wanted = set(OWN[name])
     if name == "opensmtpd-plugins":
-        wanted |= command
+        wanted |= modules(Path("opensmtpd_cli"))
     elif name == "python3-opensmtpd":
-        wanted |= modules(Path("opensmtpd")) - command
+        wanted |= modules(Path("opensmtpd"))
     if name != "python3-opensmtpd":
         documents.add("README.Debian")
     wanted |= {f"usr/share/doc/{name}/{file}" for file in documents}

@@ -83,7 +83,7 @@ def owners(module: str) -> set[str]:
     return found
 
 
-def test_each_module_is_in_one_package_but_the_command_that_is_taken_out_of_the_library() -> None:
+def test_each_module_is_in_one_package() -> None:
     modules = [
         str(path.relative_to(folder))
         for folder in (TREE / "src", TREE / "filters", TREE / "tables")
@@ -93,16 +93,12 @@ def test_each_module_is_in_one_package_but_the_command_that_is_taken_out_of_the_
     assert len(modules) > 100
     for module in modules:
         expected = {LIBRARY}
-        if module.startswith("opensmtpd/operator/"):
-            expected = {LIBRARY, "opensmtpd-plugins"}
+        if module.startswith("opensmtpd_cli/"):
+            expected = {"opensmtpd-plugins"}
         elif re.match(r"opensmtpd_\w+/[a-z]\w*\.py$", module):
             kind, name = re.findall(r"_(\w+)s/(\w+)\.py", module)[0]
             expected = {f"opensmtpd-{kind}-{name}-py"}
         assert owners(module) == expected, module
-    assert (
-        "rm -r debian/python3-opensmtpd/$(MODULES)/opensmtpd/operator\n"
-        in (DEBIAN / "rules").read_text()
-    )
 
 
 def test_each_page_is_in_one_package_and_that_of_its_program() -> None:
