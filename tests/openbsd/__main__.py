@@ -19,7 +19,7 @@ def owners(path: str, stems: dict[str, str]) -> set[str]:
     """Tell which packages have a path, by its name; ``stems`` has the packages by their stem."""
     if path == "libexec/smtpd/":
         return set(stems.values()) - {"-main", "-operator"}
-    if path.startswith((f"{SITE}/opensmtpd/operator/", "share/bash-", "share/fish/", "share/zsh/")):
+    if path.startswith((f"{SITE}/opensmtpd_cli/", "share/bash-", "share/fish/", "share/zsh/")):
         return {"-operator"}
     share = re.match(r"share/(?:examples|doc/pkg-readmes)/([^/]+)", path)
     if share:
