@@ -17,11 +17,14 @@ import pytest
 from lab.root.plugin import TREE
 
 PACKAGES = {
-    "src": "opensmtpd",
-    "filters": "opensmtpd_filters",
-    "tables": "opensmtpd_tables",
+    "opensmtpd": "src",
+    "opensmtpd_cli": "src",
+    "opensmtpd_filters": "filters",
+    "opensmtpd_tables": "tables",
 }
-FOLDERS = (*PACKAGES, "packaging", "tests", "bench")
+"""Each package, and the folder that it stands in."""
+FOLDERS = ("src", "filters", "tables", "packaging", "tests", "bench", "docs", "examples")
+"""Folders of the sdist; a tree without one of them is complete, too."""
 FILES = {
     ".gitignore",
     "CHANGELOG.md",
@@ -128,7 +131,7 @@ def test_what_is_in_the_sdist(dist: Dist) -> None:
 def test_what_is_in_the_wheel(dist: Dist) -> None:
     modules = {
         str(path.relative_to(TREE / folder))
-        for folder, package in PACKAGES.items()
+        for package, folder in PACKAGES.items()
         for path in (TREE / folder / package).rglob("*")
         if path.suffix == ".py" or path.name == "py.typed"
     }
@@ -140,7 +143,7 @@ def test_what_is_in_the_wheel(dist: Dist) -> None:
     about = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
     assert names - modules == {f"{info}/{name}" for name in about}
     assert modules - names == set()
-    assert {f"{package}/py.typed" for package in PACKAGES.values()} <= names
+    assert {f"{package}/py.typed" for package in PACKAGES} <= names
     assert dict(scripts["console_scripts"]) == PROJECT["scripts"]
 
 
