@@ -15,7 +15,7 @@ def main(arguments: list[str]) -> int:
             return stage.enter(["7.6"], [*PYTHON, "lab.shows.demo", what])
         case ["bench" | "chaos" as what, *options]:
             versions = ["7.6"] if what == "bench" else ["7.6", "7.9"]
-            return stage.enter(versions, [*PYTHON, f"lab.{what}", *options])
+            return stage.enter(versions, [*PYTHON, f"lab.shows.{what}", *options])
         case ["run", _, *_]:
             return stage.enter(["7.6", "7.9"], arguments[1:])
         case ["enter", *rest] if "--" in rest:  # ourselves, as root

@@ -11,7 +11,7 @@ from pathlib import Path
 from lab.root import stage
 from lab.root.namespace import view
 
-BENCH = Path(__file__).parents[2] / "bench"
+BENCH = Path(__file__).parents[3] / "bench"
 NAMES = ("dkimsign", "tables", "dns")
 
 
