@@ -19,6 +19,7 @@ from lab.shows import moves
 from lab.shows.guide import CONF, Guide
 from lab.support import Lab, setups
 from opensmtpd_cli.commands.genkey.text import RELOAD
+from unit.support import dkim_material  # noqa: F401  it teaches dkimpy Ed25519
 
 DIRECTORY = "/etc/mail/dkim"
 TABLE = f"{DIRECTORY}/keytable"

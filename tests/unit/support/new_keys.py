@@ -11,6 +11,7 @@ from dns.rdtypes.ANY.TXT import TXT
 from opensmtpd.filter import Filter
 from opensmtpd.testing import run_message
 from opensmtpd_filters import dkimsign
+from unit.support import dkim_material  # noqa: F401  it teaches dkimpy Ed25519
 
 MESSAGE = b"From: Ann <ann@example.com>\nTo: bob@example.org\nSubject: hello\n\nHello.\n"
 _RECORD = re.compile(r"^\S+ IN TXT \([^()]*\)$", re.MULTILINE)
