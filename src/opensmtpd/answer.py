@@ -5,6 +5,8 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from opensmtpd.errors import DecisionError
 
+__all__ = ["Answer", "Offload"]
+
 T = TypeVar("T")
 
 

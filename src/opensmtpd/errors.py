@@ -18,6 +18,21 @@
     HandlerTimeout            a handler that did not answer in time (a BaseException)
 """
 
+__all__ = [
+    "ConfigError",
+    "DecisionError",
+    "Error",
+    "HandlerTimeout",
+    "LocalError",
+    "ProtocolError",
+    "Refusal",
+    "Refused",
+    "RemoteError",
+    "SmtpdGone",
+    "SpoolError",
+    "VersionError",
+]
+
 
 class Error(Exception):
     """The root of all exceptions raised here, but for HandlerTimeout."""

@@ -11,6 +11,8 @@ import os
 import select
 from collections.abc import Callable
 
+__all__ = ["log"]
+
 _STDERR = 2
 _LINE_MAX = 1000
 _lost = 0

@@ -7,6 +7,8 @@ from typing import Any, TypeAlias, TypeVar
 
 from opensmtpd.errors import ConfigError
 
+__all__ = ["filter_parser", "seconds", "table_parser", "typed"]
+
 _Add: TypeAlias = Callable[..., argparse.Action]
 
 T = TypeVar("T")

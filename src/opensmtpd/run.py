@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NoReturn
 from opensmtpd import log
 from opensmtpd._runtime import program
 
+__all__ = ["filter", "table"]
+
 # A filter needs nothing of the table protocol, and a table nothing of the filter protocol: each
 # loads its own side only, before it serves.
 if TYPE_CHECKING:

@@ -3,6 +3,8 @@
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+__all__ = ["NAME_MAX", "address", "is_query_name", "reversed_labels"]
+
 NAME_MAX = 253
 """Characters of a name without its final dot: 255 octets on the wire (RFC 1035 section 2.3.4)."""
 

@@ -9,6 +9,8 @@ from opensmtpd.dns.servers import PATIENCE, ServerAddress, server
 from opensmtpd.errors import ConfigError
 from opensmtpd.options import seconds
 
+__all__ = ["add", "resolver"]
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options to a filter's parser; ``resolver`` reads them.

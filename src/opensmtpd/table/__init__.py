@@ -6,25 +6,19 @@ and makes hashes of passwords.
 """
 
 from opensmtpd.table.base import Table, TableAnswer
-from opensmtpd.table.limits import HOME_MAX, ID_MAX, KEY_MAX, VALUE_MAX
+from opensmtpd.table.limits import KEY_MAX, VALUE_MAX
 from opensmtpd.table.matching import Patterns
-from opensmtpd.table.service import SERVICES, Service
+from opensmtpd.table.service import Service
 from opensmtpd.table.text import lower, to_bytes, to_str
-from opensmtpd.table.values import encode, valid
 
 __all__ = [
-    "HOME_MAX",
-    "ID_MAX",
     "KEY_MAX",
-    "SERVICES",
     "VALUE_MAX",
     "Patterns",
     "Service",
     "Table",
     "TableAnswer",
-    "encode",
     "lower",
     "to_bytes",
     "to_str",
-    "valid",
 ]

@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.table import HOME_MAX, ID_MAX, KEY_MAX, VALUE_MAX, Service
+from opensmtpd.table import KEY_MAX, VALUE_MAX, Service
+from opensmtpd.table.limits import HOME_MAX, ID_MAX
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
 
 _VERSION = 1

@@ -9,7 +9,8 @@ import socket
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from opensmtpd.table import ID_MAX, VALUE_MAX
+from opensmtpd.table import VALUE_MAX
+from opensmtpd.table.limits import ID_MAX
 
 _SPACE = " \t\n\v\f\r"
 _ID = re.compile(r"[ \t\n\v\f\r]*[+-]?[0-9]+")  # as strtonum takes it

@@ -4,7 +4,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from opensmtpd.errors import RemoteError
-from opensmtpd.table import SERVICES, VALUE_MAX, Service
+from opensmtpd.table import VALUE_MAX, Service
+from opensmtpd.table.service import SERVICES
 from opensmtpd_cli.plugin import table_values
 
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opensmtpd.errors import DecisionError
-from opensmtpd.table import VALUE_MAX, Service, encode, valid
+from opensmtpd.table import VALUE_MAX
+from opensmtpd.table.values import encode, valid
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@ import pytest
 
 from opensmtpd._protocol.filter.connection import FilterConnection
 from opensmtpd.filter import PROCEED, Decision, Filter, Session
-from opensmtpd.testing import Fatal, Request, Transcript, replay
+from opensmtpd.testing import Fatal, Transcript, replay
+from opensmtpd.testing.model.judge import Request
 
 TEXT = b"""\
 < config|smtpd-version|7.6.0-portable

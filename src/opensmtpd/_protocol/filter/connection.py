@@ -20,7 +20,8 @@ from opensmtpd._protocol.filter.session_state import SessionState, record_report
 from opensmtpd._protocol.filter.spool import Budget
 from opensmtpd._protocol.line_buffer import LineBuffer
 from opensmtpd.errors import ProtocolError, Refused, VersionError
-from opensmtpd.filter import PROCEED, Filter, Report, Session
+from opensmtpd.filter import PROCEED, Filter, Session
+from opensmtpd.filter.events import Report
 from opensmtpd.log import log
 
 _ID = re.compile(rb"[0-9a-f]{1,16}")

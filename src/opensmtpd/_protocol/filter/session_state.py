@@ -5,7 +5,8 @@ from typing import Any
 
 from opensmtpd._protocol.filter.message import Message
 from opensmtpd.errors import Refusal
-from opensmtpd.filter import Report, Session
+from opensmtpd.filter import Session
+from opensmtpd.filter.events import Report
 from opensmtpd.filter.session import _EMPTY, REPORT_OF, TRANSACTION
 
 _FIELD = {"greeting": "hostname", "tls": "ciphers", "sender": "address", "recipients": "address"}

@@ -13,7 +13,8 @@ from opensmtpd._protocol.table.requests import Request
 from opensmtpd._protocol.table.wire import SAFE_SINCE, VERSION, RequestLines, encode_error, release
 from opensmtpd.errors import HandlerTimeout, LocalError, ProtocolError, VersionError
 from opensmtpd.log import log, text
-from opensmtpd.table import SERVICES, Service, Table, to_str
+from opensmtpd.table import Service, Table, to_str
+from opensmtpd.table.service import SERVICES
 
 DEADLINE = 5.0
 """Seconds for an answer: smtpd asks no other table, for no other mail, until it has it."""

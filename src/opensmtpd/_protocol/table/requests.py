@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 from opensmtpd._protocol.table.matched_lookup import MATCHED, checker, find
 from opensmtpd.errors import DecisionError, LocalError
-from opensmtpd.table import SERVICES, Service, Table, values
+from opensmtpd.table import Service, Table, values
+from opensmtpd.table.service import SERVICES
 
 Encode: TypeAlias = Callable[[object], bytes]
 """Takes the result of a table's method and returns the end of an answer. Raises DecisionError."""

@@ -19,6 +19,8 @@ from typing import Any, NamedTuple, TypeAlias
 from opensmtpd.errors import LocalError
 from opensmtpd.table.passwords import libcrypt
 
+__all__ = ["PASSWORD_MAX", "encrypt", "verify"]
+
 PASSWORD_MAX = 511
 """Bytes of a password that can match: crypt(3) takes no more (``CRYPT_MAX_PASSPHRASE_SIZE``)."""
 BCRYPT_MAX = 72

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 import click
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.table import ID_MAX, Service, text
+from opensmtpd.table import Service, text
+from opensmtpd.table.limits import ID_MAX
 from opensmtpd_cli import completion, terminal
 from opensmtpd_cli.commands.accounts import names
 from opensmtpd_cli.database import rows

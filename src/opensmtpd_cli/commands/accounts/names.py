@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.table import HOME_MAX, lower
+from opensmtpd.table import lower
+from opensmtpd.table.limits import HOME_MAX
 from opensmtpd_cli.plugin import table_values
 from opensmtpd_cli.terminal import shown
 

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable
 
-from opensmtpd.table import HOME_MAX, KEY_MAX, VALUE_MAX, Service, matching
+from opensmtpd.table import KEY_MAX, VALUE_MAX, Service, matching
 from opensmtpd.table.file import Row
+from opensmtpd.table.limits import HOME_MAX
 from opensmtpd.table.matching.netaddr import read_network
 from opensmtpd_cli.database.schema import CatalogueEntry, encoded
 from opensmtpd_cli.plugin import table_values

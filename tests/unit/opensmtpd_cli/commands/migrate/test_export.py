@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.table import ID_MAX
 from opensmtpd.table.file import TableFile
+from opensmtpd.table.limits import ID_MAX
 from opensmtpd_cli.database import schema
 from opensmtpd_cli.database.schema import CatalogueEntry
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
