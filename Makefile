@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 LAB := PYTHONPATH=tests $(BIN)/python -m lab
-CODE := src filters tables tests bench $(wildcard examples)
+CODE := src filters tables examples tests bench
 
 .NOTPARALLEL:
 .PHONY: setup packages demo demo-shell test lint dist deb bench chaos clean

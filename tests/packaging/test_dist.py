@@ -23,8 +23,8 @@ PACKAGES = {
     "opensmtpd_tables": "tables",
 }
 """Each package, and the folder that it stands in."""
-FOLDERS = ("src", "filters", "tables", "packaging", "tests", "bench", "docs", "examples")
-"""Folders of the sdist; a tree without one of them is complete, too."""
+FOLDERS = ("src", "filters", "tables", "examples", "packaging", "tests", "bench")
+"""Folders of the sdist."""
 FILES = {
     ".gitignore",
     "CHANGELOG.md",

@@ -1,6 +1,7 @@
 """The blocks of the README, by the headings that they stand under."""
 
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 from lab.root.plugin import TREE
@@ -16,10 +17,10 @@ class Block(NamedTuple):
     text: str
 
 
-def blocks() -> list[Block]:
-    """Return all fenced blocks of the README in order."""
+def blocks(path: Path = TREE / "README.md") -> list[Block]:
+    """Return all fenced blocks of the README, or of another such file, in order."""
     heading, found = "", []
-    text = (TREE / "README.md").read_text()
+    text = path.read_text()
     for part in re.findall(r"^(?:#+ .*|```\w+\n(?:.*\n)*?```)$", text, re.MULTILINE):
         if part.startswith("#"):
             heading = part.lstrip("# ")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opensmtpd.errors import DecisionError
-from opensmtpd.table import VALUE_MAX
+from opensmtpd.table import VALUE_MAX, Service
 from opensmtpd.table.values import encode, valid
 
 
