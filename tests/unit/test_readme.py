@@ -1,12 +1,17 @@
-"""The README's filters are filters, its table is a table, and its test passes."""
+"""The README's filters are filters, its table is a table, its test passes, its folders are there.
 
+So are those of CONTRIBUTING.md, and none of the tree is left out there.
+"""
+
+import re
+from pathlib import Path
 from typing import Any
 
+from lab.root.plugin import TREE
 from lab.shows import readme
 from opensmtpd.dns import Failed, Found, Question, RecordType
 from opensmtpd.filter import Filter
-from opensmtpd.testing import run_message
-from opensmtpd.testing.zone import Zone
+from opensmtpd.testing import Zone, run_message
 from unit.support.table_talk import Talk
 
 BLOCKS = [block.text for block in readme.blocks() if block.kind == "python"]
@@ -55,3 +60,65 @@ def test_the_filter_that_asks_the_dns_fits_in_fifteen_lines_and_judges() -> None
         assert outcome.accepted is accepted
     code = [line for line in BLOCKS[4].splitlines() if line.strip()]
     assert len([line for line in code if not line.startswith(("from", '"""'))]) <= 15
+
+
+# --- the tree -------------------------------------------------------------------------------------
+
+CONTRIBUTING = (TREE / "CONTRIBUTING.md").read_text()
+HOUSE = next(
+    block.text
+    for block in readme.blocks(TREE / "CONTRIBUTING.md")
+    if (block.heading, block.kind) == ("The house", "text")
+)
+
+
+def house() -> list[str]:
+    """Return the paths in the picture of the house; a line that is indented lies in the last."""
+    found, top = [], ""
+    for line in HOUSE.splitlines():
+        name = line.split()[0]
+        top = top if line.startswith(" ") else name
+        found.append(top + name if line.startswith(" ") else name)
+    return found
+
+
+def test_the_picture_of_the_house_shows_what_is_there() -> None:
+    assert [path for path in house() if not (TREE / path).exists()] == []
+    assert all((TREE / path).is_dir() for path in house() if path.endswith("/"))
+
+
+def below(folder: str) -> set[str]:
+    """Return what lies in a folder of the source, without its __init__ and __main__."""
+    found = {
+        f"{folder}{path.name}{'/' if path.is_dir() else ''}"
+        for path in (TREE / folder).iterdir()
+        if path.suffix == ".py" or (path.is_dir() and any(path.rglob("*.py")))
+    }
+    return {path for path in found if "/__" not in path}
+
+
+def test_the_picture_of_the_house_leaves_no_room_out() -> None:
+    assert below("src/opensmtpd/") - set(house()) == set()
+    rooms = {path for path in below("src/opensmtpd_cli/") if path.endswith("/")}
+    assert rooms - set(house()) == set()
+    assert below("tests/") - {"tests/conftest.py", "tests/openbsd/"} - set(house()) == set()
+
+
+def test_what_contributing_names_is_there() -> None:
+    named = re.findall(r"`([\w./-]+/[\w./-]*)`", CONTRIBUTING)
+    known = [path for path in named if path.startswith(("src", "filters", "tables", "tests",
+                                                       "packaging", "examples"))]  # fmt: skip
+    assert len(known) > 20
+    assert [path for path in known if "NAME" not in path and not (TREE / path).exists()] == []
+    new = {str(Path(path).parent) for path in known if "NAME" in path}
+    assert [folder for folder in new if not (TREE / folder).is_dir()] == []
+
+
+def test_the_readme_names_folders_that_are_there() -> None:
+    text = (TREE / "README.md").read_text().partition("## Where things are")[2]
+    rows = re.findall(r"^\| `([^`]+)` \| (.*) \|$", text, re.MULTILINE)
+    assert [folder for folder, _ in rows if not (TREE / folder).is_dir()] == []
+    inner = [(folder, name) for folder, row in rows for name in re.findall(r"`([^`]+)`", row)]
+    assert [each for each in inner if not (TREE / each[0] / each[1]).is_dir()] == []
+    tops = {path.name for path in TREE.iterdir() if path.is_dir() and path.name[0] != "."}
+    assert tops - {"build", "dist"} == {folder.split("/")[0] for folder, _ in rows}
