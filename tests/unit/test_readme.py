@@ -101,7 +101,7 @@ def test_the_picture_of_the_house_leaves_no_room_out() -> None:
     assert below("src/opensmtpd/") - set(house()) == set()
     rooms = {path for path in below("src/opensmtpd_cli/") if path.endswith("/")}
     assert rooms - set(house()) == set()
-    assert below("tests/") - {"tests/conftest.py", "tests/openbsd/"} - set(house()) == set()
+    assert below("tests/") - {"tests/conftest.py"} - set(house()) == set()
 
 
 def test_what_contributing_names_is_there() -> None:
