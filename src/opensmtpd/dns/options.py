@@ -2,8 +2,8 @@
 
 import argparse
 import os
+from importlib import import_module
 
-from opensmtpd.dns import make_resolver
 from opensmtpd.dns.question import Dns
 from opensmtpd.dns.servers import PATIENCE, ServerAddress, server
 from opensmtpd.errors import ConfigError
@@ -35,21 +35,32 @@ def _server(text: str) -> ServerAddress:
 
 
 def resolver(options: argparse.Namespace, needed: bool = True) -> Dns:
-    """Return the resolver that the options describe.
+    """Return the resolver that the options describe; a process needs one.
 
     A resolver that is not ``needed`` ignores them and does not import aiodns. Raises ConfigError
     where aiodns or msgpack is missing, or the options cannot be used.
     """
-    if not needed:
-        from opensmtpd.dns.resolver.resolver import Resolver  # noqa: PLC0415  see make_resolver
+    # Imported here, so that a filter that asks nothing loads none of it.
+    from opensmtpd.dns.resolver.resolver import Resolver  # noqa: PLC0415
 
+    if not needed:
         return Resolver()
+    _load(options.dns_cache is not None)
+    _check_ports(options.nameserver)
     if options.dns_cache:
         _check_folder(options.dns_cache)
     patience = min(PATIENCE, options.dns_deadline / 2)
-    made = make_resolver(options.nameserver, options.dns_cache, patience)
-    _check_ports(options.nameserver)
-    return made
+    return Resolver(options.nameserver, options.dns_cache, patience)
+
+
+def _load(cache: bool) -> None:
+    """Import c-ares now: done at the first question, that would keep all clients waiting."""
+    for module in ("opensmtpd.dns.resolver.channel", *(["msgpack"] if cache else [])):
+        try:
+            import_module(module)
+        except ImportError as error:
+            remedy = "pip install 'opensmtpd-plugins[dns]'"
+            raise ConfigError(f"asking the DNS needs {error.name}", remedy=remedy) from None
 
 
 def _check_ports(servers: list[ServerAddress]) -> None:
