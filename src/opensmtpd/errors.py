@@ -30,6 +30,8 @@ __all__ = [
     "RemoteError",
     "SmtpdGone",
     "SpoolError",
+    "Unavailable",
+    "Unsignable",
     "VersionError",
 ]
 

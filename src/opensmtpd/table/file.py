@@ -26,7 +26,7 @@ from typing import NamedTuple
 from opensmtpd.errors import ConfigError
 from opensmtpd.table.limits import KEY_MAX
 
-__all__ = ["FileKind", "Row", "TableFile", "lines"]
+__all__ = ["FileKind", "Row", "TableFile", "auth_directive", "directive", "lines"]
 
 _WHITE = b" \t\n\v\f\r"  # isspace(3) in the C locale
 _KEY_END = re.compile(rb"[ \t:]")

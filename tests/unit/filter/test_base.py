@@ -7,7 +7,8 @@ import pytest
 
 from opensmtpd._protocol.filter import wire
 from opensmtpd._protocol.filter.registration import handler_name
-from opensmtpd.filter import PROCEED, Filter, Report, Request, Session
+from opensmtpd.filter import PROCEED, Filter, Session
+from opensmtpd.filter.events import Report, Request
 
 
 @pytest.mark.parametrize("event", [*wire.REPORTS, *wire.REQUESTS])

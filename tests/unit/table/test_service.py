@@ -2,7 +2,7 @@
 
 import pytest
 
-from opensmtpd.table import SERVICES, Service
+from opensmtpd.table.service import SERVICES, Service
 
 
 def test_services_have_smtpds_names() -> None:
