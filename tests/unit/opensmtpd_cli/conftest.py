@@ -1,13 +1,17 @@
-"""Where the swap to SQLite takes place."""
+"""What the tests of ``opensmtpd-plugins`` share: the program, folders, databases, patience."""
 
+import grp
 from pathlib import Path
 
 import pytest
 
-from opensmtpd_cli.plugin import filter_run
-from opensmtpd_cli.system import libexec as directory
+import opensmtpd_cli.system.libexec
+from opensmtpd_cli.plugin import filter_run, talk
+from opensmtpd_cli.plugin.filter_run import Run
 from opensmtpd_cli.system import users
-from unit.support.swap import Program
+from unit.support import small_tables
+from unit.support.account_commands import TABLES, make
+from unit.support.swap import Program, guide, smtpd_conf
 
 
 @pytest.fixture
@@ -18,8 +22,8 @@ def run(capsys: pytest.CaptureFixture[str]) -> Program:
 
 @pytest.fixture(autouse=True)
 def no_smtpd(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether this machine has one must not matter."""
-    monkeypatch.setattr(directory, "own", lambda: None)
+    """Have the tests not depend on an smtpd of this machine."""
+    monkeypatch.setattr(opensmtpd_cli.system.libexec, "own", lambda: None)
 
 
 @pytest.fixture
@@ -38,9 +42,69 @@ def db(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def libexec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where smtpd looks for its programs; they are run by who runs the tests."""
-    monkeypatch.setattr(directory, "LIBEXEC", (str(tmp_path),))
+    """The directory where smtpd looks for its plugins; they run as the user of the tests."""
+    monkeypatch.setattr(opensmtpd_cli.system.libexec, "LIBEXEC", (str(tmp_path),))
     monkeypatch.setattr(users, "USERS", ())
-    # Waited twice in each run of a filter, for what few filters do.
+    # Each run of a filter waits so long twice, for what few filters do.
     monkeypatch.setattr(filter_run, "_LINGER", 0.01)
     return tmp_path
+
+
+@pytest.fixture
+def old(run: Program, mail: Path, db: Path) -> Path:
+    """A database and configuration file that are there, and smtpd.conf for other ones."""
+    conf = smtpd_conf(mail, "table users { old }\ntable hosts { x }\n")
+    assert run("import", conf, db).status == 0
+    return guide(mail)
+
+
+@pytest.fixture
+def mine(db: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Have the group that new files get be that of smtpd's user, and return its name."""
+    name = grp.getgrgid(db.parent.stat().st_gid).gr_name
+    monkeypatch.setattr(users, "USERS", ("no-such-group", name))
+    return name
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> str:
+    """A database with four empty tables."""
+    return make(tmp_path / "mail.db", *TABLES)
+
+
+@pytest.fixture
+def quick_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords in no time: ``$x$`` and the password backwards."""
+    monkeypatch.setattr(
+        "opensmtpd.table.passwords.encrypt", lambda password: f"$x${password[::-1]}"
+    )
+
+
+@pytest.fixture
+def same_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give all requests to tables the same id."""
+    monkeypatch.setattr("secrets.token_hex", lambda _: small_tables.ID)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for the end of plugins that end by themselves, as long as a busy machine takes."""
+    monkeypatch.setattr(talk, "_GRACE", 60.0)
+
+
+@pytest.fixture
+def graceless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait for the end of plugins that do not end by themselves."""
+    monkeypatch.setattr(talk, "_GRACE", 0.1)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for a filter's answers 0.1 s; for the start of the program as long as it takes."""
+    start = Run.start
+
+    def patched(self: Run) -> None:
+        start(self)
+        self._timeout = 0.1
+
+    monkeypatch.setattr(Run, "start", patched)

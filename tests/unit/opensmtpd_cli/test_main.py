@@ -1,6 +1,5 @@
 """The program as a whole: what it offers, and how it ends."""
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -11,7 +10,6 @@ import pytest
 
 from opensmtpd.errors import LocalError
 from opensmtpd_cli import main
-from opensmtpd_cli.output import complain, note
 from unit.support.swap import Program
 
 COMMANDS = [
@@ -86,39 +84,6 @@ def test_errors_of_the_system(
 
     monkeypatch.setitem(main.main.commands, "fail", fail)
     assert run("fail") == (1, "", f"opensmtpd-plugins: {text}\n")
-
-
-def test_quiet(run: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    @click.command()
-    def talk() -> None:
-        note("by the way")
-        complain("wrong")
-        click.echo("result")
-
-    monkeypatch.setitem(main.main.commands, "talk", talk)
-    assert run("talk") == (0, "result\n", "by the way\nwrong\n")
-    assert run("--quiet", "talk") == (0, "result\n", "wrong\n")
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["export"]])
-def test_nobody_reads_what_it_says(tmp_path: Path, arguments: list[str]) -> None:
-    if arguments == ["export"]:
-        conf = tmp_path / "smtpd.conf"
-        conf.write_text("table t { a }\n", encoding="ascii")
-        subprocess.run(
-            [*PROGRAM, "import", conf, tmp_path / "db"],
-            check=True,
-            capture_output=True,
-            timeout=30,
-        )
-        arguments = ["--quiet", "export", str(tmp_path / "db"), str(tmp_path)]
-    reader, writer = os.pipe()
-    os.close(reader)
-    with os.fdopen(writer, "wb") as out:
-        said = subprocess.run(
-            [*PROGRAM, *arguments], stdout=out, stderr=subprocess.PIPE, timeout=30, check=False
-        )
-    assert (said.returncode, said.stderr) == (1, b"")
 
 
 def test_rich_is_read_only_where_it_shows() -> None:

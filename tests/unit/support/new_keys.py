@@ -1,4 +1,4 @@
-"""What ``genkey`` has printed and written, as a name server and as smtpd see it."""
+"""``genkey`` in this process, and its output as a name server and as smtpd see it."""
 
 import re
 import shlex
@@ -12,9 +12,22 @@ from opensmtpd.filter import Filter
 from opensmtpd.testing import run_message
 from opensmtpd_filters import dkimsign
 from unit.support import dkim_material  # noqa: F401  it teaches dkimpy Ed25519
+from unit.support.swap import Program, Said
+
+KEY_TABLE = "# keys\r\nexample.com  ed  ed.key\nexample.org  x   rsa.key  rsa-sha256\n"
 
 MESSAGE = b"From: Ann <ann@example.com>\nTo: bob@example.org\nSubject: hello\n\nHello.\n"
 _RECORD = re.compile(r"^\S+ IN TXT \([^()]*\)$", re.MULTILINE)
+
+
+def genkey(run: Program, *arguments: object) -> Said:
+    """Run ``genkey`` for example.com."""
+    return run("genkey", "--domain", "example.com", *arguments)
+
+
+def rotate(run: Program, table: object, *arguments: object) -> Said:
+    """Run ``genkey --rotate`` for example.com."""
+    return genkey(run, "--rotate", table, *arguments)
 
 
 def published(said: str) -> dict[str, bytes]:

@@ -1,8 +1,16 @@
-"""Small filter programs, and what the command said of one with its times taken out."""
+"""Small filter programs, ``filter`` with one of them, and its output without its times."""
 
 import re
 import sys
 from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from opensmtpd_cli.commands.filter.command import command
+
+MAIL = b"Subject: hi\nFrom: a@example.com\n\n.dot\nhello\n"
+DIES = "smtpd: dies, and all mail stops"
+WAITS = "smtpd: has the client wait for ever"
 
 HEAD = """#!{python} -S
 import os, sys, time
@@ -58,3 +66,24 @@ def decides(phase: str, answer: str) -> str:
 def timeless(stderr: str) -> list[str]:
     """Return the lines of stderr, with all times as T."""
     return re.sub(r"(after |\()[0-9.]+ (s|ms|µs)(?=\)?$)", r"\1T", stderr, flags=re.M).splitlines()
+
+
+def loops(body: str) -> str:
+    """Return a filter that does something for each sender."""
+    return f"hello('mail-from')\nfor phase, session, token, text in requests():\n    {body}\n"
+
+
+def run(*argv: str, message: bytes = MAIL) -> Result:
+    """Run ``filter`` on a message."""
+    return CliRunner().invoke(command, list(argv), input=message, prog_name="x")
+
+
+def run_x(*argv: str) -> Result:
+    """Run ``filter`` with filter-x."""
+    return run("filter-x", *argv)
+
+
+def end(result: Result) -> tuple[int, list[str]]:
+    """Return the status, and the last two lines; nothing may have been printed."""
+    assert result.stdout_bytes == b""
+    return result.exit_code, timeless(result.stderr)[-2:]

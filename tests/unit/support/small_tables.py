@@ -1,10 +1,17 @@
-"""Small table programs, and what a command said with its times taken out."""
+"""Small table programs, ``lookup`` and ``check`` of one, and their output without its times."""
 
 import re
 import sys
 from pathlib import Path
 
+from click import Command
+from click.testing import CliRunner, Result
+
 ID = "0c7d9dc5"
+"""The id of every request (fixture ``same_ids``)."""
+
+LINE = "table t x:/etc/t"
+EXITED = "smtpd: dies, and all mail stops"
 
 HEAD = """#!{python}
 import os, sys, time
@@ -53,3 +60,16 @@ def plain(output: str) -> list[str]:
     """Return the lines of an output, with all times as T."""
     output = re.sub(r"\|[0-9]{9,}\.[0-9]{6}\|", "|T|", output)
     return re.sub(r"after [0-9.]+ (s|ms|µs)$", "after T", output, flags=re.MULTILINE).splitlines()
+
+
+def run(command: Command, *argv: str, stdin: str = "") -> Result:
+    """Run ``lookup`` or ``check``; wait for answers as long as a busy machine takes."""
+    patience = ["--timeout", "60"] if "--timeout" not in argv else []
+    return CliRunner().invoke(command, [*argv, *patience], input=stdin, prog_name="x")
+
+
+def end(result: Result) -> tuple[int, list[str]]:
+    """Return the status, and what comes behind the last answer."""
+    lines = plain(result.output)
+    last = max(at for at, line in enumerate(lines) if line[:2] in ("> ", "< ", "# ", "! "))
+    return result.exit_code, lines[last + 1 :]

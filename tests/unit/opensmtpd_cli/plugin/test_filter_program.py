@@ -10,6 +10,7 @@ from opensmtpd_cli.plugin import filter_program
 from opensmtpd_cli.plugin.filter_program import find
 from opensmtpd_cli.smtpdconf.filter_line import FilterLine
 from opensmtpd_cli.system import libexec
+from unit.support import small_filters
 
 
 @pytest.mark.parametrize(
@@ -60,3 +61,15 @@ def test_who_is_not_root_stays_who_he_is(monkeypatch: pytest.MonkeyPatch) -> Non
     assert filter_program.described(line, "/f") == (
         "/f, as who you are: only root can have user nosuch, group nosuch, chroot /nosuch"
     )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_people_who_are_not_there(libexec: Path) -> None:
+    small_filters.program(libexec, small_filters.ECHO)
+    for text, reason in (
+        ("user nosuch", "there is no user nosuch: smtpd would not start"),
+        ("group nosuch", "there is no group nosuch: smtpd would not start"),
+        ("chroot '/no such'", "/no such is no directory: smtpd cannot chroot there"),
+    ):
+        result = small_filters.run(f"filter x proc-exec filter-x {text}")
+        assert (result.exit_code, result.stderr) == (3, f"x: {reason}\n")

@@ -1,4 +1,4 @@
-"""smtpd.conf: its tables and what they are used for."""
+"""smtpd.conf: the tables that it defines, and those that it uses."""
 
 import re
 from contextlib import suppress
@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.table import Service
 from opensmtpd.table.file import Row
 from opensmtpd_cli.smtpdconf import parser
 from opensmtpd_cli.smtpdconf.parser import Configuration
@@ -140,53 +139,6 @@ def test_what_smtpd_would_not_take(tmp_path: Path, text: str, line: int, message
     assert error.message == message
 
 
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ('action "a" mbox alias <t>', ["alias"]),
-        ('action "a" maildir "~/M" junk virtual <t>', ["alias"]),
-        ('action "a" mbox userbase <t>', ["userinfo"]),
-        ('action "a" relay src <t>', ["source"]),
-        ('action "a" relay helo-src <t>', ["addrname"]),
-        ('action "a" relay host <t>', ["relayhost"]),
-        ('action "a" relay domain <t>', ["relayhost"]),
-        ('action "a" relay host smtp+tls://l@h auth <t>', ["credentials"]),
-        ("listen on lo tls pki x auth <t>", ["credentials"]),
-        ("listen on lo tls pki x auth-optional <t> senders <s>", ["credentials"]),
-        ("listen on lo hostnames <t>", ["addrname"]),
-        ("listen on lo senders <t> masquerade", ["mailaddrmap"]),
-        ('match from any for domain <t> action "a"', ["domain"]),
-        ("match !for domain <t> reject", ["domain"]),
-        ('match from src <t> for any action "a"', ["netaddr"]),
-        ("match from rdns <t> for any reject", ["domain", "netaddr"]),
-        ("match helo <t> reject", ["domain"]),
-        ("match tag <t> reject", ["string"]),
-        ("match auth <t> reject", ["string", "mailaddr"]),
-        ("match from auth <t> reject", ["string", "mailaddr"]),
-        ("match mail-from <t> for rcpt-to <s> reject", ["mailaddr"]),
-        ("match from mail-from <s> for rcpt-to <t> reject", ["mailaddr"]),
-        ("match from src regex <t> reject", ["regex"]),
-        ("match for domain regex <t> reject", ["regex"]),
-        ("filter f phase connect match rdns <t> junk", ["domain"]),
-        ("filter f phase connect match !src <t> junk", ["netaddr"]),
-        ("filter f phase helo match helo <t> junk", ["domain"]),
-        ("filter f phase data match auth <t> junk", ["string", "credentials"]),
-        ("filter f phase data match mail-from <t> junk", ["mailaddr"]),
-        ("filter f phase data match rcpt-to regex <t> junk", ["regex"]),
-        ('m = "alias <t>"\naction "a" mbox $m', ["alias"]),
-        ('m = "<t>"\naction "a" mbox alias $m', ["alias"]),
-        ('action "a" mbox \\\n alias <t>', ["alias"]),
-        ('action "a" mbox # alias <t>', []),
-        ('action "a" mbox alias "<t>"', []),
-        ("match for domain { t } reject", []),
-        ("smtp limit <t>", []),
-        ("match for domain <t reject", []),
-    ],
-)
-def test_uses(tmp_path: Path, text: str, wanted: list[str]) -> None:
-    assert services(read(tmp_path, text + "\n")) == wanted
-
-
 def test_files_that_are_included(tmp_path: Path) -> None:
     inner = tmp_path / "inner"
     inner.write_text('m = "x"\ntable t { b }\naction "a" mbox alias <u>', encoding="ascii")
@@ -217,14 +169,6 @@ def test_the_last_value_of_a_macro_counts(tmp_path: Path) -> None:
 def test_the_delimiter_of_tags(tmp_path: Path) -> None:
     assert read(tmp_path, 'smtp sub-addr-delim "-"\n').settings == {"sub-addr-delim": "-"}
     assert read(tmp_path, "smtp max-message-size 1M\n").settings == {}
-
-
-def test_every_use_names_services() -> None:
-    from opensmtpd_cli.smtpdconf.table_uses import USES
-
-    assert {service for use in USES.values() for service in use.services} == set(Service) - {
-        Service.AUTH
-    }
 
 
 FRAGMENTS = [

@@ -1,26 +1,17 @@
 """``filter``: a filter as a child process, what it decides, and the message that comes out."""
 
-import ast
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from opensmtpd_cli.commands.filter import command as filtering
-from opensmtpd_cli.commands.filter.command import command
+from opensmtpd_cli.commands.filter import command as filter_command
 from opensmtpd_cli.main import main
-from unit.support.small_filters import ECHO, decides, program, timeless
+from unit.support.small_filters import ECHO, MAIL, decides, program, run, timeless
 
 pytestmark = pytest.mark.usefixtures("libexec")
 
-MAIL = b"Subject: hi\nFrom: a@example.com\n\n.dot\nhello\n"
 ACCEPTED = "accepted: 250 2.0.0 fe94f82a Message accepted for delivery"
-
-
-def run(*argv: str, message: bytes = MAIL) -> Result:
-    return CliRunner().invoke(command, list(argv), input=message, prog_name="x")
 
 
 def said(result: Result) -> tuple[int, list[str]]:
@@ -234,122 +225,7 @@ def test_recipients_that_are_refused_are_left_out(libexec: Path) -> None:
     )
 
 
-# --- who the client is ------------------------------------------------------------------------
-
-TELL = """
-hello("connect", "ehlo", "auth", "mail-from", "rcpt-to", reports=["link-connect", "link-auth"])
-log = open({log!r}, "w")
-for line in sys.stdin.buffer:
-    fields = line.decode().rstrip("\\n").split("|")
-    print(fields[4], *fields[7 if fields[0] == "filter" else 6:], file=log, flush=True)
-    if fields[0] == "filter":
-        answer(fields[5].encode(), fields[6].encode(), b"proceed")
-"""
-
-
-def told(libexec: Path, *argv: str) -> list[str]:
-    program(libexec, TELL.format(log=str(libexec / "log")))
-    assert run("filter-x", *argv).exit_code == 0
-    return (libexec / "log").read_text().splitlines()
-
-
-def test_the_usual_client(libexec: Path) -> None:
-    assert told(libexec) == [
-        "link-connect client.example pass 192.0.2.5:40721 192.0.2.1:25",
-        "connect client.example 192.0.2.5",
-        "ehlo client.example",
-        "mail-from bob@remote.example",
-        "rcpt-to alice@example.com",
-    ]
-
-
-def test_another_client(libexec: Path) -> None:
-    assert told(
-        libexec,
-        *("--client", "[2001:DB8:0::5]:2525", "--rdns", "<unknown>", "--helo", "me"),
-        *("--from", "<>", "--rcpt", "b@example.com", "--rcpt", "<c@example.com>"),
-        *("--auth", "alice", "--smtpd-version", "7.6.0"),
-    ) == [
-        "link-connect <unknown> fail [2001:db8::5]:2525 192.0.2.1:25",
-        "connect <unknown> [2001:db8::5]",
-        "ehlo me",
-        "ehlo me",
-        "auth PLAIN AGFsaWNlAHNlY3JldA==",
-        "link-auth pass alice",
-        "mail-from ",
-        "rcpt-to b@example.com",
-        "rcpt-to c@example.com",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("given", "wanted"),
-    [
-        (["--client", "192.0.2.9"], "client.example pass 192.0.2.9:40721"),
-        (["--client", "192.0.2.9:25"], "client.example pass 192.0.2.9:25"),
-        (["--client", "2001:db8::9"], "client.example pass [2001:db8::9]:40721"),
-        (["--client", "[2001:db8::9]"], "client.example pass [2001:db8::9]:40721"),
-        (["--client", "::ffff:192.0.2.1"], "client.example pass [::ffff:192.0.2.1]:40721"),
-        (["--fcrdns", "error"], "client.example error 192.0.2.5:40721"),
-        (["--rdns", "<unknown>", "--fcrdns", "pass"], "<unknown> pass 192.0.2.5:40721"),
-    ],
-)
-def test_where_it_comes_from(libexec: Path, given: list[str], wanted: str) -> None:
-    assert told(libexec, *given)[0] == f"link-connect {wanted} 192.0.2.1:25"
-
-
-@pytest.mark.parametrize(
-    ("argv", "text"),
-    [
-        (["--from", "a|b@c"], "'a|b@c' is no address that smtpd takes"),
-        (["--from", "a\n@c"], r"'a\n@c' holds a control character"),
-        (["--from", "<a@c"], "'<a@c' is no address that smtpd takes"),
-        (["--from", "a@c>"], "'a@c>' is no address that smtpd takes"),
-        (["--rcpt", "a b@c"], "'a b@c' is no address that smtpd takes"),
-        (["--rcpt", "<>"], "'<>' is no address that smtpd takes"),
-        (["--client", "192.0.2"], "'192.0.2' is no IP address, nor one with a port"),
-        (["--client", "192.0.2.1:0"], "0 is no port"),
-        (["--client", "192.0.2.1:70000"], "70000 is no port"),
-        (["--client", "[::1"], "'[::1' is no IP address, nor one with a port"),
-        (["--client", "fe80::1%eth0"], "'fe80::1%eth0' is no IP address, nor one with a port"),
-        (["--rdns", "a|b"], "'a|b' is no name of a host; smtpd would say <unknown>"),
-        (["--helo", ""], "it is empty"),
-        (["--helo", "a\r\nb"], "holds a control character"),
-        (["--auth", ""], "it is empty"),
-        (["--fcrdns", "maybe"], "maybe"),
-        (["--smtpd-version", "5.9"], "no model of smtpd 5.9; there are 6.8.0, 7.6.0, 7.9.0"),
-        (["--timeout", "0"], "0"),
-        (["--timeout", "nan"], "'nan' is no time"),
-    ],
-)
-def test_usage(libexec: Path, argv: list[str], text: str) -> None:
-    program(libexec, ECHO)
-    result = run("filter-x", *argv)
-    assert text in result.stderr.splitlines()[-1]
-    assert (result.exit_code, result.stdout) == (2, "")
-
-
 # --- how it is run ----------------------------------------------------------------------------
-
-
-def test_the_program_sees_what_smtpd_gives_it(
-    libexec: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TOKEN", "secret")
-    program(
-        libexec,
-        """
-import stat
-same = os.fstat(0).st_ino == os.fstat(1).st_ino
-kinds = [stat.S_ISSOCK(os.fstat(n).st_mode) for n in range(3)]
-told = [sys.argv[1:], os.getcwd(), same, kinds, os.getsid(0) == os.getpid(), "TOKEN" in os.environ]
-open(os.path.dirname(sys.argv[0]) + "/log", "w").write(repr(told))
-"""
-        + ECHO,
-    )
-    assert run("filter-x 'a b' $HOME$((1 + 1))").exit_code == 0
-    log = ast.literal_eval((libexec / "log").read_text())
-    assert log == [["a b", "2"], "/", True, [True, True, True], True, False]
 
 
 def test_a_program_elsewhere(
@@ -381,53 +257,9 @@ def test_no_program(libexec: Path) -> None:
     ]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
-def test_root_runs_it_as_somebody_else_and_shut_in(tmp_path: Path) -> None:
-    jail = tmp_path / "jail"
-    (jail / "bin").mkdir(parents=True)
-    libraries = subprocess.run(
-        ["ldd", "/bin/sh"], capture_output=True, text=True, check=True
-    ).stdout.split()
-    for name in ("/bin/sh", *(one for one in libraries if one.startswith("/"))):
-        copy = jail / name[1:]
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(Path(name).read_bytes())
-        copy.chmod(0o755)
-    script = jail / "filter.sh"
-    script.write_text("echo $PWD $(: < /etc/passwd) >&2\n")
-    for one in (jail, *jail.rglob("*")):
-        one.chmod(0o755)
-    result = run(
-        f'filter j proc-exec "/bin/sh /filter.sh" user nobody group daemon chroot "{jail}"'
-    )
-    lines = timeless(result.stderr)
-    assert lines[0] == f"# /bin/sh /filter.sh, user nobody, group daemon, chroot {jail}"
-    assert lines[1].startswith("! /filter.sh: 1: cannot open /etc/passwd")
-    result = run(
-        "filter j proc-exec \"/bin/sh -c 'id -u; id -g; id -G' >&2\" user nobody group daemon"
-    )
-    nobody, daemon = (
-        subprocess.run(["id", flag, who], capture_output=True, text=True, check=True).stdout.strip()
-        for flag, who in (("-u", "nobody"), ("-g", "daemon"))
-    )
-    assert timeless(result.stderr)[1:4] == [f"! {nobody}", f"! {daemon}", f"! {daemon}"]
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
-def test_people_who_are_not_there(libexec: Path) -> None:
-    program(libexec, ECHO)
-    for text, reason in (
-        ("user nosuch", "there is no user nosuch: smtpd would not start"),
-        ("group nosuch", "there is no group nosuch: smtpd would not start"),
-        ("chroot '/no such'", "/no such is no directory: smtpd cannot chroot there"),
-    ):
-        result = run(f"filter x proc-exec filter-x {text}")
-        assert (result.exit_code, result.stderr) == (3, f"x: {reason}\n")
-
-
 def test_a_message_from_a_terminal(libexec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(libexec, ECHO)
-    monkeypatch.setattr(filtering, "_at_terminal", lambda: True)
+    monkeypatch.setattr(filter_command, "_at_terminal", lambda: True)
     result = run("filter-x")
     assert result.stderr.splitlines()[0] == (
         "the message is read from the terminal, up to the end of it (Ctrl-D)"

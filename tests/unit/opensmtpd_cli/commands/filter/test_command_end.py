@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd_cli.plugin.start import Account, Program, start
 from unit.support.small_filters import ECHO, program
 
 MAIL = b"Subject: hi\n\nhello\n"
@@ -126,19 +125,3 @@ def test_bytes_that_the_locale_does_not_know(tmp_path: Path) -> None:
         status, _, said = run("filter", typed.replace(b"user root", b"user '\xc3\xa4'"), env=env)
         reason = "opensmtpd-plugins filter: there is no user ä: smtpd would not start\n"
         assert (status, said) == (3, reason.encode())
-
-
-def test_who_may_not_shut_it_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def chroot(_: str) -> None:
-        raise PermissionError
-
-    monkeypatch.setattr(os, "chroot", chroot)
-    who = Account(os.getuid(), os.getgid(), [])
-    ours, theirs = os.pipe()
-    try:
-        with pytest.raises(OSError, match="it cannot be shut in") as error:
-            start(Program("/bin/true", ["true"], who, str(tmp_path)), theirs, theirs)
-    finally:
-        os.close(ours)
-        os.close(theirs)
-    assert error.value.strerror == f"it cannot be shut in {tmp_path}"

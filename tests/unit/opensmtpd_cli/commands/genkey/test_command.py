@@ -10,20 +10,19 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from unit.support.new_keys import filter_of, published, signatures, state
-from unit.support.swap import Program, Said
+from unit.support.new_keys import (
+    filter_of,
+    genkey,
+    published,
+    signatures,
+    state,
+)
+from unit.support.swap import Program
+
+pytestmark = pytest.mark.usefixtures("nobody_special")
+
 
 NAME = "mail._domainkey.example.com"
-
-
-@pytest.fixture(autouse=True)
-def nobody_special(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Most of this is the same for everybody."""
-    monkeypatch.setattr("os.geteuid", lambda: 1000)
-
-
-def genkey(run: Program, *arguments: object) -> Said:
-    return run("genkey", "--domain", "example.com", *arguments)
 
 
 @pytest.mark.parametrize("arguments", [(), ("--bits", "2056"), ("--algorithm", "ed25519")])
@@ -49,22 +48,6 @@ def test_the_key_is_pkcs_8_of_2048_bits_without_a_passphrase(run: Program, tmp_p
     key = load_pem_private_key(data, password=None)
     assert isinstance(key, RSAPrivateKey)
     assert key.key_size == 2048
-
-
-def test_what_is_said_beside_it(run: Program, tmp_path: Path) -> None:
-    key = tmp_path / "key"
-    said = genkey(run, "--selector", "mail", "--key", key, "--algorithm", "ed25519")
-    assert said.err == (
-        f"wrote {key}: you alone can read it; the user of the filter must be able to, too\n"
-        "Publish this record, in a zone file:\n"
-        "or in a web form, its name (without .example.com if the form adds that) and its value:\n"
-        'And this belongs into smtpd.conf, with: filter "dkimsign" on the listeners of your\n'
-        "own users. Restart smtpd as soon as all name servers of the domain show the record:\n"
-    )
-    said = run("--quiet", "genkey", "--domain", "a.example", "--selector", "b",
-               "--key", tmp_path / "other", "--algorithm", "ed25519")  # fmt: skip
-    assert (said.status, said.err) == (0, "")
-    assert said.out.startswith("b._domainkey.a.example. IN TXT ( ")
 
 
 @pytest.mark.parametrize("arguments", [(), ("--algorithm", "ed25519")])
@@ -250,15 +233,6 @@ def test_what_cannot_be(
     said = genkey(run, "--selector", "mail", "--key", tmp_path / "key", *arguments)
     assert (said.status, said.out) == (1, "")
     assert said.err == f"opensmtpd-plugins: {reason}\n"
-    assert state(tmp_path) == {}
-
-
-@pytest.mark.parametrize("name", ["it's", "a\\b", 'a"b', "a\nb", "a\x1bb"])
-def test_a_path_that_smtpd_conf_cannot_hold(run: Program, tmp_path: Path, name: str) -> None:
-    said = genkey(run, "--selector", "mail", "--key", tmp_path / name)
-    assert said.status == 1
-    assert said.err.endswith(": smtpd.conf has no way to name it; choose another with --key\n")
-    assert len(said.err.splitlines()) == 1
     assert state(tmp_path) == {}
 
 

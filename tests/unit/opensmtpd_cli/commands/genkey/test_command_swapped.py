@@ -1,7 +1,7 @@
-"""``genkey`` where somebody else may write: what they exchange meanwhile leads it nowhere.
+"""``genkey`` in a directory that somebody else may write to, and swaps for links meanwhile.
 
-The directory of the keys is the filter's own on many servers, as the C package has it. Whoever has
-broken into the filter must not have root write, replace or remove a file outside of it.
+On many servers the directory of the keys is the filter's own, as the C package has it. An attacker
+who has broken into the filter must not have root write, replace or remove a file outside of it.
 """
 
 import errno
@@ -17,13 +17,11 @@ from unit.support.dkim_material import ED25519_PEM
 from unit.support.new_keys import state
 from unit.support.swap import Program, Said
 
+pytestmark = pytest.mark.usefixtures("nobody_special")
+
+
 NAME = "example.com.ed2.key"
 TEXT = "example.com ed sub/ed.key\n"
-
-
-@pytest.fixture(autouse=True)
-def nobody_special(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: 1000)
 
 
 @pytest.fixture

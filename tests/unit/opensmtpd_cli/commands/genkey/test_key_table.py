@@ -6,40 +6,29 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
 import pytest
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.mail.dkim.keys.keyring import key_table
-from opensmtpd_cli.commands.genkey import command as genkey
-from opensmtpd_cli.commands.genkey import key_table as genkey_table
-from opensmtpd_cli.commands.genkey.key_table import locked
-from unit.support.dkim_material import ED25519_PEM, ED25519_PUBLIC, RSA_PEM
-from unit.support.new_keys import filter_with, published, signatures, state
-from unit.support.swap import Program, Said
+from opensmtpd.mail.dkim.keys import keyring
+from opensmtpd_cli.commands.genkey import key_table
+from opensmtpd_cli.commands.genkey.key_table import KeyTableFile, locked
+from unit.support.dkim_material import ED25519_PUBLIC
+from unit.support.new_keys import (
+    KEY_TABLE,
+    filter_with,
+    published,
+    rotate,
+    signatures,
+    state,
+)
+from unit.support.swap import Program
 
-TEXT = "# keys\r\nexample.com  ed  ed.key\nexample.org  x   rsa.key  rsa-sha256\n"
+pytestmark = pytest.mark.usefixtures("nobody_special")
+
+
 NEW = "example.com  ed2  example.com.ed2.key"
-
-
-@pytest.fixture(autouse=True)
-def nobody_special(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: 1000)
-    monkeypatch.setattr(genkey, "today", lambda: date(2026, 12, 30))
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
-    for name, text in (("ed.key", ED25519_PEM), ("rsa.key", RSA_PEM), ("table", TEXT)):
-        (tmp_path / name).write_bytes(text.encode())
-        (tmp_path / name).chmod(0o600)
-    return tmp_path / "table"
-
-
-def rotate(run: Program, table: object, *arguments: object) -> Said:
-    return run("genkey", "--domain", "example.com", "--rotate", table, *arguments)
 
 
 def test_the_filter_signs_with_both_and_then_with_the_new_one(run: Program, table: Path) -> None:
@@ -50,41 +39,10 @@ def test_the_filter_signs_with_both_and_then_with_the_new_one(run: Program, tabl
     both = filter_with("-f", str(table), "-c", "relaxed/relaxed")
     assert sorted(signatures(both, records)) == [("ed", True), ("ed2", True)]
     text = table.read_bytes().decode()
-    assert text == TEXT.replace("\nexample.org", f"\n{NEW}\nexample.org")
+    assert text == KEY_TABLE.replace("\nexample.org", f"\n{NEW}\nexample.org")
     table.write_text(text.replace("example.com  ed  ed.key\n", ""))
     del records["ed._domainkey.example.com"]
     assert signatures(filter_with("-f", str(table)), records) == [("ed2", True)]
-
-
-def test_what_is_said(run: Program, table: Path) -> None:
-    said = rotate(run, table)
-    zone, web = said.out.strip().split("\n\n")
-    name, text = web.split("\n")
-    assert name == "ed2._domainkey.example.com"
-    assert published(zone) == {name: text.encode()}
-    assert (
-        said.err
-        == f"""\
-wrote {table.parent}/example.com.ed2.key: you alone can read it; the user of the filter must be \
-able to, too
-added line 3 to {table}: example.com ed2 example.com.ed2.key
-Publish this record, in a zone file:
-or in a web form, its name (without .example.com if the form adds that) and its value:
-1. 2026-12-30, today: publish ed2._domainkey.example.com. The filter signs as before so far.
-2. As soon as all name servers of the domain show it, have the filter read its table:
-   pkill -HUP -u _dkimsign -f filter-dkimsign
-   (no process of smtpd itself: each ends at SIGHUP), or restart smtpd. Then both sign.
-3. From 2026-12-31 on, if the record's TTL is a day at most (else that much later), take
-   line 2 (selector ed) out of {table},
-   and have the filter read it again, as above.
-4. From 2027-01-10 on, 10 days after that, unpublish ed._domainkey.example.com
-   and remove its key file, if no other line names it. Until then, mail that it has
-   signed may wait: 4 days in smtpd's queue, and 5 in that of a server on its way.
-"""
-    )
-    quiet = run("--quiet", "genkey", "--domain", "example.com", "--rotate", table)
-    assert (quiet.status, quiet.err) == (0, "")
-    assert quiet.out.startswith("ed3._domainkey.example.com. IN TXT ( ")
 
 
 def test_twice_in_a_row_both_old_ones_may_go(run: Program, table: Path) -> None:
@@ -92,7 +50,7 @@ def test_twice_in_a_row_both_old_ones_may_go(run: Program, table: Path) -> None:
     said = rotate(run, table)
     assert "   line 2, 3 (selector ed, ed2) out of " in said.err
     assert "unpublish ed._domainkey.example.com, ed2._domainkey.example.com\n" in said.err
-    assert [one.selector for one in key_table(str(table))] == ["ed", "ed2", "ed3", "x"]
+    assert [one.selector for one in keyring.key_table(str(table))] == ["ed", "ed2", "ed3", "x"]
 
 
 def test_another_algorithm_leaves_the_old_key_where_it_is(run: Program, table: Path) -> None:
@@ -100,7 +58,7 @@ def test_another_algorithm_leaves_the_old_key_where_it_is(run: Program, table: P
     assert said.err.splitlines()[-1] == (
         "   The keys for the other algorithm stay: not every verifier knows both."
     )
-    keys = {one.selector: one.key.algorithm for one in key_table(str(table))}
+    keys = {one.selector: one.key.algorithm for one in keyring.key_table(str(table))}
     assert keys == {"ed": "ed25519-sha256", "rsa": "rsa-sha256", "x": "rsa-sha256"}
 
 
@@ -204,16 +162,16 @@ def test_nothing_is_left_where_the_table_cannot_be_replaced(
 def test_a_table_that_somebody_edits_meanwhile(
     run: Program, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = genkey_table.KeyTableFile.replace
+    real = KeyTableFile.replace
 
-    def replace(file: genkey_table.KeyTableFile, text: str) -> None:
-        table.write_text(TEXT + "# an editor was here\n")
+    def replace(file: KeyTableFile, text: str) -> None:
+        table.write_text(KEY_TABLE + "# an editor was here\n")
         real(file, text)
 
-    monkeypatch.setattr(genkey_table.KeyTableFile, "replace", replace)
+    monkeypatch.setattr(KeyTableFile, "replace", replace)
     said = rotate(run, table)
     assert said.err == f"opensmtpd-plugins: {table}: was changed meanwhile; try again\n"
-    assert table.read_text() == TEXT.replace("\r", "") + "# an editor was here\n"
+    assert table.read_text() == KEY_TABLE.replace("\r", "") + "# an editor was here\n"
     assert sorted(path.name for path in table.parent.iterdir()) == ["ed.key", "rsa.key", "table"]
 
 
@@ -231,7 +189,7 @@ def test_an_interrupt_behind_the_last_step_leaves_the_key(
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", replace)
         assert rotate(run, table).status == 1
-    assert [one.selector for one in key_table(str(table))] == ["ed", "ed2", "x"]
+    assert [one.selector for one in keyring.key_table(str(table))] == ["ed", "ed2", "x"]
 
 
 @pytest.mark.parametrize("what", ["none", "folder", "fifo"])
@@ -247,7 +205,7 @@ def test_what_is_no_file(tmp_path: Path, what: str) -> None:
 
 
 def test_another_run_is_waited_for(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(genkey_table, "WAIT", 0.1)
+    monkeypatch.setattr(key_table, "WAIT", 0.1)
     other = os.open(table.parent, os.O_RDONLY)
     fcntl.flock(other, fcntl.LOCK_EX)
     with (
@@ -272,4 +230,4 @@ def test_runs_side_by_side_lose_no_line(table: Path) -> None:
     assert [one.returncode for one in runs] == [0] * 4
     names = {f"ed{number}" for number in range(2, 6)}
     assert {one.partition(".")[0] for one in said} == names
-    assert [one.selector for one in key_table(str(table))] == ["ed", *sorted(names), "x"]
+    assert [one.selector for one in keyring.key_table(str(table))] == ["ed", *sorted(names), "x"]

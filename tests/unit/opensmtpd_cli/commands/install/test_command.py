@@ -1,11 +1,13 @@
 """Links to where smtpd looks for its plugins: made, refused, removed."""
 
 import os
+import subprocess
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from opensmtpd_cli.commands.install import command as linking
+from opensmtpd_cli.commands.install import command as install
 from opensmtpd_cli.commands.install import reach
 from opensmtpd_cli.system import libexec
 from unit.support.swap import Program
@@ -21,9 +23,9 @@ def bin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in NAMES:
         (folder / name).touch(0o755)
     every = {name: str(folder / name) for name in NAMES}
-    monkeypatch.setattr(linking, "installed", lambda: every)
+    monkeypatch.setattr(install, "installed", lambda: every)
     monkeypatch.setattr(reach, "closed", lambda files: None)
-    monkeypatch.setattr(linking, "owner", {}.get)
+    monkeypatch.setattr(install, "owner", {}.get)
     return folder
 
 
@@ -117,7 +119,7 @@ def test_what_packages_own_is_not_replaced(
     (place / "table-flat").write_text("a program\n")
     (place / "filter-rdns").symlink_to("/usr/lib/filter-rdns")
     owners = {f"{place}/table-flat": "tables", f"{place}/filter-rdns": "filters"}
-    monkeypatch.setattr(linking, "owner", owners.get)
+    monkeypatch.setattr(install, "owner", owners.get)
     assert refused(run) == (
         f"{place}: not replaced: filter-rdns (package filters), table-flat (package tables);"
         " remove filters, tables, or link only the others:"
@@ -168,7 +170,7 @@ def test_an_unknown_program(run: Program, bin: Path, place: Path) -> None:
 def test_programs_that_would_end_smtpd(
     run: Program, bin: Path, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(linking, "find_spec", lambda name: None)
+    monkeypatch.setattr(install, "find_spec", lambda name: None)
     lacks = "filter-dkimsign needs cryptography, of the extra dkim, and would end smtpd"
     remedy = "pip install 'opensmtpd-plugins[dkim]'"
     assert refused(run, "filter-dkimsign") == f"{lacks}; {remedy}"
@@ -275,3 +277,36 @@ def test_the_place_that_smtpd_names(
     run("install")
     assert sorted(links(named)) == NAMES
     assert links(place) == {}
+
+
+def test_the_programs_of_this_installation() -> None:
+    found = install.installed()
+    assert set(found) == {
+        *("filter-dkimsign", "filter-dnsbl", "filter-fcrdns", "filter-rdns"),
+        *("table-flat", "table-passwd", "table-sqlite"),
+    }
+    for name, path in found.items():
+        said = subprocess.run([path, "--version"], capture_output=True, timeout=30, check=True)
+        assert said.stdout.startswith(name.encode() + b" (opensmtpd-plugins ")
+
+
+@pytest.mark.parametrize("record", [False, True])
+@pytest.mark.parametrize("arguments", [(), ("--undo",)])
+def test_an_installation_by_a_package(
+    run: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record: bool, arguments: str
+) -> None:
+    """A package may have pip's record, with names that the programs do not have in it."""
+    about = tmp_path / "python3" / "dist-packages" / "opensmtpd_plugins-0.1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Name: opensmtpd-plugins\nVersion: 0.1.0\n")
+    (about / "entry_points.txt").write_text("[console_scripts]\nfilter-rdns = a:b\n")
+    if record:
+        (about / "RECORD").write_text("../scripts/filter-rdns,,\n")
+    distribution = metadata.Distribution.at(about)
+    monkeypatch.setattr("importlib.metadata.distribution", lambda name: distribution)
+    said = run("install", *arguments)
+    assert (said.status, said.out) == (1, "")
+    assert said.err == (
+        "opensmtpd-plugins: pip has not installed this command, nor any programs;"
+        " packages put them where smtpd looks for them: there is nothing to do\n"
+    )

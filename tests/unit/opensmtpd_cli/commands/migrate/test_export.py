@@ -1,6 +1,5 @@
 """``opensmtpd-plugins export``, and the way back."""
 
-import grp
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from opensmtpd.table.limits import ID_MAX
 from opensmtpd_cli.database import schema
 from opensmtpd_cli.database.schema import CatalogueEntry
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
-from opensmtpd_cli.system import users
 from unit.support.swap import Program, database, guide, listing, rows, smtpd_conf
 
 
@@ -35,22 +33,6 @@ def test_the_five_tables_of_the_guide(run: Program, mail: Path, db: Path) -> Non
         "users": b"alice: alice@example.com\n",
     }
     assert f"aliases: rows: 2, {out}/aliases\n" in said.err
-
-
-def test_who_may_read_the_files(
-    run: Program, mail: Path, db: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    database(db, CatalogueEntry("a", RowKind.LIST), CatalogueEntry("b", RowKind.LIST)).close()
-    monkeypatch.setattr(users, "USERS", ("no-such-group",))
-    run("export", db, mail)
-    assert (mail / "a").stat().st_mode & 0o7777 == 0o600
-    (mail / "a").unlink()
-    (mail / "b").chmod(0o604)
-    mine = grp.getgrgid(mail.stat().st_gid).gr_name
-    monkeypatch.setattr(users, "USERS", ("no-such-group", mine))
-    run("export", "--force", db, mail)
-    assert (mail / "a").stat().st_mode & 0o7777 == 0o640
-    assert (mail / "b").stat().st_mode & 0o7777 == 0o604
 
 
 def test_links_are_not_followed(run: Program, mail: Path, db: Path) -> None:

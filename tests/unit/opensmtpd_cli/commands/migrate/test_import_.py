@@ -211,3 +211,49 @@ smtp sub-addr-delim "-"
     ]
     connection.close()
     assert "sub_addr_delim -\n" in (db.parent / "later.conf").read_text(encoding="ascii")
+
+
+def test_configuration_files_elsewhere(run: Program, mail: Path, db: Path) -> None:
+    other = mail.parent / "conf"
+    other.mkdir()
+    said = run("import", "--config-dir", other, guide(mail), db)
+    assert f"+table users sqlite:{other}/users.conf\n" in said.out
+    assert sorted(listing(db.parent)) == ["smtpd.sqlite"]
+    assert (other / "users.conf").read_text(encoding="ascii").splitlines()[1] == f"dbpath {db}"
+
+
+@pytest.mark.parametrize("name", ["smtpd", "t"])
+def test_files_that_smtpd_needs_are_spared(run: Program, mail: Path, name: str) -> None:
+    (mail / "t.conf").write_text("a\n", encoding="ascii")
+    conf = smtpd_conf(mail, f"table {name} file:{mail}/t.conf\n")
+    before = listing(mail)
+    said = run("import", "--force", conf, mail / "db")
+    assert said.status == 1
+    assert f"{mail}/{name}.conf: smtpd.conf needs this file as it is" in said.err
+    assert listing(mail) == before
+    assert "needs this file as it is" in run("import", "--force", conf, conf).err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("table Users { a }\ntable users { b }", "2: table users: SQLite would take its name for"),
+        ("table smtpd_tables { a }", "1: table smtpd_tables: SQLite would take its name for"),
+        ("table sqlite_x { a }", "1: table sqlite_x: SQLite would take its name for"),
+        ('table "a/b" { a }', "table a/b: there can be no file of this name"),
+        ('table ".a" { a }', "table .a: there can be no file of this name"),
+        ('table "\x7f" { a }', "table \\x7f: there can be no file of this name"),
+        ('table "a\\b" { a }', "smtpd.conf has no way to write"),
+        ("table t sqlite:/x", "there is no file: or inline table to import"),
+        ("action x", "there is no file: or inline table to import"),
+        ('table t {\n"a', "2: a string that begins with"),
+    ],
+)
+def test_configurations_that_cannot_be_swapped(
+    run: Program, mail: Path, db: Path, text: str, message: str
+) -> None:
+    said = run("import", smtpd_conf(mail, text), db)
+    assert said.status == 1
+    assert message in said.err
+    assert said.err.count("\n") == 1
+    assert listing(db.parent) == {}

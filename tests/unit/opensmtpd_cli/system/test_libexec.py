@@ -1,0 +1,43 @@
+"""The directory that an smtpd names as the place of its programs."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from opensmtpd_cli.system import libexec
+
+SMTPD = b'\x7fELF\0table_create\0%s/table-%%s\0table_create: path too long "%s/table-%%s"\0'
+
+
+@pytest.mark.parametrize(
+    ("binary", "wanted"),
+    [
+        (SMTPD % (b"/usr/local/libexec/smtpd", b"/x"), "/usr/local/libexec/smtpd"),
+        (SMTPD % (b"/opt/a-b_c+d.1/libexec", b"/x"), "/opt/a-b_c+d.1/libexec"),
+        (SMTPD % (b"/a", b"/a") * 2, "/a"),
+        (SMTPD % (b"/a", b"/a") + SMTPD % (b"/b", b"/b"), None),
+        (SMTPD % (b"libexec", b"/x"), None),
+        (SMTPD % (b"/a/../b", b"/x"), None),
+        (SMTPD % (b"/a/.", b"/x"), None),
+        (SMTPD % (b"/a b", b"/x"), None),
+        (SMTPD % (b"/%s", b"/x"), None),
+        (SMTPD % (b"/a\n", b"/x"), None),
+        (SMTPD % (b"", b"/x"), None),
+        (b"", None),
+    ],
+)
+def test_what_a_binary_says(tmp_path: Path, binary: bytes, wanted: str | None) -> None:
+    (tmp_path / "smtpd").write_bytes(binary)
+    assert libexec.asked(str(tmp_path / "smtpd")) == wanted
+
+
+def test_what_cannot_be_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    assert [
+        libexec.asked(str(path)) for path in (tmp_path, tmp_path / "fifo", tmp_path / "no")
+    ] == [None] * 3
+
+
+def test_a_real_smtpd_says_where(trixie_root: Path) -> None:
+    assert libexec.asked(str(trixie_root / "usr/sbin/smtpd")) == "/usr/libexec/opensmtpd"
