@@ -9,7 +9,7 @@ import click
 import pytest
 
 from opensmtpd_cli import main
-from opensmtpd_cli.output import complain, note
+from opensmtpd_cli.output import complain, note, progress_wanted
 from unit.support.swap import Program
 
 PROGRAM = [sys.executable, "-c", "from opensmtpd_cli.main import main; main()"]
@@ -36,13 +36,33 @@ def test_nobody_reads_what_it_says(tmp_path: Path, arguments: list[str]) -> None
             [*PROGRAM, "import", conf, tmp_path / "db"],
             check=True,
             capture_output=True,
-            timeout=30,
+            timeout=120,
         )
         arguments = ["--quiet", "export", str(tmp_path / "db"), str(tmp_path)]
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "wb") as out:
         said = subprocess.run(
-            [*PROGRAM, *arguments], stdout=out, stderr=subprocess.PIPE, timeout=30, check=False
+            [*PROGRAM, *arguments], stdout=out, stderr=subprocess.PIPE, timeout=120, check=False
         )
     assert (said.returncode, said.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize(
+    ("terminal", "arguments", "wanted"),
+    [(True, [], True), (True, ["--quiet"], False), (False, [], False)],
+)
+def test_progress_is_shown_on_a_terminal_and_not_with_quiet(
+    run: Program,
+    monkeypatch: pytest.MonkeyPatch,
+    terminal: bool,
+    arguments: list[str],
+    wanted: bool,
+) -> None:
+    @click.command()
+    def show() -> None:
+        click.echo(progress_wanted())
+
+    monkeypatch.setitem(main.main.commands, "show", show)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    assert run(*arguments, "show") == (0, f"{wanted}\n", "")

@@ -41,3 +41,15 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
 
 def test_a_real_smtpd_says_where(trixie_root: Path) -> None:
     assert libexec.asked(str(trixie_root / "usr/sbin/smtpd")) == "/usr/libexec/opensmtpd"
+
+
+def test_all_known_places_where_no_smtpd_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert libexec.folders() == (
+        "/usr/libexec/opensmtpd",
+        "/usr/local/libexec/smtpd",
+        "/usr/lib/opensmtpd",
+        "/usr/lib/smtpd/opensmtpd",
+        "/usr/local/libexec/opensmtpd",
+    )
+    monkeypatch.setattr(libexec, "own", lambda: "/opt/libexec")
+    assert libexec.folders() == ("/opt/libexec",)
