@@ -1,4 +1,4 @@
-"""smtpd's end of a plugin: talks to the program, and ends it. Bytes and time only.
+"""smtpd's end of a plugin: talk to the program, and end it. Bytes and time only.
 
 One socket pair is the program's standard input and output.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from opensmtpd_cli.plugin.start import Program, start
+from opensmtpd_cli.plugin.start import Program, signals_held_back, start
 
 _READ = 65536
 _GRACE = 1.0
@@ -41,11 +41,17 @@ class Talk:
         self._socket.settimeout(timeout)
         self._stderr, their_stderr = program.log_ends()
         self._watched: list[Any] = [self._socket, self._stderr]
+        started = False
         try:
-            self._process = start(program, theirs.fileno(), their_stderr)
+            with signals_held_back():
+                self._process = start(program, theirs.fileno(), their_stderr)
+                started = True
         except BaseException:
-            self._socket.close()
-            os.close(self._stderr)
+            if started:  # and a signal came meanwhile
+                self.end()
+            else:
+                self._socket.close()
+                os.close(self._stderr)
             raise
         finally:
             theirs.close()

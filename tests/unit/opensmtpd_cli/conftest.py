@@ -1,4 +1,4 @@
-"""What the tests of ``opensmtpd-plugins`` share: the program, folders, databases, patience."""
+"""Fixtures of the tests of ``opensmtpd-plugins``: the program, folders, databases, patience."""
 
 import grp
 from pathlib import Path
@@ -93,7 +93,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def graceless(monkeypatch: pytest.MonkeyPatch) -> None:
+def graceless(patient: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait for the end of plugins that do not end by themselves."""
     monkeypatch.setattr(talk, "_GRACE", 0.1)
 

@@ -25,7 +25,7 @@ SHELLS = {
         'bindkey -e; autoload -U compinit; compinit -u; eval "$(opensmtpd-plugins completion zsh)"',
     ),
 }
-"""How each is started without anybody's settings, and what it is told first."""
+"""The command that starts each without anybody's settings, and its first line of input."""
 
 TYPED = [
     ("compl", "completion "),
@@ -39,12 +39,12 @@ TYPED = [
     ("export tables.db fo", "export tables.db folder/"),
     ("user add ta", "user add tables.db "),
 ]
-"""What is typed before a tab, and what stands there after it."""
+"""The text before a tab, and after it."""
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """Where the shells start: with a file, a folder, and nothing else."""
+    """The folder that the shells start in: it holds a file and a folder."""
     (tmp_path / "tables.db").touch()
     (tmp_path / "folder").mkdir()
     return tmp_path
@@ -82,7 +82,7 @@ class Terminal:
 
     def wait(self, text: str) -> str:
         """Read up to a text, and return what comes behind it in its line."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while f"{text}" not in self.seen or "\n" not in self.seen.rpartition(text)[2]:
             left = end - time.monotonic()
             assert left > 0, f"no {text!r} in {self.seen!r}"
@@ -122,7 +122,7 @@ def test_fish(home: Path) -> None:
     script += "".join(f"complete --do-complete 'opensmtpd-plugins {typed}'\n" for typed, _ in TYPED)
     said = subprocess.run(
         ["fish", "--no-config", "--command", script], cwd=home, env=environment(home),
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     words = [line.partition("\t")[0] for line in said.stdout.splitlines()]
     assert words == [wanted.split()[-1] for _, wanted in TYPED]

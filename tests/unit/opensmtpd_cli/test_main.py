@@ -88,5 +88,7 @@ def test_errors_of_the_system(
 
 def test_rich_is_read_only_where_it_shows() -> None:
     code = "import sys; from opensmtpd_cli import main; print('rich' in sys.modules)"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30, check=True)
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, timeout=120, check=True
+    )
     assert said.stdout == b"False\n"

@@ -1,9 +1,9 @@
 """``lookup`` and ``check``: the keys that are sent, the verdict, and its effect on smtpd."""
 
 import os
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -11,9 +11,10 @@ from click import Command
 from click.testing import Result
 
 from opensmtpd_cli.commands.lookup import check, lookup
+from unit.support.processes import PATIENCE, default_action, written
 from unit.support.small_tables import ID, LINE, end, plain, program, rows, run
 
-pytestmark = pytest.mark.usefixtures("libexec", "same_ids")
+pytestmark = pytest.mark.usefixtures("libexec", "patient", "same_ids")
 
 # --- the exchange -----------------------------------------------------------------------------
 
@@ -211,7 +212,7 @@ def test_usage(command: Command, argv: list[str], text: str) -> None:
 
 
 def test_interrupted(libexec: Path, tmp_path: Path) -> None:
-    """Ctrl-C ends the program, too."""
+    """Ctrl-C ends the table, too."""
     pid = tmp_path / "pid"
     program(
         libexec,
@@ -221,17 +222,15 @@ def test_interrupted(libexec: Path, tmp_path: Path) -> None:
         "import sys\nfrom opensmtpd_cli import __main__\n"
         "from opensmtpd_cli.system import libexec, users\n"
         f"libexec.folders = lambda: ({str(libexec)!r},)\nusers.USERS = ()\n"
-        f"sys.argv[1:] = ['lookup', {LINE!r}, 'alias', 'a', '--timeout', '60']\n"
+        f"sys.argv[1:] = ['lookup', {LINE!r}, 'alias', 'a', '--timeout', '600']\n"
         "__main__.main()\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
+    with default_action(signal.SIGINT):
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
     try:
-        for _ in range(2000):
-            if pid.exists() and pid.read_text().endswith("\n"):
-                break
-            time.sleep(0.01)
-        process.send_signal(2)
-        assert process.wait(30) == 130
+        written(pid)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 130
     finally:
         process.kill()
         process.wait()

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from opensmtpd.testing.model.client import SmtpClient
 from opensmtpd_cli.commands.filter.command import command
 from opensmtpd_cli.plugin import filter_run
+from unit.support.processes import PATIENCE
 from unit.support.small_filters import (
     DIES,
     MAIL,
@@ -20,7 +22,7 @@ from unit.support.small_filters import (
     timeless,
 )
 
-pytestmark = pytest.mark.usefixtures("libexec")
+pytestmark = pytest.mark.usefixtures("libexec", "patient")
 
 LATE = ("--timeout", "0.1")
 
@@ -50,7 +52,11 @@ LATE = ("--timeout", "0.1")
          "smtpd: takes no mail, and waits for ever"),
     ],
 )  # fmt: skip
-def test_the_handshake(libexec: Path, start: str, outcome: str, effect: str) -> None:
+def test_the_handshake(
+    libexec: Path, request: pytest.FixtureRequest, start: str, outcome: str, effect: str
+) -> None:
+    if "sleep" in start:
+        request.getfixturevalue("graceless")
     program(libexec, f"{start}\nsys.stdin.read()")
     late = LATE if "within" in outcome else ()
     assert end(run_x(*late)) == (3, [outcome, effect])
@@ -136,7 +142,7 @@ def test_floods_that_smtpd_ignores_do_not_count_as_an_answer(
     )
     began = time.monotonic()
     assert end(run_x()) == (3, ["error: no answer to mail-from within 0.1 s", WAITS])
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < PATIENCE
 
 
 @pytest.mark.parametrize("text", ["x" * 60_000, "x"])
@@ -176,7 +182,7 @@ def test_an_answer_in_pieces(libexec: Path) -> None:
     assert timeless(result.stderr)[-2:] == ["mail-from: reject 550 No (T)", "refused: 550 No"]
 
 
-def test_a_filter_that_does_not_read(libexec: Path, impatient: None) -> None:
+def test_a_filter_that_does_not_read(libexec: Path, graceless: None) -> None:
     program(libexec, "hello(reports=['protocol-client'])\ntime.sleep(300)")
     result = run_x()
     assert result.exit_code == 0  # nobody waits for it, and the little that it is told has room
@@ -184,7 +190,14 @@ def test_a_filter_that_does_not_read(libexec: Path, impatient: None) -> None:
 
 
 def test_a_death_after_the_message(libexec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filter_run, "_LINGER", 0.5)
+    """It dies of the end of the session, which it is told of after QUIT."""
+    quit = SmtpClient.quit
+
+    def patched(client: SmtpClient) -> None:
+        monkeypatch.setattr(filter_run, "_LINGER", PATIENCE)
+        quit(client)
+
+    monkeypatch.setattr(SmtpClient, "quit", patched)
     program(
         libexec,
         "hello('commit', reports=['link-disconnect'])\n"
@@ -208,7 +221,7 @@ def test_what_comes_behind_a_message(
     libexec: Path, monkeypatch: pytest.MonkeyPatch, late: str, reason: str
 ) -> None:
     """The client is there for a while yet."""
-    monkeypatch.setattr(filter_run, "_LINGER", 10.0)
+    monkeypatch.setattr(filter_run, "_LINGER", PATIENCE)
     program(
         libexec,
         "hello('data-line')\nfor phase, session, token, text in requests():\n"

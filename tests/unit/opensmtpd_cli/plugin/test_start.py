@@ -13,7 +13,7 @@ from unit.support import small_filters, small_tables
 from unit.support.small_filters import ECHO, timeless
 from unit.support.small_tables import EXITED, LINE
 
-pytestmark = pytest.mark.usefixtures("libexec")
+pytestmark = pytest.mark.usefixtures("libexec", "patient")
 
 
 def test_the_program_gets_nothing_of_the_operators_environment(

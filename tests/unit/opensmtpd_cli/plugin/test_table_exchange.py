@@ -1,15 +1,17 @@
 """The exchange with a table: shown as it is, judged as smtpd judges it, without its secrets."""
 
 import os
+import select
 from pathlib import Path
 
 import pytest
 
 from opensmtpd_cli.commands.lookup import check, lookup
-from opensmtpd_cli.plugin.table_exchange import duration
+from opensmtpd_cli.plugin.table_exchange import Exchange, duration
+from unit.support.processes import PATIENCE
 from unit.support.small_tables import EXITED, ID, LINE, end, plain, program, rows, run
 
-pytestmark = pytest.mark.usefixtures("libexec", "same_ids")
+pytestmark = pytest.mark.usefixtures("libexec", "patient", "same_ids")
 
 
 def test_the_exchange_is_shown_as_smtpd_would_have_it(libexec: Path) -> None:
@@ -92,7 +94,11 @@ def test_keys_that_smtpd_does_not_ask_for(libexec: Path, key: str) -> None:
         ("os.kill(os.getpid(), 9)", "the table died of SIGKILL"),
     ],
 )
-def test_handshakes_that_end_smtpd(libexec: Path, handshake: str, reason: str) -> None:
+def test_handshakes_that_end_smtpd(
+    libexec: Path, request: pytest.FixtureRequest, handshake: str, reason: str
+) -> None:
+    if "sleep" in handshake:
+        request.getfixturevalue("graceless")
     program(libexec, f"{handshake}\nsys.stdin.read()")
     assert end(run(lookup, LINE, "alias", "a")) == (3, [f"fatal: {reason}", EXITED])
 
@@ -133,8 +139,16 @@ def test_an_exit_instead_of_an_answer(libexec: Path) -> None:
     assert "! broken" in result.output
 
 
-def test_silence(libexec: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("graceless")
+def test_silence(libexec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The program is ended, and what it started."""
+    hello = Exchange.hello
+
+    def patched(exchange: Exchange) -> None:
+        hello(exchange)
+        exchange.timeout = exchange._talk._timeout = 0.5
+
+    monkeypatch.setattr(Exchange, "hello", patched)
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
@@ -144,14 +158,15 @@ def test_silence(libexec: Path, tmp_path: Path) -> None:
         "import subprocess\nsubprocess.Popen(['sleep', '300'], close_fds=False)\n"
         "for _ in requests(): time.sleep(300)",
     )
-    result = run(lookup, LINE, "alias", "a", "--timeout", "2")
+    result = run(lookup, LINE, "alias", "a")
     effect = "smtpd: it would wait for ever, and all mail with it"
-    assert end(result) == (3, ["error: no answer within 2 s", effect])
+    assert end(result) == (3, ["error: no answer within 0.5 s", effect])
+    assert select.select([reader], [], [], PATIENCE)[0]  # a killed process need not be gone yet
     assert os.read(reader, 1) == b""  # the end, for nobody has it open any more
     os.close(reader)
 
 
-def test_silence_in_the_handshake_with_a_closed_stderr(libexec: Path) -> None:
+def test_silence_in_the_handshake_with_a_closed_stderr(libexec: Path, graceless: None) -> None:
     program(libexec, "os.close(2)\ntime.sleep(300)")
     result = run(lookup, LINE, "alias", "a", "--timeout", "0.5")
     assert "error: no answer within 0.5 s" in result.output

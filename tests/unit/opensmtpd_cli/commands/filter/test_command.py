@@ -9,7 +9,7 @@ from opensmtpd_cli.commands.filter import command as filter_command
 from opensmtpd_cli.main import main
 from unit.support.small_filters import ECHO, MAIL, decides, program, run, timeless
 
-pytestmark = pytest.mark.usefixtures("libexec")
+pytestmark = pytest.mark.usefixtures("libexec", "patient")
 
 ACCEPTED = "accepted: 250 2.0.0 fe94f82a Message accepted for delivery"
 

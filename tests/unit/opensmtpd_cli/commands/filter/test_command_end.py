@@ -1,14 +1,14 @@
-"""``filter``: signals, closed and full descriptors, and locales. A process of its own each."""
+"""``filter`` in a process of its own: signals, closed and full descriptors, locales."""
 
 import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from unit.support.processes import PATIENCE, default_action, ended, until, written
 from unit.support.small_filters import ECHO, program
 
 MAIL = b"Subject: hi\n\nhello\n"
@@ -25,7 +25,8 @@ def run(
 ) -> tuple[int, bytes, bytes]:
     done = subprocess.run(
         ["/bin/sh", "-c", f'"$@" {redirection}', "sh", *PROGRAM, *argv],
-        input=MAIL, capture_output=True, timeout=60, check=False, env={**os.environ, **(env or {})},
+        input=MAIL, capture_output=True, timeout=PATIENCE, check=False,
+        env={**os.environ, **(env or {})},
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
 
@@ -39,34 +40,27 @@ def test_interrupted(tmp_path: Path, number: int) -> None:
         "import subprocess\nchild = subprocess.Popen(['sleep', '300'])\n"
         f"open({str(pid)!r}, 'w').write('%d\\n' % child.pid)\nsys.stdin.read()",
     )
-    process = subprocess.Popen(
-        [*PROGRAM, "--quiet", "filter", line(path)],
-        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
+    with default_action(number):
+        process = subprocess.Popen(
+            [*PROGRAM, "--quiet", "filter", line(path), "--timeout", "600"],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )  # fmt: skip
     try:
-        for _ in range(2000):
-            if pid.exists() and pid.read_text().endswith("\n"):
-                break
-            time.sleep(0.01)
+        child = written(pid)
         process.send_signal(number)
-        assert process.communicate(timeout=30)[1] == b""
+        assert process.communicate(timeout=PATIENCE)[1] == b""
         assert process.returncode == 128 + number
     finally:
         process.kill()
         process.wait()
-    for _ in range(500):  # whoever adopts it has to see its end first
-        state = Path(f"/proc/{pid.read_text().strip()}/stat")
-        if not state.exists() or state.read_text().rpartition(") ")[2].startswith("Z"):
-            return
-        time.sleep(0.01)
-    pytest.fail("what the filter started lives on")
+    until(lambda: ended(child))
 
 
 def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
     path = program(tmp_path, "import signal\nos.kill(os.getppid(), signal.SIGHUP)\n" + ECHO)
     done = subprocess.run(
         ["/bin/sh", "-c", 'trap "" HUP; exec "$@"', "sh", *PROGRAM, "filter", line(path)],
-        input=MAIL, capture_output=True, timeout=60, check=False,
+        input=MAIL, capture_output=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, MAIL)
 
@@ -101,7 +95,7 @@ def test_nobody_reads_the_message(tmp_path: Path) -> None:
     with os.fdopen(writer, "wb") as out:
         done = subprocess.run(
             [*PROGRAM, "--quiet", "filter", line(path)],
-            input=MAIL, stdout=out, stderr=subprocess.PIPE, timeout=30, check=False,
+            input=MAIL, stdout=out, stderr=subprocess.PIPE, timeout=PATIENCE, check=False,
         )  # fmt: skip
     assert (done.returncode, done.stderr) == (3, b"")
 

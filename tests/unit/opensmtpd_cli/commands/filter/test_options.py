@@ -6,7 +6,7 @@ import pytest
 
 from unit.support.small_filters import ECHO, program, run
 
-pytestmark = pytest.mark.usefixtures("libexec")
+pytestmark = pytest.mark.usefixtures("libexec", "patient")
 
 
 TELL = """

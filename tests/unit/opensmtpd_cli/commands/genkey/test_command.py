@@ -151,7 +151,7 @@ def test_what_cannot_be_printed(tmp_path: Path) -> None:
         with open("/dev/full", "wb") as full:
             said = subprocess.run(
                 [*command, "--algorithm", "ed25519", "--key", f"{tmp_path}/{name}", *arguments],
-                stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+                stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, check=False,
             )  # fmt: skip
         assert said.returncode == 1
         assert said.stderr.partition(": ")[2] == (

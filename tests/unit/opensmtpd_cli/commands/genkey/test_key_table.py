@@ -1,4 +1,4 @@
-"""``genkey --rotate``: the table has a line more, whole, or it is as it was and so is all else."""
+"""``genkey --rotate``: the table gets a whole line more, or all files stay as they were."""
 
 import errno
 import fcntl
@@ -84,7 +84,7 @@ def test_owner_and_group_stay(run: Program, table: Path) -> None:
 
 
 def test_the_file_behind_a_link_is_replaced(run: Program, table: Path, tmp_path: Path) -> None:
-    """What is relative in it begins where the link is, as the filter has it."""
+    """Relative paths in it begin in the folder of the link, as the filter reads them."""
     (tmp_path / "real").mkdir()
     table.rename(tmp_path / "real" / "other")
     table.symlink_to("real/other")
@@ -220,13 +220,16 @@ def test_another_run_is_waited_for(table: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_runs_side_by_side_lose_no_line(table: Path) -> None:
     # Root would give the keys to the filter's group, which need not be here.
-    code = "import os; os.geteuid = lambda: 1000; from opensmtpd_cli.main import main; main()"
+    code = (
+        "import os; os.geteuid = lambda: 1000; from opensmtpd_cli.main import main;"
+        " from opensmtpd_cli.commands.genkey import key_table; key_table.WAIT = 120; main()"
+    )
     command = [sys.executable, "-c", code, "--quiet", "genkey", "--domain", "example.com"]
     runs = [
         subprocess.Popen([*command, "--rotate", str(table)], stdout=subprocess.PIPE, text=True)
         for _ in range(4)
     ]
-    said = [one.communicate(timeout=60)[0] for one in runs]
+    said = [one.communicate(timeout=120)[0] for one in runs]
     assert [one.returncode for one in runs] == [0] * 4
     names = {f"ed{number}" for number in range(2, 6)}
     assert {one.partition(".")[0] for one in said} == names

@@ -31,7 +31,7 @@ def bin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where smtpd looks."""
+    """The directory where smtpd looks for its plugins."""
     folder = tmp_path / "libexec"
     folder.mkdir()
     monkeypatch.setattr(libexec, "LIBEXEC", (str(tmp_path / "not-here"), str(folder)))
@@ -286,7 +286,7 @@ def test_the_programs_of_this_installation() -> None:
         *("table-flat", "table-passwd", "table-sqlite"),
     }
     for name, path in found.items():
-        said = subprocess.run([path, "--version"], capture_output=True, timeout=30, check=True)
+        said = subprocess.run([path, "--version"], capture_output=True, timeout=120, check=True)
         assert said.stdout.startswith(name.encode() + b" (opensmtpd-plugins ")
 
 

@@ -73,7 +73,7 @@ def test_patch_applies_the_diff(run: Program, mail: Path, db: Path) -> None:
     conf = guide(mail)
     old = conf.read_text(encoding="utf-8")
     diff = run("--quiet", "import", conf, db).out
-    subprocess.run(["patch", "-s", "-d", "/", "-p1"], input=diff.encode(), check=True, timeout=10)
+    subprocess.run(["patch", "-s", "-d", "/", "-p1"], input=diff.encode(), check=True, timeout=120)
     new = old.replace(f"file:{mail}/", f"sqlite:{db.parent}/")
     for name in ("domains", "aliases", "hosts", "relayaddr", "users"):
         new = new.replace(f"{db.parent}/{name}\n", f"{db.parent}/{name}.conf\n")
