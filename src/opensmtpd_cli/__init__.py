@@ -1,4 +1,4 @@
-"""The operator's program ``opensmtpd-plugins``: the swap to SQLite, users, and questions to tables.
+"""The program ``opensmtpd-plugins``: move tables to SQLite, edit them, try tables and filters.
 
 Only here are click and rich used. Nothing that smtpd runs imports this package.
 """

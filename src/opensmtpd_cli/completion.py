@@ -1,4 +1,4 @@
-"""``opensmtpd-plugins completion``: what completes the program in a shell, and how."""
+"""``opensmtpd-plugins completion``: the script that completes this program in a shell."""
 
 import click
 from click.shell_completion import (

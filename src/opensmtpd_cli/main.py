@@ -1,4 +1,4 @@
-"""The program ``opensmtpd-plugins``: its commands, and how they end."""
+"""The program ``opensmtpd-plugins``: its commands, and a line for each error."""
 
 import sqlite3
 import sys

@@ -15,7 +15,7 @@ from opensmtpd_cli.output import complain
 from opensmtpd_cli.plugin import table_keys, table_program, table_verdicts
 from opensmtpd_cli.plugin.table_exchange import Exchange, remark, version_of
 from opensmtpd_cli.plugin.table_verdicts import TableOutcome, TableVerdict
-from opensmtpd_cli.smtpdconf import table_line as table_lines
+from opensmtpd_cli.smtpdconf.table_line import parse
 from opensmtpd_cli.system import libexec
 
 VIRTUAL = "virtual"
@@ -49,7 +49,7 @@ def conclude(
     table_line: str, version: str, timeout: float, ask: Callable[[Exchange], TableVerdict]
 ) -> TableVerdict:
     """Start the table, shake hands, ask, end it. Raises ConfigError where there is no table."""
-    line = table_lines.parse(table_line)
+    line = parse(table_line)
     program = table_program.find(line)
     if line.built_in:
         remark(f"smtpd reads {line.kind}: tables itself; our table-flat is asked instead")

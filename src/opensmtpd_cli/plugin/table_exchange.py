@@ -1,4 +1,4 @@
-"""Questions to a table, as smtpd puts them, and all that is said shown as it is said."""
+"""Ask a table as smtpd does, and show each line of the exchange, without passwords."""
 
 import os
 import re
@@ -166,7 +166,7 @@ def version_of(text: str) -> tuple[int, ...]:
 
 
 def duration(seconds: float) -> str:
-    """Return a time for people."""
+    """Return a time as text, in µs, ms or s."""
     if seconds < 1e-3:
         return f"{seconds * 1e6:.0f} µs"
     return f"{seconds * 1e3:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"

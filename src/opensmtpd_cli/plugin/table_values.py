@@ -90,10 +90,10 @@ def _destination(item: str) -> Destination:
             return Destination("program", text, item)
     if item.startswith("/") and size(item) <= _TEXT_MAX:
         return Destination("file", item, item)
-    return _person(item)
+    return _address_or_user(item)
 
 
-def _person(item: str) -> Destination:
+def _address_or_user(item: str) -> Destination:
     user, at, domain = item.partition("@")
     if at and user and domain:
         if set(user) <= _LOCAL and set(domain) <= _DOMAIN:

@@ -119,8 +119,8 @@ def _found(service: Service, value: str, key: str, six: bool) -> TableVerdict:
 def _reading(service: Service, value: str, key: str, six: bool) -> str:
     """Return a text on the value as smtpd reads it. Raises ValueError."""
     if service is Service.ALIAS:
-        people = [f"{kind} {text}" for kind, text, _ in table_values.alias(value)]
-        return "delivers to " + "; ".join(people) if people else _NOT_FOUND[service]
+        found = [f"{kind} {text}" for kind, text, _ in table_values.alias(value)]
+        return "delivers to " + "; ".join(found) if found else _NOT_FOUND[service]
     if service is Service.CREDENTIALS:
         table_values.credentials(value)
     elif service is Service.USERINFO:

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class RowKind(StrEnum):
-    """The columns of a table's rows (see the table at the top of ``schema``)."""
+    """The columns of a table's rows: ``database.schema`` lists them."""
 
     LIST = "list"
     MAPPING = "mapping"

@@ -31,15 +31,15 @@ def folders() -> tuple[str, ...]:
 
 
 def own() -> str | None:
-    """Return the directory that this system's smtpd names; None where there is none to ask."""
+    """Return the directory that this system's smtpd names; None where there is no smtpd."""
     for smtpd in (*_SMTPD, shutil.which("smtpd")):
-        found = asked(smtpd) if smtpd else None
+        found = named_in(smtpd) if smtpd else None
         if found:
             return found
     return None
 
 
-def asked(smtpd: str) -> str | None:
+def named_in(smtpd: str) -> str | None:
     """Return the directory that a program names; None if it is no smtpd, or cannot be read."""
     try:
         with open(smtpd, "rb", opener=_opener) as file:
@@ -53,4 +53,6 @@ def asked(smtpd: str) -> str | None:
 
 
 def _opener(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # whatever is called smtpd on somebody's PATH
+    return os.open(
+        path, flags | os.O_NONBLOCK
+    )  # a file of this name on somebody's PATH may be a fifo

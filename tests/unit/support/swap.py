@@ -1,4 +1,4 @@
-"""The operator's program in this process, and the configuration of the guide in a folder."""
+"""``opensmtpd-plugins`` in this process, and the configuration of the guide in a folder."""
 
 import sqlite3
 from pathlib import Path
@@ -21,7 +21,7 @@ TABLES = {
 
 
 class Said(NamedTuple):
-    """How the program ended, and what it said."""
+    """Exit status and output of the program."""
 
     status: int
     out: str

@@ -119,7 +119,7 @@ def user_add(
         raise click.UsageError("--uid, --gid and --home go together")
     key = names.checked_user(name)
     place = (key, uid or 0, gid or 0, names.checked_home(home)) if home is not None else None
-    _ask_whether(database, key, table)
+    _refuse_known(database, key, table)
     hash = _hash()
     with NewTables(database) as new:
         with rows.opened(database, write=True) as db:
@@ -133,8 +133,8 @@ def user_add(
     note(f"added {key} to {entry.name}")
 
 
-def _ask_whether(database: str, key: str, table: str | None) -> None:
-    """Raises ConfigError where a user cannot be added: nobody should type a password in vain."""
+def _refuse_known(database: str, key: str, table: str | None) -> None:
+    """Raise ConfigError for a user who is there already: nobody should type a password in vain."""
     with rows.opened(database, write=True) as db:
         entry = rows.chosen(db, *LOGINS, table)
         if entry and rows.has(db, entry, key):
@@ -190,8 +190,8 @@ def user_list(database: str, table: str | None) -> None:
             for other in rows.having(db, *PLACES)
             for row in rows.every(db, other, *COLUMNS[RowKind.USERINFO])
         }
-        people = [(key, *places.get(key, ())) for (key,) in rows.every(db, entry, "key")]
-    terminal.table(COLUMNS[RowKind.USERINFO] if places else ("key",), people)
+        users = [(key, *places.get(key, ())) for (key,) in rows.every(db, entry, "key")]
+    terminal.table(COLUMNS[RowKind.USERINFO] if places else ("key",), users)
 
 
 # --- aliases ----------------------------------------------------------------------------------

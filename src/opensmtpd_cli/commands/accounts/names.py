@@ -56,7 +56,7 @@ def checked_domain(name: str) -> str:
 
 
 def checked_alias(name: str) -> str:
-    """Check what an alias is called: ``user``, ``user@domain``, ``@domain`` or ``@``."""
+    """Check the name of an alias: ``user``, ``user@domain``, ``@domain`` or ``@``."""
     local, at, rest = name.rpartition("@") if "@" in name else (name, "", "")
     reason = ""
     if not name:
@@ -73,7 +73,7 @@ def checked_alias(name: str) -> str:
 
 
 def checked_destinations(given: Sequence[str], force: bool) -> str:
-    """Check what an alias stands for, and return it as one value. ``force`` allows programs."""
+    """Check the destinations of an alias; return them as one value. ``force`` allows programs."""
     value = ", ".join(given)
     try:
         found = table_values.alias(value)

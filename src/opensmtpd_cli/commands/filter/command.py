@@ -25,8 +25,7 @@ from opensmtpd_cli.output import complain, note, quiet
 from opensmtpd_cli.plugin import filter_message, filter_program
 from opensmtpd_cli.plugin.filter_run import ClientArguments, Run, Stopped, outgoing
 from opensmtpd_cli.plugin.talk import Talk
-from opensmtpd_cli.smtpdconf import filter_line as filter_lines
-from opensmtpd_cli.smtpdconf.filter_line import FilterLine
+from opensmtpd_cli.smtpdconf.filter_line import FilterLine, parse
 from opensmtpd_cli.system import libexec
 
 ACCEPTED, REFUSED, STOPPED = 0, 1, 3
@@ -234,7 +233,7 @@ def command(
     fcrdns = fcrdns or fcrdns_of(rdns)
     arguments = ClientArguments(client, rdns, fcrdns, helo, username, sender, recipients)
     try:
-        line = filter_lines.parse(filter_line)
+        line = parse(filter_line)
         status = run(line, arguments, _read(), version, timeout)
     except BrokenPipeError:  # the reader has enough: what is left goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

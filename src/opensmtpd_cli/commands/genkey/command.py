@@ -14,8 +14,8 @@ from opensmtpd.mail.dkim.keys import key_table
 from opensmtpd.mail.dkim.keys.key import ED25519, RSA
 from opensmtpd_cli import completion
 from opensmtpd_cli.commands.genkey import key_file, rotation
-from opensmtpd_cli.commands.genkey import text as genkey_text
 from opensmtpd_cli.commands.genkey.key_table import locked
+from opensmtpd_cli.commands.genkey.text import conf_line, publish, steps
 from opensmtpd_cli.output import note
 
 if TYPE_CHECKING:
@@ -88,13 +88,13 @@ def command(
 
 def _first(domain: str, selector: str, algorithm: str, bits: int | None, key: str | None) -> None:
     path = key or key_file.named(key_file.DIRECTORY, domain, selector)
-    line = genkey_text.conf_line(domain, selector, path, algorithm)
+    line = conf_line(domain, selector, path, algorithm)
     new = _made(algorithm, bits)
     with key_file.new(path, new.pem):
         pass
     with _printing(path, "remove this key"):
         _tell_file(path)
-        genkey_text.publish(domain, record.name(domain, selector), new.record)
+        publish(domain, record.name(domain, selector), new.record)
         note('And this belongs into smtpd.conf, with: filter "dkimsign" on the listeners of your')
         note("own users. Restart smtpd as soon as all name servers of the domain show the record:")
         click.echo(line)
@@ -121,8 +121,8 @@ def _rotate(
         _tell_file(next.path)
         note(f"added line {number + 1} to {table}: {' '.join(line.split())}")
         name = record.name(found.newest.domain, next.selector)
-        genkey_text.publish(found.newest.domain, name, new.record)
-        for step in genkey_text.steps(table, found.old, name, today()):
+        publish(found.newest.domain, name, new.record)
+        for step in steps(table, found.old, name, today()):
             note(step)
 
 

@@ -19,7 +19,7 @@ def named(directory: str, domain: str, selector: str) -> str:
 
 
 def group() -> int | None:
-    """Return the group of the filter; None for who is not root. Raises ConfigError."""
+    """Return the group of the filter; None without root. Raises ConfigError."""
     if os.geteuid() != 0:
         return None
     try:
@@ -46,7 +46,7 @@ def new(path: str, pem: bytes, stays: Callable[[], bool] = lambda: False) -> Ite
             with naming(path), open(file, "wb") as stream:
                 if readers is not None:
                     os.fchown(file, 0, readers)
-                os.fchmod(file, 0o600 if readers is None else 0o640)  # whatever the umask says
+                os.fchmod(file, 0o600 if readers is None else 0o640)  # the umask does not count
                 stream.write(pem)
                 stream.flush()
                 os.fsync(file)

@@ -1,4 +1,4 @@
-"""The next key of a domain in a key table: whom it follows, its selector, its line."""
+"""The next key of a domain in a key table: its predecessors, its selector, its line."""
 
 import os
 import re

@@ -1,1 +1,1 @@
-"""The command ``install``: link the programs to where smtpd looks for them."""
+"""The command ``install``: link the plugins to where smtpd looks for them."""

@@ -47,7 +47,7 @@ def installed() -> dict[str, str]:
 
 
 def chosen(every: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
-    """Return the programs of these names, or else all that can run. Raises ConfigError."""
+    """Return the plugins of these names, or else all that can run. Raises ConfigError."""
     unknown = [name for name in names if name not in every]
     if unknown:
         raise ConfigError(
@@ -74,7 +74,7 @@ def obstacles(folder: str, wanted: Mapping[str, str]) -> list[str]:
 
 
 def target(folder: str, name: str) -> str | None:
-    """Return where a link leads; None for what is none."""
+    """Return the path that a link leads to; None for a file that is no link."""
     path = os.path.join(folder, name)
     if not os.path.islink(path):
         return None
@@ -154,7 +154,7 @@ def _cannot(folder: str, error: OSError) -> ConfigError:
 
 
 def place(given: str | None) -> str:
-    """Return the one directory to put programs into. Raises ConfigError with a remedy."""
+    """Return the one directory to put links into. Raises ConfigError with a remedy."""
     if given == "":
         raise ConfigError("a directory without a name", remedy="name one with --directory")
     places = (os.path.abspath(given),) if given else libexec.folders()

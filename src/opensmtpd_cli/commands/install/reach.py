@@ -1,4 +1,4 @@
-"""Check that the users that smtpd runs its plugins as can read the plugins' files."""
+"""Check that smtpd's plugins, which run as users of their own, can read their files."""
 
 import os
 import stat

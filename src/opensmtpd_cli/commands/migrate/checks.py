@@ -60,7 +60,7 @@ Check = Callable[[Row], str]
 
 
 def checks(entry: CatalogueEntry) -> list[Check]:
-    """Return what to check beside, for the services of a table."""
+    """Return the further checks of a row, for the services of its table."""
     return [_key, *(_CHECKS[service] for service in entry.services if service in _CHECKS)]
 
 

@@ -18,8 +18,8 @@ from opensmtpd_cli.commands.migrate.rows import Complaints, Source, file_rows, f
 from opensmtpd_cli.database import queries, schema
 from opensmtpd_cli.database.schema import CatalogueEntry
 from opensmtpd_cli.output import complain, note, progress_wanted
-from opensmtpd_cli.smtpdconf import diff as smtpdconf_diff
 from opensmtpd_cli.smtpdconf import parser, table_uses
+from opensmtpd_cli.smtpdconf.diff import diff
 from opensmtpd_cli.smtpdconf.parser import Configuration, Definition
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
 from opensmtpd_cli.system import users
@@ -79,9 +79,9 @@ def command(smtpd_conf: str, database: str, config_dir: str | None, force: bool)
             text = queries.configuration(target.entry, database, delimiter)
             _write(files.new(target.path), text)
         types = {target.entry.name: f"sqlite:{target.path}" for target in targets}
-        diff = smtpdconf_diff.diff(configuration, types)
+        changes = diff(configuration, types)
         files.place(lock.locked(place) if force else None)
-    click.echo(diff, nl=False)
+    click.echo(changes, nl=False)
     _tell(configuration, database, targets)
 
 
@@ -111,7 +111,7 @@ def _cannot(table: Definition, reason: str) -> ConfigError:
 
 
 def _spare(configuration: Configuration, new: set[str]) -> None:
-    """Raises ConfigError where a new file would replace one that is read."""
+    """Raise ConfigError where a new file would replace one that smtpd.conf needs."""
     old = [table.file for table in configuration.tables.values() if table.file]
     kept = {os.path.realpath(path) for path in (*old, *configuration.files)}
     for path in new:
@@ -185,7 +185,7 @@ def _counted(path: str, advance: Advance) -> Iterator[bytes]:
 
 
 def _progress(tables: list[Definition]) -> AbstractContextManager[Advance]:
-    """Return what shows progress: nothing, unless that is seen and takes a while."""
+    """Return a progress bar; one that shows nothing where nobody sees it, and for small files."""
     size = sum(os.path.getsize(t.file) for t in tables if t.file and os.path.isfile(t.file))
     if not progress_wanted() or size < _LONG:
         return nullcontext(lambda count: None)

@@ -13,7 +13,7 @@ WAIT = 5.0
 
 
 def refuse_left(database: str) -> None:
-    """Raises ConfigError for a journal beside a database: SQLite would play it into a new one."""
+    """Raise ConfigError for a journal beside a database: SQLite would play it into a new one."""
     for suffix in ("-journal", "-wal", "-shm"):
         if os.path.lexists(database + suffix):
             reason = "belongs to a database of this name that is in use or was left broken"

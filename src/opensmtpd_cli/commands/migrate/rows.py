@@ -1,4 +1,4 @@
-"""Rows on their way into the database, and what there is to say about them."""
+"""Read rows, check them and insert them into the database; collect the complaints."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""What comes out of a filter, without what smtpd had put in front."""
+"""The message that a filter lets go, without the fields that smtpd had put in front."""
 
 import pytest
 from hypothesis import given

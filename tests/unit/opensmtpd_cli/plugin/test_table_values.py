@@ -76,8 +76,8 @@ def test_any_value_is_read_or_refused(value: str) -> None:
 
 
 @given(st.lists(st.from_regex(r"[a-z]{1,8}(@[a-z]{1,8}\.org)?", fullmatch=True), max_size=20))
-def test_what_is_joined_comes_apart_again(people: list[str]) -> None:
-    assert [found.text for found in table_values.alias(", ".join(people))] == people
+def test_what_is_joined_comes_apart_again(destinations: list[str]) -> None:
+    assert [found.text for found in table_values.alias(", ".join(destinations))] == destinations
 
 
 @pytest.mark.parametrize("value", ["$2b$10$x", "alice:$2b$10$x", "a:b:c"])

@@ -1,4 +1,4 @@
-"""What smtpd makes of answers, without a table."""
+"""smtpd's verdicts on the lines of a table, without a table."""
 
 import pytest
 from hypothesis import given

@@ -29,18 +29,18 @@ SMTPD = b'\x7fELF\0table_create\0%s/table-%%s\0table_create: path too long "%s/t
 )
 def test_what_a_binary_says(tmp_path: Path, binary: bytes, wanted: str | None) -> None:
     (tmp_path / "smtpd").write_bytes(binary)
-    assert libexec.asked(str(tmp_path / "smtpd")) == wanted
+    assert libexec.named_in(str(tmp_path / "smtpd")) == wanted
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     assert [
-        libexec.asked(str(path)) for path in (tmp_path, tmp_path / "fifo", tmp_path / "no")
+        libexec.named_in(str(path)) for path in (tmp_path, tmp_path / "fifo", tmp_path / "no")
     ] == [None] * 3
 
 
 def test_a_real_smtpd_says_where(trixie_root: Path) -> None:
-    assert libexec.asked(str(trixie_root / "usr/sbin/smtpd")) == "/usr/libexec/opensmtpd"
+    assert libexec.named_in(str(trixie_root / "usr/sbin/smtpd")) == "/usr/libexec/opensmtpd"
 
 
 def test_all_known_places_where_no_smtpd_says_which(monkeypatch: pytest.MonkeyPatch) -> None:

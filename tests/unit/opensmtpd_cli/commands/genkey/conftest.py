@@ -1,4 +1,4 @@
-"""What the tests of ``genkey`` share."""
+"""Fixtures of the tests of ``genkey``."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What ``genkey`` says: the record, the line of smtpd.conf, and what is to be done next."""
+"""The output of ``genkey``: the record, the line of smtpd.conf, and the next steps."""
 
 from datetime import date
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is said about rows."""
+"""The cells of rows, and the errors and warnings about rows."""
 
 import re
 

@@ -36,7 +36,7 @@ def test_the_five_tables_of_the_guide(run: Program, mail: Path, db: Path) -> Non
 
 
 def test_links_are_not_followed(run: Program, mail: Path, db: Path) -> None:
-    """Whoever may write to the directory could have any file replaced."""
+    """A user who may write to the directory could have any file replaced."""
     database(db, CatalogueEntry("a", RowKind.LIST)).close()
     precious = db.parent / "precious"
     precious.write_bytes(b"precious")

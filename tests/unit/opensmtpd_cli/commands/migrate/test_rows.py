@@ -1,4 +1,4 @@
-"""The rows of table files on their way into the database, and what is said of them."""
+"""The rows of table files on their way into the database, and the complaints about them."""
 
 from pathlib import Path
 
