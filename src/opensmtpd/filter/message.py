@@ -29,7 +29,8 @@ class HeldMessage:
 class StreamedMessage:
     """A handler that sees runs of lines and returns the lines to send in their place.
 
-    To return the same list object passes the run untouched, at no cost.
+    To return the same list object passes the run untouched, at no cost. The blank line between
+    header and body is no line of either: it is sent before the first body line that is sent.
     """
 
     def header(self, lines: list[bytes]) -> list[bytes]:
@@ -41,5 +42,13 @@ class StreamedMessage:
         return lines
 
     def end(self) -> list[bytes]:
-        """Return lines to append to the message."""
+        """Return lines to append to the message.
+
+        They are the whole message where ``header`` and ``body`` returned no line. Otherwise they
+        stand in its body, or in its header where no blank line came.
+        """
         return []
+
+
+MessageHandler: TypeAlias = HeldMessage | StreamedMessage
+"""An object that ``on_message`` may return, besides None."""

@@ -82,7 +82,7 @@ class Transfers:
         if message.handler is None or state.refusal is not None:
             answer(())
         else:
-            self._dispatcher.dispatch(state.id, "end", message.handler.end, answer, refuse)
+            self._dispatcher.dispatch(state.id, "end", message.end, answer, refuse)
 
     def _fail(
         self, state: SessionState, message: Message, handler: str, error: BaseException

@@ -1,18 +1,21 @@
 """A message in flight: the lines of one DATA on their way through us, for one token.
 
 The plugin sees lines without dot-stuffing, header and body apart. Lines that it does not change
-leave byte for byte as they came, because the spool keeps them as smtpd sent them.
+leave byte for byte as they came, because the spool keeps them as smtpd sent them. The kinds of
+handlers differ in what becomes of a run and of the end: ``Held`` and ``Streamed``.
 """
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
+from opensmtpd._protocol.filter.held import Held
+from opensmtpd._protocol.filter.message_lines import has_line_over
 from opensmtpd._protocol.filter.spool import Budget, Spool
+from opensmtpd._protocol.filter.streamed import Streamed
 from opensmtpd._protocol.filter.wire import dataline_prefix
 from opensmtpd.errors import DecisionError, ProtocolError, Refused
 from opensmtpd.filter import Reject
-from opensmtpd.filter.message import HeldMessage, StreamedMessage
+from opensmtpd.filter.message import HeldMessage, MessageHandler, StreamedMessage
 
 ANSWER_MAX = 65536
 """Bytes of a line to smtpd, line feed included.
@@ -47,15 +50,41 @@ _NEXT: dict[State, tuple[State, ...]] = {
 _LATER_DOT = re.compile(rb"\n\.")  # half again as fast as ``b"\n." in block``
 
 
+class Work(Protocol):
+    """A handler at work on one message: the part of a Message that depends on the kind."""
+
+    def receive(self, lines: list[bytes], block: bytes) -> None:
+        """Take a run: as the handler sees it, and as it came.
+
+        Raises SpoolError, and any exception of the handler's; then the run is spooled as it came.
+        """
+
+    def complete(self) -> bytes:
+        """Take note that all lines are in; return those that leave the spool for the front.
+
+        Raises SpoolError.
+        """
+
+    def close(self, answer: object) -> bytes:
+        """Take what ``end()`` returned; return the lines to stand in front of the spool's.
+
+        Raises DecisionError or TypeError, and then nothing is changed; raises SpoolError.
+        """
+
+    def detach(self) -> bytes:
+        """Stop; return a line that is to go out before any that still come, or nothing."""
+
+
 class Message:
     """The lines of one message between smtpd and a handler."""
 
     __slots__ = (
+        "_due",
         "_front",
-        "_in_body",
         "_limit",
         "_separator",
         "_spool",
+        "_work",
         "handler",
         "prefix",
         "queued",
@@ -69,16 +98,21 @@ class Message:
         token: bytes,
         budget: Budget,
     ) -> None:
-        self.handler: HeldMessage | StreamedMessage | None = None
+        self.handler: MessageHandler | None = None
         self.prefix = dataline_prefix(session, token)
         self.state: State = OPEN
         self.queued = False
         """True while Transfers has it queued to be sent; after SENT, too, until its turn ends."""
         self.trailer = b""
         """Lines to send behind the final dot: the answers that must not overtake it."""
+        self._due = b""
+        """The line that a handler which failed left behind, with its line feed, or nothing.
+
+        It goes before the next that comes, or before the final dot.
+        """
         self._front = b""
-        self._in_body = False
         self._spool = Spool(budget)
+        self._work: Work | None = None
         self._separator = b"\n" + self.prefix
         self._limit = ANSWER_MAX - 1 - len(self.prefix)
 
@@ -87,7 +121,11 @@ class Message:
 
         Raises DecisionError for an object that is no message handler.
         """
-        if not (handler is None or isinstance(handler, HeldMessage | StreamedMessage)):
+        if isinstance(handler, StreamedMessage):
+            self._work = Streamed(handler, self._limit, self._spool)
+        elif isinstance(handler, HeldMessage):
+            self._work = Held(handler, self._limit, self._spool)
+        elif handler is not None:
             raise DecisionError(f"a {type(handler).__name__} is no message handler")
         self.handler = handler
         if isinstance(handler, HeldMessage):
@@ -107,10 +145,11 @@ class Message:
         raw.append(b"")
         block = b"\n".join(raw)
         raw.pop()
-        if _has_line_over(self._limit, block) and max(map(len, raw)) > self._limit:
+        if has_line_over(self._limit, block) and max(map(len, raw)) > self._limit:
             raise Refused(TOO_LONG)
-        handler = self.handler
-        if handler is None:
+        if self._work is None:
+            if self._due:
+                block, self._due = self._due + block, b""
             self._spool.append(block)
             return
         lines = raw
@@ -118,86 +157,42 @@ class Message:
             if b"." in raw:
                 raise ProtocolError("data lines behind the final dot")
             lines = [line[1:] if line.startswith(b".") else line for line in raw]
-        if isinstance(handler, HeldMessage):
-            self._spool.append(block)
-            self._show(handler, lines)
-        else:
-            edited = block
-            try:
-                edited = self._edit(handler, lines, block)
-            finally:
-                self._spool.append(edited)
+        self._work.receive(lines, block)
 
-    def _show(self, handler: HeldMessage, lines: list[bytes]) -> None:
-        if not self._in_body:
-            header, lines = self._cut(lines)
-            if header:
-                _shown(handler.header, header)
-        if lines:
-            _shown(handler.body, lines)
+    def end(self) -> object:
+        """Call ``end()`` of the handler: all lines are in. Raises SpoolError, and its exceptions.
 
-    def _edit(self, handler: StreamedMessage, lines: list[bytes], block: bytes) -> bytes:
-        if self._in_body:
-            edited = handler.body(lines)
-            return block if edited is lines else self._stuff(edited)
-        header, body = self._cut(lines)
-        new_header = handler.header(header) if header else header
-        new_body = handler.body(body) if body else body
-        for edited in (new_header, new_body):
-            if not isinstance(edited, list | tuple):
-                raise DecisionError(f"lines were answered with a {type(edited).__name__}")
-        if new_header is header and new_body is body:
-            return block
-        blank: list[bytes] = [b""] if self._in_body else []
-        return self._stuff([*new_header, *blank, *new_body])
-
-    def _cut(self, lines: list[bytes]) -> tuple[list[bytes], list[bytes]]:
-        """Return header and body lines of a run that begins in the header."""
-        if b"" not in lines:
-            return lines, []
-        self._in_body = True
-        blank = lines.index(b"")
-        return lines[:blank], lines[blank + 1 :]
-
-    def _stuff(self, lines: Sequence[bytes]) -> bytes:
-        """Return a handler's lines as a block that smtpd takes. Raises DecisionError, TypeError."""
-        if not isinstance(lines, list | tuple):  # a forgotten return would lose the lines
-            raise DecisionError(f"lines were answered with a {type(lines).__name__}")
-        if not lines:
-            return b""
-        lines = [b"." + line if line.startswith(b".") else line for line in lines]
-        block = b"\n".join(lines)
-        if block.count(b"\n") != len(lines) - 1 or b"\0" in block:
-            raise DecisionError("a line of a message holds a line feed or NUL")
-        if max(map(len, lines)) > self._limit:
-            raise DecisionError("a line of a message is longer than smtpd takes")
-        return block + b"\n"
+        Returns what ``close_input`` is to be given, or something that leads to it.
+        """
+        assert self._work is not None, "a message without a handler"
+        assert self.handler is not None, "a message without a handler"
+        self._front = self._work.complete()
+        return self.handler.end()
 
     def close_input(self, front: object) -> None:
-        """End the message with the handler's last lines; from now on the final dot may go out.
+        """End the message with what the handler's ``end()`` returned; the final dot may go out.
 
-        ``front`` stands in front of a held message, and behind any other. Raises DecisionError or
-        TypeError for an object that is no list of lines, SpoolError, and then nothing is changed.
+        Lines stand in front of a held message, and behind a streamed one. Raises DecisionError or
+        TypeError for an object that ``end()`` may not return, and then nothing is changed; raises
+        SpoolError.
         """
-        if not isinstance(front, list | tuple):
-            raise DecisionError(f"a message ends in a list of lines, not {type(front).__name__}")
-        block = self._stuff(front)
-        if self.state == HELD:
-            self._front = block
-        elif block:
-            self._spool.append(block)
+        if self._work is not None:
+            self._front = self._work.close(front)
         self._become(ENDED)
 
     def detach(self) -> None:
         """Show no more lines to the handler, and hold none: the rest goes out untouched."""
         self.handler = None
+        if self._work is not None:
+            self._due = self._work.detach()
+            self._work = None
         if self.state == HELD:
             self._become(OPEN)
 
     def discard_lines(self) -> None:
         """Drop all lines; only the final dot is still to be sent."""
         self.detach()
-        self._front = b""
+        self._due = self._front = b""
         self._spool.close()
 
     def discard(self) -> None:
@@ -218,27 +213,10 @@ class Message:
         if self.state == ENDED and not len(self._spool):
             self._become(SENT)
             self._spool.close()
-            out += self.prefix + b".\n" + self.trailer
+            left = self.prefix + self._due if self._due else b""
+            out += left + self.prefix + b".\n" + self.trailer
         return out
 
     def __len__(self) -> int:
         """Return the bytes that wait here."""
         return len(self._spool) + len(self._front)
-
-
-def _shown(show: Callable[[list[bytes]], object], lines: list[bytes]) -> None:
-    result = show(lines)
-    if result is not None:  # a coroutine above all: the message would pass unseen
-        raise DecisionError(f"a held message's lines were answered with a {type(result).__name__}")
-
-
-def _has_line_over(limit: int, block: bytes) -> bool:
-    """Return whether a line of ``block`` may be longer than ``limit``: looks at a few places only.
-
-    Such a line covers a window of half its length whole, so that no line feed is found there.
-    """
-    if len(block) <= limit:
-        return False
-    window = limit // 2
-    places = range(0, len(block) - window, window)
-    return any(block.find(b"\n", at, at + window) < 0 for at in places)

@@ -1,10 +1,8 @@
 """What a message handler and its answers may not be: lines too long, nonsense."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from opensmtpd._protocol.filter.message import ANSWER_MAX, TOO_LONG, _has_line_over
+from opensmtpd._protocol.filter.message import ANSWER_MAX, TOO_LONG
 from opensmtpd.errors import DecisionError, Refused
 from opensmtpd.filter import HeldMessage, StreamedMessage
 from unit.support.lone_message import LONGEST, message, sent, through
@@ -49,12 +47,6 @@ def test_a_line_that_a_dot_makes_too_long() -> None:
         m.close_input([b"." + b"x" * (LONGEST - 1)])
     m.close_input([b"." + b"x" * (LONGEST - 2)])
     assert sent(m) == [b".." + b"x" * (LONGEST - 2), b"A: 1", b"."]
-
-
-@given(lengths=st.lists(st.integers(0, 40), min_size=1), limit=st.integers(2, 30))
-def test_no_line_over_the_limit_is_overlooked(lengths: list[int], limit: int) -> None:
-    block = b"".join(b"x" * length + b"\n" for length in lengths)
-    assert _has_line_over(limit, block) or max(lengths) <= limit
 
 
 # --- answers that are no lines --------------------------------------------------------------------

@@ -1,0 +1,49 @@
+"""A message that is held: its lines wait, unchanged, for the lines to put in front of them."""
+
+from opensmtpd._protocol.filter.message_lines import Parts, show, stuff
+from opensmtpd._protocol.filter.spool import Spool
+from opensmtpd.errors import DecisionError
+from opensmtpd.filter.message import HeldMessage
+
+
+def show_parts(handler: HeldMessage, parts: Parts, lines: list[bytes]) -> None:
+    """Show a run to ``header`` and ``body``, neither with an empty list."""
+    header, body = parts.cut(lines)
+    if header:
+        show(handler.header, header)
+    if body:
+        show(handler.body, body)
+
+
+class Held:
+    """A HeldMessage at work on one message."""
+
+    __slots__ = ("_handler", "_limit", "_parts", "_spool")
+
+    def __init__(self, handler: HeldMessage, limit: int, spool: Spool) -> None:
+        self._handler, self._limit, self._spool = handler, limit, spool
+        self._parts = Parts()
+
+    def receive(self, lines: list[bytes], block: bytes) -> None:
+        """Keep a run, and show it to the handler."""
+        self._spool.append(block)
+        show_parts(self._handler, self._parts, lines)
+
+    def complete(self) -> bytes:
+        """Return nothing: all lines stay in the spool."""
+        return b""
+
+    def close(self, answer: object) -> bytes:
+        """Return the handler's lines for the front."""
+        return stuff(checked_end(answer), self._limit)
+
+    def detach(self) -> bytes:
+        """Return nothing: all lines are in the spool."""
+        return b""
+
+
+def checked_end(answer: object) -> object:
+    """Return what ``end()`` returned; raise DecisionError where it is no list."""
+    if not isinstance(answer, list | tuple):
+        raise DecisionError(f"a message ends in a list of lines, not {type(answer).__name__}")
+    return answer

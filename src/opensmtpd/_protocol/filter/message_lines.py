@@ -1,0 +1,73 @@
+"""The lines of a message, as smtpd sends them and as handlers see them.
+
+smtpd's lines have their dots doubled (RFC 5321 section 4.5.2), and come as blocks: bytes of whole
+lines, each with its line feed. Handlers see lists of lines without line ends, dots undone.
+"""
+
+from collections.abc import Callable, Sequence
+
+from opensmtpd.errors import DecisionError
+
+
+def check_lines(lines: object) -> Sequence[bytes]:
+    """Return ``lines``; raise DecisionError where a handler returned anything but a list."""
+    if not isinstance(lines, list | tuple):  # a forgotten return would lose the lines
+        raise DecisionError(f"lines were answered with a {type(lines).__name__}")
+    return lines
+
+
+def stuff(lines: object, limit: int) -> bytes:
+    """Return a handler's lines as a block that smtpd takes.
+
+    ``limit`` is the number of bytes that a line may have. Raises DecisionError, and TypeError for
+    lines that are no bytes.
+    """
+    lines = check_lines(lines)
+    if not lines:
+        return b""
+    lines = [b"." + line if line.startswith(b".") else line for line in lines]
+    block = b"\n".join(lines)
+    if block.count(b"\n") != len(lines) - 1 or b"\0" in block:
+        raise DecisionError("a line of a message holds a line feed or NUL")
+    if max(map(len, lines)) > limit:
+        raise DecisionError("a line of a message is longer than smtpd takes")
+    return block + b"\n"
+
+
+def show(see: Callable[[list[bytes]], object], lines: list[bytes]) -> None:
+    """Show lines to a handler that only looks at them. Raises DecisionError where it answers."""
+    result = see(lines)
+    if result is not None:  # a coroutine above all: the message would pass unseen
+        raise DecisionError(f"a held message's lines were answered with a {type(result).__name__}")
+
+
+def has_line_over(limit: int, block: bytes) -> bool:
+    """Return whether a line of ``block`` may be longer than ``limit``: looks at a few places only.
+
+    Such a line covers a window of half its length whole, so that no line feed is found there.
+    """
+    if len(block) <= limit:
+        return False
+    window = limit // 2
+    places = range(0, len(block) - window, window)
+    return any(block.find(b"\n", at, at + window) < 0 for at in places)
+
+
+class Parts:
+    """Cuts the runs of a message at the blank line between header and body."""
+
+    __slots__ = ("in_body",)
+
+    def __init__(self) -> None:
+        self.in_body = False
+        """True when the blank line has come."""
+
+    def cut(self, lines: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+        """Return header and body lines of a run, without the blank line."""
+        if self.in_body:
+            return [], lines
+        if b"" not in lines:
+            return lines, []
+        self.in_body = True
+        blank = lines.index(b"")
+        return lines[:blank], lines[blank + 1 :]
