@@ -11,7 +11,7 @@ from opensmtpd.testing.driver import Driver
 from opensmtpd.testing.model.client import SmtpClient
 from opensmtpd.testing.model.fatal import Hung
 from opensmtpd.testing.model.smtpd import Smtpd
-from opensmtpd.testing.model.visit import refused, visit
+from opensmtpd.testing.model.visit import visit
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,11 @@ class Outcome:
     """The lines that smtpd had put on top of it before the filter saw it."""
     junk: bool
     """True if smtpd marks the session or the message as junk."""
-    decisions: dict[str, bytes]
-    """For each phase that the filter was asked in, its last decision as smtpd got it:
-    ``{"ehlo": b"reject|550 5.7.1 You are not me"}``."""
+    decisions: tuple[tuple[str, bytes], ...]
+    """Every decision of the filter in order, with its phase, as smtpd got it:
+    ``(("ehlo", b"proceed"), ("rcpt-to", b"reject|550 5.7.1 No"), ("rcpt-to", b"proceed"))``.
+
+    ``dict(outcome.decisions)`` is the last one of each phase."""
     log: tuple[str, ...]
     """The lines that the filter, and the core about the filter, wrote to the log."""
 
@@ -52,13 +54,26 @@ def run_message(
     """Send ``message`` through ``filter`` as one client of smtpd ``version``.
 
     ``username`` logs the client in, over TLS. The session ends at the first command that is
-    refused. Raises Fatal where the filter would stop smtpd, and Hung where it would not answer.
+    refused, but goes on behind a refused recipient: the message is sent if any was accepted.
+
+    Raises Fatal where the filter would stop smtpd, and Hung where it would not answer. Raises any
+    exception of the filter's handlers but Refused, where smtpd would be answered 451, and
+    DecisionError for an answer that smtpd would not take.
     """
     smtpd = Smtpd(version)
-    driver = Driver(FilterConnection(filter), smtpd.receive)
+    connection = FilterConnection(filter)
+    driver = Driver(connection, smtpd.receive)
     _settle(smtpd, driver)
     logged: list[str] = []
-    with patch.object(log, "emit", logged.append):
+
+    def fail(session: bytes, handler: str, error: BaseException) -> None:
+        failures.append(error)
+
+    failures: list[BaseException] = []
+    with (
+        patch.object(log, "emit", logged.append),
+        patch.object(connection.dispatcher, "log_failure", fail),
+    ):
         client = smtpd.connect(rdns=rdns, fcrdns=fcrdns, source=source)
         steps = visit(
             client,
@@ -69,7 +84,7 @@ def run_message(
             sender=sender,
             recipients=recipients,
         )
-        reply = _talk(smtpd, driver, client, steps)
+        reply = _talk(smtpd, driver, client, steps, failures)
     transaction = client.transactions[0] if client.transactions else None
     return Outcome(
         accepted=transaction is not None and transaction.fate == "accepted",
@@ -77,26 +92,35 @@ def run_message(
         message=transaction.content if transaction else b"",
         received=transaction.received if transaction else b"",
         junk=client.junk or (transaction is not None and transaction.junk),
-        decisions={answer.phase: answer.text for answer in smtpd.answers},
+        decisions=tuple((answer.phase, answer.text) for answer in smtpd.answers),
         log=tuple(logged),
     )
 
 
-def _talk(smtpd: Smtpd, driver: Driver, client: SmtpClient, steps: Iterable[None]) -> bytes:
-    """Take the client's steps up to the first that is refused; return the last reply."""
+def _talk(
+    smtpd: Smtpd,
+    driver: Driver,
+    client: SmtpClient,
+    steps: Iterable[None],
+    failures: Sequence[BaseException],
+) -> bytes:
+    """Take the client's steps, and have it leave; return the last reply to them.
+
+    Raises the first of ``failures``, which handlers leave there.
+    """
     for _ in steps:
-        _settle(smtpd, driver)
-        if refused(client):
-            break
+        _settle(smtpd, driver, failures)
     reply = client.replies[-1]
     if client.connected:
         client.quit()
-        _settle(smtpd, driver)
+        _settle(smtpd, driver, failures)
     return reply
 
 
-def _settle(smtpd: Smtpd, driver: Driver) -> None:
+def _settle(smtpd: Smtpd, driver: Driver, failures: Sequence[BaseException] = ()) -> None:
     while data := smtpd.data_to_send():
         driver.feed(data)
+    if failures:
+        raise failures[0]
     if waiting := smtpd.hung():
         raise Hung(waiting)

@@ -29,7 +29,7 @@ SENDER = "remote.example.s.example"
 
 def test_who_is_listed_is_disconnected_with_the_text_of_the_c_filter() -> None:
     outcome = send("a.example b.example", {B5: TWO})
-    assert outcome.decisions == {"connect": b"disconnect|421 Listed at b.example"}
+    assert outcome.decisions == (("connect", b"disconnect|421 Listed at b.example"),)
     assert outcome.log[1:] == ()
     assert outcome.log[0].endswith(
         " disconnect check=dnsbl address=192.0.2.5 rdns=client.example"
@@ -41,7 +41,7 @@ def test_who_is_not_listed_comes_through() -> None:
     outcome = send("a.example b.example", {})
     assert outcome.accepted
     assert written(outcome) == MESSAGE
-    assert (outcome.decisions, outcome.log) == ({"connect": b"proceed"}, ())
+    assert (outcome.decisions, outcome.log) == ((("connect", b"proceed"),), ())
 
 
 def test_mail_is_marked_as_the_c_filter_does() -> None:
@@ -114,9 +114,9 @@ def test_marks_are_the_same_however_the_stream_is_cut(size: int) -> None:
 
 def test_lists_of_names_are_asked_for_the_clients_name() -> None:
     records = {"client.example.a.example": TWO}
-    assert send("-d a.example", records).decisions == {
-        "connect": b"disconnect|421 Listed at a.example"
-    }
+    assert send("-d a.example", records).decisions == (
+        ("connect", b"disconnect|421 Listed at a.example"),
+    )
     assert send("a.example", records).accepted
     assert send("-d a.example", records, rdns=b"<unknown>").accepted
 
@@ -130,7 +130,7 @@ def test_a_name_that_is_not_confirmed_spares_nobody() -> None:
 def test_an_ipv6_client() -> None:
     name = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.a.example"
     outcome = send("a.example", {name: TWO}, source=b"[2001:db8::1]:4711")
-    assert outcome.decisions == {"connect": b"disconnect|421 Listed at a.example"}
+    assert outcome.decisions == (("connect", b"disconnect|421 Listed at a.example"),)
 
 
 def test_a_key_is_nowhere_to_be_seen() -> None:

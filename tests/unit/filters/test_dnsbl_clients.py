@@ -131,7 +131,7 @@ def test_sessions_do_not_know_each_other() -> None:
 
 def test_nobody_is_punished_for_a_list_that_does_not_answer() -> None:
     outcome = send("a.example b.example", {A5: DEAD})
-    assert outcome.decisions == {"connect": b"proceed"}
+    assert outcome.decisions == (("connect", b"proceed"),)
     assert [line.partition(" ")[2] for line in outcome.log] == [
         "undecided check=dnsbl address=192.0.2.5 rdns=client.example"
         ' reason="a.example could not be asked: timeout"'
@@ -140,14 +140,14 @@ def test_nobody_is_punished_for_a_list_that_does_not_answer() -> None:
 
 def test_unless_the_administrator_says_so() -> None:
     line = "--dns-failure tempfail a.example b.example"
-    assert send(line, {A5: DEAD}).decisions == {"connect": b"reject|451 4.7.1 Refused"}
+    assert send(line, {A5: DEAD}).decisions == (("connect", b"reject|451 4.7.1 Refused"),)
     assert send(line, {A5: DEAD, B5: TWO}).reply == b"421 Listed at b.example"
     assert send(line, {}).accepted
 
 
 def test_who_may_be_on_an_allow_list_is_not_punished() -> None:
     outcome = send("a.example -w w.example", {A5: TWO, W5: DEAD})
-    assert outcome.decisions == {"connect": b"proceed"}
+    assert outcome.decisions == (("connect", b"proceed"),)
     assert outcome.log[0].endswith(
         ' reason="192.0.2.5 is listed at a.example (127.0.0.2);'
         ' w.example could not be asked: timeout"'
