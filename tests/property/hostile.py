@@ -10,6 +10,7 @@ from opensmtpd.filter import (
     JUNK,
     PROCEED,
     Disconnect,
+    EditedMessage,
     Filter,
     HeldMessage,
     Reject,
@@ -119,6 +120,37 @@ class HostileHeld(HeldMessage):
         return anyhow(self.dice, lambda: some_lines(self.dice))
 
 
+class HostileEdited(EditedMessage):
+    def __init__(self, dice: Dice) -> None:
+        self.dice = dice
+
+    def header(self, lines: list[bytes]) -> None:
+        stumble(self.dice)
+
+    def body(self, lines: list[bytes]) -> None:
+        stumble(self.dice)
+        if self.dice.foul():
+            self.edit()
+
+    def edit(self) -> None:
+        dice = self.dice
+        fields = self.fields
+        for _ in range(dice.randrange(4)):
+            value: Any = dice.choice([b"x", b"x\n y", [b"", b"\ty"], *some_lines(dice)])
+            name: Any = dice.choice([b"X", b".X", b"x y", b"", "X"]) if dice.foul() else b"X"
+            acts: list[Callable[[], object]] = [
+                lambda: self.insert(dice.randrange(-1, 4), name, value),  # noqa: B023  called here
+                lambda: self.replace(dice.choice(fields), value),  # noqa: B023
+                lambda: self.remove(dice.choice(fields)),
+                lambda: self.replace_body(some_lines(dice)),
+                lambda: self.append_body(some_lines(dice)),
+            ]
+            dice.choice(acts)()
+
+    def end(self) -> Any:
+        return anyhow(self.dice, self.edit)
+
+
 class HostileStreamed(StreamedMessage):
     def __init__(self, dice: Dice) -> None:
         self.dice = dice
@@ -154,12 +186,12 @@ class Hostile(Filter):
         thrown = self.dice.random()
         if thrown < 0.2:
             return None
-        if thrown < 0.6:
+        if thrown < 0.5:
             return HostileHeld(self.dice)
         if thrown > 0.9 and self.dice.foul():
             return self.dice.choice([5, b"", object])
         messages[-1] = True
-        return HostileStreamed(self.dice)
+        return HostileEdited(self.dice) if thrown < 0.7 else HostileStreamed(self.dice)
 
 
 def _asked(self: Hostile, session: object, request: object) -> Any:

@@ -8,8 +8,10 @@ from opensmtpd.filter import (
     JUNK,
     PROCEED,
     Disconnect,
+    EditedMessage,
     Filter,
     HeldMessage,
+    MessageHandler,
     Reject,
     Rewrite,
     StreamedMessage,
@@ -57,18 +59,44 @@ class Double(StreamedMessage):
         return [b"-- ", b"."]
 
 
+class Edit(EditedMessage):
+    """Makes some edit of each kind, by what it sees."""
+
+    def __init__(self) -> None:
+        self.sum = 0
+
+    def header(self, lines: list[bytes]) -> None:
+        for line in lines:
+            self.sum = crc32(line + b"\n", self.sum)
+
+    body = header
+
+    def end(self) -> None:
+        for field in self.named(b"subject"):
+            self.replace(field, [field.value, b" .folded"])
+        self.insert(self.sum % 3, b".X-Sum", b"%08x" % self.sum)
+        for field in self.fields[self.sum % 4 :: 3]:
+            self.remove(field)
+        if self.sum % 5 == 0:
+            self.replace_body([b".", b"new"])
+        if self.sum % 2 == 0:
+            self.append_body([b"-- ", b"."])
+
+
 class Calm(Filter):
     """Lets everything pass; its messages go the way of the kind that it is made for."""
 
     def __init__(self, kind: str = "") -> None:
         self.kind = kind
 
-    def on_message(self, session: object) -> HeldMessage | StreamedMessage | None:
-        handlers: dict[str, Callable[[], HeldMessage | StreamedMessage]] = {
+    def on_message(self, session: object) -> MessageHandler | None:
+        handlers: dict[str, Callable[[], MessageHandler]] = {
             "held": HeldMessage,
+            "edited": EditedMessage,
             "streamed": StreamedMessage,
             "copied": Copied,
             "sum": Sum,
+            "edit": Edit,
             "double": Double,
         }
         return handlers[self.kind]() if self.kind else None

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opensmtpd._protocol.filter.connection import FilterConnection
+from opensmtpd._protocol.filter.spool import Budget
 from opensmtpd.testing import Smtpd
 from property.storm import Storm
 from property.tame import Tame
@@ -29,7 +30,8 @@ def answers(kind: str, data: bytes, cuts: list[int], greedy: bool) -> dict[bytes
     Returns what was written for each session: its decisions in order, then for each place in the
     chain the lines of its messages. (How those of two places mix means nothing to smtpd.)
     """
-    protocol = FilterConnection(Tame(kind))
+    budget = Budget()
+    protocol = FilterConnection(Tame(kind), budget=budget)
     out = b""
     for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True):
         protocol.receive(data[start:end], 0.0)
@@ -38,6 +40,7 @@ def answers(kind: str, data: bytes, cuts: list[int], greedy: bool) -> dict[bytes
     while piece := protocol.data_to_send():
         out += piece
     assert (protocol.session_count, protocol.message_count, protocol.held_bytes) == (0, 0, 0)
+    assert (budget.used, budget.reserved) == (0, 0)
     written: dict[bytes, list[bytes]] = {}
     for line in out.split(b"\n"):
         fields = line.split(b"|", 3)
@@ -46,10 +49,10 @@ def answers(kind: str, data: bytes, cuts: list[int], greedy: bool) -> dict[bytes
     return written
 
 
-@settings(max_examples=60)
+@settings(max_examples=80)
 @given(
     st.integers(0, 2**64),
-    st.sampled_from(["", "held", "streamed", "sum", "double"]),
+    st.sampled_from(["", "held", "edited", "streamed", "sum", "edit", "double"]),
     st.sampled_from(["6.8.0", "7.6.0", "7.9.0"]),
     st.sampled_from([1, 2]),
     st.data(),
@@ -67,8 +70,8 @@ def test_cuts_change_nothing(
     assert answers(kind, stream, [], greedy=False) == expected
 
 
-@settings(max_examples=15)
-@given(st.integers(0, 2**64), st.sampled_from(["", "sum", "double"]))
+@settings(max_examples=20)
+@given(st.integers(0, 2**64), st.sampled_from(["", "sum", "edit", "double"]))
 def test_byte_by_byte_changes_nothing(seed: int, kind: str) -> None:
     stream = recorded(seed, kind, "7.6.0", 1)
     assert answers(kind, stream, list(range(1, len(stream))), greedy=False) == answers(

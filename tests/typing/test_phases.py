@@ -10,7 +10,7 @@ from opensmtpd.filter import events
 from opensmtpd.filter import JUNK, PROCEED, CommitDecision, Decision, Junk, PhaseDecision, Reject
 from opensmtpd.filter import ParameterDecision, Rewrite
 from opensmtpd.filter import Filter
-from opensmtpd.filter import HeldMessage
+from opensmtpd.filter import EditedMessage, HeldMessage, MessageHandler, StreamedMessage
 from opensmtpd.answer import Offload
 from opensmtpd.filter import Session
 
@@ -28,8 +28,23 @@ GOOD = """
         return Reject(550, "5.7.1 No") if session.id else PROCEED
     async def on_tx_commit(self, session: Session, report: events.TxCommit) -> None:
         print(report.size)
-    def on_message(self, session: Session) -> HeldMessage:
-        return HeldMessage()
+    def on_message(self, session: Session) -> MessageHandler | None:
+        kinds = (HeldMessage, StreamedMessage, Plain, Later, Threaded)
+        return kinds[len(session.id) % 5]()
+
+class Plain(EditedMessage):
+    def end(self) -> None:
+        for field in self.named(b"Subject"):
+            self.replace(field, [b"[spam]", b"\\t" + field.value])
+        self.remove(self.append(b"X", b"y"))
+
+class Later(EditedMessage):
+    async def end(self) -> None:
+        self.insert(0, b"X", b"y\\n z")
+
+class Threaded(EditedMessage):
+    def end(self) -> Offload[None]:
+        return Offload(lambda: self.append_body([b"x"]))
 """
 BAD = {
     "junk at commit": """
@@ -59,6 +74,22 @@ BAD = {
     "a coroutine for a message": """
     async def on_message(self, session: Session) -> HeldMessage:
         return HeldMessage()
+""",
+    "lines at the end of an edited message": """
+    def on_message(self, session: Session) -> EditedMessage:
+        return Front()
+
+class Front(EditedMessage):
+    def end(self) -> list[bytes]:
+        return [b"X: y"]
+""",
+    "text for a field": """
+    def on_message(self, session: Session) -> EditedMessage:
+        return Text()
+
+class Text(EditedMessage):
+    def end(self) -> None:
+        self.prepend("X", "y")
 """,
     "the wrong event": """
     def on_helo(self, session: Session, request: events.Connect) -> PhaseDecision:

@@ -16,7 +16,16 @@ from lab.shows import manual
 from opensmtpd._protocol.filter import wire
 from opensmtpd._protocol.filter.registration import handler_name
 from opensmtpd.dns import RecordType
-from opensmtpd.filter import Filter, Session, decisions, events
+from opensmtpd.filter import (
+    EditedMessage,
+    Field,
+    Filter,
+    HeldMessage,
+    Session,
+    StreamedMessage,
+    decisions,
+    events,
+)
 from opensmtpd.table import Service, Table
 from opensmtpd.testing import Outcome, ask, run_message
 from unit.support.public_names import CHANGING, MODULES, PUBLIC, top_level
@@ -102,6 +111,16 @@ def test_a_session_has_these_attributes() -> None:
 def test_all_other_methods_are_named() -> None:
     assert public(Filter) - set(PAGE.split()) == set()
     assert public(Table) - set(PARTS["Tables"].split()) == set()
+    assert public(StreamedMessage) - set(PARTS["Messages"].split()) == set()
+
+
+def test_an_edited_message_has_these_fields_and_edits() -> None:
+    edits = public(EditedMessage) - public(HeldMessage)
+    assert set(listed("Messages", "Va")) | set(listed("Messages", "Fn")) == edits
+    for name in edits - {"fields"}:
+        _, *taken = inspect.signature(getattr(EditedMessage, name)).parameters
+        assert f"Fn {name} {' '.join(taken)}" in manual.items(PARTS["Messages"])
+    assert set(words(manual.items(PARTS["Messages"])["Va fields"], "Va")) == public(Field)
 
 
 def public(kind: type) -> set[str]:

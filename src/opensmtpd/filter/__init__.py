@@ -1,8 +1,8 @@
 """Write a filter: the base class, what it is given, and what it returns.
 
 ``Filter`` is overridden. smtpd's requests and reports are tuples such as ``Helo`` and
-``TxMail``, answers are decisions such as ``PROCEED`` and ``Reject``. ``HeldMessage`` and
-``StreamedMessage`` see the lines of a message.
+``TxMail``, answers are decisions such as ``PROCEED`` and ``Reject``. ``HeldMessage``,
+``EditedMessage`` and ``StreamedMessage`` see the lines of a message.
 """
 
 from opensmtpd.filter.base import Filter
@@ -54,7 +54,14 @@ from opensmtpd.filter.events import (
     TxReset,
     TxRollback,
 )
-from opensmtpd.filter.message import Front, HeldMessage, StreamedMessage
+from opensmtpd.filter.field import Field, Value
+from opensmtpd.filter.message import (
+    EditedMessage,
+    Front,
+    HeldMessage,
+    MessageHandler,
+    StreamedMessage,
+)
 from opensmtpd.filter.session import Session
 
 __all__ = [
@@ -69,6 +76,8 @@ __all__ = [
     "Data",
     "Decision",
     "Disconnect",
+    "EditedMessage",
+    "Field",
     "Filter",
     "FilterReport",
     "FilterResponse",
@@ -84,6 +93,7 @@ __all__ = [
     "LinkIdentify",
     "LinkTLS",
     "MailFrom",
+    "MessageHandler",
     "Noop",
     "ParameterDecision",
     "PhaseDecision",
@@ -107,4 +117,5 @@ __all__ = [
     "TxRcpt",
     "TxReset",
     "TxRollback",
+    "Value",
 ]

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from opensmtpd.answer import Answer
 from opensmtpd.filter import events
 from opensmtpd.filter.decisions import PROCEED, CommitDecision, ParameterDecision, PhaseDecision
-from opensmtpd.filter.message import HeldMessage, StreamedMessage
+from opensmtpd.filter.message import MessageHandler
 from opensmtpd.filter.session import Session
 
 
@@ -73,7 +73,7 @@ class Filter:
 
     # --- messages -----------------------------------------------------------------------------
 
-    def on_message(self, session: Session) -> HeldMessage | StreamedMessage | None:
+    def on_message(self, session: Session) -> MessageHandler | None:
         """Return the handler of a message that begins, or None to let it pass untouched.
 
         It cannot be a coroutine: the message's first lines are already there.

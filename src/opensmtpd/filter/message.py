@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from opensmtpd.answer import Answer
+from opensmtpd.errors import LocalError
+from opensmtpd.filter.edits import Edits
+from opensmtpd.filter.field import Field, Value
 
 Front: TypeAlias = Sequence[bytes]
 """Header lines without line ends."""
@@ -24,6 +27,108 @@ class HeldMessage:
     def end(self) -> Answer[Front]:
         """Return the header lines to put in front. The message follows, untouched."""
         return ()
+
+
+class EditedMessage:
+    """A handler that sees a message while it is held, then may edit it.
+
+    ``header`` and ``body`` see runs of lines as those of HeldMessage do; for a header that is to be
+    read field by field they need not be overridden. ``end`` reads ``fields`` and makes the edits,
+    each of which is seen by the next::
+
+        class Clean(EditedMessage):
+            def end(self) -> None:
+                for field in self.named(b"Authentication-Results"):
+                    self.remove(field)
+                self.prepend(b"Authentication-Results", b"mx.example.org; none")
+
+    All that is not edited goes on byte for byte. The edits are made when ``end`` has come to its
+    end: a handler that raises, or is late, leaves none. Every message needs an object of its own.
+
+    Fields and edits are there in ``end`` only, in its coroutine or its Offload too; elsewhere they
+    raise LocalError. A header takes twice its bytes of memory, and 512 for each of its lines. One
+    that takes more than 4 MiB is refused with 550; all in ``end`` at the same time may take 32 MiB,
+    and messages beyond that are refused with 451. ``--on-failure pass`` lets neither pass.
+    """
+
+    _edits: Edits | None = None
+    """The edits, while there may be any. The core puts them there."""
+    _taken = False
+    """True from the first message on. The core sets it."""
+
+    def header(self, lines: list[bytes]) -> None:
+        """See a run of header lines; called as often as they arrive."""
+
+    def body(self, lines: list[bytes]) -> None:
+        """See a run of body lines; never called for a message without a body."""
+
+    def end(self) -> Answer[None]:
+        """Read the header, and edit the message. Raise Refused to refuse it."""
+
+    # --- to be called in ``end`` ----------------------------------------------------------------
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The fields of the header from top to bottom, as the edits so far leave them.
+
+        The tuple stays as it is when edits are made, so that they may be made in a loop over it.
+        Lines of the header that belong to no field are not in it, and are not touched.
+        """
+        return self._now().fields()
+
+    def named(self, name: bytes) -> tuple[Field, ...]:
+        """Return the fields of a name, from top to bottom; case makes no difference."""
+        name = name.lower()
+        return tuple(field for field in self.fields if field.name.lower() == name)
+
+    def insert(self, at: int, name: bytes, value: Value) -> Field:
+        """Insert a field before ``fields[at]``, or behind the header where there are not so many.
+
+        Returns the new field. Raises DecisionError for a negative index; for a name that is not
+        printable ASCII without blanks and colons; for a value with a NUL, a carriage return, or a
+        line feed without a blank behind it; and for lines of more than 65,485 bytes.
+        """
+        return self._now().insert(at, name, value)
+
+    def prepend(self, name: bytes, value: Value) -> Field:
+        """Put a field on top of the header, as ``insert`` does."""
+        return self._now().insert(0, name, value)
+
+    def append(self, name: bytes, value: Value) -> Field:
+        """Put a field behind the header, as ``insert`` does."""
+        return self._now().append(name, value)
+
+    def replace(self, field: Field, value: Value) -> Field:
+        """Give a field another value, at its place and under its name; return the new field.
+
+        Raises DecisionError as ``insert`` does, and LocalError for a field that is not, or no
+        longer, one of this message's.
+        """
+        return self._now().replace(field, value)
+
+    def remove(self, field: Field) -> None:
+        """Remove a field. Raises LocalError for one that is not, or no longer, this message's."""
+        self._now().remove(field)
+
+    def append_body(self, lines: Sequence[bytes]) -> None:
+        """Add lines behind the body; where there is none, behind a blank line.
+
+        Raises DecisionError for anything but lines of bytes without line feed and NUL, and for
+        lines of more than 65,485 bytes.
+        """
+        self._now().append_body(lines)
+
+    def replace_body(self, lines: Sequence[bytes]) -> None:
+        """Put lines in the place of the body and of all that was appended to it.
+
+        Raises DecisionError as ``append_body`` does.
+        """
+        self._now().replace_body(lines)
+
+    def _now(self) -> Edits:
+        if self._edits is None:
+            raise LocalError("the fields and edits of a message are there in its end() only")
+        return self._edits
 
 
 class StreamedMessage:
@@ -50,5 +155,5 @@ class StreamedMessage:
         return []
 
 
-MessageHandler: TypeAlias = HeldMessage | StreamedMessage
+MessageHandler: TypeAlias = HeldMessage | EditedMessage | StreamedMessage
 """An object that ``on_message`` may return, besides None."""

@@ -6,7 +6,15 @@ from typing import Any, TypeAlias
 import pytest
 
 from opensmtpd.answer import Offload
-from opensmtpd.filter import PROCEED, Filter, HeldMessage, Reject, Session, StreamedMessage
+from opensmtpd.filter import (
+    PROCEED,
+    EditedMessage,
+    Filter,
+    HeldMessage,
+    Reject,
+    Session,
+    StreamedMessage,
+)
 from unit.support.talk import TEMPFAIL, Talk, report, request
 
 Act: TypeAlias = Callable[[], Any]
@@ -122,6 +130,30 @@ class At(HeldMessage):
         return self.act() if self.place == "end" else ()
 
 
+class EditAt(EditedMessage):
+    """The same for a message that is edited: what it did before it fails must leave no trace."""
+
+    def __init__(self, place: str, act: Callable[[], Any]) -> None:
+        self.place, self.act = place, act
+
+    def header(self, lines: list[bytes]) -> None:
+        if self.place == "header":
+            self.act()
+
+    def body(self, lines: list[bytes]) -> None:
+        if self.place == "body":
+            self.act()
+
+    def end(self) -> Any:
+        if self.place != "end":
+            return None
+        for field in self.fields:
+            self.remove(field)
+        self.prepend(b"X-Half", b"done")
+        self.replace_body([b"half"])
+        return self.act()
+
+
 class StreamAt(StreamedMessage):
     def __init__(self, place: str, act: Callable[[], Any]) -> None:
         self.place, self.act = place, act
@@ -141,5 +173,5 @@ def awry(kind: "Kind", place: str, act: Callable[[], Any]) -> Filter:
 
 
 PLACES = pytest.mark.parametrize("place", ["on_message", "header", "body", "end"])
-KINDS = pytest.mark.parametrize("kind", [At, StreamAt])
-Kind = type[At] | type[StreamAt]
+KINDS = pytest.mark.parametrize("kind", [At, StreamAt, EditAt])
+Kind = type[At] | type[StreamAt] | type[EditAt]

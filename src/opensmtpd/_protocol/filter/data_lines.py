@@ -79,7 +79,9 @@ class Transfers:
                 message.close_input(())
                 self._queue(state, message)
 
-        if message.handler is None or state.refusal is not None:
+        if state.refusal is not None:
+            message.detach()  # another place of the chain refused the message
+        if message.handler is None:
             answer(())
         else:
             self._dispatcher.dispatch(state.id, "end", message.end, answer, refuse)

@@ -3,10 +3,10 @@
 from opensmtpd._protocol.filter.message_lines import Parts, show, stuff
 from opensmtpd._protocol.filter.spool import Spool
 from opensmtpd.errors import DecisionError
-from opensmtpd.filter.message import HeldMessage
+from opensmtpd.filter.message import EditedMessage, HeldMessage
 
 
-def show_parts(handler: HeldMessage, parts: Parts, lines: list[bytes]) -> None:
+def show_parts(handler: HeldMessage | EditedMessage, parts: Parts, lines: list[bytes]) -> None:
     """Show a run to ``header`` and ``body``, neither with an empty list."""
     header, body = parts.cut(lines)
     if header:

@@ -2,12 +2,13 @@
 
 The plugin sees lines without dot-stuffing, header and body apart. Lines that it does not change
 leave byte for byte as they came, because the spool keeps them as smtpd sent them. The kinds of
-handlers differ in what becomes of a run and of the end: ``Held`` and ``Streamed``.
+handlers differ in what becomes of a run and of the end: ``Held``, ``Edited`` and ``Streamed``.
 """
 
 import re
 from typing import Final, Literal, Protocol, TypeAlias
 
+from opensmtpd._protocol.filter.edited import Edited
 from opensmtpd._protocol.filter.held import Held
 from opensmtpd._protocol.filter.message_lines import has_line_over
 from opensmtpd._protocol.filter.spool import Budget, Spool
@@ -15,7 +16,7 @@ from opensmtpd._protocol.filter.streamed import Streamed
 from opensmtpd._protocol.filter.wire import dataline_prefix
 from opensmtpd.errors import DecisionError, ProtocolError, Refused
 from opensmtpd.filter import Reject
-from opensmtpd.filter.message import HeldMessage, MessageHandler, StreamedMessage
+from opensmtpd.filter.message import EditedMessage, HeldMessage, MessageHandler, StreamedMessage
 
 ANSWER_MAX = 65536
 """Bytes of a line to smtpd, line feed included.
@@ -125,10 +126,12 @@ class Message:
             self._work = Streamed(handler, self._limit, self._spool)
         elif isinstance(handler, HeldMessage):
             self._work = Held(handler, self._limit, self._spool)
+        elif isinstance(handler, EditedMessage):
+            self._work = Edited(handler, self._limit, self._spool)
         elif handler is not None:
             raise DecisionError(f"a {type(handler).__name__} is no message handler")
         self.handler = handler
-        if isinstance(handler, HeldMessage):
+        if isinstance(handler, HeldMessage | EditedMessage):
             self._become(HELD)
 
     def _become(self, state: State) -> None:
@@ -138,9 +141,10 @@ class Message:
     def receive(self, raw: list[bytes]) -> None:
         """Take a run of lines as smtpd sent them, without the final dot.
 
-        Raises Refused, with nothing spooled, for a line that is too long to be sent back, and
-        ProtocolError for a final dot amid the run. Raises SpoolError, and then lines may be lost.
-        Raises any exception of the handler's; then the run is spooled as it came.
+        Raises Refused, with nothing spooled, for a line that is too long to be sent back and for a
+        header that is too large to be edited, and ProtocolError for a final dot amid the run.
+        Raises SpoolError, and then lines may be lost. Raises any exception of the handler's; then
+        the run is spooled as it came.
         """
         raw.append(b"")
         block = b"\n".join(raw)
@@ -172,12 +176,14 @@ class Message:
     def close_input(self, front: object) -> None:
         """End the message with what the handler's ``end()`` returned; the final dot may go out.
 
-        Lines stand in front of a held message, and behind a streamed one. Raises DecisionError or
+        Lines stand in front of a held message, and behind a streamed one; an edited one has none.
+        Raises DecisionError or
         TypeError for an object that ``end()`` may not return, and then nothing is changed; raises
         SpoolError.
         """
         if self._work is not None:
             self._front = self._work.close(front)
+            self._work = None
         self._become(ENDED)
 
     def detach(self) -> None:

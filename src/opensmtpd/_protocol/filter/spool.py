@@ -23,11 +23,19 @@ def _folder() -> str | None:
 
 
 class Budget:
-    """Bytes that all spools together, and each alone, may keep in memory."""
+    """Bytes that all spools together, and each alone, may keep in memory.
 
-    def __init__(self, total: int = 16 * KIB * KIB, each: int = 4 * KIB * KIB) -> None:
-        self.total, self.each = total, each
-        self.used = 0
+    What is reserved is counted apart, up to ``reservable``: headers that are being edited.
+    """
+
+    def __init__(
+        self,
+        total: int = 16 * KIB * KIB,
+        each: int = 4 * KIB * KIB,
+        reservable: int = 32 * KIB * KIB,
+    ) -> None:
+        self.total, self.each, self.reservable = total, each, reservable
+        self.used = self.reserved = 0
 
 
 class Spool:
@@ -36,7 +44,7 @@ class Spool:
     Raises SpoolError where the disk takes no more, or does not give back what was written.
     """
 
-    __slots__ = ("_blocks", "_budget", "_file", "_memory", "_read", "_write")
+    __slots__ = ("_blocks", "_budget", "_file", "_memory", "_read", "_reserved", "_write")
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
@@ -44,6 +52,7 @@ class Spool:
         self._memory = 0
         self._file: BinaryIO | None = None
         self._read = self._write = 0
+        self._reserved = 0
 
     def __len__(self) -> int:
         """Return the bytes that wait."""
@@ -79,8 +88,24 @@ class Spool:
         self._forget(length)
         return taken[0] if len(taken) == 1 else b"".join(taken)
 
+    def reserve(self, size: int) -> None:
+        """Count ``size`` bytes of memory until ``close``. Raises SpoolError where none are left."""
+        budget = self._budget
+        if budget.reserved + size > budget.reservable:
+            raise SpoolError("no memory left to edit the message")
+        self._reserved += size
+        budget.reserved += size
+
+    def truncate(self) -> None:
+        """Drop all that waits."""
+        self._blocks.clear()
+        self._forget(self._memory)
+        self._write = self._read
+
     def close(self) -> None:
         """Give everything back."""
+        self._budget.reserved -= self._reserved
+        self._reserved = 0
         self._blocks.clear()
         self._forget(self._memory)
         if self._file is not None:

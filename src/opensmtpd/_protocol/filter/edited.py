@@ -1,0 +1,99 @@
+"""A message that is held to be edited: its header leaves the spool when all lines are in.
+
+The header is kept in memory from then on, once as it came and once as the handler reads it: its
+bytes are counted twice, and a share for each of its lines (``HEADER_MAX``, ``Budget.reservable``).
+The body stays in the spool, whatever its size.
+"""
+
+import re
+
+from opensmtpd._protocol.filter.held import show_parts
+from opensmtpd._protocol.filter.message_lines import Parts, stuff
+from opensmtpd._protocol.filter.spool import Spool
+from opensmtpd.errors import DecisionError, Refused
+from opensmtpd.filter import Reject
+from opensmtpd.filter.edits import Edits
+from opensmtpd.filter.message import EditedMessage
+
+HEADER_MAX = 4 * 1024 * 1024
+"""Bytes that the header of one message may take."""
+LINE_COST = 512
+"""Bytes that a line of a header takes beyond its own: objects for a field of it."""
+HEADER_TOO_LARGE = Reject(550, "5.6.0 Message refused: its header is too large")
+
+_DOT = re.compile(rb"^\.", re.MULTILINE)
+
+
+class Edited:
+    """An EditedMessage at work on one message."""
+
+    __slots__ = ("_cost", "_edits", "_handler", "_header", "_limit", "_parts", "_size", "_spool")
+
+    def __init__(self, handler: EditedMessage, limit: int, spool: Spool) -> None:
+        if handler._taken:
+            raise DecisionError(f"a {type(handler).__name__} edits one message: make one for each")
+        handler._taken = True
+        self._handler, self._limit, self._spool = handler, limit, spool
+        self._parts = Parts()
+        self._size = self._cost = 0
+        """The bytes of the header in the spool, and those that it takes in memory."""
+        self._header = b""
+        self._edits: Edits | None = None
+
+    def receive(self, lines: list[bytes], block: bytes) -> None:
+        """Keep a run, and show it to the handler. Raises Refused for a header too large."""
+        if not self._parts.in_body:
+            block = self._keep_header(block)
+        if block:
+            self._spool.append(block)
+        show_parts(self._handler, self._parts, lines)
+
+    def _keep_header(self, block: bytes) -> bytes:
+        """Spool the header's part of a run as a block of its own; return the rest."""
+        end = 0 if block.startswith(b"\n") else block.find(b"\n\n") + 1 or len(block)
+        self._size += end
+        self._cost += 2 * end + LINE_COST * block.count(b"\n", 0, end)
+        if self._cost > HEADER_MAX:
+            raise Refused(HEADER_TOO_LARGE)
+        if end:
+            self._spool.append(block[:end])
+        return block[end:]
+
+    def complete(self) -> bytes:
+        """Take the header out of the spool for the handler to edit, and return it as it came."""
+        self._spool.reserve(self._cost)
+        blocks: list[bytes] = []
+        missing = self._size
+        while missing:
+            blocks.append(self._spool.take(missing))
+            missing -= len(blocks[-1])
+        self._header = b"".join(blocks)
+        self._edits = self._handler._edits = Edits(_DOT.sub(b"", self._header), self._limit)
+        return self._header
+
+    def close(self, answer: object) -> bytes:
+        """Make the edits to the body in the spool; return the header with those to it."""
+        if answer is not None:
+            raise DecisionError(f"an edited message ends in None, not {type(answer).__name__}")
+        edits = self._edits
+        assert edits is not None, "a message is complete before its end"
+        self._handler._edits = None
+        if edits.body is not None:
+            self._spool.truncate()
+            self._append([*edits.body, *edits.appended], blank=self._parts.in_body)
+        elif edits.appended:
+            self._append(edits.appended, blank=False)
+        return _DOT.sub(b"..", edits.header()) if edits.header_changed else self._header
+
+    def _append(self, lines: list[bytes], *, blank: bool) -> None:
+        """Add lines behind what is in the spool, and a blank one where there must be one."""
+        if lines and not self._parts.in_body:
+            blank = True
+        block = b"\n" * blank + stuff(lines, self._limit)
+        if block:
+            self._spool.append(block)
+
+    def detach(self) -> bytes:
+        """Forget the edits: all lines are in the spool, or in front of it."""
+        self._handler._edits = None
+        return b""
