@@ -16,7 +16,11 @@
     └── Refused               no failure: a handler refuses the command or the message
 
     HandlerTimeout            a handler that did not answer in time (a BaseException)
+
+``did_you_mean`` and ``nearest`` find the remedy for a name that was misspelt.
 """
+
+from collections.abc import Iterable
 
 __all__ = [
     "ConfigError",
@@ -133,3 +137,16 @@ class Refused(Error):
             raise DecisionError(f"a {type(decision).__name__} is no refusal")
         self.decision = decision
         super().__init__(repr(decision))
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return the one of ``names`` that is nearest to ``name``, None where none is near."""
+    import difflib  # noqa: PLC0415  slow to import, and needed for mistakes only
+
+    return next(iter(difflib.get_close_matches(name, sorted(names), 1)), None)
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return the end of a message, ``"; did you mean NAME?"``; empty where no name is near."""
+    near = nearest(name, names)
+    return f"; did you mean {near}?" if near else ""

@@ -65,9 +65,16 @@ def table(
     daemon.
     """
     from opensmtpd._protocol.table.connection import TableConnection  # noqa: PLC0415  see above
+    from opensmtpd._protocol.table.registration import check_methods, check_services  # noqa: PLC0415
     from opensmtpd._runtime.loop import Loop  # noqa: PLC0415
     from opensmtpd._runtime.loop_blocking import serve_blocking  # noqa: PLC0415
     from opensmtpd.errors import SmtpdGone  # noqa: PLC0415
+
+    def checked(options: argparse.Namespace) -> "Table":
+        table = make(options)
+        check_services(table)  # mistakes are found by ``-n``, too
+        check_methods(table)
+        return table
 
     def serve(table: "Table", _options: argparse.Namespace, stdin: int, stdout: int) -> None:
         connection = TableConnection(table)
@@ -78,4 +85,4 @@ def table(
         program.serve(Loop(connection, stdin, stdout))
 
     log.use_syslog(parser.prog)
-    program.run(make, parser, argv, serve)
+    program.run(checked, parser, argv, serve)

@@ -18,6 +18,7 @@ class Some(Filter):
 """
 
 GOOD = """
+    uses = ("rdns", "username")
     def on_connect(self, session: Session, request: events.Connect) -> PhaseDecision:
         return JUNK
     async def on_helo(self, session: Session, request: events.Helo) -> ParameterDecision:
@@ -90,6 +91,12 @@ class Front(EditedMessage):
 class Text(EditedMessage):
     def end(self) -> None:
         self.prepend("X", "y")
+""",
+    "a name that sessions have not": """
+    uses = ("rdsn",)
+""",
+    "a name without its comma": """
+    uses = ("rdns")
 """,
     "the wrong event": """
     def on_helo(self, session: Session, request: events.Connect) -> PhaseDecision:

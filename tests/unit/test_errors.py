@@ -16,6 +16,8 @@ from opensmtpd.errors import (
     Unavailable,
     Unsignable,
     VersionError,
+    did_you_mean,
+    nearest,
 )
 from opensmtpd.filter import (
     JUNK,
@@ -83,3 +85,19 @@ def test_refused_keeps_its_decision() -> None:
 def test_refused_takes_refusals_only(decision: object) -> None:
     with pytest.raises(DecisionError):
         Refused(decision)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "near", "text"),
+    [
+        ("on_mesage", "on_message", "; did you mean on_message?"),
+        ("on_quit", "on_quit", "; did you mean on_quit?"),
+        ("xyz", None, ""),
+        ("", None, ""),
+    ],
+)
+def test_the_nearest_name(name: str, near: str | None, text: str) -> None:
+    names = {"on_quit", "on_message", "on_mail_from"}
+    assert nearest(name, names) == near
+    assert did_you_mean(name, names) == text
+    assert nearest(name, ()) is None

@@ -116,7 +116,23 @@ def test_a_protocol_too_old(tmp_path: Path) -> None:
 def test_a_filter_that_uses_what_sessions_have_not(tmp_path: Path) -> None:
     with Child(tmp_path, "class Some(Filter):\n    uses = ('rdsn',)\n") as child:
         status, _, log = child.wait()
-        assert (status, log) == (1, "filter-x: Some.uses: a session has no ['rdsn']\n")
+        assert (status, log) == (
+            1,
+            "filter-x: Some.uses: a session has no 'rdsn', but rdns, fcrdns, source, destination,"
+            " greeting, verb, identity, tls, username, msgid, sender, recipients;"
+            " did you mean rdns?\n",
+        )
+
+
+def test_a_handler_that_is_misspelt(tmp_path: Path) -> None:
+    source = "class Some(Filter):\n    def on_mesage(self, session):\n        return None\n"
+    with Child(tmp_path, source, "-n") as child:
+        status, out, log = child.wait()
+        assert (status, out) == (1, b"")
+        assert log.endswith(
+            "LocalError: Some.on_mesage: smtpd has no such event, so this would never be called;"
+            " did you mean on_message?\n"
+        )
 
 
 # --- the command line -----------------------------------------------------------------------------

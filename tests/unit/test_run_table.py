@@ -184,6 +184,25 @@ def test_a_table_that_serves_nothing(tmp_path: Path) -> None:
         assert log == "table-x: a table without a service that this smtpd can use\n"
 
 
+@pytest.mark.parametrize("argv", [["/x"], ["-n", "/x"]])
+def test_services_that_are_none(tmp_path: Path, argv: list[str]) -> None:
+    with TableChild(tmp_path, ROWS.replace("Service.SOURCE", "'sauce'"), *argv) as child:
+        status, out, log = child.wait()
+        assert (status, out) == (1, b"")
+        assert log.startswith("table-x: Some.services: no service is 'sauce', but alias, domain, ")
+        assert log.endswith("; did you mean source?\n")
+
+
+@pytest.mark.parametrize("argv", [["/x"], ["-n", "/x"]])
+def test_a_method_that_is_misspelt(tmp_path: Path, argv: list[str]) -> None:
+    with TableChild(tmp_path, ROWS.replace("lookup", "look_up"), *argv) as child:
+        assert child.wait() == (
+            1,
+            b"",
+            "table-x: Some has neither lookup nor check; is look_up one of them, misspelt?\n",
+        )
+
+
 # --- signals, and what is printed -----------------------------------------------------------------
 
 

@@ -62,7 +62,7 @@ from opensmtpd.filter.message import (
     MessageHandler,
     StreamedMessage,
 )
-from opensmtpd.filter.session import Session
+from opensmtpd.filter.session import Session, SessionAttribute
 
 __all__ = [
     "JUNK",
@@ -106,6 +106,7 @@ __all__ = [
     "Rewrite",
     "Rset",
     "Session",
+    "SessionAttribute",
     "StartTLS",
     "StreamedMessage",
     "Timeout",

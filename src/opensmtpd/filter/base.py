@@ -3,10 +3,13 @@
 from collections.abc import Collection
 
 from opensmtpd.answer import Answer
+from opensmtpd.errors import LocalError, did_you_mean
 from opensmtpd.filter import events
 from opensmtpd.filter.decisions import PROCEED, CommitDecision, ParameterDecision, PhaseDecision
 from opensmtpd.filter.message import MessageHandler
-from opensmtpd.filter.session import Session
+from opensmtpd.filter.session import Session, SessionAttribute
+
+_NO_EVENT = "smtpd has no such event, so this would never be called"
 
 
 class Filter:
@@ -14,12 +17,22 @@ class Filter:
 
     Any handler but ``on_message`` may be ``async def``; a plain one costs no task. A plain one must
     not block: it has the whole mail server waiting. Handlers not overridden are not registered.
+
+    A class with a method ``on_…`` that no event has raises LocalError when it is made: smtpd would
+    never be asked for it, and nobody would see that it is misspelt.
     """
 
-    uses: tuple[str, ...] = ()
+    uses: tuple[SessionAttribute, ...] = ()
     """The attributes of Session that this filter reads, for example ``("rdns", "username")``."""
     unused: Collection[str] = ()
     """Handlers that this filter's options leave nothing to do: they are not registered."""
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in dir(cls):
+            if name.startswith("on_") and not hasattr(Filter, name):
+                near = did_you_mean(name, dir(Filter))
+                raise LocalError(f"{cls.__name__}.{name}: {_NO_EVENT}{near}")
 
     # --- requests: each is answered by its handler's decision ---------------------------------
 
@@ -44,7 +57,10 @@ class Filter:
         return PROCEED
 
     def on_rcpt_to(self, session: Session, request: events.RcptTo) -> Answer[ParameterDecision]:
-        """RCPT TO."""
+        """RCPT TO, before smtpd's own verdict on the recipient.
+
+        smtpd may still refuse an address that a filter lets through: ``on_tx_rcpt`` tells.
+        """
         return PROCEED
 
     def on_data(self, session: Session, request: events.Data) -> Answer[PhaseDecision]:

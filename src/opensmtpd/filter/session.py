@@ -1,10 +1,26 @@
 """The facts that reports tell about a session, kept until it disconnects."""
 
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from opensmtpd.errors import LocalError
 
-REPORT_OF: dict[str, str] = {
+SessionAttribute: TypeAlias = Literal[
+    "rdns",
+    "fcrdns",
+    "source",
+    "destination",
+    "greeting",
+    "verb",
+    "identity",
+    "tls",
+    "username",
+    "msgid",
+    "sender",
+    "recipients",
+]
+"""The attributes of a session that a filter may name in ``Filter.uses``."""
+
+REPORT_OF: dict[SessionAttribute, str] = {
     "rdns": "link-connect",
     "fcrdns": "link-connect",
     "source": "link-connect",
@@ -20,7 +36,7 @@ REPORT_OF: dict[str, str] = {
 }
 """Attribute of a session to the report that fills it."""
 
-TRANSACTION = frozenset(["msgid", "sender", "recipients"])
+TRANSACTION: frozenset[SessionAttribute] = frozenset(["msgid", "sender", "recipients"])
 """The attributes that end with the transaction."""
 
 
@@ -60,7 +76,7 @@ class Session:
     data: Any
     """Any object that the filter wants to keep for this session."""
 
-    def __init__(self, id: str, uses: tuple[str, ...] = ()) -> None:
+    def __init__(self, id: str, uses: tuple[SessionAttribute, ...] = ()) -> None:
         self.id = id
         self.data = None
         for name in uses:
@@ -75,7 +91,7 @@ class Session:
         return f"Session({self.id!r})"
 
 
-_EMPTY: dict[str, Any] = {
+_EMPTY: dict[SessionAttribute, Any] = {
     "rdns": bytes,
     "fcrdns": str,
     "source": bytes,

@@ -5,11 +5,11 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple, TypeAlias
 
 from opensmtpd.dns import names
-from opensmtpd.filter import Session
+from opensmtpd.filter import Session, SessionAttribute
 
 IPAddress: TypeAlias = IPv4Address | IPv6Address
 
-USES = ("rdns", "fcrdns", "source", "destination")
+USES: tuple[SessionAttribute, ...] = ("rdns", "fcrdns", "source", "destination")
 """The fields of a session that ``Client.of`` reads."""
 
 

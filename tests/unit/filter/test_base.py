@@ -1,12 +1,13 @@
-"""The base class of filters: each event has its handler, which does nothing."""
+"""The base class of filters: its handlers do nothing, and a misspelt one is refused."""
 
 import inspect
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
 from opensmtpd._protocol.filter import wire
 from opensmtpd._protocol.filter.registration import handler_name
+from opensmtpd.errors import LocalError
 from opensmtpd.filter import PROCEED, Filter, Session
 from opensmtpd.filter.events import Report, Request
 
@@ -34,3 +35,45 @@ def test_what_a_filter_is_that_says_nothing() -> None:
     plain = Filter()
     assert (tuple(plain.uses), tuple(plain.unused)) == ((), ())
     plain.stop()
+
+
+def handler(self: object, *_: Any) -> Any:
+    """Stand for a handler."""
+    return PROCEED
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("on_mesage", "; did you mean on_message?"),
+        ("on_mailfrom", "; did you mean on_mail_from?"),
+        ("on_ehlo", "; did you mean on_helo?"),
+        ("on_xyzzy", ""),
+    ],
+)
+@pytest.mark.parametrize("bases", [(Filter,), (type("Base", (Filter,), {}),)])
+def test_an_unknown_handler(bases: tuple[type, ...], name: str, hint: str) -> None:
+    with pytest.raises(LocalError) as caught:
+        type("Some", bases, {name: handler})
+    assert str(caught.value) == (
+        f"Some.{name}: smtpd has no such event, so this would never be called{hint}"
+    )
+
+
+def test_an_unknown_handler_of_a_class_mixed_in() -> None:
+    class Mixin:
+        on_conect = handler
+
+    with pytest.raises(LocalError, match=r"^Some\.on_conect: .* did you mean on_connect\?$"):
+        type("Some", (Mixin, Filter), {})
+
+
+def test_other_names_are_the_authors() -> None:
+    class Some(Filter):
+        _on_mesage = once = only = handler
+
+    assert Some.once is handler
+
+
+def test_the_text_of_on_rcpt_to_says_when_it_comes() -> None:
+    assert "before smtpd's own verdict on the recipient" in (Filter.on_rcpt_to.__doc__ or "")

@@ -1,17 +1,20 @@
-"""Sessions: what they know at first, and what a filter may read of them."""
+"""A session keeps the attributes that the filter uses, and no other."""
+
+from typing import get_args
 
 import pytest
 
 from opensmtpd._protocol.filter import wire
 from opensmtpd._protocol.filter.session_state import record_report
 from opensmtpd.errors import LocalError
-from opensmtpd.filter import Session, events
-from opensmtpd.filter.session import REPORT_OF
+from opensmtpd.filter import Session, SessionAttribute, events
+from opensmtpd.filter.session import _EMPTY, REPORT_OF, TRANSACTION
 
 ALL = tuple(REPORT_OF)
+ID = "1718c5e591926d28"
 
 
-def session(*uses: str) -> Session:
+def session(*uses: SessionAttribute) -> Session:
     return Session("1718c5e591926d28", uses or ALL)
 
 
@@ -60,3 +63,22 @@ def test_other_names_are_ordinary() -> None:
 
 def test_every_attribute_is_filled_by_a_report_that_exists() -> None:
     assert set(REPORT_OF.values()) <= wire.REPORTS.keys()
+
+
+def test_the_type_names_the_attributes_that_reports_fill() -> None:
+    assert list(get_args(SessionAttribute)) == list(REPORT_OF) == list(_EMPTY)
+    assert set(REPORT_OF) > TRANSACTION
+
+
+@pytest.mark.parametrize("name", get_args(SessionAttribute))
+def test_an_attribute_that_is_used_and_one_that_is_not(name: SessionAttribute) -> None:
+    assert name in Session.__annotations__
+    assert getattr(Session(ID, (name,)), name) == _EMPTY[name]()
+    with pytest.raises(LocalError) as caught:
+        getattr(Session(ID), name)
+    assert str(caught.value) == f"session.{name} is not kept; add {name!r} to the filter's uses"
+
+
+def test_an_attribute_that_no_session_has() -> None:
+    with pytest.raises(AttributeError, match=r"^rdsn$"):
+        _ = Session(ID).rdsn

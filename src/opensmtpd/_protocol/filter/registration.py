@@ -1,10 +1,10 @@
 """The reports and the phases that smtpd is to send for a filter."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from opensmtpd._protocol.filter import wire
 from opensmtpd._protocol.filter.session_state import reports_for
-from opensmtpd.errors import LocalError
+from opensmtpd.errors import LocalError, did_you_mean
 from opensmtpd.filter import Filter
 from opensmtpd.filter.session import REPORT_OF
 
@@ -34,11 +34,11 @@ def registrations(filter: Filter) -> tuple[list[str], list[str]]:
 
     ``link-disconnect`` always, to forget sessions by; for messages also ``tx-reset``, which ends
     one that the client left half sent, and ``commit``, the one place to refuse a message. Raises
-    LocalError for a name in ``uses`` that sessions have not.
+    LocalError for a name in ``uses`` that sessions have not, and for one in ``unused`` that is no
+    handler.
     """
-    unknown = set(filter.uses) - REPORT_OF.keys()
-    if unknown:
-        raise LocalError(f"{type(filter).__name__}.uses: a session has no {sorted(unknown)}")
+    _check(filter, "uses", "a session has no", REPORT_OF)
+    _check(filter, "unused", "a filter has no", [name for name in dir(Filter) if name[:3] == "on_"])
     messages = overrides(filter, "on_message")
     reports = reports_for(filter.uses) | {"link-disconnect"}
     if messages:
@@ -49,3 +49,11 @@ def registrations(filter: Filter) -> tuple[list[str], list[str]]:
     if messages:
         phases += ["data-line"] if "commit" in phases else ["data-line", "commit"]
     return [name for name in wire.REPORTS if name in reports], phases
+
+
+def _check(filter: Filter, attribute: str, fault: str, names: Collection[str]) -> None:
+    for name in getattr(filter, attribute):
+        if name not in names:
+            place = f"{type(filter).__name__}.{attribute}"
+            known = ", ".join(names) + did_you_mean(str(name), names)
+            raise LocalError(f"{place}: {fault} {name!r}, but {known}")

@@ -5,15 +5,20 @@ from typing import Any
 
 from opensmtpd._protocol.filter.message import Message
 from opensmtpd.errors import Refusal
-from opensmtpd.filter import Session
+from opensmtpd.filter import Session, SessionAttribute
 from opensmtpd.filter.events import Report
 from opensmtpd.filter.session import _EMPTY, REPORT_OF, TRANSACTION
 
-_FIELD = {"greeting": "hostname", "tls": "ciphers", "sender": "address", "recipients": "address"}
+_FIELD: dict[SessionAttribute, str] = {
+    "greeting": "hostname",
+    "tls": "ciphers",
+    "sender": "address",
+    "recipients": "address",
+}
 """Attribute to the field of its report, where the field has another name."""
 
 
-def reports_for(uses: tuple[str, ...]) -> frozenset[str]:
+def reports_for(uses: tuple[SessionAttribute, ...]) -> frozenset[str]:
     """Return the names of the reports that fill or empty the attributes in ``uses``."""
     reports = {REPORT_OF[name] for name in uses}
     if TRANSACTION & set(uses):
@@ -33,7 +38,7 @@ def record_report(session: Session, event: str, report: Report) -> None:
                 _fill(kept, name, report)
 
 
-def _fill(kept: dict[str, Any], name: str, report: Report) -> None:
+def _fill(kept: dict[str, Any], name: SessionAttribute, report: Report) -> None:
     value = getattr(report, _FIELD.get(name, name))
     if name == "recipients":
         kept[name].append(value)

@@ -9,6 +9,7 @@ from functools import partial
 
 from opensmtpd._protocol.dispatch import LATER, Dispatcher, Log, place
 from opensmtpd._protocol.table import requests
+from opensmtpd._protocol.table.registration import check_services
 from opensmtpd._protocol.table.requests import Request
 from opensmtpd._protocol.table.wire import SAFE_SINCE, VERSION, RequestLines, encode_error, release
 from opensmtpd.errors import HandlerTimeout, LocalError, ProtocolError, VersionError
@@ -23,9 +24,13 @@ AUTH_SINCE = (7, 9)
 
 
 class TableConnection:
-    """One table talking to one smtpd. ``deadline`` is in seconds, of any monotonic clock."""
+    """One table talking to one smtpd. ``deadline`` is in seconds, of any monotonic clock.
+
+    Raises LocalError for a table whose services are wrong.
+    """
 
     def __init__(self, table: Table, *, deadline: float = DEADLINE, log: Log = log) -> None:
+        check_services(table)
         self.dispatcher = Dispatcher(deadline, log, self._serve)
         self.ready = False
         self._table = table

@@ -8,7 +8,14 @@ from typing import Any
 
 from opensmtpd.answer import Answer
 from opensmtpd.dns import Dns, Lookup, run_lookup
-from opensmtpd.filter import PROCEED, Filter, Session, StreamedMessage, events
+from opensmtpd.filter import (
+    PROCEED,
+    Filter,
+    Session,
+    SessionAttribute,
+    StreamedMessage,
+    events,
+)
 from opensmtpd.mail.client import USES, Client
 from opensmtpd.mail.policy.action import Action, PhaseDecision
 from opensmtpd.mail.policy.exemptions import Exemptions
@@ -55,7 +62,7 @@ class PolicyFilter(Filter):
         self.dns = dns
         self.phases = frozenset(phases)
         self.exemptions = Exemptions(rules.exempt)
-        self.uses: tuple[str, ...] = USES
+        self.uses: tuple[SessionAttribute, ...] = USES
         if rules.spare_authenticated:
             self.uses += ("username",)
         needed = self._needed_phases()

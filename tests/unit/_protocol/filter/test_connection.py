@@ -79,7 +79,7 @@ def test_a_protocol_too_old_is_ignored_afterwards() -> None:
 
 def test_a_filter_that_uses_what_sessions_have_not() -> None:
     class Wrong(Filter):
-        uses = ("rdsn",)
+        uses = ("rdsn",)  # type: ignore[assignment]
 
     with pytest.raises(LocalError):
         FilterConnection(Wrong())

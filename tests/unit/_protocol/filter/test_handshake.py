@@ -57,7 +57,7 @@ def test_a_version_too_old() -> None:
 
 def test_uses_is_checked_before_anything_is_said() -> None:
     class Wrong(Filter):
-        uses = ("colour",)
+        uses = ("colour",)  # type: ignore[assignment]
 
     with pytest.raises(LocalError, match="colour"):
         handshake(Wrong())

@@ -10,7 +10,7 @@ from opensmtpd.errors import LocalError
 from opensmtpd.filter import PROCEED, Filter, Session
 
 
-def filter_with(*handlers: str, uses: tuple[str, ...] = ()) -> Filter:
+def filter_with(*handlers: str, uses: tuple[Any, ...] = ()) -> Filter:
     """Return a filter that overrides ``handlers``."""
     body: dict[str, Any] = dict.fromkeys(handlers, lambda self, *_: PROCEED)
     return type("Some", (Filter,), {**body, "uses": uses})()  # type: ignore[no-any-return]
@@ -102,6 +102,26 @@ def test_everything() -> None:
 def test_a_name_in_uses_that_sessions_have_not(uses: Any) -> None:
     with pytest.raises(LocalError, match=r"Some\.uses: a session has no"):
         registrations(filter_with(uses=uses))
+
+
+@pytest.mark.parametrize(
+    ("uses", "hint"), [(("rdns", "user_name"), "; did you mean username?"), (("xyz",), "")]
+)
+def test_the_error_lists_the_right_names_and_the_nearest(uses: Any, hint: str) -> None:
+    with pytest.raises(LocalError) as caught:
+        registrations(filter_with(uses=uses))
+    assert str(caught.value) == (
+        f"Some.uses: a session has no {uses[-1]!r}, but rdns, fcrdns, source, destination,"
+        f" greeting, verb, identity, tls, username, msgid, sender, recipients{hint}"
+    )
+
+
+@pytest.mark.parametrize("unused", [("on_hello",), {"helo"}, "on_helo"])
+def test_a_name_in_unused_that_is_no_handler(unused: Any) -> None:
+    some = filter_with("on_helo")
+    some.unused = unused
+    with pytest.raises(LocalError, match=r"^Some\.unused: a filter has no .*, but on_auth, "):
+        registrations(some)
 
 
 def test_a_handler_of_a_base_class_counts() -> None:

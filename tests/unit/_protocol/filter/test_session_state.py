@@ -3,13 +3,13 @@
 import pytest
 
 from opensmtpd._protocol.filter.session_state import record_report
-from opensmtpd.filter import Session, events
+from opensmtpd.filter import Session, SessionAttribute, events
 from opensmtpd.filter.session import REPORT_OF
 
 ALL = tuple(REPORT_OF)
 
 
-def session(*uses: str) -> Session:
+def session(*uses: SessionAttribute) -> Session:
     return Session("1718c5e591926d28", uses or ALL)
 
 
