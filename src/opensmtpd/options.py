@@ -61,6 +61,7 @@ def _common(
     )
     add = options.add_argument_group(f"options that every {whose} has").add_argument
     add("-n", "--check", action="store_true", help="check the configuration and exit")
+    add("--debug", action="store_true", help="log the traceback of each failure, too")
     add(
         "-V",
         "--version",
@@ -76,7 +77,7 @@ def filter_parser(prog: str, description: str, epilog: str = "") -> argparse.Arg
     """Return the parser of a filter, with the options that all filters share.
 
     Its namespace holds ``deadline`` (float, seconds), ``on_failure`` (``"tempfail"`` or ``"pass"``)
-    and ``check`` (bool).
+    ``check`` and ``debug`` (bool).
     """
     options, add = _common(prog, description, epilog, "filter")
     add(
@@ -100,7 +101,7 @@ def filter_parser(prog: str, description: str, epilog: str = "") -> argparse.Arg
 def table_parser(prog: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
     """Return the parser of a table. smtpd gives it one argument, the path in ``TYPE:/path``.
 
-    Its namespace holds ``path`` (str) and ``check`` (bool).
+    Its namespace holds ``path`` (str), ``check`` and ``debug`` (bool).
     """
     options, _ = _common(prog, description, epilog, "table")
     options.add_argument("path", metavar="FILE", help="what stands behind the colon in smtpd.conf")

@@ -44,7 +44,10 @@ def filter(
     def serve(filter: "Filter", options: argparse.Namespace, stdin: int, stdout: int) -> None:
         program.raise_descriptor_limit()
         connection = FilterConnection(
-            filter, deadline=options.deadline, on_failure=options.on_failure
+            filter,
+            deadline=options.deadline,
+            on_failure=options.on_failure,
+            debug=options.debug,
         )
         loop = Loop(connection, stdin, stdout, filter.reload)
         program.serve(loop)
@@ -76,8 +79,8 @@ def table(
         check_methods(table)
         return table
 
-    def serve(table: "Table", _options: argparse.Namespace, stdin: int, stdout: int) -> None:
-        connection = TableConnection(table)
+    def serve(table: "Table", options: argparse.Namespace, stdin: int, stdout: int) -> None:
+        connection = TableConnection(table, debug=options.debug)
         try:
             serve_blocking(connection, stdin, stdout)
         except SmtpdGone:

@@ -15,6 +15,7 @@ def test_defaults() -> None:
         "deadline": 60.0,
         "on_failure": "tempfail",
         "check": False,
+        "debug": False,
     }
 
 
@@ -26,6 +27,7 @@ def test_defaults() -> None:
         (["--on-failure", "tempfail"], "on_failure", "tempfail"),
         (["-n"], "check", True),
         (["--check"], "check", True),
+        (["--debug"], "debug", True),
     ],
 )
 def test_options(argv: list[str], name: str, value: object) -> None:
@@ -65,7 +67,14 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         OPTIONS.parse_args(["--help"])
     text = capsys.readouterr().out
-    for part in ("Does nothing.", "See also: nothing.", "--deadline SECONDS", "-n, --check", "451"):
+    for part in (
+        "Does nothing.",
+        "See also: nothing.",
+        "--deadline SECONDS",
+        "-n, --check",
+        "--debug",
+        "451",
+    ):
         assert part in text
 
 
@@ -83,7 +92,11 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_a_table_is_given_one_path(argv: list[str], path: str, check: bool) -> None:
-    assert vars(TABLE.parse_args(argv)) == {"path": path, "check": check}
+    assert vars(TABLE.parse_args(argv)) == {"path": path, "check": check, "debug": False}
+
+
+def test_a_table_may_log_tracebacks() -> None:
+    assert TABLE.parse_args(["--debug", "/x"]).debug
 
 
 @pytest.mark.parametrize(
@@ -118,6 +131,13 @@ def test_help_of_a_table_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         TABLE.parse_args(["--help"])
     text = capsys.readouterr().out
-    for part in ("Serves nothing.", "See also: nothing.", "FILE", "-n, --check", "every table has"):
+    for part in (
+        "Serves nothing.",
+        "See also: nothing.",
+        "FILE",
+        "-n, --check",
+        "--debug",
+        "every table has",
+    ):
         assert part in text
     assert "--deadline" not in text

@@ -7,7 +7,7 @@ import pytest
 from opensmtpd import run
 from opensmtpd.filter import Filter
 from opensmtpd.options import filter_parser
-from unit.support.child import Child
+from unit.support.child import PREAMBLE, Child
 from unit.support.talk import HELLO, TEMPFAIL, data, datalines, request, result
 
 NOOP = """
@@ -190,6 +190,139 @@ class Some(Filter):
             "1718c5e591926d28 handler-failed handler=on_noop error=SystemExit"
             " at=filter.py:13 reason=1"
         )
+
+
+# --- what failed, and where ----------------------------------------------------------------------
+
+FAILS = """
+import json
+class Some(Filter):
+    def on_noop(self, session, request):
+        json.loads("[")
+    def on_help(self, session, request):
+        return Offload(self.decide)
+    def decide(self):
+        try:
+            {}["key"]
+        except KeyError as error:
+            return Reject(1, "x")
+    async def on_connect(self, session, request):
+        await asyncio.sleep(0)
+        asyncio.run(None)
+    def on_auth(self, session, request):
+        self.look_up(request.parameter)
+    def look_up(self, password):
+        try:
+            raise KeyError(password)
+        except KeyError as error:
+            raise LocalError(f"no {password}") from error
+    def reload(self):
+        raise OSError("secret")
+"""
+
+
+def line_of(text: str) -> int:
+    """Return the number of the line of the program that holds ``text``."""
+    program = (PREAMBLE + FAILS).split("\n")
+    return next(number for number, line in enumerate(program, 1) if text in line)
+
+
+@pytest.mark.parametrize(
+    ("asked", "handler", "text", "rest"),
+    [
+        (
+            request(b"noop"),
+            "on_noop error=JSONDecodeError",
+            "json.loads",
+            'reason="Expecting value: line 1 column 2 (char 1)"',
+        ),
+        (
+            request(b"help"),
+            "on_help error=DecisionError",
+            "Reject(1",
+            'reason="reply code 1 is not from 400 to 599"',
+        ),
+        (
+            request(b"connect", b"localhost|127.0.0.1"),
+            "on_connect error=RuntimeError",
+            "asyncio.run",
+            'reason="asyncio.run() cannot be called from a running event loop"',
+        ),
+    ],
+)
+def test_the_place_is_the_authors_own_line(
+    tmp_path: Path, asked: bytes, handler: str, text: str, rest: str
+) -> None:
+    with Child(tmp_path, FAILS) as child:
+        child.hello()
+        child.send(asked)
+        assert child.lines() == [result(TEMPFAIL)]
+        assert child.log() == (
+            f"1718c5e591926d28 handler-failed handler={handler} at=filter.py:{line_of(text)} {rest}"
+        )
+        assert child.end() == (0, b"", "")
+
+
+def test_debug_logs_tracebacks(tmp_path: Path) -> None:
+    with Child(tmp_path, FAILS, "--debug") as child:
+        child.hello()
+        child.send(request(b"help"))
+        assert child.lines() == [result(TEMPFAIL)]
+        file = tmp_path / "filter.py"
+        core = Path(run.__file__).parent
+        lines = [child.log()]
+        while "KeyError" not in lines[-1]:
+            lines.append(child.log())
+        lines.append(child.log())
+        head = "1718c5e591926d28 "
+        assert all(line.startswith(head) for line in lines)
+        shown = [line.removeprefix(head) for line in lines]
+        assert shown[0].startswith("handler-failed handler=on_help error=DecisionError at=")
+        assert shown[1].startswith(f"traceback at={core}/_runtime/threads.py:")
+        assert shown[1].endswith(" in=Threads._end")
+        assert shown[2] == f"traceback at={file}:{line_of('Reject(1')} in=Some.decide"
+        assert shown[3].startswith(f"traceback at={core}/filter/decisions.py:")
+        assert shown[3].endswith(" in=_Reply.__init__")
+        assert shown[4:] == [
+            "traceback cause=KeyError reason='key'",
+            f"traceback at={file}:{line_of('key')} in=Some.decide",
+        ]
+        assert child.end() == (0, b"", "")
+
+
+def test_debug_shows_no_password(tmp_path: Path) -> None:
+    with Child(tmp_path, FAILS, "--debug") as child:
+        child.hello()
+        child.send(request(b"auth", b"PLAIN AGFsaWNlAHNlY3JldA=="))
+        assert child.lines() == [result(TEMPFAIL)]
+        status, out, log = child.end()
+        assert (status, out) == (0, b"")
+        assert "AGFsaWNlAHNlY3JldA" not in log
+        file = tmp_path / "filter.py"
+        shown = [line.removeprefix("1718c5e591926d28 ") for line in log.splitlines()]
+        assert shown[0] == (
+            "handler-failed handler=on_auth error=LocalError"
+            f" at=filter.py:{line_of('raise LocalError')}"
+        )
+        assert "/_protocol/dispatch.py:" in shown[1]
+        assert "/_protocol/dispatch.py:" in shown[2]
+        assert shown[3:] == [
+            f"traceback at={file}:{line_of('self.look_up')} in=Some.on_auth",
+            f"traceback at={file}:{line_of('raise LocalError')} in=Some.look_up",
+            "traceback cause=KeyError",
+            f"traceback at={file}:{line_of('raise KeyError')} in=Some.look_up",
+        ]
+
+
+def test_debug_shows_why_a_reload_failed_and_no_text(tmp_path: Path) -> None:
+    with Child(tmp_path, FAILS, "--debug") as child:
+        child.hello()
+        child.hang_up()
+        lines = [child.log() for _ in range(4)]
+        assert lines[0] == 'reload-failed error=OSError kept="the old configuration"'
+        place = f"{tmp_path}/filter.py:{line_of('raise OSError')}"
+        assert lines[-1] == f"traceback at={place} in=Some.reload"
+        assert child.end() == (0, b"", "")
 
 
 # --- SIGHUP ---------------------------------------------------------------------------------------

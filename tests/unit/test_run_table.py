@@ -310,3 +310,36 @@ def test_a_syslog_that_is_stuck_keeps_nobody_waiting(tmp_path: Path) -> None:
         child.syslog.settimeout(20)
         assert asked(child, b"x") == [b"error|OSError"]
         assert " lookup-failed " in child.system_log()
+
+
+# --- tracebacks -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["lookup", "update"])
+def test_debug_logs_tracebacks_without_rows(tmp_path: Path, verb: str) -> None:
+    source = """
+class Some(Table):
+    services = (Service.ALIAS,)
+    def lookup(self, service, key):
+        try:
+            raise KeyError("secret")
+        except KeyError as error:
+            raise ValueError("secret") from error
+    def update(self):
+        self.lookup(None, None)
+"""
+    asked = {"lookup": lookup(), "update": update()}[verb]
+    with TableChild(tmp_path, source, "/etc/mail/table", "--debug") as child:
+        child.hello()
+        child.send(asked)
+        assert child.lines() == [answer(b"error|ValueError", verb.encode())]
+        status, out, log = child.end()
+        assert (status, out) == (0, b"")
+        assert "secret" not in log
+        lines = log.splitlines()
+        assert lines[0].startswith(f"{verb}-failed table=aliases ")
+        assert " at=filter.py:" in lines[0]
+        assert "/filter.py:" in lines[-3]
+        assert lines[-3].endswith(" in=Some.lookup")
+        assert lines[-2] == "traceback cause=KeyError"
+        assert lines[-1].endswith(" in=Some.lookup")

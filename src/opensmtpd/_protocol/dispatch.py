@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import Any, TypeAlias, TypeVar
 
+from opensmtpd._protocol.failures import Shows, any_text, no_text, own_text, place, traceback
 from opensmtpd._protocol.jobs import Job, Pending
 from opensmtpd.answer import Offload
 from opensmtpd.errors import HandlerTimeout
@@ -30,10 +31,17 @@ class Dispatcher:
     The loop asks it for jobs to run (``take_jobs``), tells it how they ended (``resolve``,
     ``fail``) and the time (``expire``). ``deadline`` is in seconds; ``job_ended`` is called
     whenever jobs have been answered or refused, so that a connection can go on behind them.
+    ``shows`` tells of which failures the text is logged; with ``debug`` tracebacks are, too.
     """
 
     def __init__(
-        self, deadline: float, log: Log, job_ended: Callable[[], object] = _nothing
+        self,
+        deadline: float,
+        log: Log,
+        job_ended: Callable[[], object] = _nothing,
+        *,
+        shows: Shows = any_text,
+        debug: bool = False,
     ) -> None:
         self.deadline = deadline
         self.now = 0.0
@@ -45,6 +53,8 @@ class Dispatcher:
         self.pending = Pending()
         self.log = log
         self._job_ended = job_ended
+        self._shows = shows
+        self._debug = debug
 
     # --- calls --------------------------------------------------------------------------------
 
@@ -135,24 +145,26 @@ class Dispatcher:
     # --- the log ------------------------------------------------------------------------------
 
     def log_failure(self, session: bytes, handler: str, error: BaseException) -> None:
-        """Log a failure: the kind of error, its place, and its text unless that may be secret."""
-        reason = None if handler in SECRET else error
+        """Log a failure: the kind of error, its place, and its text unless that may be secret.
+
+        ``session`` is the id of the session, ``b""`` for a call that belongs to none.
+        """
+        id = session.decode("ascii", "backslashreplace")
+        shows = no_text if handler in SECRET else self._shows
         self.log(
             "handler-failed",
-            session.decode("ascii", "backslashreplace"),
+            id,
             handler=handler,
             error=type(error).__name__,
             at=place(error),
-            reason=reason,
+            reason=error if shows(error) else None,
         )
+        self.log_traceback(error, id, shows)
 
-
-def place(error: BaseException) -> str | None:
-    """Return where an exception was raised: ``"file.py:12"``."""
-    trace = error.__traceback__
-    if trace is None:
-        return None
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    file = trace.tb_frame.f_code.co_filename.rpartition("/")[2]
-    return f"{file}:{trace.tb_lineno}"
+    def log_traceback(
+        self, error: BaseException, session: str = "", shows: Shows = own_text
+    ) -> None:
+        """Log the calls that led to a failure, a line for each, where ``debug`` asks for it."""
+        if self._debug:
+            for fields in traceback(error, shows):
+                self.log("traceback", session, **fields)

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from types import CoroutineType, FrameType
 from typing import Protocol, TypeVar
 
-from opensmtpd._protocol.dispatch import Dispatcher, place
+from opensmtpd._protocol.dispatch import Dispatcher
+from opensmtpd._protocol.failures import place
 from opensmtpd._protocol.jobs import Job
 from opensmtpd._runtime.threads import Threads
 from opensmtpd._runtime.watchdog import Watchdog
@@ -82,6 +83,7 @@ class Loop:
             raise
         except Exception as error:
             log("internal-error", error=type(error).__name__, at=place(error))
+            self.dispatcher.log_traceback(error)
             return otherwise
 
     def reload(self) -> None:
@@ -95,8 +97,10 @@ class Loop:
                 raise LocalError(f"reload returned a {type(result).__name__}")
         except LocalError as error:
             log("reload-failed", reason=error, kept="the old configuration")
+            self.dispatcher.log_traceback(error)
         except BaseException as error:  # sys.exit() in a plugin must not end the mail server
             log("reload-failed", error=type(error).__name__, kept="the old configuration")
+            self.dispatcher.log_traceback(error)
         else:
             log("reloaded")
 

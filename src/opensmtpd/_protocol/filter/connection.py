@@ -10,7 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from itertools import groupby
 
-from opensmtpd._protocol.dispatch import Dispatcher, Log, place
+from opensmtpd._protocol.dispatch import Dispatcher, Log
+from opensmtpd._protocol.failures import place
 from opensmtpd._protocol.filter import wire
 from opensmtpd._protocol.filter.data_lines import TEMPFAIL, Policy, Transfers
 from opensmtpd._protocol.filter.handshake import Handshake
@@ -34,8 +35,8 @@ class FilterConnection:
 
     ``deadline`` is in seconds. ``on_failure`` is the answer in place of a handler that fails:
     ``"tempfail"`` (451) or ``"pass"`` (proceed; a message goes on untouched). ``now`` is the time
-    of any monotonic clock. Raises LocalError for a filter that uses an unknown attribute of
-    sessions.
+    of any monotonic clock. With ``debug`` the tracebacks of failures are logged. Raises LocalError
+    for a filter that uses an unknown attribute of sessions.
     """
 
     def __init__(
@@ -44,10 +45,11 @@ class FilterConnection:
         *,
         deadline: float = DEADLINE,
         on_failure: Policy = "tempfail",
+        debug: bool = False,
         log: Log = log,
         budget: Budget | None = None,
     ) -> None:
-        self.dispatcher = Dispatcher(deadline, log)
+        self.dispatcher = Dispatcher(deadline, log, debug=debug)
         self._handshake = Handshake(filter, self.dispatcher)
         self._filter = filter
         self._handlers = handlers(filter)
@@ -155,6 +157,7 @@ class FilterConnection:
             self._log("line-ignored", reason=error)
         except Exception as error:  # a bug of ours: only its line is lost
             self._log("internal-error", error=type(error).__name__, at=place(error))
+            self.dispatcher.log_traceback(error)
         return True
 
     def _event(self, line: wire.Line, raw: bytes) -> bool:

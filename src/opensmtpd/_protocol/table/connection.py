@@ -7,12 +7,13 @@ answer or an illegal one becomes ``error|message`` and a line in the log. Source
 from collections import deque
 from functools import partial
 
-from opensmtpd._protocol.dispatch import LATER, Dispatcher, Log, place
+from opensmtpd._protocol.dispatch import LATER, Dispatcher, Log
+from opensmtpd._protocol.failures import own_text, place
 from opensmtpd._protocol.table import requests
 from opensmtpd._protocol.table.registration import check_services
 from opensmtpd._protocol.table.requests import Request
 from opensmtpd._protocol.table.wire import SAFE_SINCE, VERSION, RequestLines, encode_error, release
-from opensmtpd.errors import HandlerTimeout, LocalError, ProtocolError, VersionError
+from opensmtpd.errors import ProtocolError, VersionError
 from opensmtpd.log import log, text
 from opensmtpd.table import Service, Table, to_str
 from opensmtpd.table.service import SERVICES
@@ -26,12 +27,21 @@ AUTH_SINCE = (7, 9)
 class TableConnection:
     """One table talking to one smtpd. ``deadline`` is in seconds, of any monotonic clock.
 
-    Raises LocalError for a table whose services are wrong.
+    With ``debug`` the tracebacks of failures are logged. Raises LocalError for a table whose
+    services are wrong.
     """
 
-    def __init__(self, table: Table, *, deadline: float = DEADLINE, log: Log = log) -> None:
+    def __init__(
+        self,
+        table: Table,
+        *,
+        deadline: float = DEADLINE,
+        debug: bool = False,
+        log: Log = log,
+    ) -> None:
         check_services(table)
-        self.dispatcher = Dispatcher(deadline, log, self._serve)
+        # Any exception but one of our own kinds may quote rows or passwords.
+        self.dispatcher = Dispatcher(deadline, log, self._serve, shows=own_text, debug=debug)
         self.ready = False
         self._table = table
         self._requests = requests.keyed(table)
@@ -74,6 +84,7 @@ class TableConnection:
                 if isinstance(error, VersionError) and not self.ready:
                     raise
                 self._log("snapshot-failed", error=type(error).__name__, at=place(error))
+                self.dispatcher.log_traceback(error)
         self._drain()
 
     def _drain(self) -> None:
@@ -102,6 +113,7 @@ class TableConnection:
             self._log("line-ignored", reason=error)
         except Exception as error:  # a bug of ours: only its line is lost
             self._log("internal-error", error=type(error).__name__, at=place(error))
+            self.dispatcher.log_traceback(error)
 
     # --- the handshake ------------------------------------------------------------------------
 
@@ -181,8 +193,7 @@ class TableConnection:
 
     def _refuse(self, request: Request, id: bytes, error: BaseException) -> None:
         kind = type(error).__name__
-        # Any other exception may quote rows or passwords.
-        reason = error if isinstance(error, LocalError | HandlerTimeout) else None
+        reason = error if own_text(error) else None
         self._log(
             f"{request.name}-failed",
             table=self._name,
@@ -191,4 +202,5 @@ class TableConnection:
             at=place(error) if reason is None else None,
             reason=reason,
         )
+        self.dispatcher.log_traceback(error)
         self._answer(request, id, encode_error(text(kind if reason is None else reason)))

@@ -1,0 +1,96 @@
+"""Failures of a plugin's code as the log shows them: the author's line, and the way to it."""
+
+import os.path
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import TypeAlias
+
+from opensmtpd.errors import HandlerTimeout, LocalError
+
+Shows: TypeAlias = Callable[[BaseException], bool]
+"""Returns whether the text of an exception may be logged: it may quote a row or a password."""
+
+FRAMES_MAX = 50
+"""Lines of the log for the calls of one exception: the deepest ones."""
+CAUSES_MAX = 10
+"""Exceptions behind the one that is logged."""
+
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+
+def any_text(_error: BaseException) -> bool:
+    """Return True: the plugin handles nothing that is secret."""
+    return True
+
+
+def own_text(error: BaseException) -> bool:
+    """Return whether the text was written for the log: that of a LocalError or HandlerTimeout."""
+    return isinstance(error, LocalError | HandlerTimeout)
+
+
+def no_text(_error: BaseException) -> bool:
+    """Return False: any text may hold a password."""
+    return False
+
+
+def place(error: BaseException) -> str | None:
+    """Return where an exception was raised, ``"file.py:12"``; None where that is not known.
+
+    It is the author's own line: the deepest one that lies neither in this package nor in the
+    standard library nor among installed packages; the deepest of all where no line is the author's.
+    """
+    deepest = own = None
+    for call in _calls(error):
+        deepest = call
+        if not _foreign(call.tb_frame.f_code.co_filename):
+            own = call
+    found = own or deepest
+    return None if found is None else _line(found).rpartition(os.sep)[2]
+
+
+def traceback(error: BaseException, shows: Shows) -> Iterator[dict[str, object]]:
+    """Yield the fields of a log line for each call that led to an exception, the deepest last.
+
+    Exceptions behind it follow, each with a line of its own in front. No line holds a value of a
+    variable or a line of a program's text.
+    """
+    for relation, each in _behind(error):
+        if relation:
+            reason = each if shows(each) else None
+            yield {relation: type(each).__name__, "reason": reason}
+        for call in list(_calls(each))[-FRAMES_MAX:]:
+            yield {"at": _line(call), "in": call.tb_frame.f_code.co_qualname}
+
+
+def _behind(error: BaseException) -> list[tuple[str, BaseException]]:
+    """Return an exception, and those that led to it or are parts of it, with their relation."""
+    found = [("", error)]
+    for _, each in found:  # grows meanwhile
+        cause = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
+        more = [] if cause is None else [("cause", cause)]
+        if isinstance(each, BaseExceptionGroup):
+            more += [("part", part) for part in each.exceptions]
+        known = {id(one) for _, one in found}
+        found += [(relation, one) for relation, one in more if id(one) not in known]
+        del found[CAUSES_MAX + 1 :]
+    return found
+
+
+def _calls(error: BaseException) -> Iterator[TracebackType]:
+    call = error.__traceback__
+    while call is not None:
+        yield call
+        call = call.tb_next
+
+
+def _line(call: TracebackType) -> str:
+    return f"{call.tb_frame.f_code.co_filename}:{call.tb_lineno}"
+
+
+def _foreign(file: str) -> bool:
+    """Return whether a file is no plugin's own."""
+    if file.startswith((_OURS, _STANDARD, "<frozen ")):
+        return True
+    return any(part in file for part in _INSTALLED)
