@@ -34,7 +34,9 @@ def filter(
     """
     from opensmtpd._protocol.filter.connection import FilterConnection  # noqa: PLC0415  see above
     from opensmtpd._protocol.filter.registration import registrations  # noqa: PLC0415
+    from opensmtpd._runtime.lifecycle import LifeCycle  # noqa: PLC0415
     from opensmtpd._runtime.loop import Loop  # noqa: PLC0415
+    from opensmtpd._runtime.watchdog import Watchdog  # noqa: PLC0415
 
     def checked(options: argparse.Namespace) -> "Filter":
         filter = make(options)
@@ -49,9 +51,15 @@ def filter(
             on_failure=options.on_failure,
             debug=options.debug,
         )
-        loop = Loop(connection, stdin, stdout, filter.reload)
-        program.serve(loop)
-        loop.guarded(filter.stop, otherwise=None)
+        watchdog = Watchdog(connection.dispatcher)
+        # Before the start, so that a SIGHUP that comes meanwhile is not lost.
+        loop = Loop(connection, stdin, stdout, watchdog, filter.reload)
+        life = LifeCycle(filter, connection.dispatcher, watchdog)
+        life.start()
+        try:
+            program.serve(loop, life)
+        finally:
+            life.stop()
 
     program.run(checked, parser, argv, serve)
 
@@ -69,8 +77,10 @@ def table(
     """
     from opensmtpd._protocol.table.connection import TableConnection  # noqa: PLC0415  see above
     from opensmtpd._protocol.table.registration import check_methods, check_services  # noqa: PLC0415
+    from opensmtpd._runtime.lifecycle import LifeCycle  # noqa: PLC0415
     from opensmtpd._runtime.loop import Loop  # noqa: PLC0415
     from opensmtpd._runtime.loop_blocking import serve_blocking  # noqa: PLC0415
+    from opensmtpd._runtime.watchdog import Watchdog  # noqa: PLC0415
     from opensmtpd.errors import SmtpdGone  # noqa: PLC0415
 
     def checked(options: argparse.Namespace) -> "Table":
@@ -81,11 +91,17 @@ def table(
 
     def serve(table: "Table", options: argparse.Namespace, stdin: int, stdout: int) -> None:
         connection = TableConnection(table, debug=options.debug)
+        watchdog = Watchdog(connection.dispatcher)
+        life = LifeCycle(table, connection.dispatcher, watchdog)
+        life.start()
         try:
-            serve_blocking(connection, stdin, stdout)
+            if life.events is None:
+                serve_blocking(connection, stdin, stdout, watchdog)
+            program.serve(Loop(connection, stdin, stdout, watchdog), life)
         except SmtpdGone:
             return
-        program.serve(Loop(connection, stdin, stdout))
+        finally:
+            life.stop()
 
     log.use_syslog(parser.prog)
     program.run(checked, parser, argv, serve)

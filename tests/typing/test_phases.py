@@ -13,6 +13,7 @@ from opensmtpd.filter import Filter
 from opensmtpd.filter import EditedMessage, HeldMessage, MessageHandler, StreamedMessage
 from opensmtpd.answer import Offload
 from opensmtpd.filter import Session
+from opensmtpd.timers import every
 
 class Some(Filter):
 """
@@ -32,6 +33,19 @@ GOOD = """
     def on_message(self, session: Session) -> MessageHandler | None:
         kinds = (HeldMessage, StreamedMessage, Plain, Later, Threaded)
         return kinds[len(session.id) % 5]()
+    async def start(self) -> None:
+        print("start")
+    def stop(self) -> None:
+        print("stop")
+    @every(60)
+    def plain(self) -> None:
+        print("plain")
+    @every(0.5)
+    async def later(self) -> None:
+        await self.start()
+    @every(1)
+    def offloaded(self) -> Offload[None]:
+        return Offload(self.plain)
 
 class Plain(EditedMessage):
     def end(self) -> None:
@@ -97,6 +111,20 @@ class Text(EditedMessage):
 """,
     "a name without its comma": """
     uses = ("rdns")
+""",
+    "a timer that wants an argument": """
+    @every(60)
+    def tick(self, session: Session) -> None:
+        print("tick")
+""",
+    "a timer without its seconds": """
+    @every
+    def tick(self) -> None:
+        print("tick")
+""",
+    "a start that returns something": """
+    def start(self) -> int:
+        return 0
 """,
     "the wrong event": """
     def on_helo(self, session: Session, request: events.Connect) -> PhaseDecision:

@@ -90,7 +90,8 @@ def test_a_filter_has_a_last_word(tmp_path: Path, noop: str) -> None:
         assert child.lines() == [result(b"proceed")]
         status, output, log = child.end()
         assert (status, output) == (0, b"")
-        assert log.startswith("stopped\ninternal-error error=ValueError at=")
+        failed = 'handler-failed handler=stop error=ValueError at=filter.py:19 reason=""'
+        assert log == f"stopped\n{failed}\n"
 
 
 def test_input_in_pieces(tmp_path: Path) -> None:
@@ -188,7 +189,7 @@ class Some(Filter):
         assert child.lines() == [result(answer)]
         assert child.log() == (
             "1718c5e591926d28 handler-failed handler=on_noop error=SystemExit"
-            " at=filter.py:13 reason=1"
+            " at=filter.py:14 reason=1"
         )
 
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Coroutine
 from types import CoroutineType
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from opensmtpd._protocol.failures import Shows, any_text, no_text, own_text, place, traceback
 from opensmtpd._protocol.jobs import Job, Pending
 from opensmtpd.answer import Offload
 from opensmtpd.errors import HandlerTimeout
+
+if TYPE_CHECKING:
+    from opensmtpd._protocol.timers import Timer, Timers
 
 Log: TypeAlias = Callable[..., None]
 T = TypeVar("T")
@@ -16,6 +19,9 @@ Refuse: TypeAlias = Callable[[BaseException], None]
 SECRET = frozenset(["on_auth", "on_protocol_client"])
 """Handlers that are given passwords: the text of their exceptions is not logged."""
 
+
+RUN_MAX = 600.0
+"""Seconds after which the thread of a timer's run counts as one that hangs."""
 
 LATER = (Offload, CoroutineType)
 """Results that are no answers yet: ``Dispatcher.start`` makes jobs of them."""
@@ -51,6 +57,8 @@ class Dispatcher:
         self.count = 0
         """Calls so far: tells a watchdog whether it is still the same one."""
         self.pending = Pending()
+        self.timers: Timers | None = None
+        """The timers of the plugin, from the time on when it is served."""
         self.log = log
         self._job_ended = job_ended
         self._shows = shows
@@ -81,17 +89,20 @@ class Dispatcher:
         call: Callable[[], object],
         answer: Callable[[Any], None],
         refuse: Refuse,
+        *,
+        patient: bool = False,
     ) -> None:
         """Make a call, and give its end to ``answer`` or ``refuse``, now or when its job has ended.
 
         ``answer`` takes the result of the call, or of the job that it returns; ``refuse`` takes an
         exception of the call, of the job, or of ``answer``. ``owner`` is the session whose end
-        cancels the job, None for a job that no session's end cancels.
+        cancels the job, None for a job that no session's end cancels. A ``patient`` job is never
+        late: nobody waits for its end.
         """
         try:
             result = self.call(name, call)
             if isinstance(result, LATER):
-                self.start(result, owner, answer, refuse)
+                self.start(result, owner, answer, refuse, patient=patient)
             else:
                 answer(result)
         except BaseException as error:  # a handler's sys.exit() must not end the mail server
@@ -103,10 +114,13 @@ class Dispatcher:
         owner: bytes | None,
         answer: Callable[[Any], None],
         refuse: Refuse,
+        *,
+        patient: bool = False,
     ) -> None:
         """Make a job of a result of LATER; ``answer`` or ``refuse`` is called with its end."""
         task = result.function if isinstance(result, Offload) else result
-        self.pending.add(Job(task, owner, self.now + self.deadline, answer, refuse))
+        deadline = self.now + (RUN_MAX if patient else self.deadline)
+        self.pending.add(Job(task, owner, deadline, answer, refuse), patient=patient)
 
     # --- jobs, as the loop sees them ----------------------------------------------------------
 
@@ -131,16 +145,46 @@ class Dispatcher:
 
     def next_deadline(self) -> float | None:
         """Return the time when ``expire`` is to be called next, None for never."""
-        return self.pending.next_deadline()
+        deadline = self.pending.next_deadline()
+        if self.timers is None:
+            return deadline
+        due = self.timers.next_due()
+        return due if deadline is None else min(deadline, due)
 
     def expire(self, now: float) -> None:
-        """Refuse the jobs whose deadline has passed, with HandlerTimeout."""
+        """Refuse the jobs whose deadline has passed, with HandlerTimeout; run timers that are due.
+
+        A timer's run may leave a job.
+        """
         self.now = max(self.now, now)
         late = self.pending.timed_out(self.now)
         for job in late:
             job.refuse(HandlerTimeout(f"no answer within {self.deadline:g} s"))
         if late:
             self._job_ended()
+        if self.timers is not None:
+            for timer in self.timers.take_due(self.now):
+                self._run(timer)
+
+    def _run(self, timer: "Timer") -> None:
+        """Call the method of a timer, unless its last run is still under way."""
+        if timer.running:
+            timer.missed += 1
+            if not timer.late:  # once, not for each turn
+                self.log("timer-late", handler=timer.name, seconds=f"{timer.seconds:g}")
+            timer.late = True
+            return
+        timer.late = timer.late and timer.missed > 0
+        timer.running, timer.missed = True, 0
+
+        def end(_result: object) -> None:
+            timer.running = False
+
+        def fail(error: BaseException) -> None:
+            timer.running = False
+            self.log_failure(b"", timer.name, error)
+
+        self.dispatch(None, timer.name, timer.method, end, fail, patient=True)
 
     # --- the log ------------------------------------------------------------------------------
 

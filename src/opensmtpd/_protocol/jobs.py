@@ -43,19 +43,21 @@ class Job:
 
 
 class Pending:
-    """The jobs under way, in the order of their deadlines."""
+    """The jobs under way: those that are waited for until their deadlines, in that order."""
 
     def __init__(self) -> None:
         self._jobs: dict[Job, None] = {}
+        self._patient: dict[Job, None] = {}
+        """Jobs that may take any time: nobody waits for them."""
         self._fresh: list[Job] = []
 
     def __len__(self) -> int:
         """Return the number of jobs under way."""
-        return len(self._jobs)
+        return len(self._jobs) + len(self._patient)
 
-    def add(self, job: Job) -> None:
-        """Keep ``job`` until it is settled, dropped or late."""
-        self._jobs[job] = None
+    def add(self, job: Job, *, patient: bool = False) -> None:
+        """Keep ``job`` until it is settled, dropped or, unless it is ``patient``, late."""
+        (self._patient if patient else self._jobs)[job] = None
         self._fresh.append(job)
 
     def take(self) -> list[Job]:
@@ -65,7 +67,7 @@ class Pending:
 
     def settle(self, job: Job) -> bool:
         """Return whether ``job`` was still waited for; from now on it is not."""
-        return self._jobs.pop(job, _GONE) is not _GONE
+        return self._jobs.pop(job, _GONE) is not _GONE or self._patient.pop(job, _GONE) is not _GONE
 
     def drop(self, session: bytes) -> None:
         """Cancel the jobs of a session."""

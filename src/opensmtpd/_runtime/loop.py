@@ -49,13 +49,14 @@ class Loop:
         connection: Served,
         stdin: int,
         stdout: int,
+        watchdog: Watchdog,
         reload: Callable[[], object] | None = None,
     ) -> None:
         self.connection = connection
         self.dispatcher = connection.dispatcher
         self.reloader = reload
         self.stdin, self.stdout = stdin, stdout
-        self.watchdog = Watchdog(self.dispatcher)
+        self.watchdog = watchdog
         self.wake, wake = os.pipe()
         self.threads = Threads(wake)
         self.coroutines: list[Job] = []
@@ -159,6 +160,7 @@ class Loop:
                 self.guarded(self.dispatcher.fail, job, error, otherwise=None)
         deadline = self.dispatcher.next_deadline()
         if deadline is not None and deadline <= time.monotonic():
+            self.watchdog.watch()
             self.guarded(self.dispatcher.expire, time.monotonic(), otherwise=None)
         for job in self.dispatcher.take_jobs():
             if isinstance(job.task, CoroutineType):

@@ -1,24 +1,51 @@
 """The loop on asyncio: for plugins whose handlers are coroutines."""
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Coroutine, Generator
 from functools import partial
 from typing import Any
 
+from opensmtpd._protocol.dispatch import Dispatcher
 from opensmtpd._protocol.jobs import Job
 from opensmtpd._runtime.loop import Loop
+from opensmtpd._runtime.watchdog import Watchdog
+from opensmtpd.errors import HandlerTimeout
 
 STARTS = 32
 """Coroutines that begin before smtpd is listened to again: each takes its time up to its first
 await, and smtpd is not to wait for all of thousands that come at once."""
 
 
-def serve_async(loop: Loop) -> None:
-    """Serve until smtpd is gone. Raises SmtpdGone."""
+def serve_async(loop: Loop, events: asyncio.AbstractEventLoop) -> None:
+    """Serve on ``events`` until smtpd is gone. Raises SmtpdGone."""
     # Not asyncio.run: it would wait for tasks and threads when smtpd is gone.
-    events = asyncio.new_event_loop()
-    asyncio.set_event_loop(events)
     events.run_until_complete(_AsyncLoop(loop).serve())
+
+
+def run_within(events: asyncio.AbstractEventLoop, steps: "Watched", seconds: float) -> None:
+    """Run a coroutine to its end. Raises its exception, and HandlerTimeout after ``seconds``."""
+    error = events.run_until_complete(_end_within(steps, seconds))
+    if error is not None:
+        raise error
+
+
+async def _end_within(steps: "Watched", seconds: float) -> BaseException | None:
+    task = asyncio.ensure_future(_end(steps))
+    # Not wait_for: it waits without end for a coroutine that does not let itself be cancelled.
+    await asyncio.wait([task], timeout=seconds)
+    if task.done():
+        return task.result()
+    task.cancel()
+    return HandlerTimeout(f"no end within {seconds:g} s")
+
+
+async def _end(steps: "Watched") -> BaseException | None:
+    """Return the exception that ends a coroutine; asyncio would let a SystemExit through."""
+    try:
+        await steps
+    except BaseException as error:
+        return error
+    return None
 
 
 class _AsyncLoop:
@@ -39,7 +66,12 @@ class _AsyncLoop:
         events.add_reader(self.loop.stdin, self.event, self.loop.read)
         events.add_reader(self.loop.wake, self.event, self.loop.drain_wake)
         self.event(lambda: None)
-        await self.gone
+        try:
+            await self.gone
+        finally:  # the plugin's stop may still need the loop, without these
+            events.remove_reader(self.loop.stdin)
+            events.remove_reader(self.loop.wake)
+            events.remove_writer(self.loop.stdout)
 
     def event(self, first: Any) -> None:
         """Take an event: call ``first``, then do all that follows from it."""
@@ -81,7 +113,8 @@ class _AsyncLoop:
 
     async def _await(self, job: Job) -> None:
         try:
-            result = await _Watched(self.loop, job)
+            assert not callable(job.task)
+            result = await Watched(self.loop.watchdog, self.loop.dispatcher, job.task, "coroutine")
         except BaseException as error:
             self.loop.guarded(self.loop.dispatcher.fail, job, error, otherwise=None)
         else:
@@ -108,21 +141,32 @@ class _AsyncLoop:
             self.timer = events.call_later(timeout, self.event, lambda: None)
 
 
-class _Watched:
-    """A coroutine whose every step the watchdog sees: one that blocks keeps smtpd waiting."""
+class Watched:
+    """A coroutine whose every step the watchdog sees: one that blocks keeps smtpd waiting.
 
-    def __init__(self, loop: Loop, job: Job) -> None:
-        self.loop, self.job = loop, job
+    ``name`` is the name of a step for the watchdog.
+    """
+
+    def __init__(
+        self,
+        watchdog: Watchdog,
+        dispatcher: Dispatcher,
+        task: Coroutine[Any, Any, Any],
+        name: str,
+    ) -> None:
+        self._watchdog = watchdog
+        self._dispatcher = dispatcher
+        self._task = task
+        self._name = name
 
     def __await__(self) -> Generator[Any, None, Any]:
-        task = self.job.task
-        assert not callable(task)
+        task = self._task
         error: BaseException | None = None
         while True:
             step = task.send if error is None else task.throw
             try:
-                self.loop.watchdog.watch()
-                future = self.loop.dispatcher.call("coroutine", step, error)
+                self._watchdog.watch()
+                future = self._dispatcher.call(self._name, step, error)
             except StopIteration as end:
                 return end.value
             error = None

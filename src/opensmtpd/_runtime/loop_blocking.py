@@ -1,8 +1,11 @@
 """The blocking loop of tables: read, answer, write, while no answer has to be waited for."""
 
 import os
+import select
 import time
+from collections.abc import Callable
 
+from opensmtpd._protocol.dispatch import Dispatcher
 from opensmtpd._protocol.table.connection import TableConnection
 from opensmtpd._runtime.watchdog import Watchdog
 from opensmtpd.errors import SmtpdGone
@@ -11,17 +14,29 @@ READ = 16 * 1024
 """Bytes of one read: many requests."""
 
 
-def serve_blocking(connection: TableConnection, stdin: int, stdout: int) -> None:
+class _TimerLeftJob(Exception):
+    """Raised where a timer's run is a coroutine, or a function for a thread."""
+
+
+def serve_blocking(
+    connection: TableConnection, stdin: int, stdout: int, watchdog: Watchdog
+) -> None:
     """Serve until there is a job to wait for. Raises SmtpdGone, and VersionError at start.
 
     smtpd asks and waits, so there is nothing to poll for: a lookup costs one read and one write.
+    Only a table that has timers polls before it reads.
     """
-    watchdog = Watchdog(connection.dispatcher)
+    dispatcher = connection.dispatcher
+    read: Callable[[int, int], bytes] = os.read
+    if dispatcher.timers is not None:
+        read = _timed_read(dispatcher, stdin, watchdog)
     while not connection.busy:
         try:
-            data = os.read(stdin, READ)
+            data = read(stdin, READ)
         except OSError:
             data = b""
+        except _TimerLeftJob:
+            return
         if not data:
             raise SmtpdGone
         watchdog.watch()
@@ -32,3 +47,32 @@ def serve_blocking(connection: TableConnection, stdin: int, stdout: int) -> None
                 rest = rest[os.write(stdout, rest) :]
             except OSError:
                 raise SmtpdGone from None
+
+
+def _timed_read(
+    dispatcher: Dispatcher, stdin: int, watchdog: Watchdog
+) -> Callable[[int, int], bytes]:
+    """Return ``os.read`` with timers: they run when they are due, while it waits.
+
+    It raises _TimerLeftJob.
+    """
+    poll = select.poll()
+    poll.register(stdin, select.POLLIN)
+
+    def wait() -> float:
+        due = dispatcher.next_deadline()
+        assert due is not None
+        return min(due - time.monotonic(), 3600.0)
+
+    def read(stdin: int, size: int) -> bytes:
+        while True:
+            if wait() <= 0:
+                watchdog.watch()
+                dispatcher.expire(time.monotonic())
+                if len(dispatcher.pending):
+                    raise _TimerLeftJob
+            # Once for each round: a timer that is always due must not keep smtpd waiting.
+            if poll.poll(max(0.0, wait()) * 1000 + 1):
+                return os.read(stdin, size)
+
+    return read

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 from opensmtpd import log
+from opensmtpd._runtime.lifecycle import LifeCycle
 from opensmtpd._runtime.loop import Loop
 from opensmtpd.errors import LocalError, SmtpdGone, VersionError
 
@@ -50,16 +51,17 @@ def run(
     os._exit(0)
 
 
-def serve(loop: Loop) -> None:
+def serve(loop: Loop, life: LifeCycle) -> None:
     """Run a loop until smtpd is gone, on asyncio from the first coroutine on.
 
     Raises VersionError.
     """
     try:
-        loop.serve()
+        if life.events is None:
+            loop.serve()
         from opensmtpd._runtime.loop_asyncio import serve_async  # noqa: PLC0415  asyncio is slow to import
 
-        serve_async(loop)
+        serve_async(loop, life.event_loop())
     except SmtpdGone:
         return
 

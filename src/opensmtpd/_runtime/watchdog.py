@@ -9,8 +9,8 @@ from opensmtpd.errors import HandlerTimeout
 STALL = 5.0
 """Seconds that a plain call may run at the most. It is interrupted after half of them, or later."""
 RELOAD_STALL = 60.0
-"""Seconds that a reload or an update may run: it reads all data, which takes longer."""
-_RELOADS = frozenset(["reload", "update"])
+"""Seconds that a start, a reload or an update may run: it reads all data, which takes longer."""
+_RELOADS = frozenset(["reload", "start", "update"])
 
 
 class Watchdog:

@@ -1,6 +1,7 @@
 """The base class of filters: override what you need, and only that is asked of smtpd."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Coroutine
+from typing import Any
 
 from opensmtpd.answer import Answer
 from opensmtpd.errors import LocalError, did_you_mean
@@ -164,5 +165,19 @@ class Filter:
         LocalError, only the type does.
         """
 
-    def stop(self) -> None:
-        """Save state that is to last, without waiting: smtpd is gone, and the process ends next."""
+    def start(self) -> Coroutine[Any, Any, None] | None:
+        """Open all that requests need: called once, before smtpd hears that the filter is ready.
+
+        It may be ``async def``; it has 60 seconds, for smtpd waits for it. Raise ConfigError to
+        have the program end with its text and status 1, and smtpd with it. Any other failure is
+        logged, and the program goes on: a server that is down must not keep the mail server down.
+        ``-n`` does not call it.
+        """
+        return None
+
+    def stop(self) -> Coroutine[Any, Any, None] | None:
+        """Save state that is to last, and close: smtpd is gone, and the process ends next.
+
+        It may be ``async def``, and is waited for for 5 seconds. A failure is logged.
+        """
+        return None

@@ -33,6 +33,23 @@ class Table:
     force_auth: bool = False
     """Register ``auth`` with an smtpd before 7.9 too, although it lower-cases passwords."""
 
+    def start(self) -> TableAnswer[None]:
+        """Open all that requests need: called once, before smtpd hears that the table is ready.
+
+        It may be ``async def``; it has 60 seconds, for smtpd waits for it. Raise ConfigError to
+        have the program end with its text and status 1, and smtpd with it. Any other failure is
+        logged, and the program goes on: a server that is down must not keep the mail server down.
+        ``-n`` does not call it.
+        """
+        return None
+
+    def stop(self) -> TableAnswer[None]:
+        """Save state that is to last, and close: smtpd is gone, and the process ends next.
+
+        It may be ``async def``, and is waited for for 5 seconds. A failure is logged.
+        """
+        return None
+
     def update(self) -> TableAnswer[None]:
         """Build the new state, then swap it in: called on ``smtpctl update table``.
 

@@ -24,7 +24,7 @@ HERE = __file__
 
 def caught(call: Callable[[], Any]) -> BaseException:
     """Return the exception of a call, without this function's own frame."""
-    with pytest.raises(BaseException) as found:
+    with pytest.raises(BaseException) as found:  # noqa: PT011  any
         call()
     error, trace = found.value, found.value.__traceback__
     assert trace is not None

@@ -10,6 +10,7 @@ import pytest
 
 from opensmtpd._protocol.table.connection import TableConnection
 from opensmtpd._runtime.loop_blocking import serve_blocking
+from opensmtpd._runtime.watchdog import Watchdog
 from opensmtpd.errors import SmtpdGone
 from unit.support.lookups import HELLO, Rows, answer, check, fetch, lookup, request, update
 from unit.support.table_child import TableChild
@@ -74,8 +75,10 @@ def test_what_smtpd_takes_in_pieces_is_written_to_the_end(monkeypatch: pytest.Mo
         ours.shutdown(socket.SHUT_WR)
         monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:7]))
         try:
+            connection = TableConnection(Rows("alice"))
+            watchdog = Watchdog(connection.dispatcher)
             with pytest.raises(SmtpdGone):
-                serve_blocking(TableConnection(Rows("alice")), theirs.fileno(), theirs.fileno())
+                serve_blocking(connection, theirs.fileno(), theirs.fileno(), watchdog)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)

@@ -34,7 +34,8 @@ def test_what_is_not_overridden_does_no_harm() -> None:
 def test_what_a_filter_is_that_says_nothing() -> None:
     plain = Filter()
     assert (tuple(plain.uses), tuple(plain.unused)) == ((), ())
-    plain.stop()
+    assert plain.start() is None
+    assert plain.stop() is None
 
 
 def handler(self: object, *_: Any) -> Any:

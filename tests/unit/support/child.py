@@ -22,6 +22,7 @@ from opensmtpd.filter import *
 from opensmtpd.log import log
 from opensmtpd.options import filter_parser
 from opensmtpd.answer import *
+from opensmtpd.timers import every
 """
 MAIN = """
 run.filter(lambda options: Some(), filter_parser("filter-x", "A filter."))

@@ -20,6 +20,7 @@ MODULES = (
     "opensmtpd.table.matching",
     "opensmtpd.table.passwords",
     "opensmtpd.testing",
+    "opensmtpd.timers",
 )
 CHANGING = {"backends", "mail"}
 """Folders that anybody may import from, and that may change in any release."""

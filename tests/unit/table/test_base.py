@@ -10,6 +10,7 @@ def test_what_a_table_is_that_says_nothing() -> None:
     assert (tuple(table.services), table.delimiter, table.force_auth) == ((), "+", False)
     assert table.patterns(Service.DOMAIN) is None
     table.update()
+    assert (table.start(), table.stop()) == (None, None)
     with table.snapshot():
         pass
     with pytest.raises(NotImplementedError):

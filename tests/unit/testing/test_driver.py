@@ -1,6 +1,10 @@
+import asyncio
 from typing import Any
 
-from opensmtpd.testing import Driver
+from opensmtpd.filter import PROCEED, CommitDecision, Filter, Noop, Session
+from opensmtpd.table import Service, Table
+from opensmtpd.testing import Driver, ask, run_message
+from opensmtpd.timers import every
 
 
 class Job:
@@ -56,3 +60,43 @@ def test_jobs_are_run_and_everything_written() -> None:
     expected = [(b"bytes", 5.0), "thread", "later", "ValueError('x')", "SystemExit(3)"]
     assert plugin.said == expected
     assert heard == [b"one", b"two", b"three", b"three"]
+
+
+class Lives:
+    """Keeps the calls of its life cycle."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    async def start(self) -> None:
+        self.calls.append("start")
+
+    async def stop(self) -> None:
+        self.calls.append("stop")
+
+    @every(1e-6)
+    def tick(self) -> None:
+        self.calls.append("tick")
+
+
+class LivingFilter(Lives, Filter):
+    def on_noop(self, session: Session, request: Noop) -> CommitDecision:
+        return PROCEED
+
+
+class LivingTable(Lives, Table):
+    services = (Service.ALIAS,)
+
+    async def lookup(self, service: Service, key: str) -> str:
+        return key
+
+
+def test_the_kit_leaves_start_stop_and_timers_to_the_test() -> None:
+    filter, table = LivingFilter(), LivingTable()
+    for _ in range(2):
+        assert run_message(filter).accepted
+        assert ask(table, "lookup", "alias", "root") == ("found", "root")
+    assert filter.calls == table.calls == []
+    asyncio.run(filter.start())
+    filter.tick()
+    assert filter.calls == ["start", "tick"]

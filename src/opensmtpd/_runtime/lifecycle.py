@@ -1,0 +1,93 @@
+"""The life of a plugin around the serving of smtpd: its start, its timers, its stop."""
+
+import time
+from collections.abc import Callable, Iterator
+from types import CoroutineType
+from typing import TYPE_CHECKING, Protocol
+
+from opensmtpd._protocol.dispatch import Dispatcher
+from opensmtpd._runtime import watchdog
+from opensmtpd.errors import LocalError
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+    from opensmtpd._protocol.timers import TimedMethod
+
+    class Plugin(Protocol):
+        """The part of a filter or a table that is called when it begins and when it ends."""
+
+        def start(self) -> object: ...
+        def stop(self) -> object: ...
+
+
+class LifeCycle:
+    """Starts and stops a plugin, on asyncio where it needs that.
+
+    ``events`` is the asyncio loop, None until there is a coroutine to run.
+    """
+
+    def __init__(
+        self, plugin: "Plugin", dispatcher: Dispatcher, watchdog: watchdog.Watchdog
+    ) -> None:
+        self.events: AbstractEventLoop | None = None
+        self._plugin = plugin
+        self._dispatcher = dispatcher
+        self._watchdog = watchdog
+
+    def event_loop(self) -> "AbstractEventLoop":
+        """Return the asyncio loop of the process; it is made when first asked for."""
+        if self.events is None:
+            import asyncio  # noqa: PLC0415  slow to import
+
+            self.events = asyncio.new_event_loop()
+            asyncio.set_event_loop(self.events)
+        return self.events
+
+    def start(self) -> None:
+        """Call the plugin's ``start`` and wait for its end; then its timers begin.
+
+        Raises the LocalError of a ``start`` that finds the configuration unusable: the program
+        ends, as for any such error. Another failure is logged, and the program goes on: smtpd ends
+        with its plugins, and a server that is down when the machine boots must not keep the whole
+        mail server down. Each request that needs what is missing gets its one answer nevertheless.
+        """
+        try:
+            self._call("start", self._plugin.start, watchdog.RELOAD_STALL)
+        except LocalError as error:
+            self._dispatcher.log_traceback(error)
+            raise
+        except BaseException as error:  # see Dispatcher.dispatch
+            self._dispatcher.log_failure(b"", "start", error)
+        methods = list(_timed(self._plugin))
+        if methods:
+            from opensmtpd._protocol.timers import Timers  # noqa: PLC0415  few plugins have timers
+
+            self._dispatcher.timers = Timers(methods, time.monotonic())
+
+    def stop(self) -> None:
+        """Call the plugin's ``stop`` and wait for its end, for STALL seconds; log its failure."""
+        try:
+            self._call("stop", self._plugin.stop, watchdog.STALL)
+        except BaseException as error:  # see Dispatcher.dispatch
+            self._dispatcher.log_failure(b"", "stop", error)
+
+    def _call(self, name: str, method: Callable[[], object], seconds: float) -> None:
+        self._watchdog.watch()
+        result = self._dispatcher.call(name, method)
+        if isinstance(result, CoroutineType):
+            from opensmtpd._runtime.loop_asyncio import Watched, run_within  # noqa: PLC0415  see above
+
+            steps = Watched(self._watchdog, self._dispatcher, result, name)
+            run_within(self.event_loop(), steps, seconds)
+        elif result is not None:
+            raise LocalError(f"{name} returned a {type(result).__name__}")
+
+
+def _timed(plugin: object) -> "Iterator[TimedMethod]":
+    """Yield the methods that ``opensmtpd.timers.every`` has marked."""
+    kind = type(plugin)
+    for name in dir(kind):
+        seconds = getattr(getattr(kind, name, None), "every_seconds", None)
+        if isinstance(seconds, float):
+            yield name, seconds, getattr(plugin, name)
