@@ -1,8 +1,6 @@
 """Links to where smtpd looks for its plugins: made, refused, removed."""
 
 import os
-import subprocess
-from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -277,36 +275,3 @@ def test_the_place_that_smtpd_names(
     run("install")
     assert sorted(links(named)) == NAMES
     assert links(place) == {}
-
-
-def test_the_programs_of_this_installation() -> None:
-    found = install.installed()
-    assert set(found) == {
-        *("filter-dkimsign", "filter-dnsbl", "filter-fcrdns", "filter-rdns"),
-        *("table-flat", "table-passwd", "table-sqlite"),
-    }
-    for name, path in found.items():
-        said = subprocess.run([path, "--version"], capture_output=True, timeout=120, check=True)
-        assert said.stdout.startswith(name.encode() + b" (opensmtpd-plugins ")
-
-
-@pytest.mark.parametrize("record", [False, True])
-@pytest.mark.parametrize("arguments", [(), ("--undo",)])
-def test_an_installation_by_a_package(
-    run: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record: bool, arguments: str
-) -> None:
-    """A package may have pip's record, with names that the programs do not have in it."""
-    about = tmp_path / "python3" / "dist-packages" / "opensmtpd_plugins-0.1.0.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text("Name: opensmtpd-plugins\nVersion: 0.1.0\n")
-    (about / "entry_points.txt").write_text("[console_scripts]\nfilter-rdns = a:b\n")
-    if record:
-        (about / "RECORD").write_text("../scripts/filter-rdns,,\n")
-    distribution = metadata.Distribution.at(about)
-    monkeypatch.setattr("importlib.metadata.distribution", lambda name: distribution)
-    said = run("install", *arguments)
-    assert (said.status, said.out) == (1, "")
-    assert said.err == (
-        "opensmtpd-plugins: pip has not installed this command, nor any programs;"
-        " packages put them where smtpd looks for them: there is nothing to do\n"
-    )
