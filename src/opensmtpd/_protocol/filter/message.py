@@ -177,9 +177,8 @@ class Message:
         """End the message with what the handler's ``end()`` returned; the final dot may go out.
 
         Lines stand in front of a held message, and behind a streamed one; an edited one has none.
-        Raises DecisionError or
-        TypeError for an object that ``end()`` may not return, and then nothing is changed; raises
-        SpoolError.
+        Raises DecisionError or TypeError for an object that ``end()`` may not return, and then
+        nothing is changed; raises SpoolError.
         """
         if self._work is not None:
             self._front = self._work.close(front)

@@ -25,6 +25,40 @@ def full_disk(*_: Any) -> int:
 def test_the_default_budget() -> None:
     budget = Budget()
     assert (budget.total, budget.each, budget.used) == (16777216, 4194304, 0)
+    assert (budget.reservable, budget.reserved) == (33554432, 0)
+
+
+def test_memory_is_reserved_until_the_spool_is_closed() -> None:
+    budget = Budget(0, 0, 100)
+    one, other = Spool(budget), Spool(budget)
+    one.reserve(60)
+    one.reserve(30)
+    other.reserve(10)
+    for spool in (one, other):
+        with pytest.raises(SpoolError, match="no memory left to edit the message"):
+            spool.reserve(1)
+    assert (budget.reserved, len(one), budget.used) == (100, 0, 0)
+    one.close()
+    one.close()
+    assert budget.reserved == 10
+    other.reserve(90)
+    other.close()
+    assert budget.reserved == 0
+
+
+@pytest.mark.parametrize("memory", [0, 10, 1000], ids=["file", "both", "memory"])
+def test_a_spool_that_is_truncated_goes_on(memory: int) -> None:
+    budget = Budget(memory, memory)
+    spool = Spool(budget)
+    for block in (b"one\n", b"two\n", b"three\n"):
+        spool.append(block)
+    assert spool.take(4) == b"one\n"
+    spool.truncate()
+    assert (len(spool), budget.used, spool.take(100)) == (0, 0, b"")
+    spool.append(b"four\n")
+    assert (len(spool), spool.take(100)) == (5, b"four\n")
+    spool.close()
+    assert budget.used == 0
 
 
 def test_memory_first_in_first_out() -> None:
