@@ -1,138 +1,260 @@
-"""The floors of the house: imports point down, and each module has its tests."""
+"""The law of the house: which folder may import which, and which names plugins may use.
+
+CONTRIBUTING.md draws the house; LAW holds it.
+"""
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from unit.support import public_names
+
 ROOT = Path(__file__).parents[2]
-SRC = ROOT / "src" / "opensmtpd"
-PLUGINS = ("opensmtpd_filters", "opensmtpd_tables")
+TREES = ("src", "filters", "tables", "examples")
 
-FLOORS = {
-    "errors": 0,
-    "lines": 1,
-    "events": 1,
-    "decisions": 1,
-    "log": 1,
-    "options": 1,
-    "queries": 1,
-    "limits": 2,
-    "strtonum": 1,
-    "tablefile": 3,
-    "hashes": 1,
-    "wire": 2,
-    "spool": 2,
-    "session": 2,
-    "work": 2,
-    "message": 3,
-    "filter": 4,
-    "table": 4,
-    "authentication": 5,
-    "screen": 5,
-    "dnsbl": 6,
-    "routes": 6,
-    "calls": 4,
-    "transfers": 5,
-    "handshake": 5,
-    "filter_protocol": 6,
-    "table_protocol": 7,
-    "watchdog": 6,
-    "threads": 6,
-    "runner": 7,
-    "runner_async": 8,
-    "loop_blocking": 8,
-    "program": 9,
-    "run": 10,
-    "run_table": 10,
-    "testing": 10,
-    "operator": 11,
+PUBLIC = frozenset(name.split(".")[1] for name in public_names.MODULES)
+"""The parts of ``opensmtpd`` that opensmtpd(3) describes."""
+AUTHORS = PUBLIC | public_names.CHANGING
+
+LAW: dict[str, frozenset[str]] = {
+    name: frozenset(allowed)
+    for name, allowed in {
+        "errors": [],
+        "log": [],
+        "options": ["errors"],
+        "answer": ["errors"],
+        "timers": ["errors", "answer"],
+        "table": ["errors", "log"],
+        "filter": ["errors", "answer"],
+        "dns": ["errors", "log", "options", "answer", "dns/resolver"],
+        "dns/resolver": ["errors", "log", "options", "answer", "dns"],
+        "backends": ["errors", "log", "options", "answer", "table"],
+        "mail": ["errors", "log", "options", "answer", "filter", "table", "dns", "backends"],
+        "_protocol": ["errors", "log", "answer"],
+        "_protocol/filter": ["errors", "log", "answer", "filter", "_protocol"],
+        "_protocol/table": ["errors", "log", "answer", "table", "_protocol"],
+        "_runtime": ["errors", "log", "_protocol", "_protocol/filter", "_protocol/table"],
+        "run": [
+            *("errors", "log", "options", "answer", "filter", "table", "dns"),
+            *("_protocol", "_protocol/filter", "_protocol/table", "_runtime"),
+        ],
+        "testing": [
+            *("log", "filter", "table", "dns", "testing/model"),
+            *("_protocol", "_protocol/filter", "_protocol/table"),
+        ],
+        "testing/model": [],
+        "filters": AUTHORS - {"testing"},
+        "tables": AUTHORS - {"testing"},
+        "examples": PUBLIC - {"testing"},
+        "cli": [*(AUTHORS - {"run"}), "testing/model", "cli/commands", "cli/terminal"],
+        "cli/terminal": [],
+        "cli/errors": [],
+        "cli/commands": [
+            *(AUTHORS - {"run"} | {"testing/model", "cli", "cli/terminal", "cli/errors"}),
+            *("cli/plugin", "cli/database", "cli/smtpdconf", "cli/system"),
+        ],
+        "cli/plugin": [
+            *(AUTHORS - {"run"} | {"testing/model", "cli", "cli/terminal", "cli/errors"}),
+            *("cli/smtpdconf", "cli/system"),
+        ],
+        "cli/database": [*(AUTHORS - {"run"}), "cli/smtpdconf", "cli/system"],
+        "cli/smtpdconf": AUTHORS - {"run"},
+        "cli/system": AUTHORS - {"run"},
+    }.items()
 }
-"""Module (or package) of the core to its floor. What is not named here is RFC code: floor 2."""
+"""Each part of the house, and the other parts that it may import.
 
-OWN = FLOORS.keys() - {"testing", "operator"}
-RFC_FLOOR = 2
+A part is a folder or a module of ``opensmtpd``; ``cli`` is ``opensmtpd_cli``. The longest name that
+fits a module is its part. A module may import its own part.
+"""
+
+WORLD = {
+    "signal": {"_runtime"},
+    "threading": {"_runtime"},
+    "asyncio": {"_runtime", "_protocol/table"},
+    "select": {"_runtime", "log"},
+    "time": {"_runtime"},
+}
+"""Modules that touch the world outside, and the parts of the core that may import them."""
+CORE = (
+    "errors",
+    "log",
+    "options",
+    "answer",
+    "timers",
+    "filter",
+    "table",
+    "run",
+    "_protocol",
+    "_runtime",
+)
+
+NO_TEST = frozenset(["opensmtpd_cli.__main__"])
+"""Run as a process by the tests of the commands."""
 
 
-def imports(path: Path) -> Iterator[str]:
-    """Yield the full names of the modules that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: a relative import"
-            assert node.module is not None
-            if node.module == "opensmtpd":
-                yield from (f"opensmtpd.{alias.name}" for alias in node.names)
-            else:
-                yield node.module
+@cache
+def modules() -> dict[str, Path]:
+    """Return the path of each module by its full name; a package has the name of its folder."""
+    found = {}
+    for tree in TREES:
+        for path in (ROOT / tree).rglob("*.py"):
+            name = ".".join(path.relative_to(ROOT / tree).with_suffix("").parts)
+            found[name.removesuffix(".__init__")] = path
+    return found
 
 
 def part(name: str) -> str:
-    """Return the module or package of the core that a full name lies in."""
-    return name.split(".")[1] if "." in name else ""
+    """Return the part of the house in which a module stands."""
+    first, _, rest = name.partition(".")
+    match first:
+        case "opensmtpd":
+            words = rest.split(".")
+        case "opensmtpd_cli":
+            words = ["cli", *rest.split(".")]
+        case "opensmtpd_filters" | "opensmtpd_tables":
+            return first.removeprefix("opensmtpd_")
+        case _:
+            return "examples"
+    for length in range(len(words), 0, -1):
+        if "/".join(words[:length]) in LAW:
+            return "/".join(words[:length])
+    raise AssertionError(f"{name} stands in no part of LAW")
 
 
-def sources(folder: Path) -> list[Path]:
-    return sorted(folder.rglob("*.py"))
-
-
-CORE = [path for path in sources(SRC) if path.name != "__init__.py" or path.parent != SRC]
-FILTERS = sources(ROOT / "filters") + sources(ROOT / "tables")
-
-
-def name_of(path: Path) -> str:
-    return str(path.relative_to(ROOT))
-
-
-def owner(path: Path) -> str:
-    return path.relative_to(SRC).parts[0].removesuffix(".py")
-
-
-@pytest.mark.parametrize("path", CORE, ids=name_of)
-def test_imports_point_strictly_down(path: Path) -> None:
-    mine = owner(path)
-    floor = FLOORS.get(mine, RFC_FLOOR)
-    for name in imports(path):
-        if not name.startswith("opensmtpd.") or part(name) == mine:
+def nodes(body: list[ast.stmt], typing: bool) -> Iterator[ast.AST]:
+    """Yield the nodes below statements, those of ``if TYPE_CHECKING`` only where ``typing``."""
+    for statement in body:
+        if not typing and isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.dump(statement):
             continue
-        below = FLOORS.get(part(name), RFC_FLOOR)
-        assert below < floor, f"{path.name} imports {name}"
+        yield from ast.walk(statement)
 
 
-@pytest.mark.parametrize("path", CORE, ids=name_of)
-def test_the_core_knows_no_plugin(path: Path) -> None:
-    assert [name for name in imports(path) if name.startswith(PLUGINS)] == []
+def imports(path: Path, typing: bool = True) -> Iterator[tuple[str, str]]:
+    """Yield what a file imports, wherever in it: a module, and a name of it or ``""``."""
+    for node in nodes(ast.parse(path.read_text(encoding="utf-8")).body, typing):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield (inner, "") if inner in modules() else (node.module or "", alias.name)
 
 
-@pytest.mark.parametrize("path", FILTERS, ids=name_of)
-def test_plugins_do_not_know_each_other(path: Path) -> None:
-    for name in imports(path):
-        assert not name.startswith(PLUGINS), f"{path.name} imports {name}"
-        assert part(name) != "testing" or not name.startswith("opensmtpd."), f"{path.name}: {name}"
+def ours(name: str, typing: bool = True) -> list[str]:
+    """Return the modules of ours that a module imports, in the order of their names."""
+    found = {module for module, _ in imports(modules()[name], typing)}
+    return sorted(found & modules().keys() - {name, "opensmtpd"})
 
 
-def test_who_touches_the_world_outside() -> None:
-    users = {
-        module: {owner(path) for path in CORE if module in set(imports(path))} & OWN
-        for module in ("signal", "select", "asyncio", "threading", "time")
+NAMES = sorted(modules().keys() - {"opensmtpd"})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_imports_follow_the_law(name: str) -> None:
+    mine = part(name)
+    for other in ours(name):
+        assert part(other) in LAW[mine] | {mine}, f"{name} imports {other}"
+
+
+def test_the_law_names_what_there_is() -> None:
+    assert {part(name) for name in NAMES} == LAW.keys()
+    assert all(allowed <= LAW.keys() for allowed in LAW.values())
+
+
+def test_no_imports_go_in_a_circle() -> None:
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " > ".join([*trail[trail.index(name) :], name])
+        if name not in done:
+            for other in ours(name, typing=False):
+                visit(other, (*trail, name))
+            done.add(name)
+
+    for name in NAMES:
+        visit(name, ())
+
+
+def test_plugins_do_not_know_each_other() -> None:
+    plugins = [name for name in NAMES if part(name) in ("filters", "tables", "examples")]
+    assert {name: found for name in plugins if (found := set(ours(name)) & set(plugins))} == {}
+
+
+def test_commands_do_not_know_each_other() -> None:
+    """A command is a folder or a file in ``commands``."""
+    for name in NAMES:
+        if name.startswith("opensmtpd_cli.commands."):
+            own = ".".join(name.split(".")[:3])
+            others = [other for other in ours(name) if part(other) == "cli/commands"]
+            assert [other for other in others if f"{other}.".find(f"{own}.") != 0] == []
+
+
+def test_the_resolver_is_loaded_by_those_who_ask_for_one() -> None:
+    """A filter that asks nothing loads neither c-ares nor the cache: only a function imports it."""
+    for name in NAMES:
+        if part(name) != "dns/resolver" and name.startswith("opensmtpd."):
+            body = ast.parse(modules()[name].read_text(encoding="utf-8")).body
+            top = [node.module for node in body if isinstance(node, ast.ImportFrom) and node.module]
+            assert [each for each in top if each.startswith("opensmtpd.dns.resolver")] == [], name
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if part(name) in ("filters", "tables", "examples")]
+)
+def test_plugins_import_public_names_only(name: str) -> None:
+    for module, imported in imports(modules()[name]):
+        if module.startswith("opensmtpd.") and part(module) in PUBLIC:
+            assert module in public_names.MODULES, f"{name} imports {module}"
+            assert not imported or imported in public_names.PUBLIC[module]
+
+
+def test_errors_that_others_catch_stand_in_one_module() -> None:
+    """But for those of the model of smtpd, which imports nothing of ours."""
+    raised = {
+        name
+        for name in NAMES
+        for node in ast.walk(ast.parse(modules()[name].read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+        for base in node.bases
+        if isinstance(base, ast.Name) and base.id.endswith(("Error", "Exception"))
     }
-    assert users == {
-        "signal": {"runner", "watchdog", "program"},
-        "select": {"runner", "log"},
-        "asyncio": {"runner_async", "authentication"},
-        "threading": {"threads"},
-        "time": {"runner", "loop_blocking"},
-    }
+    assert raised == {"opensmtpd.errors", "opensmtpd.testing.model.fatal", "opensmtpd_cli.errors"}
 
 
-def test_the_table_names_what_there_is() -> None:
-    there = {owner(path) for path in CORE}
-    assert set(FLOORS) <= there
-    assert {name for name in there - set(FLOORS) if (SRC / f"{name}.py").exists()} == set()
+def test_each_part_that_touches_the_world_outside() -> None:
+    users: dict[str, set[str]] = {module: set() for module in WORLD}
+    for name in NAMES:
+        if part(name).partition("/")[0] in CORE:
+            for module, _ in imports(modules()[name]):
+                if module in users:
+                    users[module].add(part(name))
+    assert users == WORLD
 
 
-@pytest.mark.parametrize("name", sorted(OWN))
+def own_test(name: str) -> Path:
+    """Return the path of the tests of a module."""
+    words = name.split(".")
+    words[:1] = {"opensmtpd": []}.get(words[0], [words[0].removeprefix("opensmtpd_")])
+    if name.startswith("opensmtpd_cli"):
+        words[0] = "opensmtpd_cli"
+    return ROOT.joinpath("tests", "unit", *words[:-1], f"test_{words[-1]}.py")
+
+
+def has_code(name: str) -> bool:
+    """Return whether a module is more than a docstring and the names that it exports."""
+    if modules()[name].name != "__init__.py":
+        return True
+    body = ast.parse(modules()[name].read_text(encoding="utf-8")).body
+    return any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in body)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if part(name) != "examples" and name not in NO_TEST]
+)
 def test_each_module_has_its_tests(name: str) -> None:
-    assert (ROOT / "tests" / "unit" / f"test_{name}.py").is_file()
+    assert own_test(name).is_file() or not has_code(name), own_test(name)

@@ -11,6 +11,7 @@ from opensmtpd.testing.model.client import SmtpClient
 from opensmtpd.testing.model.fatal import Fatal
 from opensmtpd.testing.model.smtpd import Smtpd
 from opensmtpd.testing.model.visit import visit
+from opensmtpd_cli.errors import Stopped
 from opensmtpd_cli.plugin import filter_message
 from opensmtpd_cli.plugin.table_exchange import duration
 from opensmtpd_cli.plugin.talk import Talk
@@ -36,14 +37,6 @@ class ClientArguments(NamedTuple):
     username: bytes | None = None
     sender: bytes = b"bob@remote.example"
     recipients: tuple[bytes, ...] = (b"alice@example.com",)
-
-
-class Stopped(Exception):
-    """smtpd died, or waits without end: the outcome, and the effect on smtpd."""
-
-    def __init__(self, outcome: str, effect: str) -> None:
-        self.outcome, self.effect = outcome, effect
-        super().__init__(outcome)
 
 
 class Run:

@@ -20,10 +20,11 @@ from opensmtpd_cli.commands.filter.options import (
     WORD,
     fcrdns_of,
 )
+from opensmtpd_cli.errors import Stopped
 from opensmtpd_cli.options import NEWEST, Seconds
 from opensmtpd_cli.output import complain, note, quiet
 from opensmtpd_cli.plugin import filter_message, filter_program
-from opensmtpd_cli.plugin.filter_run import ClientArguments, Run, Stopped, outgoing
+from opensmtpd_cli.plugin.filter_run import ClientArguments, Run, outgoing
 from opensmtpd_cli.plugin.talk import Talk
 from opensmtpd_cli.smtpdconf.filter_line import FilterLine, parse
 from opensmtpd_cli.system import libexec
