@@ -10,7 +10,7 @@ import pytest
 from integration.support.dns_scenes import Chains, knock, listen, ours, port, visit
 from integration.support.examples import programs, put, put_files
 from lab.peers import mail
-from lab.peers.clients import CONFIRMED_PTR
+from lab.peers.clients import CONFIRMED_PTR, NO_PTR
 from lab.peers.nameserver import failing
 from lab.root.namespace import STRANGER as OUTSIDER
 from lab.root.namespace import visit as present
@@ -29,12 +29,16 @@ CHAINS: Chains = {
     "filter-sender-dns": (ours("filter-sender-dns", "--dns-deadline 3"),),
     "filter-strip-fields": (ours("filter-strip-fields"),),
     "filter-old-domain": (ours("filter-old-domain", "old.example example.com"),),
+    "filter-mark-outside": (ours("filter-mark-outside"),),
+    "filter-banned-clients": (ours("filter-banned-clients", "/etc/mail/banned"),),
 }
 TABLES = {
     "table aliases file:/etc/mail/aliases": "table aliases csv:/etc/mail/aliases.csv",
     "table domains file:/etc/mail/domains": "table domains command:/usr/local/bin/our-domains",
 }
 """The guide's lines for two tables, and those in their places."""
+BANNED = NO_PTR
+"""The client that filter-banned-clients turns away at first."""
 ALIASES = "sales,alice,username\nhelp,alice\n"
 
 
@@ -43,6 +47,7 @@ def prepare(guide: Guide) -> None:
     for name in programs():
         put(guide.view, name, f"{VENV}/bin/python3")
     (guide.view / "etc/mail/rejected").write_text("spam.example.net\n")
+    (guide.view / "etc/mail/banned").write_text(f"{BANNED}\n")
     put_files(guide.view, ALIASES)
     conf = guide.view / moves.CONF[1:]
     text = conf.read_text()
@@ -170,6 +175,34 @@ def test_old_domain(lab: Lab) -> None:
         assert client.data(message)[0] == 250
     assert lab.inbox.one().folder == "inbox"
     assert to(lab, "alice@old.example") == 550  # on a listener without the filter
+
+
+def test_mark_outside(lab: Lab) -> None:
+    number = port(CHAINS, "filter-mark-outside")
+    marked = visit(lab, CONFIRMED_PTR, number)
+    subject = f"from {CONFIRMED_PTR} to {number}"
+    assert marked.fields(b"Subject") == [f"Subject: [outside] {subject}".encode()]
+    with knock(CONFIRMED_PTR, number) as client:
+        client.starttls(context=mail.trusting(lab.guide))
+        client.login("alice", PASSWORD)
+        assert mail.send(client, LOCAL, LOCAL, mail.compose(LOCAL, LOCAL, "mine"))[0] == 250
+    assert b"\nSubject: mine\n" in lab.inbox.one().message
+
+
+def test_banned_clients(lab: Lab) -> None:
+    number, file = port(CHAINS, "filter-banned-clients"), lab.guide.view / "etc/mail/banned"
+    refusal = "554 5.7.1 Banned"
+    assert visit(lab, BANNED, number).place == refusal
+    assert visit(lab, CONFIRMED_PTR, number).place == "inbox"
+    try:
+        file.write_text(f"{CONFIRMED_PTR}\n")
+        end = time.monotonic() + 30
+        while (place := visit(lab, CONFIRMED_PTR, number).place) != refusal:
+            assert (place, time.monotonic() < end) == ("inbox", True), lab.server.tail()
+            time.sleep(0.1)
+        assert visit(lab, BANNED, number).place == "inbox"
+    finally:
+        file.write_text(f"{BANNED}\n")
 
 
 def test_table_csv(lab: Lab) -> None:
