@@ -67,6 +67,15 @@ def test_help_is_what_the_docstring_says(path: Path) -> None:
 
 
 @each_example
-def test_it_has_its_test_and_is_in_the_list(path: Path) -> None:
-    assert Path(__file__).with_name(f"test_{path.name}").is_file()
-    assert f"[{path.name}]({path.name})" in (TREE / "examples/README.md").read_text()
+def test_it_is_tested_without_any_smtpd_and_with_one(path: Path) -> None:
+    alone = Path(__file__).with_name(f"test_{path.name}").read_text()
+    assert f"\nfrom {path.stem} import " in alone
+    assert "\ndef test_" in alone
+    served = (TREE / "tests/integration/examples/test_served.py").read_text()
+    assert f"\ndef test_{path.stem.removeprefix('filter_')}(lab: Lab) " in served
+
+
+def test_the_readme_has_a_row_for_each() -> None:
+    text = (TREE / "examples/README.md").read_text()
+    rows = re.findall(r"^\| \[(.*?)\]\((.*?)\) \| .+ \| .+ \|$", text, re.MULTILINE)
+    assert sorted(rows) == [(path.name, path.name) for path in EXAMPLES]
