@@ -42,6 +42,7 @@ def line(path: str, package: Package) -> str:
     path = path.replace("${MODPY_PYCACHE}", "${MODPY_PYCACHE}/") if path[-1] == "}" else path
     path = path.replace(values["MODPY_PYC_MAGIC_TAG"], "${MODPY_PYC_MAGIC_TAG}")
     path = path.replace(values["MODPY_PYOEXTENSION"], "${MODPY_PYOEXTENSION}")
+    path = path.replace(f"examples/{values['MODPY_PY_PREFIX']}", "examples/${MODPY_PY_PREFIX}")
     return path.replace(f"pkg-readmes/{package.stem}", "pkg-readmes/${PKGSTEM}")
 
 

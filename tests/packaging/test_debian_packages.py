@@ -11,6 +11,7 @@ from lab.root.plugin import TREE
 
 PYTHON = "usr/lib/python3/dist-packages"
 LIBEXEC = "usr/libexec/opensmtpd"
+EXAMPLES = "usr/share/doc/python3-opensmtpd/examples"
 DKIMSIGN = "opensmtpd-filter-dkimsign-py"
 OWN = {
     DKIMSIGN: {
@@ -100,6 +101,11 @@ def modules(folder: Path) -> set[str]:
     }
 
 
+def examples() -> set[str]:
+    """Return the names of the programs in ``examples``, and of the page about them."""
+    return {path.name for path in (TREE / "examples").glob("*.py")} | {"README.md"}
+
+
 def test_what_is_in_it(package: Path) -> None:
     name = name_of(package)
     documents = {"changelog.Debian.gz", "changelog.gz", "copyright"}
@@ -108,6 +114,7 @@ def test_what_is_in_it(package: Path) -> None:
         wanted |= modules(Path("opensmtpd_cli"))
     elif name == "python3-opensmtpd":
         wanted |= modules(Path("opensmtpd"))
+        wanted |= {f"{EXAMPLES}/{name}" for name in examples()}
     if name != "python3-opensmtpd":
         documents.add("README.Debian")
     wanted |= {f"usr/share/doc/{name}/{file}" for file in documents}
@@ -117,12 +124,13 @@ def test_what_is_in_it(package: Path) -> None:
 
 
 def test_owners_and_modes(package: Path) -> None:
-    programs = (f"{LIBEXEC}/", "usr/bin/")
+    folders = (f"{LIBEXEC}/", "usr/bin/", f"{EXAMPLES}/")
     for mode, owner, path in listing(package):
+        program = path.startswith(folders) and not path.endswith(".md")
         assert owner == "root/root"
         assert mode == (
             "lrwxrwxrwx" if path.endswith("/filter-fcrdns.8.gz")
-            else "-rwxr-xr-x" if path.startswith(programs)
+            else "-rwxr-xr-x" if program
             else "-rw-r--r--"
         ), path  # fmt: skip
 
@@ -132,6 +140,14 @@ def test_programs_are_started_by_the_systems_python(package: Path, tmp_path: Pat
     for folder in (LIBEXEC, "usr/bin"):
         for program in (tmp_path / folder).glob("*"):
             assert program.read_text().startswith("#!/usr/bin/python3\n")
+
+
+def test_examples_are_as_they_stand_in_the_tree(debs: Path, tmp_path: Path) -> None:
+    (package,) = debs.glob("python3-opensmtpd_*_all.deb")
+    subprocess.run(["dpkg-deb", "--extract", package, tmp_path], check=True)
+    for name in examples():
+        packed, ours = tmp_path / EXAMPLES / name, TREE / "examples" / name
+        assert packed.read_bytes() == ours.read_bytes(), name
 
 
 def test_completions_are_scripts_of_their_shells(debs: Path, tmp_path: Path) -> None:

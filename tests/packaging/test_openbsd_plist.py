@@ -87,7 +87,7 @@ def test_a_program_runs_with_its_package_and_the_library(
 def test_every_module_is_compiled_as_py_installer_does_it(root: Path) -> None:
     tag = f"cpython-{VERSION.replace('.', '')}"
     named = {path for each in lists().values() for path in each.paths}
-    modules = [path for path in named if path.endswith(".py")]
+    modules = [path for path in named if path.startswith(SITE) and path.endswith(".py")]
     assert len(modules) > 100
     for path in map(Path, modules):
         for end in ("pyc", "opt-1.pyc"):
@@ -132,6 +132,15 @@ def test_samples_are_copies_of_files_in_the_package(root: Path) -> None:
     example = "share/examples/opensmtpd-table-sqlite-py/sqlite.conf"
     assert samples == [(example, plist.Entry("/etc/mail/sqlite.conf", "", "", ""))]
     assert (root / "usr/local" / example).is_file()
+
+
+def test_examples_are_in_the_package_of_the_library(root: Path) -> None:
+    folder, source = "share/examples/py3-opensmtpd", TREE / "examples"
+    wanted = {f"{folder}/{path.name}" for path in source.iterdir() if path.is_file()}
+    wanted.add(f"{folder}/")
+    assert {path for path in lists()["-main"].paths if path.startswith("share/")} == wanted
+    for path in (root / "usr/local" / folder).iterdir():
+        assert path.read_bytes() == (source / path.name).read_bytes(), path.name
 
 
 def test_completions_are_scripts_of_their_shells(root: Path) -> None:
