@@ -5,10 +5,8 @@ bytes are counted twice, and a share for each of its lines (``HEADER_MAX``, ``Bu
 The body stays in the spool, whatever its size.
 """
 
-import re
-
 from opensmtpd._protocol.filter.held import show_parts
-from opensmtpd._protocol.filter.message_lines import Parts, stuff
+from opensmtpd._protocol.filter.message_lines import Parts, stuff, stuff_block, unstuff_block
 from opensmtpd._protocol.filter.spool import Spool
 from opensmtpd.errors import DecisionError, Refused
 from opensmtpd.filter import Reject
@@ -20,8 +18,6 @@ HEADER_MAX = 4 * 1024 * 1024
 LINE_COST = 512
 """Bytes that a line of a header takes beyond its own: objects for a field of it."""
 HEADER_TOO_LARGE = Reject(550, "5.6.0 Message refused: its header is too large")
-
-_DOT = re.compile(rb"^\.", re.MULTILINE)
 
 
 class Edited:
@@ -68,7 +64,7 @@ class Edited:
             blocks.append(self._spool.take(missing))
             missing -= len(blocks[-1])
         self._header = b"".join(blocks)
-        self._edits = self._handler._edits = Edits(_DOT.sub(b"", self._header), self._limit)
+        self._edits = self._handler._edits = Edits(unstuff_block(self._header), self._limit)
         return self._header
 
     def close(self, answer: object) -> bytes:
@@ -83,7 +79,7 @@ class Edited:
             self._append([*edits.body, *edits.appended], blank=self._parts.in_body)
         elif edits.appended:
             self._append(edits.appended, blank=False)
-        return _DOT.sub(b"..", edits.header()) if edits.header_changed else self._header
+        return stuff_block(edits.header()) if edits.header_changed else self._header
 
     def _append(self, lines: list[bytes], *, blank: bool) -> None:
         """Add lines behind what is in the spool, and a blank one where there must be one."""

@@ -4,9 +4,13 @@ smtpd's lines have their dots doubled (RFC 5321 section 4.5.2), and come as bloc
 lines, each with its line feed. Handlers see lists of lines without line ends, dots undone.
 """
 
+import re
 from collections.abc import Callable, Sequence
 
-from opensmtpd.errors import DecisionError
+from opensmtpd.errors import DecisionError, ProtocolError
+
+_FIRST_DOT = re.compile(rb"^\.", re.MULTILINE)
+_LATER_DOT = re.compile(rb"\n\.")  # half again as fast as ``b"\n." in block``
 
 
 def check_lines(lines: object) -> Sequence[bytes]:
@@ -32,6 +36,28 @@ def stuff(lines: object, limit: int) -> bytes:
     if max(map(len, lines)) > limit:
         raise DecisionError("a line of a message is longer than smtpd takes")
     return block + b"\n"
+
+
+def unstuff(lines: list[bytes], block: bytes) -> list[bytes]:
+    """Return smtpd's lines as handlers see them; the same list where no line begins with a dot.
+
+    ``block`` holds the same lines. Raises ProtocolError for a final dot among them.
+    """
+    if not block.startswith(b".") and not _LATER_DOT.search(block):
+        return lines
+    if b"." in lines:
+        raise ProtocolError("data lines behind the final dot")
+    return [line[1:] if line.startswith(b".") else line for line in lines]
+
+
+def stuff_block(block: bytes) -> bytes:
+    """Return a block with the dot at the beginning of each line doubled."""
+    return _FIRST_DOT.sub(b"..", block)
+
+
+def unstuff_block(block: bytes) -> bytes:
+    """Return a block without the first dot of each line that begins with one."""
+    return _FIRST_DOT.sub(b"", block)
 
 
 def show(see: Callable[[list[bytes]], object], lines: list[bytes]) -> None:

@@ -4,8 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd._protocol.filter.message_lines import Parts, has_line_over, stuff
-from opensmtpd.errors import DecisionError
+from opensmtpd._protocol.filter.message_lines import (
+    Parts,
+    has_line_over,
+    stuff,
+    stuff_block,
+    unstuff,
+    unstuff_block,
+)
+from opensmtpd.errors import DecisionError, ProtocolError
 
 
 @given(lengths=st.lists(st.integers(0, 40), min_size=1), limit=st.integers(2, 30))
@@ -31,6 +38,48 @@ def test_dots_are_doubled(lines: object, block: bytes) -> None:
 def test_no_lines(lines: object) -> None:
     with pytest.raises(DecisionError):
         stuff(lines, 10)
+
+
+@pytest.mark.parametrize(
+    ("plain", "stuffed"),
+    [
+        (b"", b""),
+        (b"\n", b"\n"),
+        (b".\n", b"..\n"),
+        (b"a.b\n..\n\n.c\n", b"a.b\n...\n\n..c\n"),
+        (b"a\r.b\n", b"a\r.b\n"),
+    ],
+)
+def test_dots_of_a_block_are_doubled_and_undone(plain: bytes, stuffed: bytes) -> None:
+    assert stuff_block(plain) == stuffed
+    assert unstuff_block(stuffed) == plain
+
+
+LINES = st.lists(st.sampled_from([b"", b"a", b".", b"..", b".a", b"a.", b"\r.", b" ."]))
+
+
+@given(LINES)
+def test_blocks_and_lists_of_lines_have_the_same_dots(lines: list[bytes]) -> None:
+    block = b"".join(line + b"\n" for line in lines)
+    stuffed = stuff_block(block)
+    assert stuff(lines, 10) == stuffed
+    assert unstuff(stuffed.split(b"\n")[:-1], stuffed) == lines
+    assert unstuff_block(stuffed) == block
+
+
+def test_lines_without_dots_are_the_same_list() -> None:
+    lines = [b"a", b"b.", b""]
+    assert unstuff(lines, b"a\nb.\n\n") is lines
+
+
+def test_a_dot_that_was_not_doubled_is_gone() -> None:
+    assert unstuff([b"a", b".b"], b"a\n.b\n") == [b"a", b"b"]
+
+
+@pytest.mark.parametrize("lines", [[b"."], [b"a", b".", b".b"]])
+def test_no_final_dot_amid_lines(lines: list[bytes]) -> None:
+    with pytest.raises(ProtocolError, match="behind the final dot"):
+        unstuff(lines, b"\n".join([*lines, b""]))
 
 
 def test_the_first_blank_line_parts_header_and_body() -> None:
