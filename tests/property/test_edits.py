@@ -180,6 +180,29 @@ def test_what_is_not_edited_is_untouched(
     assert sent(m) == [*lines, b"."]
 
 
+def can_be_written(field: Field) -> bool:
+    """Return whether the form of a new field is that of this one."""
+    value = field.raw.removeprefix(field.name + b":")
+    return b"\r" not in value and value != field.raw and value[:1] in (b"", b" ", b"\t", b"\n")
+
+
+@given(MESSAGES)
+def test_fields_replaced_by_their_own_lines_are_as_they_came(
+    parts: tuple[list[bytes], list[bytes] | None],
+) -> None:
+    class Again(EditedMessage):
+        def end(self) -> None:
+            for each in filter(can_be_written, self.fields):
+                self.replace(each, each.lines)
+
+    header, body = parts
+    lines = stuffed([*header, *([] if body is None else [b"", *body])])
+    m = message(Again(), Budget())
+    receive(m, lines, set())
+    m.close_input(m.end())
+    assert sent(m) == [*lines, b"."]
+
+
 def test_a_large_message_is_edited_in_its_file() -> None:
     header = [b"X-%d: %d" % (number, number) for number in range(500)]
     body = [b"." * (number % 70) for number in range(200_000)]

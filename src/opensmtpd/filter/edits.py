@@ -90,7 +90,7 @@ class Edits:
 
     def replace(self, old: Field, value: Value) -> Field:
         """Put a field of the same name in the place of ``old``."""
-        place = self._find(old)
+        place = self._find("replace", old)
         new = field.make(old.name, value, self._line_max)
         del self._place_of[old]
         place.item, self._place_of[new] = new, place
@@ -99,12 +99,17 @@ class Edits:
 
     def remove(self, old: Field) -> None:
         """Take ``old`` out of the header."""
-        place = self._find(old)
+        place = self._find("remove", old)
         place.item = None
         del self._place_of[old]
         self._changed()
 
-    def _find(self, old: Field) -> _Place:
+    def _find(self, edit: str, old: object) -> _Place:
+        if not isinstance(old, Field):
+            kind = type(old).__name__
+            raise LocalError(
+                f"{edit}() takes one Field, as fields and named() return them, not a {kind}"
+            )
         self._read()
         place = self._place_of.get(old)
         if place is None:

@@ -43,6 +43,21 @@ class Field:
         """
         return self.raw[self._start :].replace(b"\n", b"").strip(b" \t")
 
+    @property
+    def lines(self) -> list[bytes]:
+        """The lines of the value as they came, a ``Value`` to write it folded as it was.
+
+        The first is without the space behind the colon, if just one blank stands there before the
+        text; the others have the blanks that they begin with. Written under the same name, they
+        make the field as it came, but for blanks before the colon, which are left out, and for a
+        value right behind the colon, which gets a space before it. The lines may hold carriage
+        returns, which cannot be written.
+        """
+        first, *others = self.raw[self._start :].split(b"\n")
+        if first.startswith(b" ") and first[1:2] not in (b"", b" ", b"\t"):
+            first = first[1:]
+        return [first, *others]
+
     def __repr__(self) -> str:
         return f"Field({self.name!r}, {self.value!r})"
 
@@ -88,6 +103,8 @@ def _checked(name: bytes, value: Value) -> bytes:
     if b"\0" in text or b"\r" in text:
         raise DecisionError(f"the value of the field {field} holds a carriage return or NUL")
     if _BAD_LINE_FEED.search(text):
+        if isinstance(value, bytes):
+            raise DecisionError(f"a line feed in the value of {field} has no blank behind it")
         raise DecisionError(f"a line of the field {field} does not begin with a blank")
     return text
 

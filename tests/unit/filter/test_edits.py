@@ -1,5 +1,7 @@
 """Edits of a header and a body, one after the other."""
 
+from typing import Any
+
 import pytest
 
 from opensmtpd.errors import DecisionError, LocalError
@@ -112,6 +114,29 @@ def test_fields_that_are_gone_or_another_messages(edit: str) -> None:
         with pytest.raises(LocalError, match="no field of this message, or no longer one"):
             edits.remove(field) if edit == "remove" else edits.replace(field, b"x")
     assert edits.header() == b"B: new\nA: 3\n"
+
+
+@pytest.mark.parametrize(
+    ("thing", "kind"), [(b"A", "bytes"), ((), "tuple"), ([], "list"), (None, "NoneType")]
+)
+def test_what_is_no_field(thing: Any, kind: str) -> None:
+    edits = Edits(HEADER, 100)
+    told = rf"\(\) takes one Field, as fields and named\(\) return them, not a {kind}$"
+    with pytest.raises(LocalError, match="^replace" + told):
+        edits.replace(thing, b"x")
+    with pytest.raises(LocalError, match="^remove" + told):
+        edits.remove(thing)
+    with pytest.raises(LocalError, match="^remove" + told.replace(kind, "tuple")):
+        edits.remove(edits.fields())  # type: ignore[arg-type]  # the mistake
+    assert not edits.header_changed
+
+
+def test_lines_keep_a_field_folded() -> None:
+    header = b"A: 1\nSubject: a long\n one\n\tfolded\nB:2\n"
+    edits = Edits(header, 100)
+    first, *others = edits.fields()[1].lines
+    edits.replace(edits.fields()[1], [b"Re: " + first, *others])
+    assert edits.header() == header.replace(b"a long", b"Re: a long")
 
 
 def test_an_edit_that_is_refused_changes_nothing() -> None:

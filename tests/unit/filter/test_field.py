@@ -1,6 +1,8 @@
 """Fields: cut out of a header, read, and made."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from opensmtpd.errors import DecisionError
 from opensmtpd.filter.field import Field, items, longest, make, read
@@ -45,6 +47,76 @@ def test_fields_are_equal_only_if_they_are_the_same() -> None:
     assert one != other
     assert one == one  # noqa: PLR0124  identity is the point
     assert repr(one) == "Field(b'A', b'1')"
+
+
+@pytest.mark.parametrize(
+    ("raw", "lines"),
+    [
+        (b"A: x", [b"x"]),
+        (b"A: one\n two\n\tthree ", [b"one", b" two", b"\tthree "]),
+        (b"A:\n  two", [b"", b"  two"]),
+        (b"A:", [b""]),
+        (b"A: ", [b" "]),
+        (b"A: \n x", [b" ", b" x"]),
+        (b"A:  x", [b"  x"]),
+        (b"A: \tx", [b" \tx"]),
+        (b"A:\tx", [b"\tx"]),
+        (b"A: one\n \n two", [b"one", b" ", b" two"]),
+        (b"A: b: c", [b"b: c"]),
+        (b"A: .x\n .y", [b".x", b" .y"]),
+    ],
+)
+def test_lines_write_a_field_as_it_came(raw: bytes, lines: list[bytes]) -> None:
+    field = read(raw)
+    assert field is not None
+    assert field.lines == lines
+    assert make(field.name, field.lines, 100).raw == raw
+
+
+@pytest.mark.parametrize(
+    ("raw", "written"),
+    [
+        (b"A:x\n y", b"A: x\n y"),
+        (b"A : x\n y", b"A: x\n y"),
+        (b"A\t:\n x", b"A:\n x"),
+        (b"A :x", b"A: x"),
+    ],
+)
+def test_lines_of_a_form_that_is_not_written(raw: bytes, written: bytes) -> None:
+    field = read(raw)
+    assert field is not None
+    assert make(field.name, field.lines, 100).raw == written
+
+
+def test_lines_show_carriage_returns_that_cannot_be_written() -> None:
+    field = read(b"A: x\r\n y")
+    assert field is not None
+    assert field.lines == [b"x\r", b" y"]
+    with pytest.raises(DecisionError, match="carriage return"):
+        make(b"A", field.lines, 100)
+
+
+def test_lines_are_a_copy() -> None:
+    field = read(b"A: x\n y")
+    assert field is not None
+    field.lines[0] = b"z"
+    assert field.lines == [b"x", b" y"]
+
+
+TEXT = st.text("x:. \t", max_size=4).map(str.encode)
+CONTINUED = st.lists(st.tuples(st.sampled_from([b" ", b"\t"]), TEXT).map(b"".join), max_size=3)
+
+
+@given(st.sampled_from([b"", b" ", b"\t"]), TEXT, CONTINUED)
+def test_lines_write_any_field(before: bytes, first: bytes, others: list[bytes]) -> None:
+    """The law: byte for byte, but for the blanks about the colon that a new field has or lacks."""
+    value = b"\n".join([first, *others])
+    field = read(b"A" + before + b":" + value)
+    assert field is not None
+    bare = value and not value.startswith((b" ", b"\t", b"\n"))
+    written = make(b"A", field.lines, 100)
+    assert written.raw == b"A:" + (b" " if bare else b"") + value
+    assert (written.lines, written.value) == (field.lines, field.value)
 
 
 @pytest.mark.parametrize(
@@ -98,9 +170,9 @@ def test_no_name(name: bytes) -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        (b"x\ny", "does not begin with a blank"),
-        (b"x\n", "does not begin with a blank"),
-        (b"x\n\n y", "does not begin with a blank"),
+        (b"x\ny", "a line feed in the value of A has no blank behind it"),
+        (b"x\n", "a line feed in the value of A has no blank behind it"),
+        (b"x\n\n y", "a line feed in the value of A has no blank behind it"),
         ([b"x", b"y"], "does not begin with a blank"),
         ([b"x", b""], "does not begin with a blank"),
         (b"x\r\n y", "carriage return"),
