@@ -47,6 +47,10 @@ CHECKS = {
 }
 
 
+EMPTY = "an empty name"
+"""The text of a finding in the place of a name without a character but dots."""
+
+
 class Finding(NamedTuple):
     """A finding of a check against a client."""
 
@@ -72,7 +76,7 @@ def name_findings(client: Client, dynamic: bool) -> Iterator[Finding]:
         return
     if client.fcrdns != "pass":
         how = "could not be looked up" if failed else f"does not lead to {client.address}"
-        yield Finding("fcrdns", f"{client.rdns} {how}", failed)
+        yield Finding("fcrdns", f"{client.rdns or EMPTY} {how}", failed)
     sign = looks_dynamic(client.rdns, client.address) if dynamic and client.address else None
     if sign is not None:
         yield Finding("dynamic", f"{client.rdns} looks dynamic: {sign}")
@@ -81,15 +85,16 @@ def name_findings(client: Client, dynamic: bool) -> Iterator[Finding]:
 def helo_findings(client: Client, our_names: Collection[str], ask: bool) -> Lookup[list[Finding]]:
     """Return the findings about the argument of HELO; the DNS is asked only if ``ask``."""
     name = client.helo_name
+    shown = name or EMPTY
     findings = []
     if not helo.is_name(name):
-        findings.append(Finding("helo-name", f"{name or 'nothing'} is no full host name"))
+        findings.append(Finding("helo-name", f"{shown} is no full host name"))
     if helo.is_ours(name, client, our_names):
-        findings.append(Finding("helo-ours", f"{name} is this server"))
+        findings.append(Finding("helo-ours", f"{shown} is this server"))
     if ask and helo.literal(name) is None:
         known = is_query_name(name) and (yield from has_address(name))
         if known is None:
-            findings.append(Finding("helo-dns", f"{name} could not be looked up", failed=True))
+            findings.append(Finding("helo-dns", f"{shown} could not be looked up", failed=True))
         elif not known:
-            findings.append(Finding("helo-dns", f"{name} is not in the DNS"))
+            findings.append(Finding("helo-dns", f"{shown} is not in the DNS"))
     return findings

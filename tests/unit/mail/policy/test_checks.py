@@ -43,6 +43,8 @@ from unit.support.mail_client import client
                 Finding("fcrdns", "192.0.2.5 could not be looked up", True),
             ],
         ),
+        ("", "fail", [Finding("fcrdns", "an empty name does not lead to 192.0.2.5")]),
+        ("", "error", [Finding("fcrdns", "an empty name could not be looked up", True)]),
         # smtpd's "pass" of a name that reads like an address, which is no name.
         (None, "pass", [Finding("rdns", "192.0.2.5 has no name in the DNS")]),
     ],
@@ -125,6 +127,16 @@ def test_a_full_name_is_asked_for(reply: Reply | None, findings: list[Finding]) 
                 Finding("helo-dns", "\\xff|x is not in the DNS"),
             ],
         ),
+        *(
+            (
+                empty,
+                [
+                    Finding("helo-name", "an empty name is no full host name"),
+                    Finding("helo-dns", "an empty name is not in the DNS"),
+                ],
+            )
+            for empty in (b"", b".")
+        ),
     ],
 )
 def test_what_cannot_be_asked_for_is_not(helo: bytes, findings: list[Finding]) -> None:
@@ -133,7 +145,7 @@ def test_what_cannot_be_asked_for_is_not(helo: bytes, findings: list[Finding]) -
 
 def test_a_client_without_a_helo() -> None:
     assert found(client("192.0.2.5"), {}, ask=False) == (
-        [Finding("helo-name", "nothing is no full host name")],
+        [Finding("helo-name", "an empty name is no full host name")],
         [],
     )
 
