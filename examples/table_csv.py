@@ -4,8 +4,7 @@
     table aliases csv:/etc/mail/aliases.csv
     action "local" maildir alias <aliases>
 
-The program stands where smtpd looks for plugins, with the name table-csv. After a change of the
-file, ``smtpctl update table aliases`` reads it again.
+It must be called table-csv. ``smtpctl update table aliases`` has it read the file again.
 """
 
 import csv
@@ -28,7 +27,8 @@ class Csv(Table):
             with open(self.path, encoding="utf-8", newline="") as file:
                 rows = [row for row in csv.reader(file) if len(row) > 1]
         except (OSError, ValueError, csv.Error) as error:  # the old rows stay in use
-            raise ConfigError(str(error), path=self.path) from None
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise ConfigError(f"{reason}", path=self.path) from None
         self.rows = {name.strip().lower(): ", ".join(others) for name, *others in rows}
 
     def lookup(self, service: Service, key: str) -> str | None:

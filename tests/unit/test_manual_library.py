@@ -16,6 +16,7 @@ from lab.shows import manual
 from opensmtpd._protocol.filter import wire
 from opensmtpd._protocol.filter.registration import handler_name
 from opensmtpd.dns import RecordType
+from opensmtpd.errors import ConfigError
 from opensmtpd.filter import (
     EditedMessage,
     Field,
@@ -261,7 +262,12 @@ def run(*texts: str) -> dict[str, Any]:
 
 def test_the_filters_pass_the_tests_behind_them() -> None:
     assert run(*PROGRAMS[0:2])["outcome"].accepted is False
-    assert len(run(*PROGRAMS[2:4])["zone"].asked) > 2
+    names = run(*PROGRAMS[2:4])
+    zone = names["zone"]
+    assert len(zone.asked) > 2
+    names["HeloName"](zone).reload()
+    names["HeloName"](zone).stop()
+    assert (zone.reread, zone.saved) == (1, 1)
 
 
 def test_the_steps_are_steps_of_the_model() -> None:
@@ -279,6 +285,10 @@ def test_the_table_answers(tmp_path: Any) -> None:
     (tmp_path / "aliases").write_text("{")
     assert ask(table, "update").result == "error"
     assert ask(table, "lookup", "alias", "sales") == ("found", "alice, bob")
+    flags.path = str(tmp_path / "missing")
+    with pytest.raises(ConfigError) as caught:
+        names["Json"](flags)
+    assert str(caught.value) == f"{flags.path}: No such file or directory"
 
 
 def test_no_program_is_left_out() -> None:

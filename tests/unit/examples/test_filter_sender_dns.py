@@ -15,6 +15,15 @@ REPLIES: dict[Question, Reply] = {
 }
 
 
+def test_the_resolver_rereads_and_saves() -> None:
+    zone = Zone({})
+    filter = SenderDNS(zone, Namespace(dns_deadline=3.0))
+    filter.reload()
+    assert (zone.reread, zone.saved) == (1, 0)
+    filter.stop()
+    assert (zone.reread, zone.saved) == (1, 1)
+
+
 @pytest.mark.parametrize("cached", [True, False])
 @pytest.mark.parametrize(
     ("sender", "accepted"),

@@ -40,5 +40,7 @@ def test_update_reads_the_file_again_or_keeps_the_old_rows(path: Path) -> None:
 
 
 def test_without_the_file_it_does_not_start(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="missing"):
-        table(tmp_path / "missing.csv")
+    path = tmp_path / "missing.csv"
+    with pytest.raises(ConfigError, match="missing") as caught:
+        table(path)
+    assert str(caught.value) == f"{path}: No such file or directory"
