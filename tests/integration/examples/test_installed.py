@@ -1,4 +1,4 @@
-"""examples/README.md in its own words: each way to install an example, all on one server.
+"""examples/README.md in its own words: a try, and each way to install an example on one server.
 
 OpenBSD's is not among them. The library is there for Debian's Python and in pipx, and the README
 itself makes the venv.
@@ -47,14 +47,18 @@ def guide(debs: Path) -> Guide:
     return lay_out(view)
 
 
-def follow(guide: Guide) -> list[str]:
-    """Type all commands; return the lines for smtpd.conf."""
+def follow(guide: Guide) -> tuple[list[str], list[str]]:
+    """Type all commands; return the lines for smtpd.conf, and what was printed for a try."""
+    tries = []
     for block in BLOCKS:
         if block.kind == "sh":
             script = f"cd {CLONE}/examples\n{block.text}"
-            inside.done(guide.view, "sh", "-ec", script, extra=OFFLINE)
+            printed = inside.done(guide.view, "sh", "-ec", script, extra=OFFLINE)
+            if block.heading == "Try one":
+                tries.append(printed)
     put_files(guide.view, "sales,alice\n")
-    return [line for block in BLOCKS if block.kind == "conf" for line in block.text.splitlines()]
+    conf = [line for block in BLOCKS if block.kind == "conf" for line in block.text.splitlines()]
+    return conf, tries
 
 
 def configure(guide: Guide, lines: list[str]) -> None:
@@ -73,7 +77,10 @@ def configure(guide: Guide, lines: list[str]) -> None:
 
 
 def test_each_way_is_one(guide: Guide) -> None:
-    lines = follow(guide)
+    lines, (filtered, looked_up) = follow(guide)
+    assert filtered == "Subject: [outside] hi\n\nhello\n"
+    assert "/opt/try/table-csv /opt/try/aliases.csv" in looked_up
+    assert "found: alice, bob\n" in looked_up
     assert [line.split()[0] for line in lines].count("table") == 2
     configure(guide, lines)
     message = b"X-Mailer: none of yours\r\n" + mail.compose(STRANGER, "sales@example.com", "hi")
