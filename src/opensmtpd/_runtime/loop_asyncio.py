@@ -9,7 +9,7 @@ from opensmtpd._protocol.dispatch import Dispatcher
 from opensmtpd._protocol.jobs import Job
 from opensmtpd._runtime.loop import Loop
 from opensmtpd._runtime.watchdog import Watchdog
-from opensmtpd.errors import HandlerTimeout
+from opensmtpd.errors import HandlerTimeout, LocalError
 
 STARTS = 32
 """Coroutines that begin before smtpd is listened to again: each takes its time up to its first
@@ -18,8 +18,7 @@ await, and smtpd is not to wait for all of thousands that come at once."""
 
 def serve_async(loop: Loop, events: asyncio.AbstractEventLoop) -> None:
     """Serve on ``events`` until smtpd is gone. Raises SmtpdGone."""
-    # Not asyncio.run: it would wait for tasks and threads when smtpd is gone.
-    events.run_until_complete(_AsyncLoop(loop).serve())
+    _AsyncLoop(loop, events).serve()
 
 
 def run_within(events: asyncio.AbstractEventLoop, steps: "Watched", seconds: float) -> None:
@@ -51,53 +50,69 @@ async def _end(steps: "Watched") -> BaseException | None:
 class _AsyncLoop:
     """Makes asyncio watch the descriptors that the blocking loop polls."""
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(self, loop: Loop, events: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        self.events = events
         self.tasks: set[asyncio.Task[None]] = set()
         self.writing = False
         self.more = False
         """True while a call is scheduled that begins more coroutines."""
         self.timer: asyncio.TimerHandle | None = None
-        self.gone: asyncio.Future[None] | None = None
+        self.end: BaseException | None = None
+        """The exception that ends the serving, SmtpdGone above all."""
 
-    async def serve(self) -> None:
-        events = asyncio.get_running_loop()
-        self.gone = events.create_future()
-        events.add_reader(self.loop.stdin, self.event, self.loop.read)
-        events.add_reader(self.loop.wake, self.event, self.loop.drain_wake)
-        self.event(lambda: None)
+    def serve(self) -> None:
+        self.events.add_reader(self.loop.stdin, self.event, self.loop.read)
+        self.events.add_reader(self.loop.wake, self.event, self.loop.drain_wake)
+        self.events.call_soon(self.event, lambda: None)
         try:
-            await self.gone
+            while self.end is None:
+                self._run()
         finally:  # the plugin's stop may still need the loop, without these
-            events.remove_reader(self.loop.stdin)
-            events.remove_reader(self.loop.wake)
-            events.remove_writer(self.loop.stdout)
+            self.events.remove_reader(self.loop.stdin)
+            self.events.remove_reader(self.loop.wake)
+            self.events.remove_writer(self.loop.stdout)
+        raise self.end
+
+    def _run(self) -> None:
+        """Run asyncio until smtpd is gone, or the plugin ends it: then the failure is logged.
+
+        A task or a callback of the plugin's own may call ``sys.exit()``, which asyncio lets
+        through, or stop the event loop. Not asyncio.run, nor a task of ours to wait for: a plugin
+        that cancels all tasks would end it, and asyncio.run waits for tasks and threads.
+        """
+        try:
+            self.events.run_forever()
+            if self.end is None:
+                raise LocalError("the plugin stopped the event loop")
+        except BaseException as error:  # see Dispatcher.dispatch
+            self.loop.dispatcher.log_failure(b"", "task", error)
 
     def event(self, first: Any) -> None:
         """Take an event: call ``first``, then do all that follows from it."""
-        assert self.gone is not None
-        if self.gone.done():
+        if self.end is not None:
             return
         try:
             first()
             waiting = self.loop.step()
         except BaseException as error:  # SmtpdGone above all; the loop must not swallow others
-            self.gone.set_exception(error)
+            self.end = error
+            self.events.stop()
             return
         self._start_coroutines()
         self._watch(waiting)
         self._set_timer()
 
     def _start_coroutines(self) -> None:
-        events, waiting = asyncio.get_running_loop(), self.loop.coroutines
+        waiting = self.loop.coroutines
         jobs, self.loop.coroutines = waiting[:STARTS], waiting[STARTS:]
         if self.loop.coroutines and not self.more:
             self.more = True
-            events.call_soon(self._start_more)
+            self.events.call_soon(self._start_more)
         for job in jobs:
             if job.cancelled:
                 continue
-            task = events.create_task(self._await(job))
+            task = self.events.create_task(self._await(job))
             self.tasks.add(task)
             task.add_done_callback(partial(self._ended, job))
             job.when_cancelled(task.cancel)
@@ -125,11 +140,10 @@ class _AsyncLoop:
         if waiting == self.writing:
             return
         self.writing = waiting
-        events = asyncio.get_running_loop()
         if waiting:
-            events.add_writer(self.loop.stdout, self.event, lambda: None)
+            self.events.add_writer(self.loop.stdout, self.event, lambda: None)
         else:
-            events.remove_writer(self.loop.stdout)
+            self.events.remove_writer(self.loop.stdout)
 
     def _set_timer(self) -> None:
         if self.timer is not None:
@@ -137,8 +151,7 @@ class _AsyncLoop:
             self.timer = None
         timeout = self.loop.timeout()
         if timeout is not None:
-            events = asyncio.get_running_loop()
-            self.timer = events.call_later(timeout, self.event, lambda: None)
+            self.timer = self.events.call_later(timeout, self.event, lambda: None)
 
 
 class Watched:

@@ -1,4 +1,4 @@
-"""The asyncio side of the runner, as a real process."""
+"""The loop on asyncio, in a real process."""
 
 from pathlib import Path
 from random import Random
@@ -282,5 +282,40 @@ def test_coroutines_that_are_cancelled_before_they_begin(tmp_path: Path) -> None
                 gone = live.pop(dice.randrange(max(0, len(live) - 60), len(live)))
                 child.send(report(b"link-disconnect", session=gone))
         child.send(request(b"quit"))
+        assert child.lines() == [result(b"proceed")]
+        assert child.end() == (0, b"", "")
+
+
+@pytest.mark.parametrize(
+    ("act", "failure"),
+    [
+        ("sys.exit(3)", "SystemExit at=filter.py:"),
+        ("loop.call_soon(sys.exit, 3)", "SystemExit at=events.py:"),
+        ("loop.stop()", "LocalError at=loop_asyncio.py:"),
+        ("for task in asyncio.all_tasks():\n            task.cancel()", None),
+    ],
+)
+def test_tasks_of_the_plugin_cannot_end_the_program(
+    tmp_path: Path, act: str, failure: str | None
+) -> None:
+    source = f"""
+class Some(Filter):
+    async def start(self):
+        self.task = asyncio.create_task(self.watch())
+    async def watch(self):
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(0.05)
+        log("acts")
+        {act}
+    async def on_noop(self, session, request):
+        await asyncio.sleep(0)
+        return PROCEED
+"""
+    with Child(tmp_path, source) as child:
+        child.hello()
+        assert child.log() == "acts"
+        if failure is not None:
+            assert child.log().startswith(f"handler-failed handler=task error={failure}")
+        child.send(request(b"noop"))
         assert child.lines() == [result(b"proceed")]
         assert child.end() == (0, b"", "")
