@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from opensmtpd._protocol.dispatch import Dispatcher
 from opensmtpd._runtime import watchdog
-from opensmtpd.errors import LocalError
+from opensmtpd.errors import LocalError, Unavailable
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -48,16 +48,17 @@ class LifeCycle:
         """Call the plugin's ``start`` and wait for its end; then its timers begin.
 
         Raises the LocalError of a ``start`` that finds the configuration unusable: the program
-        ends, as for any such error. Another failure is logged, and the program goes on: smtpd ends
-        with its plugins, and a server that is down when the machine boots must not keep the whole
-        mail server down. Each request that needs what is missing gets its one answer nevertheless.
+        ends, as for any such error. Another failure, Unavailable included, is logged, and the
+        program goes on: smtpd ends with its plugins, and a server that is down when the machine
+        boots must not keep the whole mail server down. Each request that needs what is missing gets
+        its one answer nevertheless.
         """
         try:
             self._call("start", self._plugin.start, watchdog.RELOAD_STALL)
-        except LocalError as error:
-            self._dispatcher.log_traceback(error)
-            raise
         except BaseException as error:  # see Dispatcher.dispatch
+            if isinstance(error, LocalError) and not isinstance(error, Unavailable):
+                self._dispatcher.log_traceback(error)
+                raise
             self._dispatcher.log_failure(b"", "start", error)
         methods = list(_timed(self._plugin))
         if methods:

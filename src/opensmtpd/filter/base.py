@@ -168,10 +168,10 @@ class Filter:
     def start(self) -> Coroutine[Any, Any, None] | None:
         """Open all that requests need: called once, before smtpd hears that the filter is ready.
 
-        It may be ``async def``; it has 60 seconds, for smtpd waits for it. Raise ConfigError to
-        have the program end with its text and status 1, and smtpd with it. Any other failure is
-        logged, and the program goes on: a server that is down must not keep the mail server down.
-        ``-n`` does not call it.
+        It may be ``async def``, and has 60 seconds then, a plain one 30: smtpd waits for it. Raise
+        ConfigError to end the program with its text and status 1, and smtpd with it; any
+        LocalError but Unavailable does the same. Any other failure is logged, and the program goes
+        on: a server that is down must not keep the mail server down. ``-n`` does not call it.
         """
         return None
 

@@ -98,7 +98,13 @@ def test_a_start_that_cannot_use_the_configuration_ends_the_program(
 
 @each_way
 @pytest.mark.parametrize(
-    "act", ["raise OSError('down')", "sys.exit('down')", "raise KeyboardInterrupt('down')"]
+    "act",
+    [
+        "raise OSError('down')",
+        "raise Unavailable('down')",
+        "sys.exit('down')",
+        "raise KeyboardInterrupt('down')",
+    ],
 )
 def test_any_other_failure_is_logged_and_the_program_goes_on(
     tmp_path: Path, kind: Kind, plugin: str, define: str, act: str
@@ -109,7 +115,7 @@ def test_any_other_failure_is_logged_and_the_program_goes_on(
         assert line.startswith("handler-failed handler=start error=")
         assert " at=filter.py:" in line
         # Of a table, only an error of the suite's own has a text that is surely no row.
-        assert line.endswith(" reason=down") == (kind is Child)
+        assert line.endswith(" reason=down") == (kind is Child or "Unavailable" in act)
         child.hello()
         serves(child)
         assert child.end() == (0, b"", "")
