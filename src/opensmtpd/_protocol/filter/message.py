@@ -13,7 +13,7 @@ from opensmtpd._protocol.filter.message_lines import has_line_over, unstuff
 from opensmtpd._protocol.filter.spool import Budget, Spool
 from opensmtpd._protocol.filter.streamed import Streamed
 from opensmtpd._protocol.filter.wire import dataline_prefix
-from opensmtpd.errors import DecisionError, Refused
+from opensmtpd.errors import DecisionError, HandlerTimeout, Refused, SpoolError
 from opensmtpd.filter import Reject
 from opensmtpd.filter.message import EditedMessage, HeldMessage, MessageHandler, StreamedMessage
 
@@ -162,7 +162,10 @@ class Message:
         """
         assert self._work is not None, "a message without a handler"
         assert self.handler is not None, "a message without a handler"
-        self._front = self._work.complete()
+        try:
+            self._front = self._work.complete()
+        except HandlerTimeout as error:  # of a disk that hangs: the spool may not be whole
+            raise SpoolError(f"cannot read the spool: {error}") from None
         return self.handler.end()
 
     def close_input(self, front: object) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from opensmtpd._protocol.filter import edited
 from opensmtpd._protocol.filter.data_lines import Policy
 from opensmtpd._protocol.filter.edited import HEADER_MAX, HEADER_TOO_LARGE
 from opensmtpd._protocol.filter.spool import Budget
-from opensmtpd.errors import Refused
+from opensmtpd.errors import HandlerTimeout, Refused
 from opensmtpd.filter import EditedMessage
 from unit.support.edits import Act, Does, botch
 from unit.support.handlers import (
@@ -204,5 +205,16 @@ def test_a_header_that_the_disk_does_not_give_back(
     talk = Talk(Messages(lambda: Does(botch)), on_failure=policy, budget=Budget(0, 0))
     talk.say(data(*MAIL))
     monkeypatch.setattr(os, "pread", lambda *_: explode(OSError(errno.EIO, "I/O error")))
+    assert talk.say(data(b"."), COMMIT) == datalines(b".") + result(TEMPFAIL)
+    assert "handler=end error=SpoolError" in talk.logged[0]
+
+
+@POLICIES
+def test_a_watchdog_that_strikes_while_the_header_is_read(
+    policy: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = Talk(Messages(lambda: Does(botch)), on_failure=policy)
+    talk.say(data(*MAIL))
+    monkeypatch.setattr(edited, "Edits", lambda *_: explode(HandlerTimeout("end blocked")))
     assert talk.say(data(b"."), COMMIT) == datalines(b".") + result(TEMPFAIL)
     assert "handler=end error=SpoolError" in talk.logged[0]
