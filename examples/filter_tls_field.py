@@ -11,7 +11,7 @@ from opensmtpd import options, run
 from opensmtpd.filter import Filter, Front, HeldMessage, Session
 
 
-class Field(HeldMessage):
+class TLSLine(HeldMessage):
     def __init__(self, ciphers: bytes | None) -> None:
         self.ciphers = ciphers
 
@@ -23,7 +23,7 @@ class TLSField(Filter):
     uses = ("tls",)
 
     def on_message(self, session: Session) -> HeldMessage:
-        return Field(session.tls)
+        return TLSLine(session.tls)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from opensmtpd.dns import Lookup
 from opensmtpd.dns import options as dns_options
 from opensmtpd.filter import LinkConnect, Session, StreamedMessage
 from opensmtpd.mail.dnsbl import options as dnsbl_options
-from opensmtpd.mail.dnsbl.findings import Finding, ask, log_findings, questions
+from opensmtpd.mail.dnsbl.findings import ListFinding, ask, log_findings, questions
 from opensmtpd.mail.dnsbl.header_fields import Cleaner, header_fields
 from opensmtpd.mail.dnsbl.health import Health
 from opensmtpd.mail.dnsbl.lists import List, Subject
@@ -116,7 +116,7 @@ class Dnsbl(PolicyFilter):
         strongest = max(said, key=lambda each: each.action)
         if strongest is OFF and not unknown:
             return None
-        findings: list[Finding] = [*listed, *unknown]
+        findings: list[ListFinding] = [*listed, *unknown]
         reasons = tuple(Reason("dnsbl", each.words) for each in findings)
         return PolicyVerdict(strongest, reasons, fields=leading.fields if leading else {})
 

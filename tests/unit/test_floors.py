@@ -6,6 +6,7 @@ CONTRIBUTING.md draws the house; LAW holds it.
 import ast
 from collections.abc import Iterator
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -224,6 +225,32 @@ def test_errors_that_others_catch_stand_in_one_module() -> None:
         if isinstance(base, ast.Name) and base.id.endswith(("Error", "Exception"))
     }
     assert raised == {"opensmtpd.errors", "opensmtpd.testing.model.fatal", "opensmtpd_cli.errors"}
+
+
+def defined(name: str) -> set[str]:
+    """Return the public classes and type aliases of a module."""
+    found = set()
+    for node in ast.parse(modules()[name].read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.AnnAssign) and "TypeAlias" in ast.dump(node.annotation):
+            found.add(ast.unparse(node.target))
+    return {each for each in found if not each.startswith("_")}
+
+
+def test_no_two_classes_that_a_file_can_import_have_one_name() -> None:
+    """Nor do type aliases: one word means one thing."""
+    homes: dict[str, list[str]] = {}
+    for name in NAMES:
+        for each in defined(name):
+            homes.setdefault(each, []).append(name)
+    twice = [
+        (each, one, other)
+        for each, names in homes.items()
+        for one, other in combinations(names, 2)
+        if any({part(one), part(other)} <= LAW[mine] | {mine} for mine in LAW)
+    ]
+    assert twice == []
 
 
 def test_each_part_that_touches_the_world_outside() -> None:

@@ -284,6 +284,6 @@ class Help(NamedTuple):
     time: float
 
 
-Request: TypeAlias = (
+FilterRequest: TypeAlias = (
     Connect | Helo | StartTLS | Auth | MailFrom | RcptTo | Data | Commit | Rset | Quit | Noop | Help
 )

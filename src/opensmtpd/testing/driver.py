@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 
-class Job(Protocol):
+class DriverJob(Protocol):
     """An answer in the making: a coroutine, or a function for a thread."""
 
     @property
@@ -66,7 +66,7 @@ class Driver:
                 self._run(job)
         self._write()
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: DriverJob) -> None:
         try:
             result = job.task() if callable(job.task) else asyncio.run(job.task)
         except (Exception, SystemExit) as error:

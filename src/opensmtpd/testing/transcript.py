@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from opensmtpd.testing.driver import Driver, Plugin
 from opensmtpd.testing.model.answers import FilterLine
-from opensmtpd.testing.model.judge import Judge, Request
+from opensmtpd.testing.model.judge import AskedRequest, Judge
 from opensmtpd.testing.model.registry import Registry, release
 
 
@@ -65,7 +65,7 @@ class Replay:
     """Every byte it wrote."""
     answers: list[FilterLine] = field(default_factory=list)
     """Its answers and message lines, in the order in which it gave them."""
-    unanswered: list[Request] = field(default_factory=list)
+    unanswered: list[AskedRequest] = field(default_factory=list)
     """The requests it left without an answer: sessions that would hang."""
 
     def of(self, session: bytes) -> list[FilterLine]:
@@ -144,4 +144,4 @@ def _tell(judge: Judge, line: bytes) -> None:
         if event == "data-line":
             judge.sent_line(session, token, payload)
         else:
-            judge.asked(Request(session, event, token))
+            judge.asked(AskedRequest(session, event, token))

@@ -11,7 +11,7 @@ import shlex
 from opensmtpd.errors import ConfigError
 from opensmtpd_cli.plugin import table_program
 from opensmtpd_cli.plugin.start import Account, Program, log_socket
-from opensmtpd_cli.smtpdconf.filter_line import PARAMETERS, FilterLine
+from opensmtpd_cli.smtpdconf.filter_line import PARAMETERS, FilterEntry
 from opensmtpd_cli.system import users
 
 SHELL = "/bin/sh"
@@ -19,7 +19,7 @@ COMMAND_MAX = 4095
 """Bytes of what the shell gets (``_POSIX_ARG_MAX``)."""
 
 
-def find(line: FilterLine) -> str:
+def find(line: FilterEntry) -> str:
     """Return the command as smtpd has it run. Raises ConfigError where there is no program."""
     command = line.command
     if not command.startswith("/"):
@@ -34,13 +34,13 @@ def find(line: FilterLine) -> str:
     return command
 
 
-def program(line: FilterLine, command: str) -> Program:
+def program(line: FilterEntry, command: str) -> Program:
     """Return what to start. Raises ConfigError for a user or a group that is not there."""
     argv = [SHELL, "-c", f"exec {command}"]
     return Program(SHELL, argv, _account(line), chroot(line) or None, log_socket)
 
 
-def chroot(line: FilterLine) -> str:
+def chroot(line: FilterEntry) -> str:
     """Return the folder to shut the filter in; ``""`` for none, and without root."""
     if os.geteuid() != 0 or not line.chroot:
         return ""
@@ -49,7 +49,7 @@ def chroot(line: FilterLine) -> str:
     return line.chroot.rstrip("/")
 
 
-def _account(line: FilterLine) -> Account | None:
+def _account(line: FilterEntry) -> Account | None:
     """Return the account that it runs as; None, without root, to keep our own."""
     if os.geteuid() != 0:
         return None
@@ -66,7 +66,7 @@ def _account(line: FilterLine) -> Account | None:
     return Account(uid, gid, [gid])
 
 
-def described(line: FilterLine, command: str) -> str:
+def described(line: FilterEntry, command: str) -> str:
     """Return a text with the command, its user and groups, and its chroot."""
     named = {name: getattr(line, name) for name in PARAMETERS if getattr(line, name)}
     if os.geteuid() == 0 and not line.user and (entry := users.smtpd_user()):

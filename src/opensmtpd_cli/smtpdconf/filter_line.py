@@ -14,7 +14,7 @@ _REMEDY = 'write it as: filter NAME proc-exec "COMMAND", or give the command alo
 PARAMETERS = ("user", "group", "chroot")
 
 
-class FilterLine(NamedTuple):
+class FilterEntry(NamedTuple):
     """The words of a line; ``""`` for those that it leaves out."""
 
     name: str
@@ -24,13 +24,13 @@ class FilterLine(NamedTuple):
     chroot: str = ""
 
 
-def parse(text: str) -> FilterLine:
+def parse(text: str) -> FilterEntry:
     """Read a line of smtpd.conf, or a command alone. Raises ConfigError."""
     text = text.strip()
     if not re.match(r"(filter|proc)[ \t\\]", text):
         if not text or text.startswith("#") or "\n" in text:
             raise ConfigError("no filter line", remedy=_REMEDY)
-        return FilterLine(text.split()[0].rpartition("/")[2], text)
+        return FilterEntry(text.split()[0].rpartition("/")[2], text)
     words = _words(text)
     kinds = [word.kind for word in words]
     proc = words[0].text == "proc"
@@ -45,7 +45,7 @@ def parse(text: str) -> FilterLine:
         raise ConfigError("no filter line", remedy=_REMEDY)
     if not words[at + 1].text.strip():
         raise ConfigError("no filter line: the command is empty", remedy=_REMEDY)
-    return FilterLine(words[1].text, words[at + 1].text, **_parameters(words[at + 2 :]))
+    return FilterEntry(words[1].text, words[at + 1].text, **_parameters(words[at + 2 :]))
 
 
 _BUILT_IN = {

@@ -9,7 +9,7 @@ from opensmtpd._protocol.filter import wire
 from opensmtpd._protocol.filter.registration import handler_name
 from opensmtpd.errors import LocalError
 from opensmtpd.filter import PROCEED, Filter, Session
-from opensmtpd.filter.events import Report, Request
+from opensmtpd.filter.events import FilterRequest, Report
 
 
 @pytest.mark.parametrize("event", [*wire.REPORTS, *wire.REQUESTS])
@@ -18,7 +18,7 @@ def test_the_handlers_type_is_that_of_the_event(event: str) -> None:
     _, _, parameter = inspect.signature(handler).parameters.values()
     make = {**wire.REPORTS, **wire.REQUESTS}["ehlo" if event == "helo" else event][0]
     assert parameter.annotation is make
-    assert make in (*get_args(Report), *get_args(Request))
+    assert make in (*get_args(Report), *get_args(FilterRequest))
 
 
 def test_what_is_not_overridden_does_no_harm() -> None:

@@ -1,7 +1,7 @@
 """Findings about a client at some DNS lists."""
 
 from opensmtpd.dns import Question, RecordType
-from opensmtpd.mail.dnsbl.findings import Asked, Finding, Listed, Unknown
+from opensmtpd.mail.dnsbl.findings import Asked, Listed, ListFinding, Unknown
 from opensmtpd.mail.dnsbl.lists import List
 from opensmtpd.mail.dnsbl.score import Tally
 
@@ -20,7 +20,7 @@ def unknown(each: List) -> Unknown:
     return Unknown(each, "timeout")
 
 
-def tally(*findings: Finding) -> Tally:
+def tally(*findings: ListFinding) -> Tally:
     made = Tally("1718c5e591926d28")
     made.put("connect", findings)
     return made

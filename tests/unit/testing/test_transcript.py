@@ -3,7 +3,7 @@ import pytest
 from opensmtpd._protocol.filter.connection import FilterConnection
 from opensmtpd.filter import PROCEED, Decision, Filter, Session
 from opensmtpd.testing import Fatal, Transcript, replay
-from opensmtpd.testing.model.judge import Request
+from opensmtpd.testing.model.judge import AskedRequest
 
 TEXT = b"""\
 < config|smtpd-version|7.6.0-portable
@@ -84,7 +84,7 @@ def test_only_what_is_registered_is_replayed(chunk: int | None) -> None:
 
 def test_silence_is_seen() -> None:
     result = replay(Transcript.parse(TEXT), Canned(b""))
-    assert result.unanswered == [Request(SESSION, "ehlo", TOKEN)]
+    assert result.unanswered == [AskedRequest(SESSION, "ehlo", TOKEN)]
 
 
 @pytest.mark.parametrize(

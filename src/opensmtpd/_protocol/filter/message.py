@@ -48,7 +48,7 @@ _NEXT: dict[State, tuple[State, ...]] = {
 ``close_input`` ends it, the last ``take`` sends it, and ``discard`` sends it from anywhere."""
 
 
-class Work(Protocol):
+class MessageKind(Protocol):
     """A handler at work on one message: the part of a Message that depends on the kind."""
 
     def receive(self, lines: list[bytes], block: bytes) -> None:
@@ -79,10 +79,10 @@ class Message:
     __slots__ = (
         "_due",
         "_front",
+        "_kind",
         "_limit",
         "_separator",
         "_spool",
-        "_work",
         "handler",
         "prefix",
         "queued",
@@ -110,7 +110,7 @@ class Message:
         """
         self._front = b""
         self._spool = Spool(budget)
-        self._work: Work | None = None
+        self._kind: MessageKind | None = None
         self._separator = b"\n" + self.prefix
         self._limit = ANSWER_MAX - 1 - len(self.prefix)
 
@@ -120,11 +120,11 @@ class Message:
         Raises DecisionError for an object that is no message handler.
         """
         if isinstance(handler, StreamedMessage):
-            self._work = Streamed(handler, self._limit, self._spool)
+            self._kind = Streamed(handler, self._limit, self._spool)
         elif isinstance(handler, HeldMessage):
-            self._work = Held(handler, self._limit, self._spool)
+            self._kind = Held(handler, self._limit, self._spool)
         elif isinstance(handler, EditedMessage):
-            self._work = Edited(handler, self._limit, self._spool)
+            self._kind = Edited(handler, self._limit, self._spool)
         elif handler is not None:
             raise DecisionError(f"a {type(handler).__name__} is no message handler")
         self.handler = handler
@@ -148,22 +148,22 @@ class Message:
         raw.pop()
         if has_line_over(self._limit, block) and max(map(len, raw)) > self._limit:
             raise Refused(TOO_LONG)
-        if self._work is None:
+        if self._kind is None:
             if self._due:
                 block, self._due = self._due + block, b""
             self._spool.append(block)
             return
-        self._work.receive(unstuff(raw, block), block)
+        self._kind.receive(unstuff(raw, block), block)
 
     def end(self) -> object:
         """Call ``end()`` of the handler: all lines are in. Raises SpoolError, and its exceptions.
 
         Returns what ``close_input`` is to be given, or something that leads to it.
         """
-        assert self._work is not None, "a message without a handler"
+        assert self._kind is not None, "a message without a handler"
         assert self.handler is not None, "a message without a handler"
         try:
-            self._front = self._work.complete()
+            self._front = self._kind.complete()
         except HandlerTimeout as error:  # of a disk that hangs: the spool may not be whole
             raise SpoolError(f"cannot read the spool: {error}") from None
         return self.handler.end()
@@ -175,17 +175,17 @@ class Message:
         Raises DecisionError or TypeError for an object that ``end()`` may not return, and then
         nothing is changed; raises SpoolError.
         """
-        if self._work is not None:
-            self._front = self._work.close(front)
-            self._work = None
+        if self._kind is not None:
+            self._front = self._kind.close(front)
+            self._kind = None
         self._become(ENDED)
 
     def detach(self) -> None:
         """Show no more lines to the handler, and hold none: the rest goes out untouched."""
         self.handler = None
-        if self._work is not None:
-            self._due = self._work.detach()
-            self._work = None
+        if self._kind is not None:
+            self._due = self._kind.detach()
+            self._kind = None
         if self.state == HELD:
             self._become(OPEN)
 

@@ -171,12 +171,12 @@ class Decoder:
         report: events.Report = codec.decode(line.stamp, line.fields)
         return report
 
-    def request(self, phase: str, stamp: bytes, fields: bytes) -> events.Request:
+    def request(self, phase: str, stamp: bytes, fields: bytes) -> events.FilterRequest:
         """Return the request of a phase. Raises ProtocolError for one that makes no sense."""
         codec = self._requests.get(phase)
         if codec is None:
             raise ProtocolError(f"unknown phase {phase!r:.40}")
-        request: events.Request = codec.decode(stamp, fields)
+        request: events.FilterRequest = codec.decode(stamp, fields)
         return request
 
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from opensmtpd.mail.dkim.canonical_body import squeeze
 
-Field: TypeAlias = tuple[bytes, bytes, bytes]
+HeaderField: TypeAlias = tuple[bytes, bytes, bytes]
 """A field as it came: name, white space in front of the colon (obsolete), and what follows it.
 
 Folded lines are joined by line feeds.
@@ -19,7 +19,7 @@ Folded lines are joined by line feeds.
 _ODD_SPACE = re.compile(rb"[\r\v\f]")
 
 
-def finder(names: tuple[bytes, ...]) -> Callable[[bytes], list[Field]]:
+def finder(names: tuple[bytes, ...]) -> Callable[[bytes], list[HeaderField]]:
     """Return a function that finds the fields of these names in a header, from top to bottom."""
     # A literal line feed at its front lets the search skip lines at the speed of memchr.
     pattern = re.compile(
@@ -29,18 +29,18 @@ def finder(names: tuple[bytes, ...]) -> Callable[[bytes], list[Field]]:
     return pattern.findall
 
 
-def text(field: Field) -> bytes:
+def text(field: HeaderField) -> bytes:
     """Return a field as it came."""
     name, gap, value = field
     return name + gap + b":" + value
 
 
-def simple(field: Field) -> bytes:
+def simple(field: HeaderField) -> bytes:
     """Return a field in "simple" canonicalization, without its last line end (section 3.4.1)."""
     return text(field).replace(b"\n", b"\r\n")
 
 
-def relaxed(field: Field) -> bytes:
+def relaxed(field: HeaderField) -> bytes:
     """Return a field in "relaxed" canonicalization, without its last line end (section 3.4.2)."""
     return field[0].lower() + b":" + relaxed_value(field[2])
 
@@ -52,7 +52,7 @@ def relaxed_value(value: bytes) -> bytes:
     return b" ".join(value.split())
 
 
-CANONICAL: dict[str, Callable[[Field], bytes]] = {"simple": simple, "relaxed": relaxed}
+CANONICAL: dict[str, Callable[[HeaderField], bytes]] = {"simple": simple, "relaxed": relaxed}
 
 _PLAIN = frozenset(range(0x21, 0x7F)) - frozenset(b";=|")
 _ENCODED = [bytes([byte]) if byte in _PLAIN else b"=%02X" % byte for byte in range(256)]

@@ -57,7 +57,7 @@ class Unknown(NamedTuple):
         return f"{self.list.shown} could not be asked: {self.reason}"
 
 
-Finding: TypeAlias = Listed | Unknown
+ListFinding: TypeAlias = Listed | Unknown
 
 
 def questions(lists: Iterable[List], client: Client) -> Iterator[Asked]:
@@ -69,7 +69,7 @@ def questions(lists: Iterable[List], client: Client) -> Iterator[Asked]:
             yield Asked(each, str(who), question)
 
 
-def ask(asked: Sequence[Asked], health: Health) -> Lookup[Sequence[Finding]]:
+def ask(asked: Sequence[Asked], health: Health) -> Lookup[Sequence[ListFinding]]:
     """Return the findings of the lists, in their order; all are asked at once.
 
     ``health`` decides which lists are asked, and learns from their replies.
@@ -93,7 +93,7 @@ def _replies(questions: Sequence[Question]) -> Lookup[Mapping[Question, Reply]]:
     return dict(zip(different, replies, strict=True))
 
 
-def _finding(asked: Asked, said: Mapping[Question, Reply], health: Health) -> Finding | None:
+def _finding(asked: Asked, said: Mapping[Question, Reply], health: Health) -> ListFinding | None:
     each = asked.list
     if each.probe not in said:
         # A finding for the client would be missed, a finding against it is not.
@@ -116,11 +116,11 @@ def _finding(asked: Asked, said: Mapping[Question, Reply], health: Health) -> Fi
     return Listed(asked, tuple(codes)) if codes and health.believed(each) else None
 
 
-def _wants_text(finding: Finding) -> bool:
+def _wants_text(finding: ListFinding) -> bool:
     return isinstance(finding, Listed) and finding.list.wants_text
 
 
-def _with_texts(found: Sequence[Finding]) -> Lookup[Sequence[Finding]]:
+def _with_texts(found: Sequence[ListFinding]) -> Lookup[Sequence[ListFinding]]:
     """Return the findings with their texts; only lists with a finding are asked for theirs."""
     questions = [_text(each) for each in found if isinstance(each, Listed) and _wants_text(each)]
     said = yield from _replies(questions)
@@ -137,7 +137,7 @@ def _text(finding: Listed) -> Question:
     return finding.asked.question._replace(kind=RecordType.TXT)
 
 
-def log_findings(session: str, asked: Sequence[Asked], findings: Sequence[Finding]) -> None:
+def log_findings(session: str, asked: Sequence[Asked], findings: Sequence[ListFinding]) -> None:
     """Log each listing, or that no list had a finding."""
     for each in findings:
         if isinstance(each, Listed):

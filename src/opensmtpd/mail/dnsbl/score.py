@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
-from opensmtpd.mail.dnsbl.findings import Finding, Listed, Unknown
+from opensmtpd.mail.dnsbl.findings import Listed, ListFinding, Unknown
 
 
 class Tally:
@@ -14,9 +14,9 @@ class Tally:
     def __init__(self, session: str) -> None:
         self.session = session
         """Its id."""
-        self._found: dict[str, Sequence[Finding]] = {}
+        self._found: dict[str, Sequence[ListFinding]] = {}
 
-    def put(self, phase: str, findings: Sequence[Finding]) -> None:
+    def put(self, phase: str, findings: Sequence[ListFinding]) -> None:
         """Set the findings of a phase.
 
         Another HELO or MAIL FROM replaces the findings of the last one and of later phases.
@@ -24,7 +24,7 @@ class Tally:
         before = takewhile(lambda found: found[0] != phase, self._found.items())
         self._found = {**dict(before), phase: findings}
 
-    def __iter__(self) -> Iterator[Finding]:
+    def __iter__(self) -> Iterator[ListFinding]:
         """Return an iterator over all findings, in the order in which they were made."""
         return (finding for each in self._found.values() for finding in each)
 

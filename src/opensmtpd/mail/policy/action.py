@@ -4,12 +4,10 @@ import re
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from string import Formatter
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.filter import JUNK, PROCEED, REPLY_MAX, Disconnect, Junk, Proceed, Reject
-
-PhaseDecision: TypeAlias = Proceed | Junk | Reject | Disconnect
+from opensmtpd.filter import JUNK, PROCEED, REPLY_MAX, Disconnect, PhaseDecision, Reject
 
 FIELDS = ("ip", "rdns", "helo", "sender", "check", "reason")
 """The fields that a text may have in braces."""

@@ -11,13 +11,14 @@ from opensmtpd.dns import Dns, Lookup, run_lookup
 from opensmtpd.filter import (
     PROCEED,
     Filter,
+    PhaseDecision,
     Session,
     SessionAttribute,
     StreamedMessage,
     events,
 )
 from opensmtpd.mail.client import USES, Client
-from opensmtpd.mail.policy.action import Action, PhaseDecision
+from opensmtpd.mail.policy.action import Action
 from opensmtpd.mail.policy.exemptions import Exemptions
 from opensmtpd.mail.policy.options import Rules
 from opensmtpd.mail.policy.reason_field import PrependedFields, header_line

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from opensmtpd.filter import PhaseDecision
 from opensmtpd.log import log
 from opensmtpd.mail.client import Client
-from opensmtpd.mail.policy.action import Action, PhaseDecision, Response
+from opensmtpd.mail.policy.action import Action, Response
 
 
 class Reason(NamedTuple):

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from opensmtpd.testing.model.dialogue import Dialogue
 from opensmtpd.testing.model.syntax import address, valid_domain
 
-Check: TypeAlias = Callable[[Dialogue, bytes | None], bytes | None]
+CommandCheck: TypeAlias = Callable[[Dialogue, bytes | None], bytes | None]
 """Session and argument (None: there is none) to the reply of refusal, or None."""
 
 _NOT_NOW = b"503 5.5.1 Invalid command: Command not allowed at this point."
@@ -88,7 +88,7 @@ def _anything(session: Dialogue, argument: bytes | None) -> bytes | None:
     return None
 
 
-CHECKS: dict[str, Check] = {
+CHECKS: dict[str, CommandCheck] = {
     "helo": _helo,
     "ehlo": _helo,
     "starttls": _starttls,

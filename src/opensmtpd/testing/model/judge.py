@@ -22,7 +22,7 @@ from opensmtpd.testing.model.fatal import Fatal
 from opensmtpd.testing.model.registry import Registry, Release
 
 
-class Request(NamedTuple):
+class AskedRequest(NamedTuple):
     """A request without an answer."""
 
     session: bytes
@@ -43,7 +43,7 @@ class _Lines:
 
 @dataclass
 class _Session:
-    queue: deque[Request | _Lines] = field(default_factory=deque)
+    queue: deque[AskedRequest | _Lines] = field(default_factory=deque)
     answered: set[bytes] = field(default_factory=set)
     phase: str = "connect"
 
@@ -70,7 +70,7 @@ class Judge:
         """The session is gone (``lka_filter_end``): nobody waits for its answers any more."""
         self._sessions.pop(session, None)
 
-    def asked(self, request: Request) -> None:
+    def asked(self, request: AskedRequest) -> None:
         """A request went out (``filter_protocol_query``)."""
         self._sessions.setdefault(request.session, _Session()).queue.append(request)
 
@@ -126,7 +126,7 @@ class Judge:
             self._result(state, head, FilterLine(session, token, "", response), line)
 
     def _result(
-        self, state: _Session, head: Request | None, answer: FilterLine, line: bytes
+        self, state: _Session, head: AskedRequest | None, answer: FilterLine, line: bytes
     ) -> None:
         phase = head.phase if head else state.phase
         answers.check_decision(answer.text, phase, self._release, line)
@@ -139,7 +139,7 @@ class Judge:
         self._heard(answer._replace(phase=phase))
 
     def _data_line(
-        self, state: _Session, head: Request | _Lines | None, answer: FilterLine, line: bytes
+        self, state: _Session, head: AskedRequest | _Lines | None, answer: FilterLine, line: bytes
     ) -> None:
         if not isinstance(head, _Lines):
             raise Fatal("filter-dataline out of dataline phase", line)
@@ -157,7 +157,7 @@ class Judge:
 
     # --- missing answers ------------------------------------------------------------------------
 
-    def waiting(self) -> list[Request]:
+    def waiting(self) -> list[AskedRequest]:
         """Return the requests that smtpd waits for: each of them hangs a session.
 
         A message counts from its final dot on; before, a filter may hold its lines.
@@ -165,10 +165,10 @@ class Judge:
         found = []
         for session, state in self._sessions.items():
             for item in state.queue:
-                if isinstance(item, Request):
+                if isinstance(item, AskedRequest):
                     found.append(item)
                     continue
                 for token, dot in item.sent_dot.items():
                     if dot and token not in item.got_dot:
-                        found.append(Request(session, "data-line", token))
+                        found.append(AskedRequest(session, "data-line", token))
         return found

@@ -4,7 +4,7 @@ from opensmtpd.testing.model.answers import FilterLine
 from opensmtpd.testing.model.client import SmtpClient
 from opensmtpd.testing.model.dialogue import Dialogue
 from opensmtpd.testing.model.fatal import Fatal
-from opensmtpd.testing.model.judge import Judge, Request
+from opensmtpd.testing.model.judge import AskedRequest, Judge
 from opensmtpd.testing.model.registry import PHASES, release
 
 _EPOCH = 1795335705
@@ -77,7 +77,7 @@ class Smtpd:
         """Raise Fatal: the filter's process ended, and with any status smtpd ends, too."""
         raise Fatal("lost processor")
 
-    def hung(self) -> list[Request]:
+    def hung(self) -> list[AskedRequest]:
         """Return the requests without an answer: a real session would wait without end."""
         return self._judge.waiting()
 
@@ -142,7 +142,7 @@ class Smtpd:
             client.answered("proceed", b"")
             return
         token = self.token(phase, place)
-        self._judge.asked(Request(client.id, phase, token))
+        self._judge.asked(AskedRequest(client.id, phase, token))
         fields = [argument]
         if phase in ("mail-from", "rcpt-to"):
             fields = [argument[1 : argument.index(b">")]]

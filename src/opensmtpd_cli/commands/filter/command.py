@@ -26,7 +26,7 @@ from opensmtpd_cli.output import complain, note, quiet
 from opensmtpd_cli.plugin import filter_message, filter_program
 from opensmtpd_cli.plugin.filter_run import ClientArguments, Run, outgoing
 from opensmtpd_cli.plugin.talk import Talk
-from opensmtpd_cli.smtpdconf.filter_line import FilterLine, parse
+from opensmtpd_cli.smtpdconf.filter_line import FilterEntry, parse
 from opensmtpd_cli.system import libexec
 
 ACCEPTED, REFUSED, STOPPED = 0, 1, 3
@@ -73,7 +73,7 @@ class _Report:
 
 
 def run(
-    line: FilterLine, arguments: ClientArguments, message: bytes, version: str, timeout: float
+    line: FilterEntry, arguments: ClientArguments, message: bytes, version: str, timeout: float
 ) -> int:
     """Run a filter on a message; returns the exit status. Raises ConfigError."""
     command = filter_program.find(line)

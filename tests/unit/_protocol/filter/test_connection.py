@@ -137,7 +137,7 @@ def test_field_orders(
 
 # --- requests -------------------------------------------------------------------------------------
 
-PHASES: list[tuple[bytes, bytes, events.Request]] = [
+PHASES: list[tuple[bytes, bytes, events.FilterRequest]] = [
     (b"connect", b"localhost|127.0.0.1", events.Connect(1.5, b"localhost", b"127.0.0.1")),
     (b"helo", b"c1", events.Helo(1.5, b"c1", "HELO")),
     (b"ehlo", b"c1", events.Helo(1.5, b"c1", "EHLO")),
@@ -156,7 +156,7 @@ PHASES: list[tuple[bytes, bytes, events.Request]] = [
 
 @CUTS
 @pytest.mark.parametrize(("phase", "fields", "asked"), PHASES)
-def test_each_phase(phase: bytes, fields: bytes, asked: events.Request, size: int) -> None:
+def test_each_phase(phase: bytes, fields: bytes, asked: events.FilterRequest, size: int) -> None:
     some = Answers(lambda: Reject(550, "5.7.1 No"))
     talk = Talk(some)
     answer = talk.say(request(phase, fields, time=b"1.5"), size=size)

@@ -195,7 +195,7 @@ def test_reports_that_make_no_sense(event: str, fields: bytes) -> None:
     ],
 )
 def test_request(
-    version: tuple[int, int], phase: str, fields: bytes, expected: events.Request
+    version: tuple[int, int], phase: str, fields: bytes, expected: events.FilterRequest
 ) -> None:
     request = wire.Decoder(version).request(phase, b"1.5", fields)
     assert request == expected

@@ -10,8 +10,8 @@ from opensmtpd.dns.lookup import Gather
 from opensmtpd.mail.client import Client
 from opensmtpd.mail.dnsbl.findings import (
     Asked,
-    Finding,
     Listed,
+    ListFinding,
     Unknown,
     ask,
     log_findings,
@@ -42,7 +42,7 @@ class Asking:
         self.health = Health(lambda: 0.0)
         self.rounds: list[list[str]] = []
 
-    def ask(self, whom: Client = CLIENT) -> Sequence[Finding]:
+    def ask(self, whom: Client = CLIENT) -> Sequence[ListFinding]:
         lookup = ask(list(questions(self.lists, whom)), self.health)
         self.rounds = []
         try:
@@ -54,7 +54,7 @@ class Asking:
                     [self.records.get(spelled(question), Absent()) for question in asked]
                 )
         except StopIteration as end:
-            found: Sequence[Finding] = end.value
+            found: Sequence[ListFinding] = end.value
             return found
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from opensmtpd.mail.dnsbl.findings import Finding
+from opensmtpd.mail.dnsbl.findings import ListFinding
 from opensmtpd.mail.dnsbl.header_fields import Cleaner, header_fields
 from unit.support.dnsbl_findings import GOOD, KEY, WHITE, A, B, listed, tally, unknown
 
@@ -48,7 +48,9 @@ from unit.support.dnsbl_findings import GOOD, KEY, WHITE, A, B, listed, tally, u
         ),
     ],
 )
-def test_the_fields_are_those_of_the_c_filter(findings: list[Finding], fields: list[bytes]) -> None:
+def test_the_fields_are_those_of_the_c_filter(
+    findings: list[ListFinding], fields: list[bytes]
+) -> None:
     assert list(header_fields(tally(*findings), 1)) == fields
 
 

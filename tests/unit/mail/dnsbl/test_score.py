@@ -2,7 +2,7 @@
 
 import pytest
 
-from opensmtpd.mail.dnsbl.findings import Finding
+from opensmtpd.mail.dnsbl.findings import ListFinding
 from opensmtpd.mail.dnsbl.score import Tally
 from unit.support.dnsbl_findings import GOOD, KEY, WHITE, A, B, listed, tally, unknown
 
@@ -53,7 +53,7 @@ def test_findings_come_in_the_order_of_the_phases() -> None:
         ("another", [listed(A), listed(B), listed(GOOD)]),
     ],
 )
-def test_a_phase_that_comes_again_ends_those_after_it(phase: str, left: list[Finding]) -> None:
+def test_a_phase_that_comes_again_ends_those_after_it(phase: str, left: list[ListFinding]) -> None:
     made = tally(listed(A))
     made.put("helo", [listed(B)])
     made.put("mail-from", [listed(GOOD)])

@@ -8,7 +8,7 @@ import pytest
 from opensmtpd.errors import ConfigError
 from opensmtpd_cli.plugin import filter_program
 from opensmtpd_cli.plugin.filter_program import find
-from opensmtpd_cli.smtpdconf.filter_line import FilterLine
+from opensmtpd_cli.smtpdconf.filter_line import FilterEntry
 from opensmtpd_cli.system import libexec
 from unit.support import small_filters
 
@@ -27,23 +27,23 @@ def test_what_the_shell_gets(
     monkeypatch.setattr(libexec, "LIBEXEC", (str(tmp_path),))
     for name in ("filter-x", "'filter-x'"):
         (tmp_path / name).touch()
-    line = FilterLine("x", command)
+    line = FilterEntry("x", command)
     assert find(line) == wanted.format(tmp_path)
     program = filter_program.program(line, find(line))
     assert (program.path, program.argv) == ("/bin/sh", ["/bin/sh", "-c", f"exec {find(line)}"])
 
 
 def test_commands_that_are_too_long() -> None:
-    assert find(FilterLine("x", "/" + "x" * 4089))
+    assert find(FilterEntry("x", "/" + "x" * 4089))
     with pytest.raises(ConfigError, match=r"^the command is too long for smtpd: 4095 bytes"):
-        find(FilterLine("x", "/" + "x" * 4090))
+        find(FilterEntry("x", "/" + "x" * 4090))
 
 
 def test_a_program_in_a_chroot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(libexec, "LIBEXEC", ("/libexec",))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     (tmp_path / "libexec").mkdir()
-    line = FilterLine("x", "filter-x", chroot=str(tmp_path))
+    line = FilterEntry("x", "filter-x", chroot=str(tmp_path))
     with pytest.raises(ConfigError) as error:
         find(line)
     assert str(error.value) == (
@@ -55,7 +55,7 @@ def test_a_program_in_a_chroot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_who_is_not_root_stays_who_he_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    line = FilterLine("x", "/f", "nosuch", "nosuch", "/nosuch")
+    line = FilterEntry("x", "/f", "nosuch", "nosuch", "/nosuch")
     program = filter_program.program(line, "/f")
     assert (program.account, program.chroot) == (None, None)
     assert filter_program.described(line, "/f") == (

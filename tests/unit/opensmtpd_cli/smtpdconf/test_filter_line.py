@@ -3,7 +3,7 @@
 import pytest
 
 from opensmtpd.errors import ConfigError
-from opensmtpd_cli.smtpdconf.filter_line import FilterLine, parse
+from opensmtpd_cli.smtpdconf.filter_line import FilterEntry, parse
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from opensmtpd_cli.smtpdconf.filter_line import FilterLine, parse
     ],
 )
 def test_a_line(text: str, wanted: tuple[str, ...]) -> None:
-    assert parse(text) == FilterLine(*wanted)
+    assert parse(text) == FilterEntry(*wanted)
 
 
 REMEDY = 'write it as: filter NAME proc-exec "COMMAND", or give the command alone'

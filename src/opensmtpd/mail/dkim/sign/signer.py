@@ -8,7 +8,7 @@ from weakref import WeakSet
 from opensmtpd.errors import Unsignable
 from opensmtpd.mail.dkim.author import author_domain
 from opensmtpd.mail.dkim.canonical_body import RelaxedBody, SimpleBody
-from opensmtpd.mail.dkim.canonical_header import CANONICAL, Field, copied, finder, text
+from opensmtpd.mail.dkim.canonical_header import CANONICAL, HeaderField, copied, finder, text
 from opensmtpd.mail.dkim.keys.keyring import Identity, Keyring
 from opensmtpd.mail.dkim.sign.smtpd_changes import APPENDED, added_fields, completes
 from opensmtpd.mail.dkim.sign.style import Style
@@ -149,12 +149,12 @@ class Signing:
         slow = any(identity.key.slow for identity in identities)
         return Prepared(signer.parts(identities, covered), front, names, slow)
 
-    def _names(self, fields: list[Field], left_out: dict[bytes, None]) -> list[bytes]:
+    def _names(self, fields: list[HeaderField], left_out: dict[bytes, None]) -> list[bytes]:
         """For ``h=``: from bottom to top, as section 5.4.2 has it, then those that are absent."""
         names = [field[0].lower() for field in reversed(fields)]
         return names + [name for name in self._signer.style.oversigned if name not in left_out]
 
-    def _copies(self, fields: list[Field], front: list[bytes]) -> bytes | None:
+    def _copies(self, fields: list[HeaderField], front: list[bytes]) -> bytes | None:
         copies = self._signer.style.copies
         if not copies:
             return None
@@ -163,7 +163,7 @@ class Signing:
         return copied([line for field in fields for line in text(field).split(b"\n")])
 
 
-def _author(fields: list[Field]) -> bytes:
+def _author(fields: list[HeaderField]) -> bytes:
     """Return the author's domain. Raises Unsignable where From has none, or not yet its last."""
     authors = [field for field in fields if field[0].lower() == b"from"]
     if not authors:
@@ -176,7 +176,7 @@ def _author(fields: list[Field]) -> bytes:
     return domain
 
 
-def _completed(field: Field) -> bytes | None:
+def _completed(field: HeaderField) -> bytes | None:
     """Return the field's name in lower case if smtpd will change it."""
     name, gap, value = field
     lower = name.lower()
