@@ -1,4 +1,4 @@
-"""What a handler may return: the answer, work for a thread, or a coroutine."""
+"""The results that a handler may return: the answer, a coroutine, or work for a thread."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeAlias, TypeVar

@@ -143,7 +143,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Be table-flat."""
+    """Run table-flat."""
     run.table(Flat, parser())
 
 

@@ -142,7 +142,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Be table-passwd."""
+    """Run table-passwd."""
     run.table(Passwd, parser())
 
 

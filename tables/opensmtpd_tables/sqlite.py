@@ -187,7 +187,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Be table-sqlite."""
+    """Run table-sqlite."""
     run.table(Sqlite, parser())
 
 

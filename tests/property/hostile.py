@@ -38,7 +38,7 @@ class Dice(Random):
 
 
 class Pause:
-    """What a coroutine waits for: the runner lets it go on whenever it likes."""
+    """An awaitable: the test lets the coroutine that waits for it go on at any time."""
 
     def __await__(self) -> Generator[None, None, None]:
         yield

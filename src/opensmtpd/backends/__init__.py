@@ -1,1 +1,1 @@
-"""Where rows and state are kept: connections to databases, and state with expiry."""
+"""Connections to databases, and state with expiry: the places where rows and state are kept."""

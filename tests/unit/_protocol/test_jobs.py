@@ -81,7 +81,7 @@ def test_a_coroutine_that_never_started_is_closed() -> None:
         task.send(None)
 
 
-def test_a_coroutine_that_the_runner_has_is_left_to_it() -> None:
+def test_a_coroutine_that_the_loop_has_is_left_to_it() -> None:
     task = coroutine()
     one = job(task)
     one.when_cancelled(lambda: None)

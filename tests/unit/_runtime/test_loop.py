@@ -1,4 +1,4 @@
-"""The runner under load: handlers that block, offloads, an smtpd that does not read."""
+"""The loop under load: handlers that block, offloads, an smtpd that does not read."""
 
 import socket
 from pathlib import Path

@@ -138,7 +138,7 @@ class SmtpClient(Dialogue):
         self.hang_up()
 
     def time_out(self) -> None:
-        """Be silent until smtpd gives up."""
+        """Stay silent until smtpd gives up."""
         if self.connected:
             self.report("timeout")
             self.hang_up()

@@ -140,7 +140,7 @@ def test_data_to_send_is_bounded_and_takes_turns() -> None:
     lines = [b"x" * 60] * 20_000
     for session in (S, OTHER):
         stream = data(*lines, b".", session=session)
-        for at in range(0, len(stream), 256 * 1024):  # as the runner reads
+        for at in range(0, len(stream), 256 * 1024):  # as the loop reads
             talk.protocol.receive(stream[at : at + 256 * 1024], 0.0)
     first, second = talk.protocol.data_to_send(), talk.protocol.data_to_send()
     assert max(len(first), len(second)) < 512 * 1024

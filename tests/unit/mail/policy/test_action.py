@@ -1,4 +1,4 @@
-"""What a screening filter may be told to do, and what becomes of it on the wire."""
+"""The actions of a policy filter, and their decisions on the wire."""
 
 import pytest
 from hypothesis import given

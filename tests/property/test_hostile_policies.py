@@ -78,17 +78,17 @@ CHECKS = ("--rdns", "--fcrdns", "--dynamic", "--helo-name", "--helo-ours", "--he
           "--dns-failure")  # fmt: skip
 
 
-def storm(screen: PolicyFilter, seed: int) -> None:
+def storm(policy: PolicyFilter, seed: int) -> None:
     """Have a crowd come; nothing may fail, hang, be illegal or stay behind."""
     # Lookups that are gathered need a loop that runs: there all is known.
-    alone = not screen.rules.spare_authenticated
-    screen.dns = Oracle(Random(seed), 0.5 if alone else 1.0)
+    alone = not policy.rules.spare_authenticated
+    policy.dns = Oracle(Random(seed), 0.5 if alone else 1.0)
     failures: list[object] = []
 
     def log(event: str, session: str | None = None, **fields: object) -> None:
         failures.append((event, fields))
 
-    protocol = FilterConnection(screen, log=log)
+    protocol = FilterConnection(policy, log=log)
     smtpd = Smtpd()
     crowd = Crowd(Random(seed), smtpd, protocol)
     crowd.run(30)
@@ -104,9 +104,9 @@ def storm(screen: PolicyFilter, seed: int) -> None:
     assert [failure for failure in failures if "no answer within" not in str(failure)] == []
 
 
-async def in_a_loop(screen: PolicyFilter, seed: int) -> None:
+async def in_a_loop(policy: PolicyFilter, seed: int) -> None:
     """The deadline of a lookup is on the clock of a loop."""
-    storm(screen, seed)
+    storm(policy, seed)
 
 
 @settings(max_examples=25)
