@@ -20,7 +20,7 @@ from opensmtpd._protocol.filter.registration import handler_name, handlers
 from opensmtpd._protocol.filter.session_state import SessionState, record_report, reports_for
 from opensmtpd._protocol.filter.spool import Budget
 from opensmtpd._protocol.line_buffer import LineBuffer
-from opensmtpd.errors import ProtocolError, Refused, VersionError
+from opensmtpd.errors import DecisionError, ProtocolError, Refused, VersionError
 from opensmtpd.filter import PROCEED, Filter, Session
 from opensmtpd.filter.events import Report
 from opensmtpd.log import log
@@ -246,8 +246,11 @@ class FilterConnection:
 
         def refuse(error: BaseException) -> None:
             if isinstance(error, Refused):
-                answer(error.decision)
-                return
+                try:
+                    answer(wire.refusal(error))
+                    return
+                except DecisionError as wrong:
+                    error = wrong.with_traceback(error.__traceback__)  # the author's line
             self.dispatcher.log_failure(state.id, name, error)
             answer(TEMPFAIL if self._on_failure == "tempfail" else PROCEED)
 

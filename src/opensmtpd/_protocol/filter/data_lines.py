@@ -12,7 +12,8 @@ from opensmtpd._protocol.dispatch import Dispatcher
 from opensmtpd._protocol.filter.message import ENDED, SENT, Message
 from opensmtpd._protocol.filter.session_state import SessionState
 from opensmtpd._protocol.filter.spool import Budget
-from opensmtpd.errors import HandlerTimeout, Refused, SpoolError
+from opensmtpd._protocol.filter.wire import refusal
+from opensmtpd.errors import DecisionError, HandlerTimeout, Refused, SpoolError
 from opensmtpd.filter import Filter, Reject
 
 Policy: TypeAlias = Literal["tempfail", "pass"]
@@ -90,8 +91,11 @@ class Transfers:
         self, state: SessionState, message: Message, handler: str, error: BaseException
     ) -> None:
         if isinstance(error, Refused):
-            state.refusal = error.decision
-        else:
+            try:
+                state.refusal = refusal(error)
+            except DecisionError as wrong:
+                error = wrong.with_traceback(error.__traceback__)  # the author's line
+        if not isinstance(error, Refused):
             self._dispatcher.log_failure(state.id, handler, error)
             # A message whose spool is not whole cannot go on untouched, under any policy;
             # and a watchdog may have struck amid a write to the spool.

@@ -11,7 +11,7 @@ that may hold ``|`` itself; fields that a later smtpd appends to an event withou
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from opensmtpd.errors import ProtocolError, VersionError
+from opensmtpd.errors import DecisionError, ProtocolError, Refusal, Refused, VersionError
 from opensmtpd.filter import events
 from opensmtpd.filter.decisions import encode
 
@@ -183,6 +183,23 @@ class Decoder:
 def result(phase: str, session: bytes, token: bytes, decision: object) -> bytes:
     """Return the line that answers a request. Raises DecisionError where it would be illegal."""
     return b"filter-result|%s|%s|%s\n" % (session, token, encode(phase, decision))
+
+
+def refusal(error: Refused) -> Refusal:
+    """Return the decision in ``error``. Raises DecisionError where smtpd would not take it.
+
+    Refused checks its decision, but a subclass need not call its constructor.
+    """
+    decision = getattr(error, "decision", None)
+    if not isinstance(decision, Refusal):
+        raise DecisionError(f"a {type(error).__name__} without a decision that refuses")
+    try:
+        encode("commit", decision)
+    except AttributeError:  # of a subclass of Reject that has no code
+        raise DecisionError(f"a {type(decision).__name__} without code and text") from None
+    # One that is raised again and again would keep the frames of each time, lines of mail in them.
+    error.__traceback__ = None
+    return decision
 
 
 def dataline_prefix(session: bytes, token: bytes) -> bytes:

@@ -1,12 +1,13 @@
 """Messages that a plugin refuses: the final dot, and the reason at commit."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from opensmtpd._protocol.filter.data_lines import Policy
-from opensmtpd.errors import Refused
-from opensmtpd.filter import Disconnect, Filter, Reject, Session
+from opensmtpd.errors import Refusal, Refused
+from opensmtpd.filter import Disconnect, Filter, Proceed, Reject, Session
 from unit.support.handlers import (
     COMMIT,
     CUTS,
@@ -27,7 +28,7 @@ from unit.support.handlers import (
     explode,
     finish,
 )
-from unit.support.talk import S, Talk, data, datalines, report, request, result
+from unit.support.talk import TEMPFAIL, S, Talk, data, datalines, report, request, result
 
 SECOND = b"1f083015d732b8de"
 """The data-line token of the second filter of a chain."""
@@ -148,3 +149,64 @@ def test_a_filter_that_has_seen_a_part_is_not_asked_when_another_refuses() -> No
     assert talk.say(data(b"more", b".", token=SECOND)).endswith(datalines(b".", token=SECOND))
     assert asked == []
     assert talk.say(COMMIT) == result(NO_LINE)
+
+
+class Unmade(Refused):
+    def __init__(self, decision: object = None) -> None:
+        if decision is not None:
+            self.decision = decision  # type: ignore[assignment]
+
+
+class Own(Refusal):
+    code, text = 550, "5.7.1 No"
+
+
+class Codeless(Reject):
+    def __init__(self) -> None:
+        pass
+
+
+WRONG = [
+    Unmade,
+    lambda: Unmade("550 No"),
+    lambda: Unmade(Own()),
+    lambda: Unmade(Codeless()),
+    lambda: Refused(Own()),
+]
+
+
+@POLICIES
+@KINDS
+@pytest.mark.parametrize("make", WRONG, ids=["none", "text", "own", "codeless", "checked"])
+def test_a_refusal_that_smtpd_would_not_take_is_a_failure(
+    make: Callable[[], Refused], kind: Kind, policy: Policy
+) -> None:
+    talk = Talk(awry(kind, "end", lambda: explode(make())), on_failure=policy)
+    out = talk.say(data(*MAIL, b"."), COMMIT)
+    if policy == "pass":
+        assert out == datalines(*MAIL, b".") + result(b"proceed")
+    else:
+        assert out == datalines(b".") + result(TEMPFAIL)
+    assert "handler=end error=DecisionError" in talk.logged[0]
+    assert len(talk.logged) == 1
+
+
+@POLICIES
+@pytest.mark.parametrize("make", WRONG, ids=["none", "text", "own", "codeless", "checked"])
+def test_nor_as_the_answer_to_a_command(make: Callable[[], Refused], policy: Policy) -> None:
+    class Wrong(Filter):
+        def on_quit(self, session: Session, request: object) -> Proceed:
+            raise make()
+
+    talk = Talk(Wrong(), on_failure=policy)
+    wanted = b"proceed" if policy == "pass" else TEMPFAIL
+    assert talk.say(request(b"quit")) == result(wanted)
+    assert "handler=on_quit error=DecisionError at=test_data_lines_refusals.py:" in talk.logged[0]
+
+
+def test_one_refusal_raised_again_and_again_keeps_nothing_of_where() -> None:
+    refused = Refused(NO)
+    talk = Talk(awry(StreamAt, "end", lambda: explode(refused)))
+    for _ in range(3):
+        talk.say(data(*MAIL, b"."), COMMIT, report(b"tx-reset", b"00000000"))
+        assert refused.__traceback__ is None
