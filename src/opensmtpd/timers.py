@@ -31,6 +31,8 @@ def every(seconds: float) -> Callable[[M], M]:
         raise LocalError(f"write @every(SECONDS) with a number above 0, not {seconds!r}")
 
     def mark(method: M) -> M:
+        if isinstance(method, classmethod | staticmethod):  # the mark would not be found
+            raise LocalError(f"write @{type(method).__name__} above @every({seconds!r})")
         vars(method)["every_seconds"] = float(seconds)  # read by LifeCycle
         return method
 

@@ -31,3 +31,13 @@ def test_the_decorator_without_its_seconds() -> None:
 
     with pytest.raises(LocalError, match=r"^write @every\(SECONDS\) with a number above 0, not <"):
         every(save)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [classmethod, staticmethod])
+def test_a_class_method_is_marked_from_inside(kind: Any) -> None:
+    def save(*_: object) -> None:
+        """Save it."""
+
+    with pytest.raises(LocalError, match=rf"^write @{kind.__name__} above @every\(60\)$"):
+        every(60)(kind(save))
+    assert kind(every(60)(save)).__func__.every_seconds == 60.0
