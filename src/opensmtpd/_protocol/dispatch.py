@@ -18,7 +18,8 @@ Refuse: TypeAlias = Callable[[BaseException], None]
 
 SECRET = frozenset(["on_auth", "on_protocol_client"])
 """Handlers that are given passwords: the text of their exceptions is not logged."""
-
+TASK = "task"
+"""The name, in the log, of a task that a plugin leaves on asyncio; any handler may have made it."""
 
 RUN_MAX = 600.0
 """Seconds after which the thread of a timer's run counts as one that hangs."""
@@ -194,7 +195,7 @@ class Dispatcher:
         ``session`` is the id of the session, ``b""`` for a call that belongs to none.
         """
         id = session.decode("ascii", "backslashreplace")
-        shows = no_text if handler in SECRET else self._shows
+        shows = no_text if handler in SECRET else own_text if handler == TASK else self._shows
         self.log(
             "handler-failed",
             id,

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable, Iterator
 from types import CoroutineType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from opensmtpd._protocol.dispatch import Dispatcher
+from opensmtpd._protocol.dispatch import TASK, Dispatcher
 from opensmtpd._runtime import watchdog
 from opensmtpd.errors import LocalError, Unavailable
 
@@ -42,7 +42,16 @@ class LifeCycle:
 
             self.events = asyncio.new_event_loop()
             asyncio.set_event_loop(self.events)
+            self.events.set_exception_handler(self._task_failed)
         return self.events
+
+    def _task_failed(self, _events: "AbstractEventLoop", context: dict[str, Any]) -> None:
+        """Log a failure in a task of the plugin's own, which asyncio would print, text and all."""
+        error = context.get("exception")
+        if error is None:
+            self._dispatcher.log("task-failed", reason=context["message"])
+        else:
+            self._dispatcher.log_failure(b"", TASK, error)
 
     def start(self) -> None:
         """Call the plugin's ``start`` and wait for its end; then its timers begin.

@@ -5,7 +5,7 @@ from collections.abc import Coroutine, Generator
 from functools import partial
 from typing import Any
 
-from opensmtpd._protocol.dispatch import Dispatcher
+from opensmtpd._protocol.dispatch import TASK, Dispatcher
 from opensmtpd._protocol.jobs import Job
 from opensmtpd._runtime.loop import Loop
 from opensmtpd._runtime.watchdog import Watchdog
@@ -86,7 +86,7 @@ class _AsyncLoop:
             if self.end is None:
                 raise LocalError("the plugin stopped the event loop")
         except BaseException as error:  # see Dispatcher.dispatch
-            self.loop.dispatcher.log_failure(b"", "task", error)
+            self.loop.dispatcher.log_failure(b"", TASK, error)
 
     def event(self, first: Any) -> None:
         """Take an event: call ``first``, then do all that follows from it."""

@@ -319,3 +319,29 @@ class Some(Filter):
         child.send(request(b"noop"))
         assert child.lines() == [result(b"proceed")]
         assert child.end() == (0, b"", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"), [("ValueError", ""), ("LocalError", ' reason="PLAIN c2VjcmV0"')]
+)
+def test_a_task_that_fails_is_logged_without_its_text(
+    tmp_path: Path, error: str, shown: str
+) -> None:
+    source = f"""
+class Some(Filter):
+    async def on_auth(self, session, request):
+        async def fail():
+            raise {error}(request.parameter.decode())
+        asyncio.create_task(fail())
+        await asyncio.sleep(0.05)
+        return PROCEED
+"""
+    with Child(tmp_path, source) as child:
+        child.hello()
+        child.send(request(b"auth", b"PLAIN c2VjcmV0"))
+        assert child.lines() == [result(b"proceed")]
+        start = f"handler-failed handler=task error={error} at=filter.py:"
+        status, out, log = child.end()
+        assert (status, out, log.count("\n")) == (0, b"", 1)
+        assert log.startswith(start)
+        assert log.rstrip("\n").removeprefix(start).lstrip("0123456789") == shown
