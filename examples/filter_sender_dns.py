@@ -31,7 +31,7 @@ class SenderDNS(Filter):
             replies = yield [Question(domain, RecordType[kind]) for kind in ("MX", "A", "AAAA")]
             if all(isinstance(reply, Absent) for reply in replies):
                 return Reject(550, "5.1.8 The domain of the sender is not in the DNS")
-        return PROCEED
+        return PROCEED  # a bounce, too: it has no domain
 
 
 if __name__ == "__main__":
