@@ -1,5 +1,7 @@
 """The options that every filter has, and every table."""
 
+import subprocess
+import sys
 from importlib.metadata import version
 
 import pytest
@@ -141,3 +143,31 @@ def test_help_of_a_table_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     ):
         assert part in text
     assert "--deadline" not in text
+
+
+# --- the help -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("columns", [60, 100])
+def test_the_help_is_as_wide_as_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = filter_parser("filter-x", "A filter.").format_help().splitlines()
+    assert columns - 20 < max(map(len, lines)) <= columns - 2
+
+
+@pytest.mark.parametrize("columns", ["", "0", "wide"])
+def test_the_help_without_a_terminal(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    lines = filter_parser("filter-x", "A filter.").format_help().splitlines()
+    assert 60 < max(map(len, lines)) <= 78
+
+
+def test_a_parser_loads_nothing_slow() -> None:
+    program = (
+        "import sys\n"
+        "from opensmtpd import options\n"
+        "options.filter_parser('filter-x', '').parse_args([])\n"
+        "print([name for name in ('shutil', 'zlib', 'bz2') if name in sys.modules])\n"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert said.stdout == b"[]\n"

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -82,6 +81,8 @@ def _put_away() -> tuple[int, int]:
 
 def raise_descriptor_limit() -> None:
     """Ask for descriptors for many spools."""
+    import resource  # noqa: PLC0415  tables need none of it
+
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         limit = min(hard, 65536) if hard != resource.RLIM_INFINITY else 65536

@@ -2,9 +2,10 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 from importlib import import_module
 
-from opensmtpd.dns.question import Dns
+from opensmtpd.dns.question import Dns, Failed, Question, Reply
 from opensmtpd.dns.servers import PATIENCE, ServerAddress, server
 from opensmtpd.errors import ConfigError
 from opensmtpd.options import seconds
@@ -37,20 +38,35 @@ def _server(text: str) -> ServerAddress:
 def resolver(options: argparse.Namespace, needed: bool = True) -> Dns:
     """Return the resolver that the options describe; a process needs one.
 
-    A resolver that is not ``needed`` ignores them and does not import aiodns. Raises ConfigError
-    where aiodns or msgpack is missing, or the options cannot be used.
+    Where none is ``needed``, it ignores them, loads nothing, and fails each question. Raises
+    ConfigError where aiodns or msgpack is missing, or the options cannot be used.
     """
-    # Imported here, so that a filter that asks nothing loads none of it.
-    from opensmtpd.dns.resolver.resolver import Resolver  # noqa: PLC0415
-
     if not needed:
-        return Resolver()
+        return _Unasked()
     _load(options.dns_cache is not None)
+    from opensmtpd.dns.resolver.resolver import Resolver  # noqa: PLC0415  only for those who ask
+
     _check_ports(options.nameserver)
     if options.dns_cache:
         _check_folder(options.dns_cache)
     patience = min(PATIENCE, options.dns_deadline / 2)
     return Resolver(options.nameserver, options.dns_cache, patience)
+
+
+class _Unasked:
+    """The DNS of a filter whose options leave nothing to ask."""
+
+    def known(self, questions: Sequence[Question]) -> list[Reply] | None:
+        return [Failed("this filter asks nothing", ours=True) for _ in questions]
+
+    async def ask(self, questions: Sequence[Question], until: float) -> list[Reply]:
+        raise AssertionError("all replies are known")
+
+    def reread_servers(self) -> None:
+        pass
+
+    def save(self) -> None:
+        pass
 
 
 def _load(cache: bool) -> None:

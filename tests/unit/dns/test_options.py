@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.dns import options
+from opensmtpd.dns import Failed, Question, RecordType, options
 from opensmtpd.dns.resolver import channel
 from opensmtpd.dns.resolver.resolver import Resolver
 from opensmtpd.dns.servers import ServerAddress
@@ -93,6 +93,14 @@ def test_only_who_asks_needs_it(needed: bool) -> None:
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout
     assert said == (b"[True, True, False]\n" if needed else b"[False, False, False]\n")
+
+
+def test_who_asks_nothing_gets_no_reply_of_the_dns() -> None:
+    dns = options.resolver(parse(), needed=False)
+    question = Question("example.org", RecordType.A)
+    assert dns.known([question, question]) == [Failed("this filter asks nothing", ours=True)] * 2
+    dns.reread_servers()
+    dns.save()
 
 
 # --- the cache's folder ---------------------------------------------------------------------------
