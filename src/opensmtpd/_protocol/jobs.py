@@ -40,6 +40,8 @@ class Job:
             self._on_cancel()
         elif not callable(self.task):
             self.task.close()  # never started
+        else:  # it may wait for its thread for long, and the function hold a message
+            self.task = _nothing
 
 
 class Pending:
@@ -90,6 +92,10 @@ class Pending:
     def next_deadline(self) -> float | None:
         """Return the time when the first job will be late, None without jobs."""
         return next((job.deadline for job in self._jobs), None)
+
+
+def _nothing() -> None:
+    pass
 
 
 _GONE = object()

@@ -1,5 +1,7 @@
 """Job and Pending: an answer is waited for once, until its deadline."""
 
+import gc
+import weakref
 from collections.abc import Generator
 from typing import Any
 
@@ -39,7 +41,7 @@ def test_settled_once() -> None:
     assert one.cancelled is False
 
 
-def test_nobody_waits_for_a_work_that_was_never_added() -> None:
+def test_nobody_waits_for_a_job_that_was_never_added() -> None:
     assert Pending().settle(job()) is False
 
 
@@ -88,3 +90,17 @@ def test_a_coroutine_that_the_loop_has_is_left_to_it() -> None:
     one.cancel()
     assert task.send(None) is None
     task.close()
+
+
+def test_a_function_that_is_cancelled_is_let_go() -> None:
+    class Held:
+        def read(self) -> None:
+            """Read it."""
+
+    held = Held()
+    one, gone = job(held.read), weakref.ref(held)
+    one.cancel()
+    del held
+    gc.collect()
+    assert gone() is None
+    assert callable(one.task)
