@@ -108,6 +108,10 @@ def modules() -> dict[str, Path]:
     return found
 
 
+PACKAGES = frozenset(["opensmtpd", "opensmtpd_cli", "opensmtpd_filters", "opensmtpd_tables"])
+"""Names that stand in strings for other reasons."""
+
+
 def part(name: str) -> str:
     """Return the part of the house in which a module stands."""
     first, _, rest = name.partition(".")
@@ -129,13 +133,16 @@ def part(name: str) -> str:
 def nodes(body: list[ast.stmt], typing: bool) -> Iterator[ast.AST]:
     """Yield the nodes below statements, those of ``if TYPE_CHECKING`` only where ``typing``."""
     for statement in body:
-        if not typing and isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.dump(statement):
-            continue
-        yield from ast.walk(statement)
+        for_types = isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING"
+        if typing or not for_types:
+            yield from ast.walk(statement)
 
 
 def imports(path: Path, typing: bool = True) -> Iterator[tuple[str, str]]:
-    """Yield what a file imports, wherever in it: a module, and a name of it or ``""``."""
+    """Yield what a file imports, wherever in it: a module, and a name of it or ``""``.
+
+    The name of a module of ours in a string counts, too: it may be given to ``import_module``.
+    """
     for node in nodes(ast.parse(path.read_text(encoding="utf-8")).body, typing):
         if isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names)
@@ -144,6 +151,8 @@ def imports(path: Path, typing: bool = True) -> Iterator[tuple[str, str]]:
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
                 yield (inner, "") if inner in modules() else (node.module or "", alias.name)
+        elif isinstance(node, ast.Constant) and node.value in modules().keys() - PACKAGES:
+            yield (str(node.value), "")
 
 
 def ours(name: str, typing: bool = True) -> list[str]:
