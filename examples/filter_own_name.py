@@ -4,7 +4,7 @@
     filter own-name proc-exec "filter-own-name mail.example.com example.com"
     listen on 192.0.2.1 port 25 filter own-name
 
-Only programs that hide who they are do so. The names are the arguments.
+Spam programs do that to hide who they are. The arguments are the names.
 """
 
 from argparse import Namespace

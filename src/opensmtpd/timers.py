@@ -22,10 +22,11 @@ def every(seconds: float) -> Callable[[M], M]:
     """Return a decorator for a method, plain or ``async def``, that takes no arguments.
 
     The first run begins ``seconds`` (above 0) after smtpd begins to be served. A plain method must
-    not block. A run that is still under way when its time comes again is not started twice. After
-    a time in which nothing could run, one run makes up for all that were missed. A failure is
-    logged with the method's name, and the next run comes in its turn. A subclass that overrides
-    the method decorates its own. Raises LocalError for anything but a number of seconds.
+    not block. A run that is still under way when its time comes again is not started twice. Turns
+    that pass while the process cannot run, a suspended machine say, are not made up: one run
+    follows. A failure is logged with the method's name, and the next run comes in its turn. A
+    subclass that overrides the method decorates its own. Raises LocalError for anything but a
+    number of seconds.
     """
     if not isinstance(seconds, int | float) or not 0 < seconds < 1e9:
         raise LocalError(f"write @every(SECONDS) with a number above 0, not {seconds!r}")

@@ -1,4 +1,4 @@
-"""Calls of handlers: plain, offloaded or asynchronous, each with exactly one end."""
+"""Calls handlers, plain, offloaded or asynchronous; each call has exactly one result or failure."""
 
 from collections.abc import Callable, Coroutine
 from types import CoroutineType

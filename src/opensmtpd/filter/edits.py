@@ -17,7 +17,7 @@ class _Place:
 
 
 class Edits:
-    """A header that is read when somebody asks for it, and changes to it and to a body.
+    """The header of one message, parsed on first use, and the edits to it and to the body.
 
     ``header`` is bytes without dot-stuffing, each line with its line feed, without the blank line
     behind it. ``line_max`` is the number of bytes that a line to smtpd may have.

@@ -63,7 +63,7 @@ class Field:
 
 
 def read(raw: bytes) -> Field | None:
-    """Return the field that ``raw`` is, None where it is none. It ends without a line feed."""
+    """Parse ``raw``, lines without a final line feed; return the field, None if it is not one."""
     found = _NAME.match(raw)
     return Field(raw, found.end(1), found.end()) if found else None
 
@@ -71,8 +71,8 @@ def read(raw: bytes) -> Field | None:
 def items(header: bytes) -> Iterator[Field | bytes]:
     """Return what a header consists of: fields, and other lines with those that continue them.
 
-    Each line of ``header`` ends in a line feed; the other lines are returned without their last
-    one. A first line that begins with a blank is one of those: there is no field to continue.
+    Each line of ``header`` ends in a line feed; what is returned has none at its end. A first line
+    that begins with a blank is such an other line: there is no field that it could continue.
     """
     for item in _ITEM.findall(header):
         yield read(item[:-1]) or item[:-1]

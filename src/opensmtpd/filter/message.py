@@ -42,8 +42,9 @@ class EditedMessage:
                     self.remove(field)
                 self.prepend(b"Authentication-Results", b"mx.example.org; none")
 
-    All that is not edited goes on byte for byte. The edits are made when ``end`` has come to its
-    end: a handler that raises, or is late, leaves none. Every message needs an object of its own.
+    All that is not edited goes on byte for byte. The edits take effect together, when ``end``, its
+    coroutine or its Offload has returned: a handler that raises, or is late, changes nothing. Every
+    message needs an object of its own.
 
     Fields and edits are there in ``end`` only, in its coroutine or its Offload too; elsewhere they
     raise LocalError. A header takes twice its bytes of memory, and 512 for each of its lines. One

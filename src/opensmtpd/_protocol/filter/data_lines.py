@@ -1,4 +1,4 @@
-"""Messages between smtpd and their handlers: lines in, lines out, and the end of failures.
+"""Moves the lines of messages between smtpd and handlers, and deals with their failures.
 
 A message that cannot be handled is either refused or goes on untouched. To refuse it, its lines
 are dropped, its final dot is sent, and ``commit`` is answered with the refusal: smtpd lets a filter

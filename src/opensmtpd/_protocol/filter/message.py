@@ -20,9 +20,9 @@ from opensmtpd.filter.message import EditedMessage, HeldMessage, MessageHandler,
 ANSWER_MAX = 65536
 """Bytes of a line to smtpd, line feed included.
 
-smtpd's buffer for our lines holds so many (``IOBUF_MAX`` in ``iobuf.c``). With a longer one its
-lookup process spins without end: so on 7.6 and 7.9, where a client may send lines of 65,534 bytes,
-so that even an echo of such a line with its prefix would stop the server.
+smtpd's buffer for our lines holds so many (``IOBUF_MAX`` in ``iobuf.c``). On a longer line the
+lookup process of 7.6 and 7.9 spins without end. Clients may send lines of 65,534 bytes: such a
+line, sent back unchanged behind its prefix, would stop the server.
 """
 
 TOO_LONG = Reject(550, "5.6.0 Message refused: a line is longer than 65485 bytes")
@@ -104,9 +104,9 @@ class Message:
         self.trailer = b""
         """Lines to send behind the final dot: the answers that must not overtake it."""
         self._due = b""
-        """The line that a handler which failed left behind, with its line feed, or nothing.
+        """The blank line that a StreamedMessage had not sent yet when it failed, or nothing.
 
-        It goes before the next that comes, or before the final dot.
+        It goes out before the next line, or before the final dot.
         """
         self._front = b""
         self._spool = Spool(budget)
