@@ -5,6 +5,7 @@
   ``Fatal`` where the real one would stop. ``Driver`` moves the bytes between it and a filter;
 - ``Transcript`` and ``replay`` feed the recording of a real server to a filter;
 - ``ask`` asks a table one thing; ``TableSmtpd`` is the model of the server that asks tables;
+- ``served`` calls a plugin's ``start`` and ``stop``, and has all between them on one asyncio loop;
 - ``filter_connection`` and ``table_connection`` put a filter or a table behind the protocol, for
   ``Driver`` and ``replay``;
 - ``Zone`` is a DNS of plain data.
@@ -12,6 +13,7 @@
 
 from opensmtpd.testing.connection import filter_connection, table_connection
 from opensmtpd.testing.driver import Driver
+from opensmtpd.testing.event_loop import served
 from opensmtpd.testing.message_run import Outcome, run_message
 from opensmtpd.testing.model.answers import FilterLine
 from opensmtpd.testing.model.client import SmtpClient
@@ -41,5 +43,6 @@ __all__ = [
     "filter_connection",
     "replay",
     "run_message",
+    "served",
     "table_connection",
 ]

@@ -1,8 +1,10 @@
 """Moves bytes between a plugin and a model of smtpd, and runs the plugin's jobs at once."""
 
-import asyncio
-from collections.abc import Callable
-from typing import Any, Protocol
+import weakref
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, Self
+
+from opensmtpd.testing.event_loop import SERVED, EventLoop
 
 
 class DriverJob(Protocol):
@@ -44,7 +46,9 @@ class Driver:
     """Drives ``plugin``; the bytes that it writes go to ``judge`` as they come.
 
     Coroutines and offloads are run to their end, in the order in which they are returned, in this
-    thread; so not from inside a running event loop.
+    thread; so not from inside a running event loop. All coroutines run on one asyncio loop, that
+    of ``served`` inside such a block. Otherwise it is the driver's own, which ``close``, or the end
+    of a ``with`` block around the driver, closes; without them, the end of the driver does.
     """
 
     def __init__(self, plugin: Plugin, judge: Callable[[bytes], None]) -> None:
@@ -52,6 +56,18 @@ class Driver:
         self.now = 0.0
         """The clock that the plugin sees, in seconds; move it as you like."""
         self._judge = judge
+        self._events = EventLoop()
+        self._close = weakref.finalize(self, self._events.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Cancel the tasks that the plugin left, and close the loop. The driver has no more use."""
+        self._close()
 
     def feed(self, data: bytes) -> None:
         """Hand bytes to the plugin, and run all that follows from them."""
@@ -68,11 +84,14 @@ class Driver:
 
     def _run(self, job: DriverJob) -> None:
         try:
-            result = job.task() if callable(job.task) else asyncio.run(job.task)
+            result = job.task() if callable(job.task) else self._await(job.task)
         except (Exception, SystemExit) as error:
             self.plugin.dispatcher.fail(job, error)
         else:
             self.plugin.dispatcher.resolve(job, result)
+
+    def _await(self, task: Coroutine[Any, Any, Any]) -> object:
+        return (SERVED.get() or self._events).run(task)
 
     def _write(self) -> None:
         while data := self.plugin.data_to_send():

@@ -62,8 +62,6 @@ def run_message(
     """
     smtpd = Smtpd(version)
     connection = FilterConnection(filter)
-    driver = Driver(connection, smtpd.receive)
-    _settle(smtpd, driver)
     logged: list[str] = []
 
     def fail(session: bytes, handler: str, error: BaseException) -> None:
@@ -71,9 +69,11 @@ def run_message(
 
     failures: list[BaseException] = []
     with (
+        Driver(connection, smtpd.receive) as driver,
         patch.object(log, "emit", logged.append),
         patch.object(connection.dispatcher, "log_failure", fail),
     ):
+        _settle(smtpd, driver)
         client = smtpd.connect(rdns=rdns, fcrdns=fcrdns, source=source)
         steps = visit(
             client,

@@ -23,10 +23,10 @@ def ask(
     for a request that smtpd would not send (a service that the table does not register).
     """
     smtpd = TableSmtpd(version)
-    driver = Driver(TableConnection(table), smtpd.receive)
-    driver.feed(smtpd.data_to_send())
-    smtpd.ask(verb, service, key)
-    driver.feed(smtpd.data_to_send())
+    with Driver(TableConnection(table), smtpd.receive) as driver:
+        driver.feed(smtpd.data_to_send())
+        smtpd.ask(verb, service, key)
+        driver.feed(smtpd.data_to_send())
     if smtpd.waiting:
         raise Hung(list(smtpd.waiting))
     return smtpd.answers[-1]

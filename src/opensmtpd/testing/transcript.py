@@ -90,13 +90,13 @@ def replay(transcript: Transcript, plugin: Plugin, *, chunk: int | None = None) 
         done.written += data
         judge.receive(data)
 
-    driver = Driver(plugin, take)
     lines = transcript.smtpd
     start = lines.index(b"config|ready") + 1
-    _feed(lines[:start], judge, driver, chunk)
-    if not judge.registry.ready:
-        raise ValueError("the filter does not end its registration")
-    _feed(_registered(lines[start:], judge.registry), judge, driver, chunk)
+    with Driver(plugin, take) as driver:
+        _feed(lines[:start], judge, driver, chunk)
+        if not judge.registry.ready:
+            raise ValueError("the filter does not end its registration")
+        _feed(_registered(lines[start:], judge.registry), judge, driver, chunk)
     done.unanswered = judge.waiting()
     return done
 

@@ -1,9 +1,19 @@
 import asyncio
+import gc
 from typing import Any
 
-from opensmtpd.filter import PROCEED, CommitDecision, Filter, Noop, Session
+from opensmtpd.filter import (
+    PROCEED,
+    CommitDecision,
+    Filter,
+    Helo,
+    MailFrom,
+    Noop,
+    PhaseDecision,
+    Session,
+)
 from opensmtpd.table import Service, Table
-from opensmtpd.testing import Driver, ask, run_message
+from opensmtpd.testing import Driver, Smtpd, ask, filter_connection, run_message
 from opensmtpd.timers import every
 
 
@@ -100,3 +110,46 @@ def test_the_kit_leaves_start_stop_and_timers_to_the_test() -> None:
     asyncio.run(filter.start())
     filter.tick()
     assert filter.calls == ["start", "tick"]
+
+
+class SameLoop(Filter):
+    """Two of its handlers share a queue, as they would share a connection."""
+
+    async def on_helo(self, session: Session, request: Helo) -> PhaseDecision:
+        self.loop = asyncio.get_running_loop()
+        self.queue: asyncio.Queue[PhaseDecision] = asyncio.Queue()
+        self.loop.call_later(0.01, self.queue.put_nowait, PROCEED)  # while the next one waits
+        return PROCEED
+
+    async def on_mail_from(self, session: Session, request: MailFrom) -> PhaseDecision:
+        assert asyncio.get_running_loop() is self.loop
+        return await self.queue.get()
+
+
+def test_the_handlers_of_one_run_have_one_loop_that_is_closed_then() -> None:
+    filter = SameLoop()
+    assert run_message(filter).accepted
+    assert filter.loop.is_closed()
+
+
+def drive(filter: Filter) -> Driver:
+    smtpd = Smtpd()
+    driver = Driver(filter_connection(filter), smtpd.receive)
+    driver.feed(smtpd.data_to_send())
+    smtpd.connect().helo()
+    while data := smtpd.data_to_send():
+        driver.feed(data)
+    return driver
+
+
+def test_the_loop_of_a_driver_is_closed_at_the_end_of_a_block_and_of_the_driver() -> None:
+    with_block, without = SameLoop(), SameLoop()
+    with drive(with_block) as driver:
+        assert not with_block.loop.is_closed()
+    assert with_block.loop.is_closed()
+    driver.close()  # twice does no harm
+    driver = drive(without)
+    assert not without.loop.is_closed()
+    del driver
+    gc.collect()
+    assert without.loop.is_closed()
