@@ -25,11 +25,12 @@ LAW: dict[str, frozenset[str]] = {
     for name, allowed in {
         "errors": [],
         "log": [],
+        "_methods": ["errors"],
         "options": ["errors"],
         "answer": ["errors"],
         "timers": ["errors", "answer"],
-        "table": ["errors", "log"],
-        "filter": ["errors", "answer"],
+        "table": ["errors", "log", "_methods"],
+        "filter": ["errors", "answer", "_methods"],
         "dns": ["errors", "log", "options", "answer", "dns/resolver"],
         "dns/resolver": ["errors", "log", "options", "answer", "dns"],
         "backends": ["errors", "log", "options", "answer", "table"],
@@ -43,7 +44,7 @@ LAW: dict[str, frozenset[str]] = {
             *("_protocol", "_protocol/filter", "_protocol/table", "_runtime"),
         ],
         "testing": [
-            *("log", "filter", "table", "dns", "testing/model"),
+            *("errors", "log", "filter", "table", "dns", "testing/model"),
             *("_protocol", "_protocol/filter", "_protocol/table"),
         ],
         "testing/model": [],
@@ -89,6 +90,7 @@ CORE = (
     "filter",
     "table",
     "run",
+    "_methods",
     "_protocol",
     "_runtime",
 )

@@ -402,7 +402,10 @@ class Sign(HeldMessage):
 
 
 def test_an_asynchronous_reload_has_done_nothing_and_says_so(tmp_path: Path) -> None:
-    source = f"{NOOP}    async def reload(self):\n        pass\n"
+    # As a lambda: the class is refused where it is ``async def``.
+    source = (
+        f"{NOOP}    async def load(self):\n        pass\n    reload = lambda self: self.load()\n"
+    )
     with Child(tmp_path, source) as child:
         child.hello()
         child.process.send_signal(1)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Coroutine
 from typing import Any
 
+from opensmtpd._methods import check_call, check_plain, check_timers, own_names
 from opensmtpd.answer import Answer
 from opensmtpd.errors import LocalError, did_you_mean
 from opensmtpd.filter import events
@@ -19,8 +20,10 @@ class Filter:
     Any handler but ``on_message`` may be ``async def``; a plain one costs no task. A plain one must
     not block: it has the whole mail server waiting. Handlers not overridden are not registered.
 
-    A class with a method ``on_…`` that no event has raises LocalError when it is made: smtpd would
-    never be asked for it, and nobody would see that it is misspelt.
+    A class raises LocalError when it is made where a method ``on_…`` belongs to no event, because
+    smtpd would never be asked for it; where a method cannot be called, because it takes other
+    arguments than here, or any under ``@every``; and where ``on_message`` or ``reload`` is
+    ``async def``.
     """
 
     uses: tuple[SessionAttribute, ...] = ()
@@ -30,10 +33,13 @@ class Filter:
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
-        for name in dir(cls):
+        for name in own_names(cls, Filter):
             if name.startswith("on_") and not hasattr(Filter, name):
                 near = did_you_mean(name, dir(Filter))
                 raise LocalError(f"{cls.__name__}.{name}: {_NO_EVENT}{near}")
+        check_call(cls, Filter, _METHODS)
+        check_plain(cls, "on_message", "reload")
+        check_timers(cls, Filter)
 
     # --- requests: each is answered by its handler's decision ---------------------------------
 
@@ -181,3 +187,6 @@ class Filter:
         It may be ``async def``, and is waited for for 5 seconds. A failure is logged.
         """
         return None
+
+
+_METHODS = {name for name in vars(Filter) if name.startswith("on_")} | {"reload", "start", "stop"}

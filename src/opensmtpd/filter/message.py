@@ -3,20 +3,55 @@
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from opensmtpd._methods import check_call, check_plain, fits, own_names
 from opensmtpd.answer import Answer
-from opensmtpd.errors import LocalError
+from opensmtpd.errors import LocalError, nearest
 from opensmtpd.filter.edits import Edits
 from opensmtpd.filter.field import Field, Value
 
 Front: TypeAlias = Sequence[bytes]
 """Header lines without line ends."""
 
+_METHODS = ("header", "body", "end")
+
+
+def _check(cls: type, base: type, *plain: str) -> None:
+    """Raise LocalError for a class of handlers that cannot work.
+
+    ``plain`` are the methods that are never awaited.
+    """
+    check_call(cls, base, _METHODS)
+    check_plain(cls, *plain)
+    names = own_names(cls, base)
+    own = [name for name in names if name[0] != "_" and not hasattr(base, name)]
+    for name in _METHODS if own and names.isdisjoint(_METHODS) else ():
+        near = nearest(name, [each for each in own if _may_be(cls, each, base, name)])
+        if near is not None:
+            raise LocalError(
+                f"{cls.__name__}.{near}: it is never called, and neither header, body nor end is"
+                f" overridden; did you mean {name}?"
+            )
+
+
+def _may_be(cls: type, own: str, base: type, name: str) -> bool:
+    """Return whether an author's method may be one of ours, misspelt."""
+    return callable(getattr(cls, own)) and fits(cls, own, base, name)
+
 
 class HeldMessage:
     """A handler that sees a message while it is held, then may put header lines in front of it.
 
     Lines are bytes without line ends, dot-stuffing undone; folded fields come as several lines.
+
+    A class of handlers, of this kind and of the others, raises LocalError when it is made where
+    ``header``, ``body`` or ``end`` cannot be called, because it takes other arguments than here;
+    where one is ``async def`` that is never awaited; and where none is overridden, but another
+    method has nearly the name of one.
     """
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        _check(cls, HeldMessage, "header", "body")
 
     def header(self, lines: list[bytes]) -> None:
         """See a run of header lines; called as often as they arrive."""
@@ -56,6 +91,10 @@ class EditedMessage:
     """The edits, while there may be any. The core puts them there."""
     _taken = False
     """True from the first message on. The core sets it."""
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        _check(cls, EditedMessage, "header", "body")
 
     def header(self, lines: list[bytes]) -> None:
         """See a run of header lines; called as often as they arrive."""
@@ -138,6 +177,10 @@ class StreamedMessage:
     To return the same list object passes the run untouched, at no cost. The blank line between
     header and body is no line of either: it is sent before the first body line that is sent.
     """
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        _check(cls, StreamedMessage, "header", "body", "end")
 
     def header(self, lines: list[bytes]) -> list[bytes]:
         """Return the lines to send in place of a run of header lines."""

@@ -4,6 +4,7 @@ from collections.abc import Collection, Coroutine
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeAlias, TypeVar
 
+from opensmtpd._methods import check_call, check_plain, check_timers
 from opensmtpd.table.matching import Patterns
 from opensmtpd.table.service import Service
 
@@ -22,6 +23,10 @@ class Table:
 
     Wildcards, networks and addresses, as in table(5), are matched above this class: it is asked
     for the literal key first and then for the rows under which a match may stand.
+
+    A class raises LocalError when it is made where a method cannot be called, because it takes
+    other arguments than here, or any under ``@every``; and where ``patterns`` or ``snapshot`` is
+    ``async def``.
     """
 
     services: Collection[Service] = ()
@@ -32,6 +37,12 @@ class Table:
 
     force_auth: bool = False
     """Register ``auth`` with an smtpd before 7.9 too, although it lower-cases passwords."""
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        check_call(cls, Table, _METHODS)
+        check_plain(cls, "patterns", "snapshot")
+        check_timers(cls, Table)
 
     def start(self) -> TableAnswer[None]:
         """Open all that requests need: called once, before smtpd hears that the table is ready.
@@ -89,3 +100,6 @@ class Table:
         Override it to answer them from one state of the data, or to open a connection once.
         """
         return nullcontext()
+
+
+_METHODS = {name for name in vars(Table) if callable(vars(Table)[name]) and name[0] != "_"}
