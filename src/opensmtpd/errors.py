@@ -17,7 +17,8 @@
 
     HandlerTimeout            a handler that did not answer in time (a BaseException)
 
-``did_you_mean`` and ``nearest`` find the remedy for a name that was misspelt.
+``did_you_mean`` and ``nearest`` find the remedy for a name that was misspelt; ``returned`` names
+an answer that is none.
 """
 
 from collections.abc import Iterable
@@ -67,7 +68,14 @@ class ConfigError(LocalError):
 
 
 class DecisionError(LocalError):
-    """An answer that smtpd would not take: it is refused before it can reach the wire."""
+    """An answer that smtpd would not take: it is refused before it can reach the wire.
+
+    ``method`` is the method that returned it, where that is known: the log says where it stands.
+    """
+
+    def __init__(self, *args: object, method: object = None) -> None:
+        self.method = method
+        super().__init__(*args)
 
 
 class SpoolError(LocalError):
@@ -137,6 +145,16 @@ class Refused(Error):
             raise DecisionError(f"a {type(decision).__name__} is no refusal")
         self.decision = decision
         super().__init__(repr(decision))
+
+
+def returned(value: object) -> str:
+    """Return words for a value that a method returned by mistake, without the value itself.
+
+    It may hold a password, so that only its type is named.
+    """
+    if isinstance(value, type):
+        return f"returned the class {value.__name__}"
+    return "returned None" if value is None else f"returned a {type(value).__name__}"
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

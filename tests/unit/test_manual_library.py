@@ -14,7 +14,6 @@ import pytest
 
 from lab.shows import manual
 from opensmtpd._protocol.filter import wire
-from opensmtpd._protocol.filter.registration import handler_name
 from opensmtpd.dns import RecordType
 from opensmtpd.errors import ConfigError
 from opensmtpd.filter import (
@@ -27,6 +26,7 @@ from opensmtpd.filter import (
     decisions,
     events,
 )
+from opensmtpd.filter.decisions import handler_name
 from opensmtpd.table import Service, Table
 from opensmtpd.testing import Outcome, ask, run_message
 from unit.support.public_names import CHANGING, MODULES, PUBLIC, top_level

@@ -183,16 +183,19 @@ class Dispatcher:
 
         def fail(error: BaseException) -> None:
             timer.running = False
-            self.log_failure(b"", timer.name, error)
+            self.log_failure(b"", timer.name, error, method=timer.method)
 
         self.dispatch(None, timer.name, timer.method, end, fail, patient=True)
 
     # --- the log ------------------------------------------------------------------------------
 
-    def log_failure(self, session: bytes, handler: str, error: BaseException) -> None:
+    def log_failure(
+        self, session: bytes, handler: str, error: BaseException, *, method: object = None
+    ) -> None:
         """Log a failure: the kind of error, its place, and its text unless that may be secret.
 
-        ``session`` is the id of the session, ``b""`` for a call that belongs to none.
+        ``session`` is the id of the session, ``b""`` for a call that belongs to none. ``method`` is
+        what was called, if it is known.
         """
         id = session.decode("ascii", "backslashreplace")
         shows = no_text if handler in SECRET else own_text if handler == TASK else self._shows
@@ -201,7 +204,7 @@ class Dispatcher:
             id,
             handler=handler,
             error=type(error).__name__,
-            at=place(error),
+            at=place(error, method),
             reason=error if shows(error) else None,
         )
         self.log_traceback(error, id, shows)

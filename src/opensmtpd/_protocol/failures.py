@@ -2,7 +2,8 @@
 
 import os.path
 from collections.abc import Callable, Iterator
-from types import TracebackType
+from functools import partial
+from types import CodeType, MethodType, TracebackType
 from typing import TypeAlias
 
 from opensmtpd.errors import HandlerTimeout, LocalError
@@ -35,19 +36,40 @@ def no_text(_error: BaseException) -> bool:
     return False
 
 
-def place(error: BaseException) -> str | None:
+def place(error: BaseException, method: object = None) -> str | None:
     """Return where an exception was raised, ``"file.py:12"``; None where that is not known.
 
     It is the author's own line: the deepest one that lies neither in this package nor in the
-    standard library nor among installed packages; the deepest of all where no line is the author's.
+    standard library nor among installed packages. Where no line is the author's, as for an answer
+    that was wrong, it is the first line of the author's ``method`` that was called; the deepest
+    line of all where that is not known.
     """
     deepest = own = None
     for call in _calls(error):
         deepest = call
         if not _foreign(call.tb_frame.f_code.co_filename):
             own = call
-    found = own or deepest
-    return None if found is None else _line(found).rpartition(os.sep)[2]
+    if deepest is None:
+        return None
+    line = _line(own) if own is not None else _definition(method) or _line(deepest)
+    return line.rpartition(os.sep)[2]
+
+
+def _definition(method: object) -> str | None:
+    """Return where a method is defined, None where its file is not the author's."""
+    while (inner := _inner(method)) is not None:
+        method = inner
+    code = getattr(method, "__code__", None)
+    if not isinstance(code, CodeType) or _foreign(code.co_filename):
+        return None
+    return f"{code.co_filename}:{code.co_firstlineno}"
+
+
+def _inner(method: object) -> object:
+    """Return the function in a bound method or a ``functools.partial``, None for any other."""
+    if isinstance(method, MethodType):
+        return method.__func__
+    return method.func if isinstance(method, partial) else None
 
 
 def traceback(error: BaseException, shows: Shows) -> Iterator[dict[str, object]]:

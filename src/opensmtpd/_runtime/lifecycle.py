@@ -68,7 +68,7 @@ class LifeCycle:
             if isinstance(error, LocalError) and not isinstance(error, Unavailable):
                 self._dispatcher.log_traceback(error)
                 raise
-            self._dispatcher.log_failure(b"", "start", error)
+            self._dispatcher.log_failure(b"", "start", error, method=self._plugin.start)
         methods = list(_timed(self._plugin))
         if methods:
             from opensmtpd._protocol.timers import Timers  # noqa: PLC0415  few plugins have timers
@@ -80,7 +80,7 @@ class LifeCycle:
         try:
             self._call("stop", self._plugin.stop, watchdog.STALL)
         except BaseException as error:  # see Dispatcher.dispatch
-            self._dispatcher.log_failure(b"", "stop", error)
+            self._dispatcher.log_failure(b"", "stop", error, method=self._plugin.stop)
 
     def _call(self, name: str, method: Callable[[], object], seconds: float) -> None:
         self._watchdog.watch()

@@ -8,7 +8,7 @@ consequences).
 
 from typing import TypeAlias
 
-from opensmtpd.errors import DecisionError, Refusal
+from opensmtpd.errors import DecisionError, Refusal, returned
 
 REPLY_MAX = 510
 """Bytes of a reply line without its line end (RFC 5321 section 4.5.3.1.5)."""
@@ -64,7 +64,9 @@ class _Reply(_Fixed, Refusal):
     def __init__(self, code: int, text: str) -> None:
         if not isinstance(code, int) or not 400 <= code <= 599:
             raise DecisionError(f"reply code {code!r} is not from 400 to 599")
-        if not isinstance(text, str) or not text.strip():
+        if not isinstance(text, str):
+            raise DecisionError(f"text is str, not {type(text).__name__}")
+        if not text.strip():
             raise DecisionError("a reply needs a text behind its code")
         if not (text.isascii() and text.isprintable()):
             raise DecisionError(f"reply text is not one line of printable ASCII: {text!r}")
@@ -155,11 +157,16 @@ LEGAL: dict[str, tuple[type, ...]] = {
 """Phase to the decisions that may answer it."""
 
 
+def handler_name(event: str) -> str:
+    """Return the method that takes a phase or a report: HELO and EHLO share one."""
+    return "on_" + ("helo" if event == "ehlo" else event.replace("-", "_"))
+
+
 def encode(phase: str, decision: object) -> bytes:
     """Return ``decision`` as it stands behind the token, or raise DecisionError."""
     if not isinstance(decision, Proceed | Junk | Reject | Disconnect | Rewrite):
-        # Its type only: an object returned by mistake may hold a password.
-        raise DecisionError(f"a {type(decision).__name__} is no decision")
+        remedy = "return PROCEED or another decision"
+        raise DecisionError(f"{handler_name(phase)} {returned(decision)}: {remedy}")
     if not isinstance(decision, LEGAL[phase]):
         raise DecisionError(f"{decision!r} may not answer {phase}")
     return decision.wire(phase)

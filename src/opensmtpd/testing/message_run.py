@@ -64,7 +64,7 @@ def run_message(
     connection = FilterConnection(filter)
     logged: list[str] = []
 
-    def fail(session: bytes, handler: str, error: BaseException) -> None:
+    def fail(session: bytes, handler: str, error: BaseException, *, method: object) -> None:
         failures.append(error)
 
     failures: list[BaseException] = []

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ from opensmtpd._protocol.failures import (
     traceback,
 )
 from opensmtpd.errors import ConfigError, HandlerTimeout, LocalError
-from opensmtpd.filter import Reject
+from opensmtpd.filter import Filter, Reject
+from opensmtpd.filter.decisions import encode
 
 HERE = __file__
 
@@ -80,6 +82,42 @@ def test_the_deepest_of_the_authors_lines_is_named() -> None:
 )
 def test_the_deepest_of_all_where_none_is_the_authors(path: str) -> None:
     assert place(caught(installed(path))) == f"{path.rpartition('/')[2]}:2"
+
+
+class Author:
+    def on_data(self, session: object, request: object) -> None:
+        """Forget to return."""
+
+    @staticmethod
+    def on_quit(session: object, request: object) -> None:
+        """Forget to return."""
+
+
+AUTHOR = Author()
+LINE = Author.on_data.__code__.co_firstlineno
+
+
+@pytest.mark.parametrize(
+    ("method", "at"),
+    [
+        (AUTHOR.on_data, LINE),
+        (partial(AUTHOR.on_data, 1), LINE),
+        (partial(partial(Author.on_data, AUTHOR), 1), LINE),
+        (AUTHOR.on_quit, Author.on_quit.__code__.co_firstlineno),
+    ],
+)
+def test_the_authors_method_is_named_where_no_line_is_the_authors(method: object, at: int) -> None:
+    error = caught(partial(encode, "data", None))
+    assert place(error, method) == f"test_failures.py:{at}"
+    assert str(place(error)).startswith("decisions.py:")
+    assert place(caught(of_json), method) == f"test_failures.py:{line(of_json)}"
+    assert place(ValueError(), method) is None
+
+
+@pytest.mark.parametrize("method", [None, Filter().on_data, [].append, partial(int), json.loads])
+def test_a_method_that_is_not_the_authors_is_not_named(method: object) -> None:
+    error = caught(partial(encode, "data", None))
+    assert place(error, method) == place(error)
 
 
 def test_no_place() -> None:

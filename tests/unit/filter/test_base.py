@@ -6,9 +6,9 @@ from typing import Any, get_args
 import pytest
 
 from opensmtpd._protocol.filter import wire
-from opensmtpd._protocol.filter.registration import handler_name
 from opensmtpd.errors import LocalError
 from opensmtpd.filter import PROCEED, Filter, Session
+from opensmtpd.filter.decisions import handler_name
 from opensmtpd.filter.events import FilterRequest, Report
 
 

@@ -72,14 +72,31 @@ def test_every_phase_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("nonsense", [None, True, 0, "proceed", b"proceed", [], Proceed, Junk])
 def test_nonsense_is_no_decision(nonsense: object) -> None:
-    with pytest.raises(DecisionError, match="is no decision"):
+    kind = "None" if nonsense is None else f"a {type(nonsense).__name__}"
+    if isinstance(nonsense, type):
+        kind = f"the class {nonsense.__name__}"
+    with pytest.raises(DecisionError) as caught:
         encode("connect", nonsense)
+    assert str(caught.value) == f"on_connect returned {kind}: return PROCEED or another decision"
+
+
+def test_a_forgotten_return_says_what_to_do() -> None:
+    with pytest.raises(DecisionError) as caught:
+        encode("mail-from", None)
+    assert str(caught.value) == "on_mail_from returned None: return PROCEED or another decision"
+
+
+@pytest.mark.parametrize("kind", [Reject, Disconnect])
+def test_a_text_that_is_bytes(kind: type[Reject | Disconnect]) -> None:
+    with pytest.raises(DecisionError) as caught:
+        kind(550, b"5.7.1 no")  # type: ignore[arg-type]  # the mistake under test
+    assert str(caught.value) == "text is str, not bytes"
 
 
 def test_a_wrong_answer_is_named_by_its_type_alone() -> None:
     with pytest.raises(DecisionError) as caught:
         encode("auth", b"PLAIN AGFsaWNlAHNlY3JldA==")
-    assert str(caught.value) == "a bytes is no decision"
+    assert str(caught.value) == "on_auth returned a bytes: return PROCEED or another decision"
 
 
 @pytest.mark.parametrize("kind", [Reject, Disconnect])

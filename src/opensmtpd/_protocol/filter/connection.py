@@ -16,12 +16,13 @@ from opensmtpd._protocol.filter import wire
 from opensmtpd._protocol.filter.data_lines import TEMPFAIL, Policy, Transfers
 from opensmtpd._protocol.filter.handshake import Handshake
 from opensmtpd._protocol.filter.message import ENDED, SENT, Message
-from opensmtpd._protocol.filter.registration import handler_name, handlers
+from opensmtpd._protocol.filter.registration import handlers
 from opensmtpd._protocol.filter.session_state import SessionState, record_report, reports_for
 from opensmtpd._protocol.filter.spool import Budget
 from opensmtpd._protocol.line_buffer import LineBuffer
 from opensmtpd.errors import DecisionError, ProtocolError, Refused, VersionError
 from opensmtpd.filter import PROCEED, Filter, Session
+from opensmtpd.filter.decisions import handler_name
 from opensmtpd.filter.events import Report
 from opensmtpd.log import log
 
@@ -208,7 +209,7 @@ class FilterConnection:
             name,
             partial(handler, state.session, report),
             lambda _: None,
-            partial(self.dispatcher.log_failure, state.id, name),
+            partial(self.dispatcher.log_failure, state.id, name, method=handler),
         )
 
     # --- requests -----------------------------------------------------------------------------
@@ -251,7 +252,7 @@ class FilterConnection:
                     return
                 except DecisionError as wrong:
                     error = wrong.with_traceback(error.__traceback__)  # the author's line
-            self.dispatcher.log_failure(state.id, name, error)
+            self.dispatcher.log_failure(state.id, name, error, method=handler)
             answer(TEMPFAIL if self._on_failure == "tempfail" else PROCEED)
 
         try:

@@ -96,7 +96,8 @@ class Transfers:
             except DecisionError as wrong:
                 error = wrong.with_traceback(error.__traceback__)  # the author's line
         if not isinstance(error, Refused):
-            self._dispatcher.log_failure(state.id, handler, error)
+            method = self._method(message, handler, error)
+            self._dispatcher.log_failure(state.id, handler, error, method=method)
             # A message whose spool is not whole cannot go on untouched, under any policy;
             # and a watchdog may have struck amid a write to the spool.
             torn = isinstance(error, SpoolError)
@@ -107,6 +108,14 @@ class Transfers:
             message.detach()
         else:
             message.discard_lines()
+
+    def _method(self, message: Message, handler: str, error: BaseException) -> object:
+        """Return the author's method that failed, None where it is not known."""
+        if handler == "on_message":
+            return self._filter.on_message
+        if handler == "end" and message.handler is not None:
+            return message.handler.end
+        return error.method if isinstance(error, DecisionError) else None
 
     def end_transaction(self, state: SessionState) -> None:
         """Discard the messages of a transaction that is over, but for one that is being sent.

@@ -1,8 +1,7 @@
 """A message that is held: its lines wait, unchanged, for the lines to put in front of them."""
 
-from opensmtpd._protocol.filter.message_lines import Parts, show, stuff
+from opensmtpd._protocol.filter.message_lines import Parts, check_lines, show, stuff
 from opensmtpd._protocol.filter.spool import Spool
-from opensmtpd.errors import DecisionError
 from opensmtpd.filter.message import EditedMessage, HeldMessage
 
 
@@ -10,9 +9,9 @@ def show_parts(handler: HeldMessage | EditedMessage, parts: Parts, lines: list[b
     """Show a run to ``header`` and ``body``, neither with an empty list."""
     header, body = parts.cut(lines)
     if header:
-        show(handler.header, header)
+        show("header", handler, header)
     if body:
-        show(handler.body, body)
+        show("body", handler, body)
 
 
 class Held:
@@ -35,15 +34,8 @@ class Held:
 
     def close(self, answer: object) -> bytes:
         """Return the handler's lines for the front."""
-        return stuff(checked_end(answer), self._limit)
+        return stuff(check_lines(answer, "end", self._handler), self._limit)
 
     def detach(self) -> bytes:
         """Return nothing: all lines are in the spool."""
         return b""
-
-
-def checked_end(answer: object) -> object:
-    """Return what ``end()`` returned; raise DecisionError where it is no list."""
-    if not isinstance(answer, list | tuple):
-        raise DecisionError(f"a message ends in a list of lines, not {type(answer).__name__}")
-    return answer

@@ -13,7 +13,7 @@ from opensmtpd._protocol.filter.message_lines import has_line_over, unstuff
 from opensmtpd._protocol.filter.spool import Budget, Spool
 from opensmtpd._protocol.filter.streamed import Streamed
 from opensmtpd._protocol.filter.wire import dataline_prefix
-from opensmtpd.errors import DecisionError, HandlerTimeout, Refused, SpoolError
+from opensmtpd.errors import DecisionError, HandlerTimeout, Refused, SpoolError, returned
 from opensmtpd.filter import Reject
 from opensmtpd.filter.message import EditedMessage, HeldMessage, MessageHandler, StreamedMessage
 
@@ -66,7 +66,7 @@ class MessageKind(Protocol):
     def close(self, answer: object) -> bytes:
         """Take what ``end()`` returned; return the lines to stand in front of the spool's.
 
-        Raises DecisionError or TypeError, and then nothing is changed; raises SpoolError.
+        Raises DecisionError, and then nothing is changed; raises SpoolError.
         """
 
     def detach(self) -> bytes:
@@ -126,7 +126,8 @@ class Message:
         elif isinstance(handler, EditedMessage):
             self._kind = Edited(handler, self._limit, self._spool)
         elif handler is not None:
-            raise DecisionError(f"a {type(handler).__name__} is no message handler")
+            remedy = "return a message handler or None"
+            raise DecisionError(f"on_message {returned(handler)}: {remedy}")
         self.handler = handler
         if isinstance(handler, HeldMessage | EditedMessage):
             self._become(HELD)
@@ -172,8 +173,8 @@ class Message:
         """End the message with what the handler's ``end()`` returned; the final dot may go out.
 
         Lines stand in front of a held message, and behind a streamed one; an edited one has none.
-        Raises DecisionError or TypeError for an object that ``end()`` may not return, and then
-        nothing is changed; raises SpoolError.
+        Raises DecisionError for an object that ``end()`` may not return, and then nothing is
+        changed; raises SpoolError.
         """
         if self._kind is not None:
             self._front = self._kind.close(front)

@@ -7,34 +7,40 @@ lines, each with its line feed. Handlers see lists of lines without line ends, d
 import re
 from collections.abc import Callable, Sequence
 
-from opensmtpd.errors import DecisionError, ProtocolError
+from opensmtpd.errors import DecisionError, ProtocolError, returned
 
 _FIRST_DOT = re.compile(rb"^\.", re.MULTILINE)
 _LATER_DOT = re.compile(rb"\n\.")  # half again as fast as ``b"\n." in block``
 
 
-def check_lines(lines: object) -> Sequence[bytes]:
-    """Return ``lines``; raise DecisionError where a handler returned anything but a list."""
+def check_lines(lines: object, method: str, handler: object) -> Sequence[bytes]:
+    """Return what a handler's ``method`` returned; raise DecisionError where it is no list."""
     if not isinstance(lines, list | tuple):  # a forgotten return would lose the lines
-        raise DecisionError(f"lines were answered with a {type(lines).__name__}")
+        raise DecisionError(
+            f"{method} {returned(lines)}: return a list of lines", method=getattr(handler, method)
+        )
     return lines
 
 
-def stuff(lines: object, limit: int) -> bytes:
+def stuff(lines: Sequence[bytes], limit: int, method: object = None) -> bytes:
     """Return a handler's lines as a block that smtpd takes.
 
-    ``limit`` is the number of bytes that a line may have. Raises DecisionError, and TypeError for
-    lines that are no bytes.
+    ``limit`` is the number of bytes that a line may have, and ``method`` returned the lines.
+    Raises DecisionError.
     """
-    lines = check_lines(lines)
     if not lines:
         return b""
-    lines = [b"." + line if line.startswith(b".") else line for line in lines]
-    block = b"\n".join(lines)
-    if block.count(b"\n") != len(lines) - 1 or b"\0" in block:
-        raise DecisionError("a line of a message holds a line feed or NUL")
-    if max(map(len, lines)) > limit:
-        raise DecisionError("a line of a message is longer than smtpd takes")
+    try:
+        stuffed = [b"." + line if line.startswith(b".") else line for line in lines]
+        block = b"\n".join(stuffed)
+    except (TypeError, AttributeError):
+        wrong = next((line for line in lines if not isinstance(line, bytes)), lines)
+        text = f"lines are bytes, not {type(wrong).__name__}"
+        raise DecisionError(text, method=method) from None
+    if block.count(b"\n") != len(stuffed) - 1 or b"\0" in block:
+        raise DecisionError("a line of a message holds a line feed or NUL", method=method)
+    if max(map(len, stuffed)) > limit:
+        raise DecisionError("a line of a message is longer than smtpd takes", method=method)
     return block + b"\n"
 
 
@@ -60,11 +66,12 @@ def unstuff_block(block: bytes) -> bytes:
     return _FIRST_DOT.sub(b"", block)
 
 
-def show(see: Callable[[list[bytes]], object], lines: list[bytes]) -> None:
+def show(method: str, handler: object, lines: list[bytes]) -> None:
     """Show lines to a handler that only looks at them. Raises DecisionError where it answers."""
+    see: Callable[[list[bytes]], object] = getattr(handler, method)
     result = see(lines)
     if result is not None:  # a coroutine above all: the message would pass unseen
-        raise DecisionError(f"a held message's lines were answered with a {type(result).__name__}")
+        raise DecisionError(f"{method} {returned(result)}: return nothing", method=see)
 
 
 def has_line_over(limit: int, block: bytes) -> bool:

@@ -6,12 +6,8 @@ from opensmtpd._protocol.filter import wire
 from opensmtpd._protocol.filter.session_state import reports_for
 from opensmtpd.errors import LocalError, did_you_mean
 from opensmtpd.filter import Filter
+from opensmtpd.filter.decisions import handler_name
 from opensmtpd.filter.session import REPORT_OF
-
-
-def handler_name(event: str) -> str:
-    """Return the method that takes a phase or a report: HELO and EHLO share one."""
-    return "on_" + ("helo" if event == "ehlo" else event.replace("-", "_"))
 
 
 def overrides(filter: Filter, name: str) -> bool:
@@ -34,8 +30,8 @@ def registrations(filter: Filter) -> tuple[list[str], list[str]]:
 
     ``link-disconnect`` always, to forget sessions by; for messages also ``tx-reset``, which ends
     one that the client left half sent, and ``commit``, the one place to refuse a message. Raises
-    LocalError for a name in ``uses`` that sessions have not, and for one in ``unused`` that is no
-    handler.
+    LocalError for a name in ``uses`` that sessions have not, for one in ``unused`` that is no
+    handler, and for a str in the place of either.
     """
     _check(filter, "uses", "a session has no", REPORT_OF)
     _check(filter, "unused", "a filter has no", [name for name in dir(Filter) if name[:3] == "on_"])
@@ -52,8 +48,11 @@ def registrations(filter: Filter) -> tuple[list[str], list[str]]:
 
 
 def _check(filter: Filter, attribute: str, fault: str, names: Collection[str]) -> None:
-    for name in getattr(filter, attribute):
+    place = f"{type(filter).__name__}.{attribute}"
+    given = getattr(filter, attribute)
+    if isinstance(given, str):  # a name without the comma that makes it a tuple
+        raise LocalError(f"{place} is a str; write a tuple, even of one name")
+    for name in given:
         if name not in names:
-            place = f"{type(filter).__name__}.{attribute}"
             known = ", ".join(names) + did_you_mean(str(name), names)
             raise LocalError(f"{place}: {fault} {name!r}, but {known}")

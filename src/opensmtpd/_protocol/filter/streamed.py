@@ -5,7 +5,6 @@ the end. So a handler that keeps everything back, and returns the whole message 
 sends no blank line first, and the cuts between runs make no difference.
 """
 
-from opensmtpd._protocol.filter.held import checked_end
 from opensmtpd._protocol.filter.message_lines import Parts, check_lines, stuff
 from opensmtpd._protocol.filter.spool import Spool
 from opensmtpd.filter.message import StreamedMessage
@@ -43,19 +42,24 @@ class Streamed:
     def _edit(self, lines: list[bytes], block: bytes) -> bytes:
         if self._parts.in_body:
             edited = self._handler.body(lines)
-            return self._with_blank(block if edited is lines else stuff(edited, self._limit))
+            return self._with_blank(block if edited is lines else self._block("body", edited))
         header, body = self._parts.cut(lines)
         new_header = self._handler.header(header) if header else header
         new_body = self._handler.body(body) if body else body
-        for part in (new_header, new_body):
-            check_lines(part)
+        check_lines(new_header, "header", self._handler)
+        check_lines(new_body, "body", self._handler)
         untouched = new_header is header and new_body is body
         if untouched and (self._sent or header or body):
             return block
-        front, rest = stuff(new_header, self._limit), stuff(new_body, self._limit)
+        front, rest = self._block("header", new_header), self._block("body", new_body)
         if self._parts.in_body:
             self._due = BLANK
         return front + self._with_blank(rest)
+
+    def _block(self, method: str, lines: object) -> bytes:
+        """Return what a method of the handler returned as a block. Raises DecisionError."""
+        checked = check_lines(lines, method, self._handler)
+        return stuff(checked, self._limit, getattr(self._handler, method))
 
     def _with_blank(self, body: bytes) -> bytes:
         """Return body lines to send, behind the blank line where that is due."""
@@ -74,7 +78,7 @@ class Streamed:
         They are the whole message where nothing of it has been sent; an empty message keeps its
         blank line.
         """
-        block = stuff(checked_end(answer), self._limit)
+        block = self._block("end", answer)
         if self._sent or not block:
             block = self._due + block
         if block:

@@ -2,6 +2,8 @@
 
 import errno
 import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from opensmtpd._protocol.filter.data_lines import Policy
 from opensmtpd._protocol.filter.spool import Budget
 from opensmtpd.answer import Offload
 from opensmtpd.errors import HandlerTimeout
-from opensmtpd.filter import JUNK, PROCEED, HeldMessage, StreamedMessage
+from opensmtpd.filter import JUNK, PROCEED, Filter, HeldMessage, Session, StreamedMessage
 from unit.support.handlers import (
     COMMIT,
     KINDS,
@@ -28,7 +30,7 @@ from unit.support.handlers import (
     finish,
     later,
 )
-from unit.support.talk import TEMPFAIL, Talk, data, datalines, report, result
+from unit.support.talk import TEMPFAIL, Talk, data, datalines, report, request, result
 
 ERRORS = [ValueError("x"), SystemExit(0), KeyboardInterrupt(), GeneratorExit()]
 
@@ -225,3 +227,72 @@ def test_the_longest_line_passes() -> None:
     assert talk.say(data(*lines, b"."), COMMIT) == datalines(b"X-Lines: 3", *lines, b".") + result(
         b"proceed"
     )
+
+
+# --- the author's method is named where no line of it failed --------------------------------------
+
+
+class Forgets(Filter):
+    """Its handlers return what they are told to."""
+
+    def __init__(self, result: object) -> None:
+        self.result: Any = result
+
+    def on_mail_from(self, session: Session, request: Any) -> Any:
+        return self.result
+
+    async def on_rcpt_to(self, session: Session, request: Any) -> Any:
+        return self.result
+
+    def on_message(self, session: Session) -> Any:
+        return self.result
+
+
+def at(method: Callable[..., object]) -> str:
+    return f"at={Path(__file__).name}:{method.__code__.co_firstlineno}"
+
+
+def test_a_forgotten_return_of_a_handler() -> None:
+    talk = Talk(Forgets(None))
+    talk.say(request(b"mail-from", b"bob@example.org"), request(b"rcpt-to", b"al@example.org"))
+    finish(talk)
+    for line, method in zip(talk.logged, (Forgets.on_mail_from, Forgets.on_rcpt_to), strict=True):
+        name = method.__name__
+        assert line == (
+            f"1718c5e591926d28 handler-failed handler={name} error=DecisionError {at(method)}"
+            f' reason="{name} returned None: return PROCEED or another decision"'
+        )
+
+
+def test_no_message_handler() -> None:
+    talk = Talk(Forgets(HeldMessage))
+    talk.say(data(*MAIL, b"."))
+    assert talk.logged == [
+        "1718c5e591926d28 handler-failed handler=on_message error=DecisionError"
+        f" {at(Forgets.on_message)}"
+        ' reason="on_message returned the class HeldMessage: return a message handler or None"'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "value", "reason"),
+    [
+        (StreamAt, "header", None, "header returned None: return a list of lines"),
+        (StreamAt, "body", None, "body returned None: return a list of lines"),
+        (StreamAt, "header", ["X-A: 1"], "lines are bytes, not str"),
+        (StreamAt, "body", ["X-A: 1"], "lines are bytes, not str"),
+        (StreamAt, "end", ["X-A: 1"], "lines are bytes, not str"),
+        (At, "end", ["X-A: 1"], "lines are bytes, not str"),
+        (At, "end", b"X-A: 1", "end returned a bytes: return a list of lines"),
+    ],
+)
+def test_no_lines_of_a_message(kind: Kind, place: str, value: Any, reason: str) -> None:
+    talk = Talk(awry(kind, place, lambda: value))
+    talk.say(data(*MAIL, b"."))
+    name = "end" if place == "end" else "message"
+    method = getattr(kind, place)
+    file = Path(method.__code__.co_filename).name
+    assert talk.logged == [
+        f"1718c5e591926d28 handler-failed handler={name} error=DecisionError"
+        f' at={file}:{method.__code__.co_firstlineno} reason="{reason}"'
+    ]

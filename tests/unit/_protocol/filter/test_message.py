@@ -135,7 +135,8 @@ def test_a_handler_that_fails_midway_lets_the_run_through_untouched() -> None:
 
 @pytest.mark.parametrize("handler", [PROCEED, b"x", HeldMessage, Offload(HeldMessage), object()])
 def test_what_is_no_message_handler(handler: object) -> None:
-    with pytest.raises(DecisionError, match="is no message handler"):
+    text = r"^on_message returned (a|the class) \w+: return a message handler or None$"
+    with pytest.raises(DecisionError, match=text):
         message(handler)
 
 
@@ -146,7 +147,7 @@ def test_what_is_no_message_handler(handler: object) -> None:
 def test_what_is_no_list_of_lines(front: object) -> None:
     m = message(HeldMessage())
     m.receive([b"A: 1"])
-    with pytest.raises((DecisionError, TypeError, AttributeError)):
+    with pytest.raises(DecisionError):
         m.close_input(front)
     m.detach()
     m.close_input(())

@@ -1,11 +1,15 @@
 """Lines of a message: dots undone and done, header and body apart, long ones found."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from opensmtpd._protocol.filter.message_lines import (
     Parts,
+    check_lines,
     has_line_over,
     stuff,
     stuff_block,
@@ -13,6 +17,7 @@ from opensmtpd._protocol.filter.message_lines import (
     unstuff_block,
 )
 from opensmtpd.errors import DecisionError, ProtocolError
+from opensmtpd.filter import HeldMessage
 
 
 @given(lengths=st.lists(st.integers(0, 40), min_size=1), limit=st.integers(2, 30))
@@ -30,14 +35,40 @@ def test_no_line_over_the_limit_is_overlooked(lengths: list[int], limit: int) ->
         ((b"a", b""), b"a\n\n"),
     ],
 )
-def test_dots_are_doubled(lines: object, block: bytes) -> None:
+def test_dots_are_doubled(lines: Sequence[bytes], block: bytes) -> None:
     assert stuff(lines, 100) == block
 
 
 @pytest.mark.parametrize("lines", [None, b"x", "x", [b"a\nb"], [b"\0"], [b"x" * 11], [b"." * 10]])
 def test_no_lines(lines: object) -> None:
     with pytest.raises(DecisionError):
-        stuff(lines, 10)
+        stuff(check_lines(lines, "end", HeldMessage()), 10)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "end returned None: return a list of lines"),
+        (b"X-A: 1", "end returned a bytes: return a list of lines"),
+        (list, "end returned the class list: return a list of lines"),
+    ],
+)
+def test_what_is_no_list(value: object, text: str) -> None:
+    handler = HeldMessage()
+    with pytest.raises(DecisionError) as caught:
+        check_lines(value, "end", handler)
+    assert str(caught.value) == text
+    assert caught.value.method == handler.end
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind"),
+    [(["X-A: 1"], "str"), ([b"X-A: 1", "x"], "str"), ([None], "NoneType"), ([b"", 1], "int")],
+)
+def test_lines_that_are_no_bytes(lines: Any, kind: str) -> None:
+    with pytest.raises(DecisionError) as caught:
+        stuff(lines, 100)
+    assert str(caught.value) == f"lines are bytes, not {kind}"
 
 
 @pytest.mark.parametrize(

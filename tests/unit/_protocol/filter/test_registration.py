@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from opensmtpd._protocol.filter import wire
-from opensmtpd._protocol.filter.registration import handler_name, overrides, registrations
+from opensmtpd._protocol.filter.registration import overrides, registrations
 from opensmtpd.errors import LocalError
 from opensmtpd.filter import PROCEED, Filter, Session
+from opensmtpd.filter.decisions import handler_name
 
 
 def filter_with(*handlers: str, uses: tuple[Any, ...] = ()) -> Filter:
@@ -98,7 +99,7 @@ def test_everything() -> None:
     )
 
 
-@pytest.mark.parametrize("uses", [("rdsn",), ("rdns", "data"), "rdns", ("id",)])
+@pytest.mark.parametrize("uses", [("rdsn",), ("rdns", "data"), ("id",)])
 def test_a_name_in_uses_that_sessions_have_not(uses: Any) -> None:
     with pytest.raises(LocalError, match=r"Some\.uses: a session has no"):
         registrations(filter_with(uses=uses))
@@ -116,7 +117,7 @@ def test_the_error_lists_the_right_names_and_the_nearest(uses: Any, hint: str) -
     )
 
 
-@pytest.mark.parametrize("unused", [("on_hello",), {"helo"}, "on_helo"])
+@pytest.mark.parametrize("unused", [("on_hello",), {"helo"}])
 def test_a_name_in_unused_that_is_no_handler(unused: Any) -> None:
     some = filter_with("on_helo")
     some.unused = unused
@@ -148,3 +149,13 @@ def test_handler_name(event: str, name: str) -> None:
 def test_every_event_has_its_handler_and_every_handler_its_event() -> None:
     named = {handler_name(event) for event in [*wire.REPORTS, *wire.REQUESTS]}
     assert named | {"on_message"} == {name for name in vars(Filter) if name.startswith("on_")}
+
+
+@pytest.mark.parametrize(
+    ("attribute", "given"), [("uses", "username"), ("uses", "rdns"), ("unused", "on_helo")]
+)
+def test_a_name_without_the_comma_that_makes_it_a_tuple(attribute: str, given: str) -> None:
+    filter = type("Some", (Filter,), {attribute: given})()
+    with pytest.raises(LocalError) as caught:
+        registrations(filter)
+    assert str(caught.value) == f"Some.{attribute} is a str; write a tuple, even of one name"
