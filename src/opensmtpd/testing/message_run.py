@@ -7,6 +7,7 @@ from unittest.mock import patch
 from opensmtpd import log
 from opensmtpd._protocol.filter.connection import FilterConnection
 from opensmtpd.filter import Filter
+from opensmtpd.testing.checks import check_bytes, check_filter
 from opensmtpd.testing.driver import Driver
 from opensmtpd.testing.model.client import SmtpClient
 from opensmtpd.testing.model.fatal import Hung
@@ -58,8 +59,12 @@ def run_message(
 
     Raises Fatal where the filter would stop smtpd, and Hung where it would not answer. Raises any
     exception of the filter's handlers but Refused, where smtpd would be answered 451, and
-    DecisionError for an answer that smtpd would not take.
+    DecisionError for an answer that smtpd would not take. Raises LocalError for a filter that
+    ``run.filter`` would not start, and TypeError for a class in its place and for a message that
+    is not bytes.
     """
+    check_filter(filter)
+    check_bytes("message", message)
     smtpd = Smtpd(version)
     connection = FilterConnection(filter)
     logged: list[str] = []

@@ -2,6 +2,7 @@
 
 from opensmtpd._protocol.table.connection import TableConnection
 from opensmtpd.table import Table
+from opensmtpd.testing.checks import check_table
 from opensmtpd.testing.driver import Driver
 from opensmtpd.testing.model.fatal import Hung
 from opensmtpd.testing.model.table_smtpd import TableReply, TableSmtpd
@@ -20,8 +21,11 @@ def ask(
         assert ask(MyTable(), "check", "domain", "www.example.org").result == "found"
 
     Raises Fatal where the table would stop smtpd, Hung where it would not answer, and ValueError
-    for a request that smtpd would not send (a service that the table does not register).
+    for a request that smtpd would not send (a service that the table does not register). Raises
+    LocalError for a table that ``run.table`` would not start, and TypeError for a class in its
+    place.
     """
+    check_table(table)
     smtpd = TableSmtpd(version)
     with Driver(TableConnection(table), smtpd.receive) as driver:
         driver.feed(smtpd.data_to_send())
