@@ -52,9 +52,9 @@ def check_timers(cls: type, base: type) -> None:
     for name in own_names(cls, base):
         marked = isinstance(getattr(_found(cls, name), "every_seconds", None), float)
         if marked and not _takes(cls, name, 0):
-            raise LocalError(
-                f"{cls.__name__}.{name}: @every calls it without arguments; write def {name}(self)"
-            )
+            remedy = "decorate another method" if hasattr(base, name) else f"write def {name}(self)"
+            text = f"{cls.__name__}.{name}: @every calls it without arguments"
+            raise LocalError(f"{text}; {remedy}")
 
 
 def _takes(cls: type, name: str, count: int) -> bool:

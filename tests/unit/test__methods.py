@@ -159,6 +159,12 @@ def test_a_timer_that_needs_arguments(base: type, method: Any) -> None:
     assert text == "Some.tick: @every calls it without arguments; write def tick(self)"
 
 
+def test_a_timer_that_is_a_handler() -> None:
+    timer: Any = every(5)
+    text = refusal(Filter, "on_commit", timer(lambda self, session, request: 0))
+    assert text == ("Some.on_commit: @every calls it without arguments; decorate another method")
+
+
 @pytest.mark.parametrize(
     "method",
     [lambda self: 0, lambda self, x=1: 0, lambda *all: 0, lambda self, **named: 0, waits],
