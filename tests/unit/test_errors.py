@@ -18,6 +18,7 @@ from opensmtpd.errors import (
     VersionError,
     did_you_mean,
     nearest,
+    returned,
 )
 from opensmtpd.filter import (
     JUNK,
@@ -101,3 +102,22 @@ def test_the_nearest_name(name: str, near: str | None, text: str) -> None:
     assert nearest(name, names) == near
     assert did_you_mean(name, names) == text
     assert nearest(name, ()) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "returned None"),
+        (b"secret", "returned a bytes"),
+        (True, "returned a bool"),
+        (bytes, "returned the class bytes"),
+    ],
+)
+def test_an_answer_that_is_none(value: object, text: str) -> None:
+    assert returned(value) == text
+
+
+def test_the_method_of_a_decision_error() -> None:
+    assert DecisionError("x").method is None
+    error = DecisionError("x", method=len)
+    assert (error.method, str(error)) == (len, "x")

@@ -30,6 +30,9 @@ class EventLoop:
 
         Raises RuntimeError where another loop runs in this thread.
         """
+        if _is_running():
+            coroutine.close()
+            raise RuntimeError("the test kit runs a loop of its own: call it outside of async def")
         if self._runner is None:
             # With a factory, so that the loop is not made that of the thread.
             self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
@@ -40,6 +43,15 @@ class EventLoop:
         if self._runner is not None:
             self._runner.close()
             self._runner = None
+
+
+def _is_running() -> bool:
+    """Return whether an asyncio loop runs in this thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 SERVED: ContextVar[EventLoop | None] = ContextVar("SERVED", default=None)

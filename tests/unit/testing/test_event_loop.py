@@ -97,3 +97,14 @@ def test_a_plugin_that_does_not_start(result: object, kind: type[Exception], tex
     with pytest.raises(kind, match=text), served(filter):
         pytest.fail("it was served")
     assert filter.calls == ["start"]
+
+
+def test_a_test_that_is_async() -> None:
+    filter = ConnectedFilter()
+
+    async def test() -> None:
+        run_message(filter)
+
+    text = r"^the test kit runs a loop of its own: call it outside of async def$"
+    with pytest.raises(RuntimeError, match=text):
+        asyncio.run(test())
