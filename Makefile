@@ -28,8 +28,16 @@ demo: packages setup
 demo-shell: packages setup
 	@$(LAB) shell
 
+# Two halves side by side, each in a private network of its own: tests that start servers, which wait
+# for them most of the time, and all others, whose output comes last.
+SERVERS := tests/integration tests/packaging
+
 test: packages setup
-	@$(LAB) run $(BIN)/pytest
+	@others=$$(mktemp); \
+	$(LAB) run $(BIN)/pytest $(SERVERS) & servers=$$!; \
+	$(LAB) run $(BIN)/pytest $(SERVERS:%=--ignore=%) >"$$others" 2>&1; status=$$?; \
+	wait $$servers || status=$$?; \
+	cat "$$others"; rm -f "$$others"; exit $$status
 
 lint: setup
 	$(BIN)/ruff check $(CODE)
