@@ -139,7 +139,9 @@ def test_programs_are_started_by_the_systems_python(package: Path, tmp_path: Pat
     subprocess.run(["dpkg-deb", "--extract", package, tmp_path], check=True)
     for folder in (LIBEXEC, "usr/bin"):
         for program in (tmp_path / folder).glob("*"):
-            assert program.read_text().startswith("#!/usr/bin/python3\n")
+            # dh_python3 of Debian 13 writes a blank into those of usr/bin, which execve(2) skips.
+            first, _, _ = program.read_text().partition("\n")
+            assert first in ("#!/usr/bin/python3", "#! /usr/bin/python3")
 
 
 def test_examples_are_as_they_stand_in_the_tree(debs: Path, tmp_path: Path) -> None:
