@@ -16,14 +16,13 @@ Of rows with the same key smtpd keeps the last. Rows come as they stand in the f
 reader can report the others.
 """
 
-import os
 import re
-import stat
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
 from opensmtpd.errors import ConfigError
+from opensmtpd.files import reading
 from opensmtpd.table.limits import KEY_MAX
 
 __all__ = ["FileKind", "Row", "TableFile", "auth_directive", "directive", "lines"]
@@ -31,7 +30,6 @@ __all__ = ["FileKind", "Row", "TableFile", "auth_directive", "directive", "lines
 _WHITE = b" \t\n\v\f\r"  # isspace(3) in the C locale
 _KEY_END = re.compile(rb"[ \t:]")
 _DIRECTIVE = re.compile(rb"#\s*@(\S+)(?:\s+(.*))?", re.DOTALL)
-_UNREADABLE = "make it a file that smtpd's user can read"
 
 
 class FileKind(StrEnum):
@@ -117,14 +115,8 @@ class TableFile:
 
 def lines(path: str) -> Iterator[bytes]:
     """Yield the lines of a file. Raises ConfigError for one that cannot be read."""
-    try:
-        if stat.S_ISFIFO(os.stat(path).st_mode):  # to open it would block
-            raise ConfigError("a FIFO", path=path, remedy=_UNREADABLE)
-        with open(path, "rb") as file:
-            yield from file
-    except OSError as error:
-        fault = error.strerror or type(error).__name__
-        raise ConfigError(fault, path=path, remedy=_UNREADABLE) from None
+    with reading(path) as file:
+        yield from file
 
 
 def directive(comment: bytes) -> tuple[str, str]:

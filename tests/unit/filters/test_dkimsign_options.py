@@ -163,9 +163,8 @@ def test_check_fails_in_one_line(
         main()
     assert caught.value.code == 1
     assert capsys.readouterr().err == (
-        f"filter-dkimsign: {folder}/table:1: {folder}/none.key: cannot read the key:"
-        " No such file or directory; the user that smtpd runs the filter as must be able to read"
-        " it\n"
+        f"filter-dkimsign: {folder}/table:1: {folder}/none.key: cannot read it:"
+        " No such file or directory; make the file, or correct the path\n"
     )
 
 

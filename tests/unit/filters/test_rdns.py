@@ -55,7 +55,8 @@ def test_only_what_it_needs_is_registered(flags: str, reports: str, phases: str)
         ),
         (
             "--exempt /nonexistent",
-            "/nonexistent: No such file or directory; make it a file that smtpd's user can read",
+            "/nonexistent: cannot read it: No such file or directory;"
+            " make the file, or correct the path",
         ),
     ],
 )

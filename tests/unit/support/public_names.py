@@ -11,6 +11,7 @@ MODULES = (
     "opensmtpd.dns.names",
     "opensmtpd.dns.options",
     "opensmtpd.errors",
+    "opensmtpd.files",
     "opensmtpd.filter",
     "opensmtpd.log",
     "opensmtpd.options",

@@ -160,9 +160,9 @@ def test_update_takes_the_new_users(path: Path) -> None:
 def test_update_keeps_the_users_of_a_file_that_is_gone(path: Path) -> None:
     table = talk(path, ALICE)
     path.unlink()
-    assert table.update().startswith(f"error|{path}: No such file or directory; ")
+    assert table.update().startswith(f"error|{path}: cannot read it: No such file or directory; ")
     path.mkdir()
-    assert table.update().startswith(f"error|{path}: Is a directory; ")
+    assert table.update().startswith(f"error|{path}: a directory, not a regular file; ")
     assert table.check("credentials", "alice") == "found"
 
 

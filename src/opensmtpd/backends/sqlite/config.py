@@ -5,12 +5,13 @@ and unknown keys are passed over. Source: ``table_sqlite_update`` in ``table_sql
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from opensmtpd.backends.strtonum import strtonum
 from opensmtpd.errors import ConfigError
+from opensmtpd.files import reading
 from opensmtpd.log import log
-from opensmtpd.table import Service
+from opensmtpd.table import Service, to_str
 
 INT_MAX = 2**31 - 1
 BUSY_MAX = 5
@@ -60,12 +61,9 @@ class Config:
 def read(path: str) -> Config:
     """Read a configuration file. Raises ConfigError."""
     config = Config(path)
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-            for number, key, value in _lines(file):
-                _set(config, number, key, value)
-    except OSError as error:
-        raise ConfigError(error.strerror or "cannot be read", path=path) from None
+    with reading(path) as file:
+        for number, key, value in _lines(file):
+            _set(config, number, key, value)
     if not config.dbpath:
         raise ConfigError("no dbpath", path=path, remedy="say 'dbpath FILE'")
     if not config.statements:
@@ -74,9 +72,10 @@ def read(path: str) -> Config:
     return config
 
 
-def _lines(file: Iterator[str]) -> Iterator[tuple[int, str, str]]:
+def _lines(file: Iterable[bytes]) -> Iterator[tuple[int, str, str]]:
     for number, raw in enumerate(file, 1):
-        line = raw.partition("\0")[0].strip(_SPACE)  # C's strings end there
+        # C's strings end at a NUL.
+        line = to_str(raw.partition(b"\0")[0]).strip(_SPACE)
         if not line or line.startswith("#"):
             continue
         key, value = _SEPARATED.fullmatch(line).groups()  # type: ignore[union-attr]  # matches all

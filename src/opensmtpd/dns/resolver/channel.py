@@ -19,6 +19,7 @@ import pycares
 from opensmtpd.dns.names import is_query_name
 from opensmtpd.dns.question import Absent, Failed, Found, Question, RecordType, Reply
 from opensmtpd.dns.servers import ServerAddress
+from opensmtpd.files import reading
 
 TIMEOUT = 2.0
 """Seconds until c-ares asks again, or the next name server, before it has measured any."""
@@ -121,13 +122,15 @@ class Ares:
                 channel.nameservers = self._servers
 
     def _from_resolv_conf(self) -> Sequence[str]:
-        """Return the name servers that c-ares read from resolv.conf. Raises LookupError, OSError.
+        """Return the name servers that c-ares read from resolv.conf.
+
+        Raises LookupError, and ConfigError for a file that cannot be read.
 
         aiodns hides their ports, and pycares 4 does not have them; a line with a port has brackets.
         """
         if NEW:
             return list(self._quick._channel.servers)
-        with open(RESOLV_CONF, "rb") as file:
+        with reading(RESOLV_CONF) as file:
             if re.search(rb"^\s*nameserver\s+\[", file.read(), re.MULTILINE):
                 raise LookupError
         return self._quick.nameservers

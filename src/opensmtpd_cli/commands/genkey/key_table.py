@@ -34,12 +34,8 @@ class KeyTableFile:
         self.text = key_table.read(path, self._open)
 
     def _open(self, _path: str, flags: int) -> int:
-        flags |= os.O_NOFOLLOW | os.O_NONBLOCK
-        file = os.open(self._name, flags, dir_fd=self._folder)
+        file = os.open(self._name, flags | os.O_NOFOLLOW, dir_fd=self._folder)
         self._old = os.fstat(file)
-        if not stat.S_ISREG(self._old.st_mode):
-            os.close(file)
-            raise ConfigError("is no regular file, and is not replaced", path=self._path)
         return file
 
     def replace(self, text: str) -> None:

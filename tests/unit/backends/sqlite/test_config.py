@@ -271,9 +271,9 @@ def test_files_that_say_too_little(parse: Read, text: str, reason: str, path: Pa
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     for path, reason in (
-        (tmp_path / "none", "No such file or directory"),
-        (tmp_path, "Is a directory"),
+        (tmp_path / "none", "cannot read it: No such file or directory"),
+        (tmp_path, "a directory, not a regular file"),
     ):
         with pytest.raises(ConfigError) as caught:
             read(str(path))
-        assert str(caught.value) == f"{path}: {reason}"
+        assert (caught.value.path, caught.value.message) == (str(path), reason)

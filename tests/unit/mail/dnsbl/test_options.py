@@ -212,7 +212,7 @@ def test_usage_errors(line: str, message: str, capsys: pytest.CaptureFixture[str
         (
             "-n zen.spamhaus.org --exempt /nowhere/file",
             1,
-            "filter-dnsbl: /nowhere/file: No such file or directory",
+            "filter-dnsbl: /nowhere/file: cannot read it: No such file or directory",
         ),
     ],
 )

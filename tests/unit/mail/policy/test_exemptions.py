@@ -74,5 +74,7 @@ def test_a_row_that_means_nothing(tmp_path: Path, text: str, fault: str) -> None
 
 
 def test_no_such_file(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="No such file or directory; make it a file that"):
+    with pytest.raises(
+        ConfigError, match="No such file or directory; make the file, or correct the path"
+    ):
         Exemptions([str(tmp_path / "none")])

@@ -3,11 +3,13 @@
 Only the lines are read here; ``keyring`` reads the keys that they name.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from opensmtpd.errors import ConfigError
+from opensmtpd.files import reading
 from opensmtpd.mail.dkim.keys.key import ALGORITHMS
 
 LINE_END = re.compile(r"\r\n?|\n")
@@ -20,6 +22,7 @@ _SAVE = "save it as text in UTF-8, without a byte order mark"
 # RFC 6376 section 3.5, with the underscore that names in the DNS may have.
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?")
 _NAME_MAX = 253
+_FILE_MAX = 64 << 20
 
 
 class KeyTableEntry(NamedTuple):
@@ -38,19 +41,14 @@ class KeyTableEntry(NamedTuple):
         return self.domain.lower(), self.selector.lower()
 
 
-def read(path: str, opener: Callable[[str, int], int] | None = None) -> str:
+def read(path: str, opener: Callable[[str, int], int] = os.open) -> str:
     """Return a file's text, with its line ends as they are. Raises ConfigError."""
+    with reading(path, opener=opener) as file:
+        data = file.read(_FILE_MAX)
     try:
-        with open(path, encoding="utf-8", newline="", opener=opener) as file:
-            text = file.read()
-    except OSError as error:
-        raise ConfigError(
-            f"cannot read it: {error.strerror}",
-            path=path,
-            remedy="the user that smtpd runs the filter as must be able to read it",
-        ) from None
+        text = data.decode()
     except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
+        line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError("not text in UTF-8", path=path, line=line, remedy=_SAVE) from None
     if text.startswith("\ufeff"):
         raise ConfigError("a byte order mark", path=path, line=1, remedy=_SAVE)

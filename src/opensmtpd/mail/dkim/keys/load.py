@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 
 from opensmtpd.errors import ConfigError
+from opensmtpd.files import reading
 from opensmtpd.mail.dkim.keys.key import Key
 
 _FILE_MAX = 1 << 20
@@ -35,16 +36,9 @@ def _reader() -> Callable[[str, bytes], Key]:
 
 
 def _read(path: str) -> tuple[bytes, tuple[str, ...]]:
-    try:
-        with open(path, "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            data = file.read(_FILE_MAX)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot read the key: {error.strerror}",
-            path=path,
-            remedy="the user that smtpd runs the filter as must be able to read it",
-        ) from None
+    with reading(path) as file:
+        mode = os.fstat(file.fileno()).st_mode
+        data = file.read(_FILE_MAX)
     if mode & 0o007:
         return data, (f"{path}: key open to every user of this machine; chmod o= {path}",)
     return data, ()

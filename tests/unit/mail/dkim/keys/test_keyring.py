@@ -207,8 +207,8 @@ NAME = "use letters, digits, hyphens and dots (names in other scripts as xn--…
         (
             "a.example mail none.key",
             1,
-            "{folder}/none.key: cannot read the key: No such file or directory",
-            "the user that smtpd runs the filter as must be able to read it",
+            "{folder}/none.key: cannot read it: No such file or directory",
+            "make the file, or correct the path",
         ),
     ],
 )

@@ -40,8 +40,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(path)
     assert str(caught.value) == (
-        f"{path}: cannot read the key: No such file or directory;"
-        " the user that smtpd runs the filter as must be able to read it"
+        f"{path}: cannot read it: No such file or directory; make the file, or correct the path"
     )
-    with pytest.raises(ConfigError, match="cannot read the key: Is a directory"):
+    with pytest.raises(ConfigError, match="a directory, not a regular file; name a regular file"):
         load(str(tmp_path))

@@ -199,8 +199,12 @@ def test_what_is_no_file(tmp_path: Path, what: str) -> None:
         path.mkdir()
     elif what == "fifo":
         os.mkfifo(path)
-    reason = "cannot read it: No such file" if what == "none" else "is no regular file, and is not"
-    with pytest.raises(ConfigError, match=f"table: {reason}"), locked(str(path)):
+    reason = {
+        "none": "cannot read it: No such file",
+        "folder": "a directory, not a regular file",
+        "fifo": "a FIFO, not a regular file",
+    }
+    with pytest.raises(ConfigError, match=f"table: {reason[what]}"), locked(str(path)):
         pass
 
 

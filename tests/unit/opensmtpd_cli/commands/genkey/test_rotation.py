@@ -89,7 +89,7 @@ def test_no_line_of_the_domain(table: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("example.com a none\n", r"table:1: .*/none: cannot read the key: No such file"),
+        ("example.com a none\n", r"table:1: .*/none: cannot read it: No such file"),
         ("example.com a rsa\nx\n", "table:2: 1 words where 3 or 4 belong"),
         ("example.com a table\n", "table:1: .*/table: not a key in PEM"),
         ("", "no key in the key table"),

@@ -39,7 +39,7 @@ the rows of a list
 {mail}/aliases:8: h: 'i j' is no address, user, file, program or error text
 {conf}:4: 10.0.0.300: '10.0.0.300' is no address
 {conf}:6: a: no uid:gid:home with numbers for uid and gid
-{mail}/gone: No such file or directory; make it a file that smtpd's user can read
+{mail}/gone: cannot read it: No such file or directory; make the file, or correct the path
 {conf}:8: table l is a list; 'action helo-src' wants keys with values
 opensmtpd-plugins: {conf}: nothing was written (errors: 9); mend the lines above
 """
