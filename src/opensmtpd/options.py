@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from opensmtpd.errors import ConfigError
 
-__all__ = ["filter_parser", "seconds", "table_parser", "typed"]
+__all__ = ["filter_parser", "seconds", "size", "table_parser", "typed"]
 
 _Add: TypeAlias = Callable[..., argparse.Action]
 
@@ -72,6 +72,21 @@ def seconds(text: str) -> float:
     return value
 
 
+def size(text: str) -> int:
+    """Return a number of bytes, which ``K``, ``M`` or ``G`` multiplies by 1024 and its powers.
+
+    Raises argparse.ArgumentTypeError for other text.
+    """
+    unit = text[-1:] if text[-1:] in _UNITS else ""
+    number = text.removesuffix(unit)
+    if not (number.isascii() and number.isdecimal() and len(number) <= 12):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 512M or 2G")
+    return int(number) * _UNITS[unit]
+
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
 def _common(
     prog: str, description: str, epilog: str, whose: str
 ) -> tuple[argparse.ArgumentParser, _Add]:
@@ -100,8 +115,8 @@ def _common(
 def filter_parser(prog: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
     """Return the parser of a filter, with the options that all filters share.
 
-    Its namespace holds ``deadline`` (float, seconds), ``on_failure`` (``"tempfail"`` or ``"pass"``)
-    ``check`` and ``debug`` (bool).
+    Its namespace holds ``deadline`` (float, seconds), ``on_failure`` (``"tempfail"`` or
+    ``"pass"``), ``spool_max`` (int, bytes), ``check`` and ``debug`` (bool).
     """
     options, add = _common(prog, description, epilog, "filter")
     add(
@@ -118,6 +133,14 @@ def filter_parser(prog: str, description: str, epilog: str = "") -> argparse.Arg
         default="tempfail",
         help="what becomes of a command or a message when this filter itself fails: 451, so that"
         " the client tries again (default), or let it pass untouched",
+    )
+    add(
+        "--spool-max",
+        type=size,
+        default="1G",
+        metavar="SIZE",
+        help="let the messages that wait in files take so much of the disk (default 1G); the client"
+        " of one for which there is no more room is answered 451",
     )
     return options
 

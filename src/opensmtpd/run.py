@@ -34,6 +34,7 @@ def filter(
     """
     from opensmtpd._protocol.filter.connection import FilterConnection  # noqa: PLC0415  see above
     from opensmtpd._protocol.filter.registration import registrations  # noqa: PLC0415
+    from opensmtpd._protocol.filter.spool import Budget  # noqa: PLC0415
     from opensmtpd._runtime.lifecycle import LifeCycle  # noqa: PLC0415
     from opensmtpd._runtime.loop import Loop  # noqa: PLC0415
     from opensmtpd._runtime.watchdog import Watchdog  # noqa: PLC0415
@@ -50,6 +51,7 @@ def filter(
             deadline=options.deadline,
             on_failure=options.on_failure,
             debug=options.debug,
+            budget=Budget(disk=options.spool_max),
         )
         watchdog = Watchdog(connection.dispatcher)
         # Before the start, so that a SIGHUP that comes meanwhile is not lost.

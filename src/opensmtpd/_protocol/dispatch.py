@@ -1,6 +1,7 @@
 """Calls handlers, plain, offloaded or asynchronous; each call has exactly one result or failure."""
 
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -195,8 +196,14 @@ class Dispatcher:
         """Log a failure: the kind of error, its place, and its text unless that may be secret.
 
         ``session`` is the id of the session, ``b""`` for a call that belongs to none. ``method`` is
-        what was called, if it is known.
+        what was called, if it is known. Raises nothing: the answer that is due must follow.
         """
+        with suppress(Exception):  # no memory for the line
+            self._log_failure(session, handler, error, method)
+
+    def _log_failure(
+        self, session: bytes, handler: str, error: BaseException, method: object
+    ) -> None:
         id = session.decode("ascii", "backslashreplace")
         shows = no_text if handler in SECRET else own_text if handler == TASK else self._shows
         self.log(

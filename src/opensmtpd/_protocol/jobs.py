@@ -1,5 +1,6 @@
 """Answers that take time: jobs, and the deadlines until which they are waited for."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -45,10 +46,17 @@ class Job:
 
 
 class Pending:
-    """The jobs under way: those that are waited for until their deadlines, in that order."""
+    """The jobs under way: those that are waited for until their deadlines, in that order.
+
+    Nothing here costs more for a session where others have many jobs: a thousand clients that
+    vanish at once would stop the mail of all others.
+    """
 
     def __init__(self) -> None:
-        self._jobs: dict[Job, None] = {}
+        # Not a dict: to find the first key, that one looks at all places of keys that are gone.
+        self._jobs: OrderedDict[Job, None] = OrderedDict()
+        self._owned: dict[bytes, dict[Job, None]] = {}
+        """The jobs in ``_jobs`` that a session's end cancels."""
         self._patient: dict[Job, None] = {}
         """Jobs that may take any time: nobody waits for them."""
         self._fresh: list[Job] = []
@@ -59,8 +67,11 @@ class Pending:
 
     def add(self, job: Job, *, patient: bool = False) -> None:
         """Keep ``job`` until it is settled, dropped or, unless it is ``patient``, late."""
-        (self._patient if patient else self._jobs)[job] = None
+        # In this order: where memory ends amid, the job runs, and nobody waits for its end.
         self._fresh.append(job)
+        if job.owner is not None and not patient:
+            self._owned.setdefault(job.owner, {})[job] = None
+        (self._patient if patient else self._jobs)[job] = None
 
     def take(self) -> list[Job]:
         """Return the jobs that have not been taken yet."""
@@ -69,12 +80,23 @@ class Pending:
 
     def settle(self, job: Job) -> bool:
         """Return whether ``job`` was still waited for; from now on it is not."""
-        return self._jobs.pop(job, _GONE) is not _GONE or self._patient.pop(job, _GONE) is not _GONE
+        if job in self._jobs:
+            self._remove(job)
+            return True
+        return self._patient.pop(job, _GONE) is not _GONE
+
+    def _remove(self, job: Job) -> None:
+        del self._jobs[job]
+        if job.owner is not None:
+            owned = self._owned[job.owner]
+            del owned[job]
+            if not owned:
+                del self._owned[job.owner]
 
     def drop(self, session: bytes) -> None:
         """Cancel the jobs of a session."""
-        for job in [job for job in self._jobs if job.owner == session]:
-            del self._jobs[job]
+        for job in self._owned.pop(session, ()):
+            self._jobs.pop(job, None)
             job.cancel()
 
     def timed_out(self, now: float) -> list[Job]:
@@ -85,7 +107,7 @@ class Pending:
                 break
             jobs.append(job)
         for job in jobs:
-            del self._jobs[job]
+            self._remove(job)
             job.cancel()
         return jobs
 

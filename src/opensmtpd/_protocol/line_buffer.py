@@ -26,36 +26,33 @@ class LineBuffer:
         return self._size > 0
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take ``data`` and return the lines it completes, without their line feeds."""
+        """Take ``data`` and return the lines it completes, without their line feeds.
+
+        Raises MemoryError, and then nothing was taken.
+        """
         lines = data.split(b"\n")
         rest = lines.pop()
+        parts, size = self._parts, self._size
         if lines:
-            if self._size:
-                lines[0] = self._finish(lines[0])
-            if len(data) > self.limit or self._size > self.limit:
-                lines = self._drop_long(lines)
-            if self._size:
-                self._parts, self._size = [], 0
+            first = size and size + len(lines[0])
+            if first:
+                lines[0] = b"".join([*parts, lines[0]])
+                parts, size = [], 0
+            if len(data) > self.limit or first > self.limit:
+                lines = self._drop_long(lines, first)
         if rest:
-            self._keep(rest)
+            size += len(rest)
+            if size > self.limit:  # only its length is remembered: memory stays bounded
+                parts = []
+            else:
+                parts.append(rest)
+        self._parts, self._size = parts, size
         return lines
 
-    def _finish(self, head: bytes) -> bytes:
-        self._parts.append(head)
-        self._size += len(head)
-        return b"".join(self._parts)
-
-    def _keep(self, rest: bytes) -> None:
-        self._size += len(rest)
-        if self._size > self.limit:  # only its length is remembered: memory stays bounded
-            self._parts = []
-        else:
-            self._parts.append(rest)
-
-    def _drop_long(self, lines: list[bytes]) -> list[bytes]:
-        # The first line may have lost its beginning already: its true length is in _size.
+    def _drop_long(self, lines: list[bytes], first: int) -> list[bytes]:
+        # The first line may have lost its beginning already: its true length is in ``first``.
         kept = [line for line in lines[1:] if len(line) <= self.limit]
-        if self._size <= self.limit and len(lines[0]) <= self.limit:
+        if first <= self.limit and len(lines[0]) <= self.limit:
             kept.insert(0, lines[0])
         self.dropped += len(lines) - len(kept)
         return kept

@@ -28,6 +28,9 @@ WRITE = 256 * 1024
 """Bytes to write before the next read: a large message must not keep it waiting.
 """
 
+PAUSE = 0.05
+"""Seconds to wait where the system has no memory to read into."""
+
 
 class Served(Protocol):
     """The part of a connection that the loop needs: see FilterConnection and TableConnection."""
@@ -61,7 +64,9 @@ class Loop:
         self.threads = Threads(wake)
         self.coroutines: list[Job] = []
         self.hangup = False
-        self._rest: memoryview = memoryview(b"")
+        self._data = b""
+        self._sent = 0
+        """Bytes for smtpd, and how many of them it has taken."""
         for fd in (stdin, stdout, self.wake, wake):
             os.set_blocking(fd, False)
         if reload is not None:
@@ -113,6 +118,9 @@ class Loop:
             data = os.read(self.stdin, READ)
         except BlockingIOError:
             return
+        except MemoryError:  # smtpd's bytes wait where they are
+            time.sleep(PAUSE)
+            return
         except OSError:
             data = b""
         if not data:
@@ -124,17 +132,18 @@ class Loop:
         """Send bytes that wait, WRITE at the most; return whether more wait. Raises SmtpdGone."""
         sent = 0
         while sent < WRITE:
-            if not self._rest:
-                self._rest = memoryview(self.guarded(self.connection.data_to_send, otherwise=b""))
-                if not self._rest:
+            if self._sent == len(self._data):
+                self._data = self.guarded(self.connection.data_to_send, otherwise=b"")
+                self._sent = 0
+                if not self._data:
                     return False
             try:
-                count = os.write(self.stdout, self._rest)
-            except BlockingIOError:
+                count = os.write(self.stdout, memoryview(self._data)[self._sent :])
+            except (BlockingIOError, MemoryError):
                 return True
             except OSError:
                 raise SmtpdGone from None
-            self._rest = self._rest[count:]
+            self._sent += count
             sent += count
         return True
 

@@ -221,10 +221,11 @@ class Some(Filter):
 
 
 @pytest.mark.parametrize(
-    ("method", "calls"), [("_request", (1,)), ("receive", (2,)), ("data_to_send", (3, 4))]
+    ("method", "calls", "answers"),
+    [("_request", (1,), [TEMPFAIL]), ("receive", (2,), []), ("data_to_send", (3, 4), [])],
 )
 def test_a_bug_of_ours_does_not_end_the_mail_server(
-    tmp_path: Path, method: str, calls: tuple[int, ...]
+    tmp_path: Path, method: str, calls: tuple[int, ...], answers: list[bytes]
 ) -> None:
     with Child(tmp_path, f"{BUGGY}faulty({method!r}, {calls})\n") as child:
         child.hello()
@@ -232,6 +233,8 @@ def test_a_bug_of_ours_does_not_end_the_mail_server(
         line = child.log()
         assert line.startswith("internal-error error=RuntimeError at=filter.py:")
         assert "secret" not in line
+        for answer in answers:
+            assert child.lines() == [result(answer)]
         child.send(CONNECT)
         assert result(b"proceed") in child.lines()
 

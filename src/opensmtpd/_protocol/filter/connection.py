@@ -6,7 +6,8 @@ or an illegal one becomes the failure policy's answer and a line in the log. Sou
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from itertools import groupby
 
@@ -55,7 +56,7 @@ class FilterConnection:
         self._filter = filter
         self._handlers = handlers(filter)
         self._recorded = reports_for(filter.uses)
-        self._on_failure = on_failure
+        self._failure = TEMPFAIL if on_failure == "tempfail" else PROCEED
         self._log = log
         self._lines = LineBuffer()
         self._states: dict[bytes, SessionState] = {}
@@ -64,6 +65,10 @@ class FilterConnection:
         # The fast path: the place of session and token in a data-line, and the message they mean.
         self._head = self._payload = 0
         self._streams: dict[bytes, tuple[SessionState, Message]] = {}
+        self._answered = b""
+        """The token of the request that was answered last."""
+        self._taken = 0
+        """The lines of this read that have been taken."""
 
     # --- for the loop and the tests -----------------------------------------------------------
 
@@ -93,24 +98,40 @@ class FilterConnection:
     def data_to_send(self) -> bytes:
         """Return the next bytes for smtpd, some 100 KB at the most; ``b""`` when none wait."""
         if self._out:
-            answers, self._out = self._out, []
-            return b"".join(answers)
+            answers = b"".join(self._out)
+            self._out = []
+            return answers
         return self._transfers.data_to_send()
 
     def receive(self, data: bytes, now: float) -> None:
         """Take bytes from smtpd. Raises VersionError, in the handshake only."""
         self.dispatcher.now = max(self.dispatcher.now, now)
-        lines = self._lines.feed(data)
+        try:
+            lines = self._lines.feed(data)
+        except MemoryError:
+            half = len(data) // 2
+            if not half:
+                raise
+            self.receive(data[:half], now)
+            self.receive(data[half:], now)
+            return
         if self._lines.dropped:
             self._log("line-ignored", reason="longer than any of smtpd's")
             self._lines.dropped = 0
         while lines:
-            lines = self._runs(lines) if self._streams else self._until_message(lines)
+            self._taken = 0
+            try:
+                lines = self._runs(lines) if self._streams else self._until_message(lines)
+            except MemoryError:
+                self._one_by_one(lines[self._taken :])
+                return
 
     def _until_message(self, lines: list[bytes]) -> list[bytes]:
         """Take lines up to the first one of a message; return it and those behind it."""
         for at, line in enumerate(lines):
+            self._taken = at + 1
             if not self._line(line):
+                self._taken = at
                 return lines[at:]
         return []
 
@@ -126,18 +147,38 @@ class FilterConnection:
         for key, group in groupby([line[head:payload] for line in lines]):
             end = at + len(list(group))
             while at < end:
-                stream = self._streams.get(key)
-                if stream is not None:
-                    run = [line[payload:] for line in lines[at:end]]
-                    at = end
-                    if run[-1] == b".":
-                        del self._streams[key]
-                    self._transfers.receive(*stream, run)
+                if key in self._streams:
+                    run = lines[at:end]
+                    self._taken = at = end
+                    self._run(key, run)
                     continue
+                self._taken = at + 1
                 at += self._line(lines[at])
+                self._taken = at
                 if head != self._head or payload != self._payload:
                     return lines[at:]
         return []
+
+    def _run(self, key: bytes, lines: list[bytes]) -> None:
+        """Take lines of one message; refuse it where they are lost, for want of memory above all.
+
+        Raises nothing: the lines of other messages must follow.
+        """
+        payload = self._payload
+        state, message = self._streams[key]
+        last = len(lines[-1]) == payload + 1 and lines[-1].endswith(b".")
+        if last:
+            del self._streams[key], state.streams[key]
+        try:
+            self._transfers.receive(state, message, [line[payload:] for line in lines])
+        except Exception as error:
+            self._transfers.lose(state, message, error, last=last)
+
+    def _one_by_one(self, lines: list[bytes]) -> None:
+        """Take lines where there is too little memory to take many at a time."""
+        for line in lines:
+            if not self._line(line):
+                self._run(line[self._head : self._payload], [line])
 
     def _line(self, line: bytes) -> bool:
         """Take a line that belongs to no known message; return whether it was taken.
@@ -156,10 +197,29 @@ class FilterConnection:
             self._log("line-ignored", reason=error)
         except ProtocolError as error:
             self._log("line-ignored", reason=error)
-        except Exception as error:  # a bug of ours: only its line is lost
+        except Exception as error:  # a bug of ours, or no memory
+            self._lost(line, error)
+        return True
+
+    def _lost(self, line: bytes, error: Exception) -> None:
+        """Answer a line that could not be taken as a failure; a report has no answer."""
+        with suppress(Exception):
             self._log("internal-error", error=type(error).__name__, at=place(error))
             self.dispatcher.log_traceback(error)
-        return True
+        if not line.startswith(b"filter|"):
+            return
+        with suppress(Exception):
+            asked = wire.parse(line)
+            token, _, fields = asked.fields.partition(b"|")
+            state = self._state(asked.session)
+            if asked.event != "data-line":
+                if token != self._answered:  # a second answer would stop smtpd
+                    self._answer(state, asked.event, token, self._failure)
+                return
+            message = state.messages.get(token)
+            if message is None or message.state == SENT:
+                message = self._transfers.begin(state, token)
+            self._transfers.lose(state, message, error, last=fields == b".")
 
     def _event(self, line: wire.Line, raw: bytes) -> bool:
         self._handshake.speak(line.version)
@@ -193,7 +253,7 @@ class FilterConnection:
             if handler is not None:
                 self._hear(state, event, handler, report)
         if event in ("tx-reset", "link-disconnect"):
-            self._forget(lambda owner, message: owner is state)
+            self._forget(state, state.streams)
             self._transfers.end_transaction(state)
         if event == "link-disconnect":
             self.dispatcher.pending.drop(state.id)
@@ -232,6 +292,7 @@ class FilterConnection:
         line = wire.result(phase, state.id, token, decision)
         if not self._transfers.send_after(state, line):
             self._out.append(line)
+        self._answered = token
 
     def _ask(
         self,
@@ -253,7 +314,7 @@ class FilterConnection:
                 except DecisionError as wrong:
                     error = wrong.with_traceback(error.__traceback__)  # the author's line
             self.dispatcher.log_failure(state.id, name, error, method=handler)
-            answer(TEMPFAIL if self._on_failure == "tempfail" else PROCEED)
+            answer(self._failure)
 
         try:
             request = self._handshake.decoder.request(phase, asked.stamp, fields)
@@ -270,15 +331,19 @@ class FilterConnection:
         if message.state == ENDED:
             raise ProtocolError("a data-line behind the final dot")
         if payload == b".":
-            self._forget(lambda owner, mine: mine is message)
+            self._forget(state, [key for key, mine in state.streams.items() if mine is message])
             self._transfers.receive(state, message, [payload])
             return True
         # From now on this message's lines are known by the bytes before their payload.
         self._head = raw.index(b"|", raw.index(b"|", 7) + 1)
         self._payload = len(raw) - len(payload)
-        self._streams[raw[self._head : self._payload]] = (state, message)
+        key = raw[self._head : self._payload]
+        state.streams[key] = message
+        self._streams[key] = (state, message)
         return False
 
-    def _forget(self, which: Callable[[SessionState, Message], bool]) -> None:
-        for key in [key for key, stream in self._streams.items() if which(*stream)]:
-            del self._streams[key]
+    def _forget(self, state: SessionState, keys: Iterable[bytes]) -> None:
+        """Take lines that begin with ``keys`` for lines of a known message no more."""
+        for key in list(keys):
+            self._streams.pop(key, None)
+            del state.streams[key]

@@ -34,12 +34,14 @@ class Transfers:
         self._budget = budget
         self._on_failure = on_failure
         self._sending: deque[SessionState] = deque()
+        self._taken: list[bytes] = []
+        """Lines that left their messages, and were not returned to be sent yet."""
 
     def message(self, state: SessionState, token: bytes) -> Message:
         """Return the message in flight for a token; begin one if there is none."""
         message = state.messages.get(token)
         if message is None or message.state == SENT:
-            message = state.messages[token] = Message(state.id, token, self._budget)
+            message = self.begin(state, token)
             if state.refusal is not None:
                 return message  # a chain's next place, with the remains of what was refused
             try:
@@ -49,6 +51,11 @@ class Transfers:
                 message.attach(handler)
             except BaseException as error:  # see Dispatcher.dispatch
                 self._fail(state, message, "on_message", error)
+        return message
+
+    def begin(self, state: SessionState, token: bytes) -> Message:
+        """Return a new message in flight, of which no handler sees anything yet."""
+        message = state.messages[token] = Message(state.id, token, self._budget)
         return message
 
     def receive(self, state: SessionState, message: Message, raw: list[bytes]) -> None:
@@ -70,12 +77,12 @@ class Transfers:
 
     def _end(self, state: SessionState, message: Message) -> None:
         def answer(front: object) -> None:
-            if message.state != SENT:
+            if message.state not in (ENDED, SENT):
                 message.close_input(front)
                 self._queue(state, message)
 
         def refuse(error: BaseException) -> None:
-            if message.state != SENT:
+            if message.state not in (ENDED, SENT):
                 self._fail(state, message, "end", error)
                 message.close_input(())
                 self._queue(state, message)
@@ -87,6 +94,13 @@ class Transfers:
         else:
             self._dispatcher.dispatch(state.id, "end", message.end, answer, refuse)
 
+    def lose(self, state: SessionState, message: Message, error: Exception, *, last: bool) -> None:
+        """Refuse a message of which lines are lost; ``last`` tells whether its final dot came."""
+        self._fail(state, message, "spool", error)
+        if last and message.state not in (ENDED, SENT):
+            message.close_input(())
+        self._queue(state, message)
+
     def _fail(
         self, state: SessionState, message: Message, handler: str, error: BaseException
     ) -> None:
@@ -95,12 +109,11 @@ class Transfers:
                 state.refusal = refusal(error)
             except DecisionError as wrong:
                 error = wrong.with_traceback(error.__traceback__)  # the author's line
+        method = self._method(message, handler, error)
         if not isinstance(error, Refused):
-            method = self._method(message, handler, error)
-            self._dispatcher.log_failure(state.id, handler, error, method=method)
-            # A message whose spool is not whole cannot go on untouched, under any policy;
-            # and a watchdog may have struck amid a write to the spool.
-            torn = isinstance(error, SpoolError)
+            # A message whose spool is not whole cannot go on untouched, under any policy; and a
+            # watchdog, or the end of the memory, may have struck amid a write to the spool.
+            torn = isinstance(error, SpoolError | MemoryError) or handler == "spool"
             torn = torn or (isinstance(error, HandlerTimeout) and handler == "message")
             if self._on_failure == "tempfail" or torn:
                 state.refusal = TEMPFAIL
@@ -108,6 +121,8 @@ class Transfers:
             message.detach()
         else:
             message.discard_lines()
+        if not isinstance(error, Refused):
+            self._dispatcher.log_failure(state.id, handler, error, method=method)
 
     def _method(self, message: Message, handler: str, error: BaseException) -> object:
         """Return the author's method that failed, None where it is not known."""
@@ -140,34 +155,51 @@ class Transfers:
 
     def _queue(self, state: SessionState, message: Message) -> None:
         if not message.queued and message.wants_to_send():
-            message.queued = True
-            state.out.append(message)
-            if len(state.out) == 1:
+            if not state.out:
                 self._sending.append(state)
+            state.out.append(message)
+            message.queued = True
 
     def data_to_send(self) -> bytes:
-        """Return about CHUNK bytes, of as many sessions as it takes; ``b""`` when none wait."""
-        out: list[bytes] = []
-        size = 0
-        while self._sending and size < CHUNK:
-            state = self._sending.popleft()
-            out.append(self._next(state, CHUNK - size))
-            size += len(out[-1])
-            if state.out:
-                self._sending.append(state)
-        return b"".join(out)
+        """Return about CHUNK bytes, of as many sessions as it takes; ``b""`` when none wait.
 
-    def _next(self, state: SessionState, size: int) -> bytes:
-        message = state.out[0]
+        Lines that left their messages are kept until they are returned: an exception of one
+        session's must not lose those of another.
+        """
+        taken = self._taken
+        size = sum(map(len, taken))
+        while self._sending and size < CHUNK:
+            state = self._sending[0]
+            try:
+                size += self._next(state, CHUNK - size)
+            finally:
+                if state.out:
+                    self._sending.rotate(-1)
+                else:
+                    self._sending.popleft()
         try:
-            data = message.take(size)
-        except SpoolError as error:
+            out = b"".join(taken)
+        except MemoryError:
+            return taken.pop(0) if taken else b""
+        taken.clear()
+        return out
+
+    def _next(self, state: SessionState, size: int) -> int:
+        """Take about ``size`` bytes of a session's first message; return how many."""
+        if not state.out:
+            return 0
+        message = state.out[0]
+        taken = self._taken
+        taken.append(b"")  # the place first: what has left the message must be kept
+        try:
+            taken[-1] = message.take(size)
+        except Exception as error:  # MemoryError above all
             self._fail(state, message, "spool", error)
-            data = b""
+        sent = len(taken[-1])
         if not message.wants_to_send():
             state.out.popleft()
             message.queued = False
             if message not in state.messages.values() and message.state != SENT:  # forgotten amid
                 message.discard()
-                data += message.trailer
-        return data
+                taken.append(message.trailer)
+        return sent

@@ -140,10 +140,21 @@ class Message:
         """Take a run of lines as smtpd sent them, without the final dot.
 
         Raises Refused, with nothing spooled, for a line that is too long to be sent back and for a
-        header that is too large to be edited, and ProtocolError for a final dot amid the run.
-        Raises SpoolError, and then lines may be lost. Raises any exception of the handler's; then
-        the run is spooled as it came.
+        header that is too large to be edited. Raises SpoolError where lines are lost, whatever the
+        reason: no room, no memory, a final dot amid the run. Raises any exception of the
+        handler's; then the run is spooled as it came.
         """
+        spooled, size = self._spool.appended, sum(map(len, raw)) + len(raw)
+        try:
+            self._receive(raw)
+        except (Refused, SpoolError):
+            raise
+        except Exception as error:
+            if self._spool.appended - spooled < size:
+                raise SpoolError(f"lines are lost: {type(error).__name__}: {error}") from error
+            raise
+
+    def _receive(self, raw: list[bytes]) -> None:
         raw.append(b"")
         block = b"\n".join(raw)
         raw.pop()
@@ -165,8 +176,11 @@ class Message:
         assert self.handler is not None, "a message without a handler"
         try:
             self._front = self._kind.complete()
-        except HandlerTimeout as error:  # of a disk that hangs: the spool may not be whole
-            raise SpoolError(f"cannot read the spool: {error}") from None
+        except SpoolError:
+            raise
+        except (HandlerTimeout, Exception) as error:  # of a disk that hangs, say: lines are lost
+            fault = str(error) or type(error).__name__
+            raise SpoolError(f"cannot read the spool: {fault}") from None
         return self.handler.end()
 
     def close_input(self, front: object) -> None:
@@ -177,7 +191,12 @@ class Message:
         changed; raises SpoolError.
         """
         if self._kind is not None:
-            self._front = self._kind.close(front)
+            try:
+                self._front = self._kind.close(front)
+            except (DecisionError, SpoolError):
+                raise
+            except Exception as error:  # no memory, say: the message may be half edited
+                raise SpoolError(f"cannot end the message: {type(error).__name__}") from error
             self._kind = None
         self._become(ENDED)
 
@@ -207,15 +226,18 @@ class Message:
         return self.state == ENDED or (self.state == OPEN and len(self._spool) > 0)
 
     def take(self, size: int) -> bytes:
-        """Return about ``size`` bytes for smtpd; the last ones hold the final dot."""
+        """Return about ``size`` bytes for smtpd; the last ones hold the final dot.
+
+        Raises SpoolError, MemoryError, and then lines are lost, but the final dot is not.
+        """
         block = self._front + self._spool.take(size) if self._front else self._spool.take(size)
         self._front = b""
         out = self.prefix + block[:-1].replace(b"\n", self._separator) + b"\n" if block else b""
         if self.state == ENDED and not len(self._spool):
-            self._become(SENT)
-            self._spool.close()
             left = self.prefix + self._due if self._due else b""
             out += left + self.prefix + b".\n" + self.trailer
+            self._spool.close()
+            self._become(SENT)
         return out
 
     def __len__(self) -> int:

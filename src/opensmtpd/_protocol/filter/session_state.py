@@ -49,7 +49,7 @@ def _fill(kept: dict[str, Any], name: SessionAttribute, report: Report) -> None:
 class SessionState:
     """A session, its messages in flight, and the refusal that its next commit is answered with."""
 
-    __slots__ = ("id", "messages", "out", "refusal", "session")
+    __slots__ = ("id", "messages", "out", "refusal", "session", "streams")
 
     def __init__(self, id: bytes, session: Session) -> None:
         self.id = id
@@ -57,3 +57,4 @@ class SessionState:
         self.messages: dict[bytes, Message] = {}  # by token
         self.out: deque[Message] = deque()  # messages with lines to send, in order
         self.refusal: Refusal | None = None  # the answer to the next commit
+        self.streams: dict[bytes, Message] = {}  # by the bytes that their lines begin with

@@ -100,10 +100,21 @@ def test_one_spool_leaves_no_memory_for_another() -> None:
 
 
 def test_the_file_has_no_name(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    opened: list[str] = []
+    real = os.open
+
+    def seen(path: str, flags: int, mode: int) -> int:
+        opened.append(path)
+        assert (flags & os.O_EXCL, mode) == (os.O_EXCL, 0o600)
+        return real(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", seen)
     spool = Spool(Budget(0, 0))
     spool.append(b"secret\n")
+    monkeypatch.undo()
     assert list(tmp_path.iterdir()) == []
+    assert [os.path.dirname(path) for path in opened] == [str(tmp_path)]
     spool.close()
 
 
@@ -122,7 +133,7 @@ def test_close_gives_everything_back() -> None:
     memory.append(b"12345\n")
     file.append(b"1234567890\n")
     assert file._file is not None
-    fd = file._file.fileno()
+    fd = file._file
     for spool in (memory, file):
         spool.close()
         assert (len(spool), spool.take(9)) == (0, b"")
@@ -173,12 +184,68 @@ def test_short_writes_are_completed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_temporary_directory(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_file(**_: Any) -> Any:
-        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+    def no_file(*_: Any) -> Any:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
 
-    monkeypatch.setattr("tempfile.TemporaryFile", no_file)
-    with pytest.raises(SpoolError, match="No usable temporary directory found"):
+    monkeypatch.setattr(os, "open", no_file)
+    with pytest.raises(SpoolError, match="cannot spool the message: No such file or directory"):
         Spool(Budget(0, 0)).append(b"x\n")
+
+
+def test_a_file_that_cannot_lose_its_name_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def no_unlink(path: str) -> None:
+        made.append(path)
+        raise OSError(errno.EIO, "Input/output error")
+
+    before = os.listdir("/proc/self/fd")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", no_unlink)
+        with pytest.raises(SpoolError, match="Input/output error"):
+            Spool(Budget(0, 0)).append(b"x\n")
+    assert os.listdir("/proc/self/fd") == before
+    os.unlink(made[0])
+
+
+def no_memory(*_: object) -> Any:
+    raise MemoryError
+
+
+def test_no_memory_is_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(Budget(0, 0))
+    spool.append(b"one\n")
+    monkeypatch.setattr(os, "pwrite", no_memory)
+    with pytest.raises(SpoolError, match="cannot spool the message: MemoryError"):
+        spool.append(b"two\n")
+    assert (len(spool), spool.appended) == (4, 4)
+
+
+def test_the_files_of_all_spools_have_one_bound() -> None:
+    budget = Budget(0, 0, disk=12)
+    one, other = Spool(budget), Spool(budget)
+    one.append(b"123\n")
+    other.append(b"1234567\n")
+    assert budget.on_disk == 12
+    for spool in (one, other):
+        with pytest.raises(SpoolError, match="all spools together take 12 bytes on disk"):
+            spool.append(b"\n")
+    assert drain(other) == [b"1234567\n"]
+    other.close()
+    one.append(b"1234567\n")
+    assert budget.on_disk == 12
+    one.close()
+    assert budget.on_disk == 0
+
+
+def test_the_file_of_a_stream_that_ran_dry_is_used_again() -> None:
+    budget = Budget(0, 0, disk=8)
+    spool = Spool(budget)
+    for _ in range(10):
+        spool.append(b"1234567\n")
+        assert drain(spool) == [b"1234567\n"]
+    assert budget.on_disk == 8
+    spool.close()
 
 
 @pytest.mark.parametrize(
@@ -227,8 +294,11 @@ def test_what_goes_in_comes_out_in_order_and_in_whole_lines(
 def test_files_are_not_where_memory_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("TMPDIR", raising=False)
     assert _folder() == "/var/tmp"
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    assert _folder() is None
-    monkeypatch.undo()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
+    assert _folder() == "/var/tmp"
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    assert _folder() is None
+    assert _folder() == str(tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: path == "/tmp")
+    assert _folder() == "/tmp"
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert _folder() == "/tmp"

@@ -1,0 +1,197 @@
+"""No memory, at any line of the engine: no answer is lost or doubled, and no lines of a message."""
+
+import ast
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from opensmtpd import _protocol
+from opensmtpd._protocol.filter.data_lines import Policy
+from opensmtpd._protocol.filter.spool import Budget
+from opensmtpd.filter import (
+    PROCEED,
+    Commit,
+    CommitDecision,
+    EditedMessage,
+    Filter,
+    HeldMessage,
+    MailFrom,
+    MessageHandler,
+    ParameterDecision,
+    Session,
+    StreamedMessage,
+)
+from unit.support.handlers import POLICIES
+from unit.support.talk import M, Talk, data, report, request
+
+ENGINE = Path(next(iter(_protocol.__path__)))
+LINES = (b"From: a@b.example", b"Subject: x", b"", b"..dot", b"body %s" % (b"x" * 200), b"end")
+SESSIONS = tuple(b"%016x" % number for number in (1, 2, 3))
+
+
+class Front(HeldMessage):
+    def end(self) -> list[bytes]:
+        return [b"X-Front: yes"]
+
+
+class Seen(Filter):
+    """Has the handlers that make a filter take part in all that is sent here."""
+
+    def __init__(self, make: Callable[[], MessageHandler]) -> None:
+        self._make = make
+
+    def on_mail_from(self, session: Session, request: MailFrom) -> ParameterDecision:
+        return PROCEED
+
+    def on_message(self, session: Session) -> MessageHandler:
+        return self._make()
+
+    def on_commit(self, session: Session, request: Commit) -> CommitDecision:
+        return PROCEED
+
+
+def token(session: bytes, number: int) -> bytes:
+    return b"%015x%x" % (number, int(session, 16))
+
+
+def conversation() -> list[bytes]:
+    """Return reads of a filter: three sessions whose lines come in turn, cut anywhere."""
+    mail = [request(b"mail-from", b"a@b", session=s, token=token(s, 1)) for s in SESSIONS]
+    half = [data(*LINES[:3], session=s) for s in SESSIONS]
+    rest = [data(*LINES[3:], b".", session=s) for s in SESSIONS]
+    commit = [request(b"commit", session=s, token=token(s, 2)) for s in SESSIONS]
+    over = [
+        report(b"tx-reset", session=s) + report(b"link-disconnect", session=s) for s in SESSIONS
+    ]
+    first, second = b"".join(mail + half), b"".join(rest)
+    return [first[:700], first[700:], second[:50], second[50:], b"".join(commit), b"".join(over)]
+
+
+MAKE = (ast.Slice, ast.JoinedStr, ast.ListComp, ast.List, ast.Dict, ast.Lambda)
+ADD = {"add", "append", "decode", "encode", "join", "partition", "replace", "setdefault", "split"}
+
+
+def takes_memory(node: ast.expr) -> bool:
+    """Return whether an expression makes an object, or has another one grow."""
+    if isinstance(node, ast.BinOp):
+        return not (isinstance(node.right, ast.Constant) and isinstance(node.right.value, int))
+    if isinstance(node, ast.Call):
+        name = ast.unparse(node.func).rpartition(".")[2]
+        return name in ADD or name[0].isupper()
+    return isinstance(node, MAKE) and bool(ast.unparse(node).strip("()[]{}"))
+
+
+@cache
+def places(file: str) -> frozenset[int]:
+    """Return the lines of a module of the engine that take memory; none of other modules."""
+    if not file.startswith(str(ENGINE)):
+        return frozenset()
+    found = set[int]()
+    for node in ast.walk(ast.parse(Path(file).read_text())):
+        if isinstance(node, ast.expr) and takes_memory(node):
+            found.add(node.lineno)
+    return frozenset(found)
+
+
+@contextmanager
+def failing_at(number: int) -> Iterator[list[str]]:
+    """Raise MemoryError once, at a line of the engine, by its number in the order of their turns.
+
+    Yields a list that holds the line, or nothing as long as so many were not reached.
+    """
+    left, struck = [number], list[str]()
+
+    def trace(frame: FrameType, event: str, _argument: object) -> Any:
+        lines = places(frame.f_code.co_filename)
+        if not lines:
+            return None
+        if event == "line" and not struck and frame.f_lineno in lines:
+            left[0] -= 1
+            if left[0] < 0:
+                name = Path(frame.f_code.co_filename).name
+                struck.append(f"{name}:{frame.f_lineno} {frame.f_code.co_name}")
+                raise MemoryError
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield struck
+    finally:
+        sys.settrace(before)
+
+
+def heard(out: bytes, session: bytes) -> tuple[list[bytes], dict[bytes, list[bytes]]]:
+    """Return the lines of a session's message, and the decisions of each of its requests."""
+    lines, decisions = [], dict[bytes, list[bytes]]()
+    for line in out.splitlines():
+        kind, whose, mark, rest = line.split(b"|", 3)
+        if whose != session:
+            continue
+        if kind == b"filter-dataline":
+            assert mark == M
+            lines.append(rest)
+        else:
+            decisions.setdefault(mark, []).append(rest)
+    return lines, decisions
+
+
+@pytest.mark.parametrize(
+    ("make", "front"),
+    [(StreamedMessage, []), (Front, [b"X-Front: yes"]), (EditedMessage, [])],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+@pytest.mark.parametrize("memory", [10_000, 40])
+@POLICIES
+def test_no_memory_at_any_line(
+    make: Callable[[], MessageHandler], front: list[bytes], memory: int, policy: Policy
+) -> None:
+    number, failed = 0, []
+    while True:
+        talk = Talk(Seen(make), on_failure=policy, budget=Budget(memory, memory))
+        out = b""
+        with failing_at(number) as struck:
+            for read in conversation():
+                try:
+                    talk.protocol.receive(read, 0.0)
+                except MemoryError:
+                    out += b"lost\n"
+                for _ in range(4):
+                    try:
+                        out += talk.protocol.data_to_send()
+                    except MemoryError:
+                        continue  # the loop asks again
+        out += talk.drain()
+        if not struck:
+            break
+        number += 1
+        failed += [f"{struck[0]}: {fault}" for fault in faults(out, front)]
+    assert not failed
+    assert number > 100
+
+
+def faults(out: bytes, front: list[bytes]) -> Iterator[str]:
+    """Yield the faults in what smtpd was sent."""
+    if b"lost\n" in out:
+        yield "a read was lost"
+        return
+    refused = 0
+    for session in SESSIONS:
+        lines, decisions = heard(out, session)
+        if any(len(given) != 1 for given in decisions.values()) or len(decisions) != 2:
+            yield f"answers: {decisions}"
+        elif lines.count(b".") != 1 or lines[-1] != b".":
+            yield f"dots: {lines}"
+        elif decisions[token(session, 2)] == [b"proceed"]:
+            if lines not in ([*front, *LINES, b"."], [*LINES, b"."]):
+                yield f"accepted, and lines are lost: {lines}"
+        else:
+            refused += 1
+    if refused > 1:
+        yield f"{refused} messages were refused"
