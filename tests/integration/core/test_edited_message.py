@@ -16,7 +16,11 @@ from lab.support import Lab, setups
 
 PROGRAM = Path(__file__).with_name("filter_edit.py")
 NAME = "filter-edit"
-CHAINS: Chains = {"edits": (ours(NAME),), "edits twice": (ours(NAME), ours(NAME, "--deadline 59"))}
+CHAINS: Chains = {
+    "edits": (ours(NAME),),
+    "edits twice": (ours(NAME), ours(NAME, "--deadline 59")),
+    "little disk": (ours(NAME, "--spool-max 1M"),),
+}
 
 
 def prepare(guide: Guide) -> None:
@@ -108,3 +112,13 @@ def test_refusals(lab: Lab, field: bytes, reply: tuple[int, bytes]) -> None:
         assert mail.send(client, STRANGER, ALICE, message) == reply
         assert client.rset()[0] == 250
     assert deliver(lab, FRONT) == VERDICT + FRONT + b".X-Edited: yes\n\n.-- \n.\n"
+
+
+def test_a_message_for_which_the_disk_has_no_room_is_put_off(lab: Lab) -> None:
+    line = b"x" * 998 + b"\r\n"
+    message = FRONT.replace(b"\n", b"\r\n") + b"\r\n"
+    with mail.connect(CONFIRMED_PTR, port(CHAINS, "little disk")) as client:
+        reply = mail.send(client, STRANGER, ALICE, message + 6000 * line)
+        assert reply == (451, b"4.3.0 Temporary failure, please try again later")
+        assert mail.send(client, STRANGER, ALICE, message + line)[0] == 250
+    assert b"\n" + b"x" * 998 + b"\n" in lab.inbox.one().message
