@@ -57,6 +57,14 @@ def check_timers(cls: type, base: type) -> None:
             raise LocalError(f"{text}; {remedy}")
 
 
+def any_coroutine(base: type) -> bool:
+    """Return whether a class below ``base`` has a method of its own that is ``async def``."""
+    below: list[type] = base.__subclasses__()
+    functions = [_function(cls, name)[0] for cls in below for name in own_names(cls, base)]
+    waits = any(each is not None and each.__code__.co_flags & _ASYNC for each in functions)
+    return waits or any(any_coroutine(cls) for cls in below)
+
+
 def _takes(cls: type, name: str, count: int) -> bool:
     """Return False where a method certainly cannot be called with ``count`` arguments."""
     function, bound = _function(cls, name)

@@ -41,6 +41,12 @@ __all__ = [
 ]
 
 
+NAMES_MAX = 1000
+"""Names that ``nearest`` compares, at most; there may be a folder with many files."""
+LENGTH_MAX = 64
+"""Characters of a name that it compares."""
+
+
 class Error(Exception):
     """The root of all exceptions raised here, but for HandlerTimeout."""
 
@@ -158,10 +164,38 @@ def returned(value: object) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """Return the one of ``names`` that is nearest to ``name``, None where none is near."""
-    import difflib  # noqa: PLC0415  slow to import, and needed for mistakes only
+    """Return the one of ``names`` that is nearest to ``name``, None where none is near.
 
-    return next(iter(difflib.get_close_matches(name, sorted(names), 1)), None)
+    Near is a name that differs in less than half of its characters. difflib is not used: it is slow
+    to import, and an import may fail in a process that runs for long.
+    """
+    best, least = None, max(len(name), 1)
+    for each in sorted(names)[:NAMES_MAX]:
+        limit = min(least - 1, (max(len(name), len(each)) - 1) // 2)
+        if len(each) <= LENGTH_MAX and abs(len(name) - len(each)) <= limit:
+            distance = _distance(name[:LENGTH_MAX], each, limit)
+            if distance <= limit:
+                best, least = each, distance
+    return best
+
+
+def _distance(one: str, other: str, limit: int) -> int:
+    """Return how many characters to change, insert, remove or swap with their neighbour.
+
+    Any number above ``limit`` stands for one that is larger.
+    """
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, char in enumerate(one, 1):
+        earlier, before, row = before, row, [i]
+        for j, theirs in enumerate(other, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (char != theirs))
+            if i > 1 and j > 1 and char == other[j - 2] and one[i - 2] == theirs:
+                cost = min(cost, earlier[j - 2] + 1)
+            row.append(cost)
+        if min(row) > limit:
+            return limit + 1
+    return row[-1]
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

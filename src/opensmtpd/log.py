@@ -90,7 +90,7 @@ def _value(value: object) -> str:
 
 
 def _escape(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")
+    return ascii(char)[1:-1]  # the codec "unicode_escape" is a module, which may be gone
 
 
 def text(value: object) -> str:

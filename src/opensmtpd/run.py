@@ -2,14 +2,14 @@
 
 A plain loop serves until the first coroutine turns up, and an asyncio loop from then on, with the
 same state. A table has the plainest loop of all until an answer has to wait for a coroutine or a
-thread.
+thread. All that they may need is loaded, opened and made before smtpd is answered ``ready``.
 """
 
 import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
-from opensmtpd import log
+from opensmtpd import _methods, log
 from opensmtpd._runtime import program
 
 __all__ = ["filter", "table"]
@@ -38,13 +38,14 @@ def filter(
     from opensmtpd._runtime.lifecycle import LifeCycle  # noqa: PLC0415
     from opensmtpd._runtime.loop import Loop  # noqa: PLC0415
     from opensmtpd._runtime.watchdog import Watchdog  # noqa: PLC0415
+    from opensmtpd.filter import EditedMessage, Filter, HeldMessage, StreamedMessage  # noqa: PLC0415
 
-    def checked(options: argparse.Namespace) -> "Filter":
+    def checked(options: argparse.Namespace) -> Filter:
         filter = make(options)
         registrations(filter)  # a wrong name in ``uses`` is found by ``-n``, too
         return filter
 
-    def serve(filter: "Filter", options: argparse.Namespace, stdin: int, stdout: int) -> None:
+    def serve(filter: Filter, options: argparse.Namespace, stdin: int, stdout: int) -> None:
         program.raise_descriptor_limit()
         connection = FilterConnection(
             filter,
@@ -57,7 +58,9 @@ def filter(
         # Before the start, so that a SIGHUP that comes meanwhile is not lost.
         loop = Loop(connection, stdin, stdout, watchdog, filter.reload)
         life = LifeCycle(filter, connection.dispatcher, watchdog)
-        life.start()
+        classes = (Filter, HeldMessage, StreamedMessage, EditedMessage)
+        life.start(coroutines=any(map(_methods.any_coroutine, classes)))
+        loop.threads.open()
         try:
             program.serve(loop, life)
         finally:
@@ -84,22 +87,25 @@ def table(
     from opensmtpd._runtime.loop_blocking import serve_blocking  # noqa: PLC0415
     from opensmtpd._runtime.watchdog import Watchdog  # noqa: PLC0415
     from opensmtpd.errors import SmtpdGone  # noqa: PLC0415
+    from opensmtpd.table import Table  # noqa: PLC0415
 
-    def checked(options: argparse.Namespace) -> "Table":
+    def checked(options: argparse.Namespace) -> Table:
         table = make(options)
         check_services(table)  # mistakes are found by ``-n``, too
         check_methods(table)
         return table
 
-    def serve(table: "Table", options: argparse.Namespace, stdin: int, stdout: int) -> None:
+    def serve(table: Table, options: argparse.Namespace, stdin: int, stdout: int) -> None:
         connection = TableConnection(table, debug=options.debug)
         watchdog = Watchdog(connection.dispatcher)
+        loop = Loop(connection, stdin, stdout, watchdog)
         life = LifeCycle(table, connection.dispatcher, watchdog)
-        life.start()
+        life.start(coroutines=_methods.any_coroutine(Table))
+        loop.threads.open()
         try:
-            if life.events is None:
+            if not life.on_asyncio:
                 serve_blocking(connection, stdin, stdout, watchdog)
-            program.serve(Loop(connection, stdin, stdout, watchdog), life)
+            program.serve(loop, life)
         except SmtpdGone:
             return
         finally:

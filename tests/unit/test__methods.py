@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from opensmtpd._methods import any_coroutine
 from opensmtpd.errors import LocalError
 from opensmtpd.filter import EditedMessage, Filter, HeldMessage, StreamedMessage
 from opensmtpd.table import Table
@@ -219,3 +220,28 @@ def test_methods_that_are_the_authors(kind: type) -> None:
     make(kind, "ends", ["no method"])
     make(kind, "send", lambda self, to: 0)  # not what ``end`` could be
     type("Some", (kind,), {"ends": lambda self: 0, "body": lambda self, lines: lines})
+
+
+def test_a_coroutine_in_any_class_below() -> None:
+    class Base:
+        async def own(self) -> None:
+            """Counts for nobody below."""
+
+    class Plain(Base):
+        def method(self) -> None: ...
+
+    class Mixin:
+        async def hidden(self) -> None: ...
+
+    class Mixed(Plain, Mixin):
+        def hidden(self) -> None: ...  # type: ignore[override]
+
+    assert not any_coroutine(Base)
+
+    class Deep(Mixed):
+        @classmethod
+        async def later(cls) -> None: ...
+
+    assert any_coroutine(Base)
+    assert any_coroutine(Plain)
+    assert not any_coroutine(Deep)

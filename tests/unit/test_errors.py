@@ -1,6 +1,8 @@
 """The hierarchy, and the one form of a configuration error."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from opensmtpd.errors import (
     ConfigError,
@@ -102,6 +104,31 @@ def test_the_nearest_name(name: str, near: str | None, text: str) -> None:
     assert nearest(name, names) == near
     assert did_you_mean(name, names) == text
     assert nearest(name, ()) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "near"),
+    [
+        ("domian", ["domain", "dog"], "domain"),  # two neighbours swapped are one fault
+        ("--domian", ["--deadline", "--domain", "--domain-file"], "--domain"),
+        ("abcd", ["abxd", "abcx"], "abcx"),  # of equals, the first
+        ("example.com", ["example.com.mail", "example.net.mail"], "example.com.mail"),
+        ("ab", ["ba", "xy"], None),
+        ("abc", ["xbc", "xyc"], "xbc"),
+        ("abcde", ["xycde"], "xycde"),
+        ("abcde", ["xyzde"], None),
+        ("", ["a"], None),
+        ("x" * 300, ["x" * 300], None),
+        ("aab", [f"{number:05}" for number in range(2000)] + ["aaab"], None),
+    ],
+)
+def test_how_near_a_name_must_be(name: str, names: list[str], near: str | None) -> None:
+    assert nearest(name, names) == near
+
+
+@given(name=st.text("abc", min_size=1, max_size=8), other=st.text("abc", max_size=8))
+def test_a_name_is_the_nearest_to_itself(name: str, other: str) -> None:
+    assert nearest(name, [other, name]) == name
 
 
 @pytest.mark.parametrize(

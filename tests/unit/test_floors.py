@@ -44,7 +44,7 @@ LAW: dict[str, frozenset[str]] = {
         "_protocol/table": ["errors", "log", "answer", "table", "_protocol"],
         "_runtime": ["errors", "log", "_protocol", "_protocol/filter", "_protocol/table"],
         "run": [
-            *("errors", "log", "options", "answer", "filter", "table", "dns"),
+            *("errors", "log", "options", "answer", "_methods", "filter", "table", "dns"),
             *("_protocol", "_protocol/filter", "_protocol/table", "_runtime"),
         ],
         "testing": [

@@ -1,6 +1,8 @@
 """The log's form, and that writing it never waits."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -131,3 +133,19 @@ def test_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_module, "_STDERR", writer)
     log("event")
     os.close(writer)
+
+
+def test_no_line_needs_a_module_that_is_not_there_yet() -> None:
+    """It may be gone when it is needed: the package of Python itself may be upgraded."""
+    program = (
+        "import sys\n"
+        "from opensmtpd import log\n"
+        "loaded = []\n"
+        "sys.addaudithook(lambda event, args: event == 'import' and loaded.append(args[0]))\n"
+        "text = log.form('event', 's', text='\\n\\0\\u2028\\udcff', raw=b'\\xff')\n"
+        "print(ascii(text), loaded)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert said.stdout.decode() == (
+        r"""'s event text=\\n\\x00\\u2028\\udcff raw="\\\\xff"' []""" + "\n"
+    )

@@ -1,5 +1,6 @@
 """The life of a plugin around the serving of smtpd: its start, its timers, its stop."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from types import CoroutineType
@@ -24,25 +25,36 @@ if TYPE_CHECKING:
 class LifeCycle:
     """Starts and stops a plugin, on asyncio where it needs that.
 
-    ``events`` is the asyncio loop, None until there is a coroutine to run.
+    ``events`` is the asyncio loop, None until it is made. ``on_asyncio`` becomes True when a
+    coroutine has run on it: it may have left tasks.
     """
 
     def __init__(
         self, plugin: "Plugin", dispatcher: Dispatcher, watchdog: watchdog.Watchdog
     ) -> None:
         self.events: AbstractEventLoop | None = None
+        self.on_asyncio = False
         self._plugin = plugin
         self._dispatcher = dispatcher
         self._watchdog = watchdog
 
+    def prepare(self, coroutines: bool) -> None:
+        """Make the asyncio loop now, for a plugin that may need it: ``coroutines`` says so.
+
+        A plugin that has imported asyncio may need it, too. Whatever is imported, opened or made
+        after smtpd has been answered ``ready`` may fail then, because the package has been upgraded
+        or removed, or descriptors are short. asyncio takes 8 MB and 50 ms, so that no other plugin
+        gets it.
+        """
+        if coroutines or "asyncio" in sys.modules:
+            self.event_loop()
+
     def event_loop(self) -> "AbstractEventLoop":
         """Return the asyncio loop of the process; it is made when first asked for."""
         if self.events is None:
-            import asyncio  # noqa: PLC0415  slow to import
+            from opensmtpd._runtime.loop_asyncio import new_loop  # noqa: PLC0415  see prepare
 
-            self.events = asyncio.new_event_loop()
-            asyncio.set_event_loop(self.events)
-            self.events.set_exception_handler(self._task_failed)
+            self.events = new_loop(self._task_failed)
         return self.events
 
     def _task_failed(self, _events: "AbstractEventLoop", context: dict[str, Any]) -> None:
@@ -53,8 +65,10 @@ class LifeCycle:
         else:
             self._dispatcher.log_failure(b"", TASK, error)
 
-    def start(self) -> None:
+    def start(self, coroutines: bool) -> None:
         """Call the plugin's ``start`` and wait for its end; then its timers begin.
+
+        ``coroutines`` tells whether the plugin has methods that are ``async def``.
 
         Raises the LocalError of a ``start`` that finds the configuration unusable: the program
         ends, as for any such error. Another failure, Unavailable included, is logged, and the
@@ -62,6 +76,7 @@ class LifeCycle:
         boots must not keep the whole mail server down. Each request that needs what is missing gets
         its one answer nevertheless.
         """
+        self.prepare(coroutines)
         try:
             self._call("start", self._plugin.start, watchdog.RELOAD_STALL)
         except BaseException as error:  # see Dispatcher.dispatch
@@ -86,10 +101,11 @@ class LifeCycle:
         self._watchdog.watch()
         result = self._dispatcher.call(name, method)
         if isinstance(result, CoroutineType):
-            from opensmtpd._runtime.loop_asyncio import Watched, run_within  # noqa: PLC0415  see above
+            events = self.event_loop()
+            from opensmtpd._runtime.loop_asyncio import Watched, run_within  # noqa: PLC0415  see prepare
 
-            steps = Watched(self._watchdog, self._dispatcher, result, name)
-            run_within(self.event_loop(), steps, seconds)
+            self.on_asyncio = True
+            run_within(events, Watched(self._watchdog, self._dispatcher, result, name), seconds)
         elif result is not None:
             raise LocalError(f"{name} returned a {type(result).__name__}")
 

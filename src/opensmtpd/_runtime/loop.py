@@ -67,11 +67,16 @@ class Loop:
         self._data = b""
         self._sent = 0
         """Bytes for smtpd, and how many of them it has taken."""
-        for fd in (stdin, stdout, self.wake, wake):
+        for fd in (self.wake, wake):
             os.set_blocking(fd, False)
         if reload is not None:
             signal.signal(signal.SIGHUP, self._on_hangup)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+
+    def begin(self) -> None:
+        """Wait for smtpd in a poll only from now on: neither a read nor a write waits."""
+        for fd in (self.stdin, self.stdout):
+            os.set_blocking(fd, False)
 
     # --- signals ------------------------------------------------------------------------------
 
@@ -178,6 +183,14 @@ class Loop:
                 self.threads.start(job, time.monotonic())
         return self.write()
 
+    def refuse_coroutines(self, error: Exception) -> None:
+        """Refuse the coroutines that wait: there is no asyncio loop to run them, for ``error``."""
+        jobs, self.coroutines = self.coroutines, []
+        for job in jobs:
+            assert not callable(job.task)
+            job.task.close()
+            self.guarded(self.dispatcher.fail, job, error, otherwise=None)
+
     def timeout(self) -> float | None:
         """Return the seconds until the next deadline, None for no deadline."""
         deadline = self.dispatcher.next_deadline()
@@ -185,6 +198,7 @@ class Loop:
 
     def serve(self) -> None:
         """Serve until smtpd is gone, or until there is a coroutine to run."""
+        self.begin()
         poll = select.poll()
         poll.register(self.wake, select.POLLIN)
         poll.register(self.stdin, select.POLLIN)

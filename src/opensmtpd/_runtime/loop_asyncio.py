@@ -1,19 +1,39 @@
 """The loop on asyncio: for plugins whose handlers are coroutines."""
 
 import asyncio
-from collections.abc import Coroutine, Generator
+import contextlib
+from collections.abc import Callable, Coroutine, Generator
+from concurrent.futures.thread import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 from opensmtpd._protocol.dispatch import TASK, Dispatcher
 from opensmtpd._protocol.jobs import Job
 from opensmtpd._runtime.loop import Loop
+from opensmtpd._runtime.threads import block_signals
 from opensmtpd._runtime.watchdog import Watchdog
 from opensmtpd.errors import HandlerTimeout, LocalError
 
 STARTS = 32
 """Coroutines that begin before smtpd is listened to again: each takes its time up to its first
 await, and smtpd is not to wait for all of thousands that come at once."""
+
+
+def new_loop(
+    failed: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None],
+) -> asyncio.AbstractEventLoop:
+    """Return a new asyncio loop, the loop of this thread, with all that it opens later.
+
+    That is the pool of threads behind ``asyncio.to_thread``. ``failed`` is its exception handler.
+    """
+    events = asyncio.new_event_loop()
+    asyncio.set_event_loop(events)
+    events.set_exception_handler(failed)
+    pool = ThreadPoolExecutor(thread_name_prefix="asyncio", initializer=block_signals)
+    with contextlib.suppress(RuntimeError):  # no thread to give now: it is asked again
+        pool.submit(int)
+    events.set_default_executor(pool)
+    return events
 
 
 def serve_async(loop: Loop, events: asyncio.AbstractEventLoop) -> None:
@@ -62,6 +82,7 @@ class _AsyncLoop:
         """The exception that ends the serving, SmtpdGone above all."""
 
     def serve(self) -> None:
+        self.loop.begin()
         self.events.add_reader(self.loop.stdin, self.event, self.loop.read)
         self.events.add_reader(self.loop.wake, self.event, self.loop.drain_wake)
         self.events.call_soon(self.event, lambda: None)

@@ -53,14 +53,21 @@ def run(
 def serve(loop: Loop, life: LifeCycle) -> None:
     """Run a loop until smtpd is gone, on asyncio from the first coroutine on.
 
-    Raises VersionError.
+    A coroutine of a plugin that showed none before it was served is refused where asyncio cannot be
+    loaded any more. Raises VersionError.
     """
     try:
-        if life.events is None:
+        if not life.on_asyncio:
             loop.serve()
-        from opensmtpd._runtime.loop_asyncio import serve_async  # noqa: PLC0415  asyncio is slow to import
-
-        serve_async(loop, life.event_loop())
+        while True:
+            try:
+                events = life.event_loop()
+                from opensmtpd._runtime.loop_asyncio import serve_async  # noqa: PLC0415  see LifeCycle.prepare
+            except Exception as error:  # a package that is gone may raise anything
+                loop.refuse_coroutines(error)
+                loop.serve()
+            else:
+                serve_async(loop, events)
     except SmtpdGone:
         return
 

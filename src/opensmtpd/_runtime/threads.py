@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Iterator
 from queue import SimpleQueue
@@ -18,12 +20,27 @@ STUCK_MAX = 32
 """Threads that are replaced while they hang; each keeps its memory until the process ends."""
 
 
+def block_signals() -> None:
+    """Have no signal come to this thread."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+
+
+@contextlib.contextmanager
+def signals_blocked() -> Iterator[None]:
+    """Block all signals inside the block."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Threads:
     """A pool of threads: one for each processor and one more, four at the most.
 
-    The extra thread runs while another waits for the interpreter lock. Threads start when they are
-    first needed. A thread whose job is past its deadline is replaced by another, up to STUCK_MAX
-    times, so that a job that hangs does not stop the others.
+    The extra thread runs while another waits for the interpreter lock. The first thread starts with
+    ``open``, the others when they are first needed. A thread whose job is past its deadline is
+    replaced by another, up to STUCK_MAX times, so that a job that hangs does not stop the others.
 
     ``wake`` is the descriptor of a non-blocking pipe that gets a byte when a job has ended.
     """
@@ -38,6 +55,22 @@ class Threads:
         self._running: set[Job] = set()
         self._stuck = 0
 
+    def open(self) -> None:
+        """Start the first thread, before smtpd is served: what fails later fails a message.
+
+        Where the system has no thread to give now, it is asked again for each job.
+        """
+        with contextlib.suppress(RuntimeError):
+            self._add()
+
+    def _add(self) -> None:
+        """Start a thread. Raises RuntimeError where the system has none to give."""
+        thread = threading.Thread(target=self._run, name="offload", daemon=True)
+        # A thread takes over the mask. Signals are for the thread that waits for smtpd.
+        with signals_blocked():
+            thread.start()
+        self._count += 1
+
     def start(self, job: Job, now: float) -> None:
         """Have a thread run ``job``; ``now`` is the time on the clock of its deadline."""
         stuck = min(sum(each.deadline < now for each in tuple(self._running)), STUCK_MAX)
@@ -45,12 +78,8 @@ class Threads:
             log("threads-stuck", count=stuck, reason="work that never returns")
             self._stuck = stuck
         if self._count < self._limit + self._stuck:
-            import threading  # noqa: PLC0415  most plugins offload nothing
-
-            thread = threading.Thread(target=self._run, name="offload", daemon=True)
             try:
-                thread.start()
-                self._count += 1
+                self._add()
             except RuntimeError as error:  # the system has no thread to give
                 if not self._count:
                     self._ends.append((job, error, None))

@@ -22,29 +22,6 @@ JUNK_OR_NOT = PROCEED
 """
 
 
-def test_asyncio_is_loaded_for_coroutines_only(tmp_path: Path) -> None:
-    source = """
-for name in [name for name in sys.modules if name.startswith("asyncio")]:
-    del sys.modules[name]
-class Some(Filter):
-    def on_quit(self, session, request):
-        log("quit", asyncio="asyncio" in sys.modules)
-        return PROCEED
-    async def on_noop(self, session, request):
-        return PROCEED
-"""
-    with Child(tmp_path, source) as child:
-        child.hello()
-        child.send(request(b"quit"))
-        assert child.log() == "quit asyncio=False"
-        child.send(request(b"noop"))
-        assert child.lines(2) == [result(b"proceed")] * 2
-        child.send(request(b"quit"))
-        assert child.log() == "quit asyncio=True"
-        assert child.lines() == [result(b"proceed")]
-        assert child.end() == (0, b"", "")
-
-
 def test_plain_handlers_answer_while_coroutines_wait(tmp_path: Path) -> None:
     with Child(tmp_path, SLEEPS) as child:
         child.hello()

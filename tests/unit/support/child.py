@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from unit.support.talk import HELLO
 
@@ -35,13 +36,17 @@ class Child:
     def __init__(self, folder: Path, source: str, *argv: str, main: str = MAIN) -> None:
         script = folder / "filter.py"
         script.write_text(PREAMBLE + source + main)
+        self._begin([sys.executable, str(script), *argv])
+
+    def _begin(self, command: list[str], **environment: str) -> None:
         self.socket, theirs = socket.socketpair()
         errors, their_errors = socket.socketpair()
         self.process = subprocess.Popen(
-            [sys.executable, str(script), *argv],
+            command,
             stdin=theirs.fileno(),
             stdout=theirs.fileno(),
             stderr=their_errors.fileno(),
+            env={**os.environ, **environment},
         )
         theirs.close()
         their_errors.close()
@@ -51,7 +56,7 @@ class Child:
         errors.close()
         self.unread = b""
 
-    def __enter__(self) -> "Child":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

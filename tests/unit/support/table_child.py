@@ -37,9 +37,6 @@ class TableChild(Child):
         text = PREAMBLE.format(syslog=path) + source
         super().__init__(folder, text, *(argv or ("/etc/mail/table",)), main=main)
 
-    def __enter__(self) -> "TableChild":
-        return self
-
     def __exit__(
         self,
         kind: type[BaseException] | None,

@@ -26,7 +26,7 @@ def authenticate(table: Table, key: str) -> Offload[bool] | Coroutine[Any, Any, 
 
 
 async def _later(lookup: Coroutine[Any, Any, object], password: str) -> bool:
-    import asyncio  # noqa: PLC0415  a process with coroutines has it already
+    import asyncio  # noqa: PLC0415  loaded: it runs this
 
     return await asyncio.to_thread(passwords.verify, password, _hash(await lookup))
 

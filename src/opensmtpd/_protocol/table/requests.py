@@ -50,16 +50,18 @@ def keyed(table: Table) -> dict[tuple[bytes, bytes], Request]:
             requests[verb, label] = Request(verb, service, partial(whole, service), encode)
     # The hashes of auth do not leave this process.
     requests[b"lookup", b"auth"] = Request(b"lookup", None, unknown_service, encode_value)
-    requests[b"check", b"auth"] = Request(
-        b"check", Service.AUTH, partial(_authenticate, table), encode_found, "auth"
-    )
+    requests[b"check", b"auth"] = _authentication(table)
     return requests
 
 
-def _authenticate(table: Table, key: str) -> object:
-    from opensmtpd._protocol.table.auth import authenticate  # noqa: PLC0415  few tables need it
+def _authentication(table: Table) -> Request:
+    """Return the request that checks a password; nobody asks a table without ``auth`` for it."""
+    call: Callable[[str], object] = unknown_service
+    if Service.AUTH in table.services:  # few tables need it
+        from opensmtpd._protocol.table.auth import authenticate  # noqa: PLC0415
 
-    return authenticate(table, key)
+        call = partial(authenticate, table)
+    return Request(b"check", Service.AUTH, call, encode_found, "auth")
 
 
 def encode_value(value: object) -> bytes:

@@ -1,0 +1,351 @@
+"""Nothing is imported, and no program or library opened, once smtpd has been answered ``ready``.
+
+Each program runs from a copy of the packages that is removed then, as an upgrade does it, and must
+answer all the same.
+"""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from unit.support.audited import Program
+from unit.support.child import Child
+from unit.support.dkim_material import RSA_PEM
+from unit.support.lookups import HELLO as TABLE_HELLO
+from unit.support.lookups import answer, check, lookup, update
+from unit.support.table_child import TableChild
+from unit.support.talk import HELLO, TEMPFAIL, data, datalines, report, request, result
+
+BCRYPT = "$2b$10$abcdefghijklmnopqrstuuOXyVGvkE1jqTc4o4wqWbfXhPzmmv7Ke"
+SHA = "$6$rounds=1000$abcdefgh$" + "a" * 86
+LINK = report(b"link-connect", b"<unknown>", b"fail", b"203.0.113.9:1", b"192.0.2.1:25")
+CONNECT = request(b"connect", b"<unknown>|203.0.113.9")
+MAIL = (b"From: a@example.com", b"Subject: x", b"", b"text", b".")
+
+
+def ready(program: Program, hello: bytes = HELLO) -> None:
+    """Shake hands, and remove the packages."""
+    program.send(hello)
+    program.until(b"register|ready\n")
+    program.remove_packages()
+
+
+def assert_nothing_late(program: Program) -> None:
+    """End the program, and look at what it did when it was ready."""
+    status, _, log = program.end()
+    assert status == 0, log
+    (kind, threads), *late = program.late()
+    assert late == []
+    assert (kind, int(threads) >= 2) == ("threads", True)
+
+
+def dkimsign(folder: Path, *more: str) -> Program:
+    key = folder / "example.com.key"
+    key.write_text(RSA_PEM)
+    key.chmod(0o600)
+    argv = ["-d", "example.com", "-s", "mail", "-k", str(key), *more]
+    return Program(folder, "opensmtpd_filters.dkimsign", *argv)
+
+
+@pytest.mark.parametrize("more", [[], ["-m", "-t", "-x", "60", "-zz", "--oversign", "--debug"]])
+def test_dkimsign(tmp_path: Path, more: list[str]) -> None:
+    with dkimsign(tmp_path, *more) as program:
+        ready(program)
+        assert "dkim-key-warning" in program.log()
+        program.send(LINK, data(*MAIL))
+        signed = program.until(b"|.\n")
+        assert b"DKIM-Signature: " in signed
+        assert b"d=example.com" in signed
+        program.send(data(b"From: odd\x01@\xff", b"", b"."))  # the log says that it stays unsigned
+        program.until(b"|.\n")
+        assert_nothing_late(program)
+
+
+def test_dkimsign_reads_its_keys_again(tmp_path: Path) -> None:
+    with dkimsign(tmp_path) as program:
+        ready(program)
+        program.log()
+        program.hang_up()
+        assert program.log().startswith("dkim-key-warning ")
+        assert program.log() == "reloaded"
+        (tmp_path / "example.com.key").rename(tmp_path / "exampel.com.key")
+        program.hang_up()
+        assert "did you mean " in program.log()
+        program.send(data(*MAIL))
+        assert b"DKIM-Signature: " in program.until(b"|.\n")
+        assert_nothing_late(program)
+
+
+FILTERS = {
+    "rdns": ["opensmtpd_filters.rdns"],
+    "rdns-all": [
+        *("opensmtpd_filters.rdns", "--verify", "--fcrdns", "junk", "--dynamic", "junk"),
+        *("--helo-dns", "junk", "--header", "--dns-failure", "junk"),
+    ],
+    "rdns-authenticated": ["opensmtpd_filters.rdns", "--verify", "--spare-authenticated"],
+    "dnsbl": ["opensmtpd_filters.dnsbl", "-v", "--dns-failure", "junk", "dnsbl.example"],
+    "dnsbl-marks": ["opensmtpd_filters.dnsbl", "-mv", "-d", "dnsbl.example", "-s", "dnsbl.example"],
+}
+
+
+@pytest.mark.parametrize("argv", FILTERS.values(), ids=FILTERS)
+def test_filters_that_ask_the_dns(tmp_path: Path, argv: list[str]) -> None:
+    """Nobody listens there, so that c-ares opens its sockets, and each question fails."""
+    module, *options = argv
+    (tmp_path / "spared").write_text("192.0.2.0/24\n")
+    options[:0] = ["--exempt", str(tmp_path / "spared")]
+    if len(argv) > 1:
+        cache = ["--dns-cache", str(tmp_path / "cache")]
+        options[:0] = ["--nameserver", "127.0.0.1:1", "--dns-deadline", "1", *cache]
+    with Program(tmp_path, module, *options) as program:
+        ready(program)
+        program.send(LINK, CONNECT, request(b"helo", b"client.example"))
+        program.send(request(b"mail-from", b"a@example.org"))
+        assert all(line.startswith(b"filter-result|") for line in program.lines(3))
+        program.send(data(*MAIL))
+        assert program.until(b"|.\n").endswith(datalines(*MAIL))
+        program.hang_up()
+        while "reload" not in (line := program.log()):
+            pass
+        assert line == "reloaded"
+        assert_nothing_late(program)
+
+
+def test_a_table_of_files(tmp_path: Path) -> None:
+    rows = tmp_path / "rows"
+    text = f"# @auth force\nalice {BCRYPT}\nbob {SHA}\n*.example.org x\n192.0.2.0/24 x\n"
+    rows.write_text(text)
+    with Program(tmp_path, "opensmtpd_tables.flat", str(rows)) as program:
+        ready(program, TABLE_HELLO)
+        program.send(lookup(), lookup(b"nobody"))
+        assert program.lines(2) == [answer(f"found|{BCRYPT}".encode()), answer(b"not-found")]
+        program.send(check(b"mx.example.org", b"domain"), check(b"192.0.2.7", b"netaddr"))
+        assert program.lines(2) == [answer(b"found", b"check")] * 2
+        program.send(check(b"x", b"regex"), update())
+        assert program.lines(2)[1] == answer(b"ok", b"update")
+        rows.unlink()
+        program.send(update())
+        assert b"|error|" in program.lines()[0]
+        assert_nothing_late(program)
+
+
+def test_a_table_of_users(tmp_path: Path) -> None:
+    users = tmp_path / "passwd"
+    users.write_text(f"alice:{BCRYPT}:1000:1000:A:/home/alice:/bin/sh\n")
+    with Program(tmp_path, "opensmtpd_tables.passwd", str(users)) as program:
+        ready(program, TABLE_HELLO)
+        program.send(lookup(service=b"userinfo"), update())
+        found = answer(b"found|1000:1000:/home/alice")
+        assert program.lines(2) == [found, answer(b"ok", b"update")]
+        assert_nothing_late(program)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    path, conf = tmp_path / "rows.db", tmp_path / "rows.conf"
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE rows (key, value)")
+        db.execute("INSERT INTO rows VALUES ('alice', 'bob'), ('*.example.org', 'x')")
+    select = "SELECT value FROM rows WHERE key = ?"
+    conf.write_text(
+        f"dbpath {path}\nquery_alias {select}\nquery_domain {select}\n"
+        f"patterns_domain SELECT key FROM rows\nquery_credentials SELECT key, value FROM rows"
+        f" WHERE key = ?\n"
+    )
+    return conf
+
+
+def test_a_table_of_a_database(tmp_path: Path, database: Path) -> None:
+    with Program(tmp_path, "opensmtpd_tables.sqlite", str(database)) as program:
+        ready(program, TABLE_HELLO)
+        program.send(lookup(), check(b"mx.example.org", b"domain"), lookup(service=b"credentials"))
+        assert program.lines(3) == [
+            answer(b"found|bob"),
+            answer(b"found", b"check"),
+            answer(b"found|alice:bob"),
+        ]
+        (tmp_path / "rows.db").rename(tmp_path / "old.db")
+        program.send(update(), lookup())
+        assert len(program.lines(2)) == 2
+        (tmp_path / "old.db").rename(tmp_path / "rows.db")
+        program.send(update(), lookup())
+        assert program.lines(2)[1] == answer(b"found|bob")
+        assert_nothing_late(program)
+
+
+# --- plugins of others ---------------------------------------------------------------------------
+
+FORGET = """
+for name in [name for name in sys.modules if name.split(".")[0] in ("asyncio", "concurrent")]:
+    del sys.modules[name]
+def loaded():
+    return Reject(550, str("asyncio" in sys.modules))
+"""
+"""The source that all children share has imported it."""
+PLAIN = """
+class Some(Filter):
+    def on_noop(self, session, request):
+        return loaded()
+"""
+ASYNC = """
+    async def on_connect(self, session, request):
+        return PROCEED
+"""
+MESSAGE = """
+class Seen(HeldMessage):
+    async def end(self):
+        return []
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        (PLAIN, b"False"),
+        (PLAIN + ASYNC, b"True"),
+        (PLAIN + "    @every(60)\n    async def look(self):\n        pass\n", b"True"),
+        (PLAIN + "    async def stop(self):\n        pass\n", b"True"),
+        (MESSAGE + PLAIN, b"True"),
+        (PLAIN.replace("Some(", "Base(") + ASYNC + "class Some(Base):\n    pass\n", b"True"),
+        ("import asyncio\n" + PLAIN, b"True"),
+    ],
+    ids=["plain", "handler", "timer", "stop", "message", "base", "import"],
+)
+def test_asyncio_is_loaded_before_for_those_who_may_need_it(
+    tmp_path: Path, source: str, says: bytes
+) -> None:
+    with Child(tmp_path, FORGET + source) as child:
+        child.hello()
+        child.send(request(b"noop"))
+        assert child.lines() == [result(b"reject|550 " + says)]
+        assert child.end() == (0, b"", "")
+
+
+GONE = f"""{FORGET}
+async def later():
+    return PROCEED
+class Some(Filter):
+    def start(self):
+        sys.modules["asyncio"] = None  # as if its files were gone
+    def on_connect(self, session, request):
+        return later()
+    def on_noop(self, session, request):
+        return Offload(lambda: PROCEED)
+"""
+
+
+def test_a_coroutine_that_nobody_expected_fails_where_asyncio_is_gone(tmp_path: Path) -> None:
+    with Child(tmp_path, GONE) as child:
+        child.hello()
+        for _ in range(2):
+            child.send(CONNECT)
+            assert child.lines() == [result(TEMPFAIL)]
+            assert "handler-failed handler=on_connect error=ModuleNotFoundError" in child.log()
+            child.send(request(b"noop"))
+            assert child.lines() == [result(b"proceed")]
+        assert child.end() == (0, b"", "")
+
+
+def test_a_coroutine_that_nobody_expected_where_asyncio_is_there(tmp_path: Path) -> None:
+    with Child(tmp_path, GONE.replace('sys.modules["asyncio"] = None', "pass")) as child:
+        child.hello()
+        child.send(CONNECT, request(b"noop"))
+        assert child.lines(2) == [result(b"proceed")] * 2
+        assert child.end() == (0, b"", "")
+
+
+def test_a_table_whose_coroutine_nobody_expected(tmp_path: Path) -> None:
+    source = f"""
+import sys
+{FORGET.replace("Reject", "print")}
+async def later():
+    return "x"
+class Some(Table):
+    services = (Service.ALIAS,)
+    def start(self):
+        sys.modules["asyncio"] = None
+    def lookup(self, service, key):
+        return later() if key == "later" else key
+"""
+    with TableChild(tmp_path, source) as child:
+        child.hello()
+        for _ in range(2):
+            child.send(lookup(b"later"), lookup())
+            assert child.lines(2) == [
+                answer(b"error|ModuleNotFoundError"),
+                answer(b"found|alice"),
+            ]
+        status, out, _ = child.end()
+        assert (status, out) == (0, b"")
+
+
+THREADS = """
+import os
+from opensmtpd.errors import LocalError
+def threads():
+    return len(os.listdir("/proc/self/task"))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")
+def test_the_first_thread_is_there_before_it_is_needed(tmp_path: Path) -> None:
+    source = f"""{THREADS}
+class Some(Filter):
+    def on_noop(self, session, request):
+        return Reject(550, f"{{threads()}}")
+    async def on_connect(self, session, request):
+        before = threads()
+        return await asyncio.to_thread(lambda: Reject(550, f"{{threads() - before}}"))
+"""
+    with Child(tmp_path, source) as child:
+        child.hello()
+        child.send(request(b"noop"), CONNECT)
+        # This one, one for work, one of asyncio: which is the one that asyncio uses.
+        assert child.lines(2) == [result(b"reject|550 3"), result(b"reject|550 0")]
+
+
+def test_signals_come_to_no_other_thread(tmp_path: Path) -> None:
+    """A call that waits, in the thread that smtpd is served by, must be interrupted."""
+    source = """
+import signal
+def blocked():
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    return Reject(550, str(signal.SIGALRM in mask and signal.SIGHUP in mask))
+class Some(Filter):
+    def on_noop(self, session, request):
+        return Offload(blocked)
+    def on_help(self, session, request):
+        return blocked()
+    async def on_connect(self, session, request):
+        return await asyncio.to_thread(blocked)
+"""
+    with Child(tmp_path, source) as child:
+        child.hello()
+        for asked, said in ((b"help", b"False"), (b"noop", b"True")):
+            child.send(request(asked))
+            assert child.lines() == [result(b"reject|550 " + said)]
+        child.send(CONNECT)
+        assert child.lines() == [result(b"reject|550 True")]
+
+
+def test_an_answer_that_needs_a_thread_or_a_loop_needs_no_new_descriptor(tmp_path: Path) -> None:
+    """A table serves without either at first, and must not fail for want of a pipe later."""
+    source = """
+import resource
+from opensmtpd.answer import Offload
+class Some(Table):
+    services = (Service.ALIAS,)
+    def start(self):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+    def lookup(self, service, key):
+        return Offload(lambda: key) if key == "offload" else self.later(key)
+    async def later(self, key):
+        return key
+"""
+    with TableChild(tmp_path, source) as child:
+        child.hello()
+        child.send(lookup(b"offload"), lookup(b"async"))
+        assert child.lines(2) == [answer(b"found|offload"), answer(b"found|async")]
+        assert child.end() == (0, b"", "")
