@@ -8,6 +8,7 @@ names of the events to send. Source: ``lka_proc_config`` and ``processor_registe
 from opensmtpd._protocol.dispatch import Dispatcher
 from opensmtpd._protocol.filter import wire
 from opensmtpd._protocol.filter.registration import registrations
+from opensmtpd.errors import ProtocolError
 from opensmtpd.filter import Filter
 
 
@@ -36,8 +37,10 @@ class Handshake:
     def config(self, line: bytes) -> bytes:
         """Take a ``config|`` line; return the answer, which is ``b""`` to all but the last.
 
-        Raises VersionError.
+        Raises VersionError, and ProtocolError for a line that comes after the last.
         """
+        if self.ready:
+            raise ProtocolError("a config line behind config|ready")
         key, _, value = line[7:].partition(b"|")
         if key == b"protocol":
             self.speak(value)
@@ -45,7 +48,7 @@ class Handshake:
             # An answer that comes after smtpd gave up on the client is of no use.
             limit = max(1.0, 0.8 * int(value[:9]))
             self._dispatcher.deadline = min(self._dispatcher.deadline, limit)
-        elif line == b"config|ready" and not self.ready:
+        elif line == b"config|ready":
             self.ready = True
             reports, phases = self._registrations
             names = [f"report|smtp-in|{name}" for name in reports]

@@ -4,7 +4,7 @@ import pytest
 
 from opensmtpd._protocol.dispatch import Dispatcher
 from opensmtpd._protocol.filter.handshake import Handshake
-from opensmtpd.errors import LocalError, VersionError
+from opensmtpd.errors import LocalError, ProtocolError, VersionError
 from opensmtpd.filter import PROCEED, Connect, Filter, LinkAuth, PhaseDecision, Session
 
 
@@ -37,7 +37,21 @@ def test_only_the_last_line_is_answered_and_only_once() -> None:
         b"register|ready\n"
     )
     assert shake.ready
-    assert shake.config(b"config|ready") == b""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"config|ready", b"config|smtp-session-timeout|10", b"config|protocol|0.5", b"config|x"],
+)
+def test_a_line_behind_the_last_one_counts_no_more(line: bytes) -> None:
+    shake, dispatcher = handshake()
+    shake.config(b"config|protocol|0.7")
+    shake.config(b"config|ready")
+    decoder = shake.decoder
+    with pytest.raises(ProtocolError, match=r"a config line behind config\|ready"):
+        shake.config(line)
+    assert dispatcher.deadline == 60.0
+    assert shake.decoder is decoder
 
 
 @pytest.mark.parametrize(
