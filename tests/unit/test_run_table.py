@@ -1,7 +1,6 @@
 """Tables as real processes: what smtpd and an administrator see of them."""
 
-import os
-import signal
+import struct
 from pathlib import Path
 
 import pytest
@@ -217,11 +216,14 @@ def test_a_hangup_means_nothing(tmp_path: Path, first: bytes) -> None:
         assert child.end() == (0, b"", "")
 
 
-def test_it_can_be_ended(tmp_path: Path) -> None:
-    with TableChild(tmp_path, ROWS) as child:
-        child.hello()
-        os.kill(child.process.pid, signal.SIGTERM)
-        assert child.process.wait(20) == -signal.SIGTERM
+def test_another_protocol_is_one_line_and_the_end(tmp_path: Path) -> None:
+    with TableChild(tmp_path, ROWS, listen=True) as child:
+        child.send(struct.pack("=IHHIII", 0, 276, 0, 0, 4711, 2))
+        status, out, log = child.wait()
+        assert (status, out) == (1, b"")
+        text = "smtpd speaks another table protocol; tables need smtpd 7.6 or later"
+        assert log == f"table-x: {text}\n"
+        assert child.system_log() == f"<21>table-x[{child.process.pid}]: {text}"
 
 
 def test_what_a_table_prints_goes_to_the_log_and_never_to_smtpd(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from opensmtpd.table.service import SERVICES
 
 DEADLINE = 5.0
 """Seconds for an answer: smtpd asks no other table, for no other mail, until it has it."""
+BEGINNING = b"config|"
+"""The first bytes that smtpd sends since 7.6."""
 AUTH_SINCE = (7, 9)
 """Before, smtpd lower-cases the keys of ``auth``, passwords included (``table_lookup``)."""
 
@@ -47,7 +49,7 @@ class TableConnection:
         self._requests = requests.keyed(table)
         self._log = log
         self._lines = RequestLines()
-        self._name = b""
+        self._name = self._beginning = b""
         self._smtpd = (0, 0)
         self._waiting: deque[bytes] = deque()
         self.busy = False
@@ -64,6 +66,8 @@ class TableConnection:
     def receive(self, data: bytes, now: float) -> None:
         """Take bytes from smtpd. Raises VersionError, in the handshake only."""
         self.dispatcher.now = now
+        if not self.ready:
+            self._check_beginning(data)
         lines = self._lines.feed(data)
         if self._lines.dropped:
             self._log("line-ignored", reason="longer than any of smtpd's")
@@ -114,6 +118,19 @@ class TableConnection:
         except Exception as error:  # a bug of ours: only its line is lost
             self._log("internal-error", error=type(error).__name__, at=place(error))
             self.dispatcher.log_traceback(error)
+
+    def _check_beginning(self, data: bytes) -> None:
+        """Raise VersionError where the first bytes from smtpd are not those of the text protocol.
+
+        smtpd before 7.6 sends a ``struct imsg_hdr`` (``table_proc_open`` in ``table_proc.c``), asks
+        for an answer of the same kind, and waits for it with all mail.
+        """
+        if len(self._beginning) < len(BEGINNING):
+            self._beginning += data[: len(BEGINNING) - len(self._beginning)]
+            if not BEGINNING.startswith(self._beginning):
+                raise VersionError(
+                    "smtpd speaks another table protocol; tables need smtpd 7.6 or later"
+                )
 
     # --- the handshake ------------------------------------------------------------------------
 

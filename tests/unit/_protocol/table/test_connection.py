@@ -1,6 +1,7 @@
 """The table protocol line by line: what smtpd asks and what it gets for an answer."""
 
 import functools
+import struct
 
 import pytest
 
@@ -90,6 +91,32 @@ def test_another_protocol(version: bytes, size: int) -> None:
     talk = Talk(Rows(), hello=b"")
     with pytest.raises(VersionError, match=r"smtpd speaks table protocol b'.*, and we 0\.1"):
         talk.say(b"config|protocol|%s\n" % version, size=size)
+
+
+IMSG = struct.pack("=IHHIII", 0, 16 + 260, 0, 0, 4711, 2) + b"aliases".ljust(256, b"\0")
+"""``PROC_TABLE_OPEN`` of smtpd 6.8: type, length, flags, peer, process; version and name."""
+
+
+@CUTS
+@pytest.mark.parametrize(
+    "first", [IMSG, b"\0", b"\n", b"table|", b"cpnfig|x", b"config:", b"config\n", b"\xff"]
+)
+def test_first_bytes_that_are_not_the_text_protocol(first: bytes, size: int) -> None:
+    """smtpd 6.8 would wait for ever, and all mail with it."""
+    talk = Talk(Rows(), hello=b"")
+    with pytest.raises(VersionError) as caught:
+        talk.say(first, size=size)
+    assert str(caught.value) == (
+        "smtpd speaks another table protocol; tables need smtpd 7.6 or later"
+    )
+
+
+@CUTS
+def test_first_bytes_that_are(size: int) -> None:
+    talk = Talk(Rows("alice"), hello=b"")
+    assert talk.say(HELLO, size=size).endswith(b"register|ready\n")
+    assert talk.say(IMSG, b"\n", lookup()) == answer(b"found|found it")
+    assert talk.logged == ['line-ignored reason="not what is to come here"']
 
 
 def test_configuration_that_we_do_not_know_means_nothing() -> None:
