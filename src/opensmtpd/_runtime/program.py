@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 from opensmtpd import log
+from opensmtpd._runtime import signals
 from opensmtpd._runtime.lifecycle import LifeCycle
 from opensmtpd._runtime.loop import Loop
 from opensmtpd.errors import LocalError, SmtpdGone, VersionError
@@ -33,13 +34,14 @@ def run(
     # A SIGHUP that comes before we listen for it must not end us, and the mail server with us.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     options = parser.parse_args(argv)
+    if not options.check:
+        signals.outlive(0)
     stdin, stdout = (0, 1) if options.check else _put_away()
     try:
         plugin = make(options)
         if options.check:
             print(f"{parser.prog}: configuration OK")
             sys.exit(0)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback at ^C
         serve(plugin, options, stdin, stdout)
     except (LocalError, VersionError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)

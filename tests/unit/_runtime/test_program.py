@@ -126,18 +126,6 @@ def serve(plugin, options, stdin, stdout):
         assert child.wait() == (0, b"still here", "")
 
 
-def test_interrupts_end_it_without_a_word(tmp_path: Path) -> None:
-    source = (
-        SOURCE
-        + """
-def serve(plugin, options, stdin, stdout):
-    os.kill(os.getpid(), signal.SIGINT)
-"""
-    )
-    with Child(tmp_path, source, main=MAIN) as child:
-        assert child.wait() == (-signal.SIGINT, b"", "made check=False\n")
-
-
 def test_in_this_process(capsys: pytest.CaptureFixture[str]) -> None:
     parser = argparse.ArgumentParser("some-plugin")
     parser.add_argument("-n", "--check", action="store_true")
