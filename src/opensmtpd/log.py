@@ -3,7 +3,7 @@
 smtpd puts the filter's name in front and writes it to its own log, where the session id comes
 first too. Values never break the line: characters that are not printable are escaped. Nothing here
 waits: a line that the other side does not take at once is counted, and the next one that goes out
-says so.
+says so. While smtpd is served, clients cannot fill the disk with lines: see ``limit``.
 """
 
 import contextlib
@@ -16,6 +16,9 @@ __all__ = ["log"]
 _STDERR = 2
 _LINE_MAX = 1000
 _lost = 0
+
+LINES_MAX = 100
+"""Lines in a second, at most, while there is a limit."""
 
 _SYSLOG = "/dev/log"
 _MAIL_NOTICE = 2 << 3 | 5
@@ -57,8 +60,68 @@ def form(event: str, session: str | None = None, **fields: object) -> str:
     return " ".join(words)[:_LINE_MAX]
 
 
+class _Limit:
+    """Lets LINES_MAX lines through in each second of a clock, and counts the others."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._second = int(clock())
+        self._lines = self.left_out = 0
+
+    def allows(self) -> bool:
+        """Return whether one more line may be written now."""
+        self.end_second()
+        self._lines += 1
+        self.left_out += self._lines > LINES_MAX
+        return self._lines <= LINES_MAX
+
+    def end_second(self) -> None:
+        """Begin a new second, if it has come; write how many lines the last one left out."""
+        second = int(self._clock())
+        if second != self._second:
+            self._second, self._lines = second, 0
+            self.tell()
+
+    def tell(self) -> None:
+        """Write how many lines were left out, if any were."""
+        count, self.left_out = self.left_out, 0
+        if count:
+            _write(form("log-limited", lines=count))
+
+
+_limit: _Limit | None = None
+
+
+def limit(clock: Callable[[], float] | None) -> None:
+    """Write LINES_MAX lines a second, at most, from now on; a line says how many were left out.
+
+    ``clock`` returns seconds, of any monotonic clock. With None there is no limit any more.
+    """
+    global _limit  # noqa: PLW0603  the process has one log
+    if _limit is not None:
+        _limit.tell()
+    _limit = None if clock is None else _Limit(clock)
+
+
+def tell_left_out() -> bool:
+    """Write how many lines a second left out that is over: no line may come that would say so.
+
+    Return whether the current second has left out any: call it again then.
+    """
+    if _limit is None:
+        return False
+    _limit.end_second()
+    return _limit.left_out > 0
+
+
 def emit(line: str) -> None:
-    """Write a line to stderr, or count it as lost where that cannot be done at once."""
+    """Write a line to stderr and, where that was asked for, to syslog, within the limit."""
+    if _limit is None or _limit.allows():
+        _write(line)
+
+
+def _write(line: str) -> None:
+    """Write a line, or count it as lost where that cannot be done at once."""
     global _lost  # noqa: PLW0603  stderr is the process's, and so is the count
     to_syslog(line)
     if _lost:

@@ -124,6 +124,66 @@ def test_the_longest_line_fits_into_what_a_writable_pipe_takes_at_once(
     assert len(drain(pipe[0])) <= 4096  # PIPE_BUF: a pipe that polls writable has room for it
 
 
+class Clock:
+    """A clock that a test moves."""
+
+    now = 7.9
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    clock = Clock()
+    log_module.limit(clock)
+    yield clock
+    log_module.limit(None)
+
+
+def many(count: int) -> list[str]:
+    """Log lines; return them."""
+    for number in range(count):
+        log("event", number=number)
+    return [f"event number={number}" for number in range(count)]
+
+
+def test_a_hundred_lines_a_second_and_then_a_count(
+    clock: Clock, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lines = many(150)
+    assert capfd.readouterr().err.splitlines() == lines[:100]
+    log_module.tell_left_out()  # it is not over yet
+    clock.now = 8.0
+    assert capfd.readouterr().err == ""
+    lines = many(100)
+    assert capfd.readouterr().err.splitlines() == ["log-limited lines=50", *lines]
+    clock.now = 9.5
+    lines = many(100)
+    assert capfd.readouterr().err.splitlines() == lines
+
+
+def test_the_count_comes_without_another_line(
+    clock: Clock, capfd: pytest.CaptureFixture[str]
+) -> None:
+    many(101)
+    capfd.readouterr()
+    clock.now = 8.0
+    log_module.tell_left_out()
+    log_module.tell_left_out()
+    assert capfd.readouterr().err == "log-limited lines=1\n"
+
+
+def test_the_end_of_the_limit(clock: Clock, capfd: pytest.CaptureFixture[str]) -> None:
+    many(101)
+    capfd.readouterr()
+    log_module.limit(None)
+    lines = many(500)
+    assert capfd.readouterr().err.splitlines() == ["log-limited lines=1", *lines]
+    log_module.tell_left_out()
+    assert capfd.readouterr().err == ""
+
+
 def test_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_module, "_lost", 0)
     monkeypatch.setattr(log_module, "_STDERR", -1)

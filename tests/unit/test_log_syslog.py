@@ -45,6 +45,23 @@ def test_standard_error_has_it_too(
     assert daemon.recv(65536).decode().endswith(': event key="\\\\xff"')
 
 
+def test_the_limit_holds_for_it_too(
+    daemon: socket.socket, capfd: pytest.CaptureFixture[str]
+) -> None:
+    use_syslog("x")
+    log_module.limit(lambda: 0.0)
+    daemon.setblocking(True)
+    heard = []
+    for number in range(102):
+        log("event", number=number)
+        if number < 100:
+            heard.append(daemon.recv(65536))
+    log_module.limit(None)
+    assert len(heard) == 100
+    assert daemon.recv(65536).decode().endswith(": log-limited lines=2")
+    assert capfd.readouterr().err.count("\n") == 101
+
+
 def test_nobody_who_did_not_ask_for_it_is_in_it(daemon: socket.socket) -> None:
     log("event")
     with pytest.raises(BlockingIOError):

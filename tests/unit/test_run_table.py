@@ -298,7 +298,8 @@ def test_without_syslog_it_goes_on(tmp_path: Path) -> None:
 
 
 def test_a_syslog_that_is_stuck_keeps_nobody_waiting(tmp_path: Path) -> None:
-    with TableChild(tmp_path, FAILS, listen=True) as child:
+    source = f"log_module.LINES_MAX = 10000\n{FAILS}"
+    with TableChild(tmp_path, source, listen=True) as child:
         child.hello()
         for _ in range(30):  # more than a socket that nobody reads takes
             assert asked(child, *[b"x"] * 100) == [b"error|OSError"] * 100

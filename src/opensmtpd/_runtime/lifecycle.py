@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from opensmtpd import log
 from opensmtpd._protocol.dispatch import TASK, Dispatcher
 from opensmtpd._runtime import watchdog
 from opensmtpd.errors import LocalError, Unavailable
@@ -91,7 +92,11 @@ class LifeCycle:
             self._dispatcher.timers = Timers(methods, time.monotonic())
 
     def stop(self) -> None:
-        """Call the plugin's ``stop`` and wait for its end, for STALL seconds; log its failure."""
+        """Call the plugin's ``stop`` and wait for its end, for STALL seconds; log its failure.
+
+        The log has no limit any more: no client is there who could fill it.
+        """
+        log.limit(None)
         try:
             self._call("stop", self._plugin.stop, watchdog.STALL)
         except BaseException as error:  # see Dispatcher.dispatch

@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
@@ -42,6 +43,7 @@ def run(
         if options.check:
             print(f"{parser.prog}: configuration OK")
             sys.exit(0)
+        log.limit(time.monotonic)
         serve(plugin, options, stdin, stdout)
     except (LocalError, VersionError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)

@@ -5,6 +5,7 @@ from types import FrameType
 
 from opensmtpd._protocol.dispatch import Dispatcher
 from opensmtpd.errors import HandlerTimeout
+from opensmtpd.log import tell_left_out
 
 STALL = 5.0
 """Seconds that a plain call may run at the most. It is interrupted after half of them, or later."""
@@ -17,7 +18,7 @@ class Watchdog:
     """Raises HandlerTimeout in a call that is found running twice, or for too long.
 
     The timer is started by the first call and stops when it finds none, so that neither a call
-    costs a system call nor an idle process wakes up.
+    costs a system call nor an idle process wakes up. It also ends the seconds of the log's limit.
     """
 
     def __init__(self, dispatcher: Dispatcher) -> None:
@@ -35,8 +36,9 @@ class Watchdog:
     def _look(self, _signal: int, frame: FrameType | None) -> None:
         dispatcher = self._dispatcher
         if dispatcher.running is None:
-            self._armed = False
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            if not tell_left_out():
+                self._armed = False
+                signal.setitimer(signal.ITIMER_REAL, 0)
         elif dispatcher.count != self._seen:
             self._seen, self._looks = dispatcher.count, 0
         else:

@@ -439,3 +439,53 @@ class Base(Filter):
         assert child.log() == "tock"
         serves(child)
         assert child.end() == (0, b"", "")
+
+
+# --- the limit of the log -------------------------------------------------------------------------
+
+TALKS = """watchdog.STALL = 0.4
+log_module.LINES_MAX = 10
+class Some(Filter):
+    def __init__(self):
+        self.talk("made", 15)
+    def talk(self, event, count):
+        for number in range(count):
+            log(event, number=number)
+    def on_noop(self, session, request):
+        self.talk("asked", 40)
+        return PROCEED
+    def stop(self):
+        self.talk("stop", 15)
+"""
+
+
+def test_clients_cannot_fill_the_log(tmp_path: Path) -> None:
+    with Child(tmp_path, TALKS) as child:
+        child.hello()
+        assert [child.log() for _ in range(15)][-1] == "made number=14"
+        child.send(request(b"noop"))
+        seen, left_out = 0, 0
+        while seen + left_out < 40:  # the count of the last second comes though nothing does
+            event, _, number = child.log().partition("=")
+            if event == "log-limited lines":
+                left_out += int(number)
+            else:
+                assert event == "asked number"
+                seen += 1
+        assert seen >= 10
+        status, _, log = child.end()
+        assert (status, log.count("\n"), log.splitlines()[-1]) == (0, 15, "stop number=14")
+
+
+def test_the_check_and_last_words_have_no_limit(tmp_path: Path) -> None:
+    with Child(tmp_path, TALKS, "-n") as child:
+        status, _, log = child.wait()
+        assert (status, log.count("\n")) == (0, 15)
+    source = TALKS.replace('self.talk("stop", 15)', "self.talk('x', 1); raise ValueError")
+    with Child(tmp_path, source) as child:
+        child.hello()
+        child.send(request(b"noop"))
+        status, _, log = child.end()
+        assert status == 0
+        assert "\nhandler-failed handler=stop error=ValueError " in log
+        assert "log-limited lines=" in log

@@ -16,7 +16,7 @@ PATIENCE = 20.0
 
 PREAMBLE = """
 import asyncio, os, sys, time
-from opensmtpd import run
+from opensmtpd import log as log_module, run
 from opensmtpd._runtime import watchdog
 from opensmtpd.errors import *
 from opensmtpd.filter import *
