@@ -4,9 +4,10 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
-from opensmtpd.errors import ConfigError
+from opensmtpd import log
+from opensmtpd.errors import ConfigError, nearest
 
 __all__ = ["filter_parser", "seconds", "size", "table_parser", "typed"]
 
@@ -14,6 +15,29 @@ _Add: TypeAlias = Callable[..., argparse.Action]
 
 T = TypeVar("T")
 DISTRIBUTION = "opensmtpd-plugins"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage: it lands in smtpd's log."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Return the namespace of a command line."""
+        options, rest = self.parse_known_args(args, namespace)
+        unknown = next((each for each in rest if each[:1] == "-"), None)
+        if unknown is not None:
+            name = unknown.partition("=")[0]  # a value may be no business of the log
+            long = [each[2:] for each in self._option_string_actions if each[:2] == "--"]
+            near = nearest(name.lstrip("-"), long)
+            remedy = f"did you mean --{near}?" if near else "--help lists all"
+            self.error(f"there is no option {name}; {remedy}")
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}; remove them")
+        return options
+
+    def error(self, message: str) -> NoReturn:
+        """Write an error of the command line to the log, and exit with status 2."""
+        log.to_syslog(message)
+        self.exit(2, f"{self.prog}: {message}\n")
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -90,7 +114,7 @@ _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 def _common(
     prog: str, description: str, epilog: str, whose: str
 ) -> tuple[argparse.ArgumentParser, _Add]:
-    options = argparse.ArgumentParser(
+    options = _Parser(
         prog=prog,
         description=description,
         epilog=epilog,

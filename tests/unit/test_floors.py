@@ -27,7 +27,7 @@ LAW: dict[str, frozenset[str]] = {
         "log": [],
         "files": ["errors"],
         "_methods": ["errors"],
-        "options": ["errors"],
+        "options": ["errors", "log"],
         "answer": ["errors"],
         "timers": ["errors", "answer"],
         "table": ["errors", "log", "files", "_methods"],

@@ -164,7 +164,8 @@ def test_a_wrong_command_line(tmp_path: Path, argv: list[str]) -> None:
     with Child(tmp_path, NOOP, *argv) as child:
         status, out, log = child.wait()
         assert (status, out) == (2, b"")
-        assert log.startswith("usage: filter-x ")
+        assert log.startswith("filter-x: ")
+        assert log.count("\n") == 1
 
 
 def test_main_returns_to_nobody(capsys: pytest.CaptureFixture[str]) -> None:

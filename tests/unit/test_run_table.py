@@ -159,10 +159,11 @@ def test_check(tmp_path: Path, argv: list[str]) -> None:
 
 @pytest.mark.parametrize("argv", [["-n"], ["/x", "/y"], ["--bogus", "/x"], ["--deadline=1", "/x"]])
 def test_a_wrong_command_line(tmp_path: Path, argv: list[str]) -> None:
-    with TableChild(tmp_path, ROWS, *argv) as child:
+    with TableChild(tmp_path, ROWS, *argv, listen=True) as child:
         status, out, log = child.wait()
         assert (status, out) == (2, b"")
-        assert log.startswith("usage: table-x ")
+        assert log.startswith("table-x: ")
+        assert child.system_log() == f"<21>table-x[{child.process.pid}]: {log[9:-1]}"
 
 
 def test_main_returns_to_nobody(capsys: pytest.CaptureFixture[str]) -> None:

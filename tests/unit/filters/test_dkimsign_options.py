@@ -120,7 +120,8 @@ def test_usage_errors(flags: list[str], capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit) as caught:
         parser().parse_args(flags)
     assert caught.value.code == 2
-    assert "filter-dkimsign: error: " in capsys.readouterr().err
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("filter-dkimsign: ")
 
 
 def test_bcc_cannot_be_covered(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -162,7 +162,7 @@ def test_texts_are_checked_at_start(text: str, message: str | None) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("-q zen.spamhaus.org", "unrecognized arguments: -q"),
+        ("-q zen.spamhaus.org", "there is no option -q; --help lists all"),
         ("-e zen.spamhaus.org", "argument -e/--expect: 'zen.spamhaus.org': a mask has four parts"),
         ("zen.spamhaus.org -e", "argument -e/--expect: expected one argument"),
         (
@@ -180,7 +180,7 @@ def test_texts_are_checked_at_start(text: str, message: str | None) -> None:
         ("127.0.0.2 zen.spamhaus.org", "'127.0.0.2' is an address; name a list"),
         (
             "-d -s k3y.dbl.dq.spamhaus.net",
-            "error: dq.spamhaus.net for two things at once; name it once for each of -d,"
+            "filter-dnsbl: dq.spamhaus.net for two things at once; name it once for each of -d,"
             " --helo and -s",
         ),
         (
@@ -196,7 +196,8 @@ def test_usage_errors(line: str, message: str, capsys: pytest.CaptureFixture[str
     assert caught.value.code == 2
     error = capsys.readouterr().err
     assert message in error
-    assert error.startswith("usage: filter-dnsbl [-mnVv] [OPTION ...] [[FLAG ...] LIST] ...\n")
+    assert error.startswith("filter-dnsbl: ")
+    assert error.count("\n") == 1
     assert "k3y" not in error
 
 
