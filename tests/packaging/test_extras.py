@@ -12,6 +12,7 @@ import pytest
 
 from opensmtpd.options import DISTRIBUTION
 from opensmtpd_cli.commands.install.command import NEEDS
+from unit.support.processes import CHECKED
 
 HOOK = """
 import sys
@@ -103,7 +104,7 @@ STARTS = [
 @pytest.mark.parametrize(("program", "extra", "line"), STARTS)
 def test_the_extra_is_enough(folder: Path, program: str, extra: str, line: str) -> None:
     said = start(program, extra, "--check", *line.format(folder).split())
-    assert (said.returncode, said.stdout) == (0, f"{program}: configuration OK\n"), said.stderr
+    assert (said.returncode, said.stdout) == (0, f"{program}: {CHECKED}\n"), said.stderr
 
 
 @pytest.mark.parametrize(("program", "extra", "line"), [each for each in STARTS if each[1]])

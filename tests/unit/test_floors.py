@@ -42,7 +42,7 @@ LAW: dict[str, frozenset[str]] = {
         "_protocol": ["errors", "log", "answer"],
         "_protocol/filter": ["errors", "log", "answer", "filter", "_protocol"],
         "_protocol/table": ["errors", "log", "answer", "table", "_protocol"],
-        "_runtime": ["errors", "log", "_protocol", "_protocol/filter", "_protocol/table"],
+        "_runtime": ["errors", "log", "files", "_protocol", "_protocol/filter", "_protocol/table"],
         "run": [
             *("errors", "log", "options", "answer", "_methods", "filter", "table", "dns"),
             *("_protocol", "_protocol/filter", "_protocol/table", "_runtime"),

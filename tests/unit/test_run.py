@@ -8,6 +8,7 @@ from opensmtpd import run
 from opensmtpd.filter import Filter
 from opensmtpd.options import filter_parser
 from unit.support.child import PREAMBLE, Child
+from unit.support.processes import CHECKED
 from unit.support.talk import HELLO, TEMPFAIL, data, datalines, request, result
 
 NOOP = """
@@ -156,7 +157,7 @@ def test_configuration_that_cannot_be_used(tmp_path: Path, argv: list[str]) -> N
 @pytest.mark.parametrize("option", ["-n", "--check"])
 def test_check(tmp_path: Path, option: str) -> None:
     with Child(tmp_path, NOOP, option) as child:
-        assert child.wait() == (0, b"filter-x: configuration OK\n", "")
+        assert child.wait() == (0, f"filter-x: {CHECKED}\n".encode(), "")
 
 
 @pytest.mark.parametrize("argv", [["--bogus"], ["--deadline", "0"], ["--on-failure", "x"]])
@@ -172,7 +173,7 @@ def test_main_returns_to_nobody(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         run.filter(lambda _: Filter(), filter_parser("filter-x", ""), ["-n"])
     assert caught.value.code == 0
-    assert capsys.readouterr().out == "filter-x: configuration OK\n"
+    assert capsys.readouterr().out == f"filter-x: {CHECKED}\n"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from opensmtpd import run
 from opensmtpd.options import table_parser
 from opensmtpd.table import Table
 from unit.support.lookups import answer, check, fetch, lookup, update
+from unit.support.processes import CHECKED
 from unit.support.table_child import TableChild
 
 ONE, TWO, THREE = b"00000001", b"00000002", b"00000003"
@@ -154,7 +155,7 @@ def test_why_it_does_not_start_is_in_syslog(tmp_path: Path) -> None:
 @pytest.mark.parametrize("argv", [["-n", "/x"], ["/x", "--check"]])
 def test_check(tmp_path: Path, argv: list[str]) -> None:
     with TableChild(tmp_path, ROWS, *argv) as child:
-        assert child.wait() == (0, b"table-x: configuration OK\n", "")
+        assert child.wait() == (0, f"table-x: {CHECKED}\n".encode(), "")
 
 
 @pytest.mark.parametrize("argv", [["-n"], ["/x", "/y"], ["--bogus", "/x"], ["--deadline=1", "/x"]])
@@ -173,7 +174,7 @@ def test_main_returns_to_nobody(capsys: pytest.CaptureFixture[str]) -> None:
         run.table(lambda _: Table(), table_parser("table-x", ""), ["-n", "/x"])
     log._send = None
     assert caught.value.code == 0
-    assert capsys.readouterr().out == "table-x: configuration OK\n"
+    assert capsys.readouterr().out == f"table-x: {CHECKED}\n"
 
 
 def test_a_table_that_serves_nothing(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def run(
     try:
         plugin = make(options)
         if options.check:
-            print(f"{parser.prog}: configuration OK")
+            print(f"{parser.prog}: configuration OK{_readers(make, parser, options, argv)}")
             sys.exit(0)
         log.limit(time.monotonic)
         serve(plugin, options, stdin, stdout)
@@ -52,6 +52,25 @@ def run(
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+def _readers(
+    make: Callable[[argparse.Namespace], T],
+    parser: argparse.ArgumentParser,
+    options: argparse.Namespace,
+    argv: list[str] | None,
+) -> str:
+    """Return as whom root's ``-n`` has read all, the users of smtpd.conf included; "" for others.
+
+    Raises ConfigError where one of those users cannot use the configuration.
+    """
+    if os.geteuid() != 0:
+        return ""
+    from opensmtpd._runtime.smtpd_user import check_as_users  # noqa: PLC0415  for this only
+
+    given = sys.argv[1:] if argv is None else argv
+    users = check_as_users(parser.prog, given, lambda: make(options))
+    return f", read as {' and '.join(['root', *users])}"
 
 
 def serve(loop: Loop, life: LifeCycle) -> None:

@@ -7,6 +7,7 @@ import pytest
 from unit.support.child import Child
 from unit.support.handlers import CONNECT
 from unit.support.lookups import answer, lookup
+from unit.support.processes import CHECKED
 from unit.support.table_child import TableChild
 from unit.support.talk import request, result
 
@@ -73,7 +74,7 @@ def test_check_calls_neither(tmp_path: Path, kind: Kind, plugin: str, define: st
     with kind(tmp_path, source, *argv) as child:
         status, out, log = child.wait()
         assert (status, log) == (0, "")
-        assert out.endswith(b": configuration OK\n")
+        assert out.endswith(f": {CHECKED}\n".encode())
 
 
 @each_way

@@ -9,6 +9,7 @@ import pytest
 from opensmtpd._runtime import program
 from opensmtpd.errors import ConfigError, VersionError
 from unit.support.child import Child
+from unit.support.processes import CHECKED
 
 SOURCE = """
 import argparse, signal
@@ -40,7 +41,7 @@ def serve(plugin, options, stdin, stdout):
 
 def test_check_serves_nothing(tmp_path: Path) -> None:
     with Child(tmp_path, SOURCE, "-n", main=MAIN) as child:
-        assert child.wait() == (0, b"some-plugin: configuration OK\n", "made check=True\n")
+        assert child.wait() == (0, f"some-plugin: {CHECKED}\n".encode(), "made check=True\n")
 
 
 @pytest.mark.parametrize("argv", [[], ["-n"]])
@@ -136,7 +137,7 @@ def test_in_this_process(capsys: pytest.CaptureFixture[str]) -> None:
     finally:
         signal.signal(signal.SIGHUP, before)
     assert caught.value.code == 0
-    assert capsys.readouterr().out == "some-plugin: configuration OK\n"
+    assert capsys.readouterr().out == f"some-plugin: {CHECKED}\n"
 
 
 @pytest.mark.parametrize("error", [ConfigError("bad"), VersionError("bad")])

@@ -9,6 +9,7 @@ import pytest
 from opensmtpd.errors import ConfigError
 from opensmtpd_filters.dkimsign import DkimSign, main, parser
 from unit.support.dkimsign_flags import ed, make, rsa, table
+from unit.support.processes import CHECKED
 
 # --- options ------------------------------------------------------------------------------------
 
@@ -152,7 +153,7 @@ def test_check(
     with pytest.raises(SystemExit) as caught:
         main()
     assert caught.value.code == 0
-    assert capsys.readouterr().out == "filter-dkimsign: configuration OK\n"
+    assert capsys.readouterr().out == f"filter-dkimsign: {CHECKED}\n"
 
 
 def test_check_fails_in_one_line(

@@ -1,5 +1,6 @@
 """Signals to processes that tests start, and events to wait for, however busy the machine is."""
 
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -48,3 +49,7 @@ def ended(pid: str) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
     except (FileNotFoundError, ProcessLookupError):
         return True
+
+
+CHECKED = "configuration OK" + (", read as root" if os.geteuid() == 0 else "")
+"""What ``-n`` says of a configuration without fault, after the program's name and a colon."""

@@ -11,6 +11,7 @@ from opensmtpd.table import Service, matching
 from opensmtpd.table.passwords import encrypt
 from opensmtpd_tables import flat
 from opensmtpd_tables.flat import Flat
+from unit.support.processes import CHECKED
 from unit.support.table_talk import Talk, flags, program
 
 ALL = ["alias", "domain", "credentials", "netaddr", "userinfo", "source", "mailaddr", "addrname",
@@ -231,7 +232,7 @@ def test_the_longest_value(path: Path) -> None:
 
 def test_the_program_checks_a_file(path: Path) -> None:
     path.write_text("a: b\n")
-    ok = (0, "table-flat: configuration OK\n", "")
+    ok = (0, f"table-flat: {CHECKED}\n", "")
     assert program("opensmtpd_tables.flat", "-n", str(path)) == ok
     path.write_text("a:\n")
     status, out, errors = program("opensmtpd_tables.flat", "-n", str(path))

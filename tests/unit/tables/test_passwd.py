@@ -10,6 +10,7 @@ from opensmtpd.errors import ConfigError
 from opensmtpd.table import Service
 from opensmtpd.table.passwords import encrypt
 from opensmtpd_tables.passwd import Passwd, Users
+from unit.support.processes import CHECKED
 from unit.support.table_talk import Talk, flags, program
 
 ALICE = "alice:$2b$10$abc:1000:100:Alice A,,,:/home/alice:/bin/sh"
@@ -221,7 +222,7 @@ def test_numbers_come_back(tmp_path_factory: pytest.TempPathFactory, uid: int, g
 
 def test_the_program_checks_a_file(path: Path) -> None:
     path.write_text(ALICE)
-    ok = (0, "table-passwd: configuration OK\n", "")
+    ok = (0, f"table-passwd: {CHECKED}\n", "")
     assert program("opensmtpd_tables.passwd", "-n", str(path)) == ok
     path.write_text(f"{ALICE}\nbob\n")
     status, out, errors = program("opensmtpd_tables.passwd", "-n", str(path))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from unit.support.lookups import ID, answer, check, fetch, lookup, update
+from unit.support.processes import CHECKED
 from unit.support.sqlite_files import LOOKUP, put, settings
 from unit.support.sqlite_served import QUERIES, populated
 from unit.support.table_child import TableChild
@@ -70,7 +71,7 @@ def test_the_program(path: Path) -> None:
 def test_the_program_checks(path: Path) -> None:
     conf = settings(path, *QUERIES)
     with TableChild(path.parent, "", "-n", str(conf), main=MAIN) as child:
-        assert child.wait() == (0, b"table-sqlite: configuration OK\n", "")
+        assert child.wait() == (0, f"table-sqlite: {CHECKED}\n".encode(), "")
     settings(path, "query_alias SELECT")
     with TableChild(path.parent, "", "-n", str(conf), main=MAIN) as child:
         status, out, log = child.wait()

@@ -11,6 +11,7 @@ from opensmtpd.mail.dnsbl import options
 from opensmtpd.mail.dnsbl.lists import List, Subject
 from opensmtpd.mail.dnsbl.return_codes import mask
 from opensmtpd_filters.dnsbl import Dnsbl, main, parser
+from unit.support.processes import CHECKED
 
 ZEN = List("zen.spamhaus.org", "zen.spamhaus.org")
 WHITE = List("list.dnswl.org", "list.dnswl.org", allow=True)
@@ -207,8 +208,8 @@ def test_usage_errors(line: str, message: str, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("line", "status", "said"),
     [
-        ("-nmv zen.spamhaus.org -w list.dnswl.org", 0, "filter-dnsbl: configuration OK\n"),
-        ("-nm -- -w -d -e 127.0.0.2 list.dnswl.org", 0, "filter-dnsbl: configuration OK\n"),
+        ("-nmv zen.spamhaus.org -w list.dnswl.org", 0, f"filter-dnsbl: {CHECKED}\n"),
+        ("-nm -- -w -d -e 127.0.0.2 list.dnswl.org", 0, f"filter-dnsbl: {CHECKED}\n"),
         ("-n", 1, "filter-dnsbl: no list to ask; name one: zen.spamhaus.org\n"),
         (
             "-n zen.spamhaus.org --exempt /nowhere/file",
