@@ -11,6 +11,7 @@ describes them, the additions, and the differences between the two.
 """
 
 import argparse
+from collections.abc import Callable
 
 from opensmtpd import options, run
 from opensmtpd.answer import Offload
@@ -54,9 +55,18 @@ class DkimSign(Filter):
         self.uses = ("destination",) if flags.add_missing else ()
         self.signer = make_signer(flags)
 
-    def reload(self) -> None:
-        """Read keys and files again. Raises ConfigError."""
-        self.signer = make_signer(self.flags)
+    def reload(self) -> Offload[Callable[[], None]]:
+        """Have a thread read keys and files again: on a dead mount, open(2) never returns."""
+        return Offload(self.read_again)
+
+    def read_again(self) -> Callable[[], None]:
+        """Return what puts the new keys in the place of the old. Raises ConfigError."""
+        signer = make_signer(self.flags)
+
+        def swap() -> None:
+            self.signer = signer
+
+        return swap
 
     def on_message(self, session: Session) -> HeldMessage:
         """Return a message that is signed when it is complete."""

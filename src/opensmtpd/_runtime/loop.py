@@ -12,12 +12,12 @@ from collections.abc import Callable
 from types import CoroutineType, FrameType
 from typing import Protocol, TypeVar
 
-from opensmtpd._protocol.dispatch import Dispatcher
+from opensmtpd._protocol.dispatch import LATER, Dispatcher
 from opensmtpd._protocol.failures import place
 from opensmtpd._protocol.jobs import Job
 from opensmtpd._runtime.threads import Threads
 from opensmtpd._runtime.watchdog import Watchdog
-from opensmtpd.errors import LocalError, SmtpdGone, VersionError
+from opensmtpd.errors import HandlerTimeout, LocalError, SmtpdGone, VersionError, returned
 from opensmtpd.log import log
 
 T = TypeVar("T")
@@ -30,6 +30,12 @@ WRITE = 256 * 1024
 
 PAUSE = 0.05
 """Seconds to wait where the system has no memory to read into."""
+
+HUNG_MAX = 4
+"""Threads that hang at once before reloads are refused.
+
+A file system that hangs keeps a thread for each reload, and they must not pile up.
+"""
 
 
 class Served(Protocol):
@@ -44,7 +50,8 @@ class Served(Protocol):
 class Loop:
     """Moves bytes between smtpd and a connection, and runs the jobs that handlers leave.
 
-    ``reload`` is called on SIGHUP; without it the signal stays as it is.
+    ``reload`` is called on SIGHUP; without it the signal stays as it is. Signals that come while a
+    thread reads for it wait for its end, and count as one.
     """
 
     def __init__(
@@ -63,7 +70,7 @@ class Loop:
         self.wake, wake = os.pipe()
         self.threads = Threads(wake)
         self.coroutines: list[Job] = []
-        self.hangup = False
+        self.hangup = self.reloading = False
         self._data = b""
         self._sent = 0
         """Bytes for smtpd, and how many of them it has taken."""
@@ -98,22 +105,52 @@ class Loop:
             return otherwise
 
     def reload(self) -> None:
-        """Call ``reload`` for a SIGHUP; a failure is logged, and leaves the old state."""
-        self.hangup = False
+        """Call ``reload`` for a SIGHUP, or have a thread do its work.
+
+        A failure is logged, and leaves the old state; one that comes late is a failure.
+        """
+        self.hangup, self.reloading = False, True
         assert self.reloader is not None
         try:
+            now = time.monotonic()
+            hung = self.threads.stuck(now)
+            if hung >= HUNG_MAX:
+                raise LocalError(f"{hung} threads hang, which read for reloads before")
             self.watchdog.watch()
             result: object = self.dispatcher.call("reload", self.reloader)
+            if isinstance(result, LATER) and not isinstance(result, CoroutineType):
+                self.dispatcher.now = max(self.dispatcher.now, now)
+                self.dispatcher.start(result, None, self._swap, self._reload_failed)
+                return
             if result is not None:  # an async def above all: it has done nothing
                 raise LocalError(f"reload returned a {type(result).__name__}")
-        except LocalError as error:
-            log("reload-failed", reason=error, kept="the old configuration")
-            self.dispatcher.log_traceback(error)
         except BaseException as error:  # sys.exit() in a plugin must not end the mail server
-            log("reload-failed", error=type(error).__name__, kept="the old configuration")
-            self.dispatcher.log_traceback(error)
+            self._reload_failed(error)
         else:
-            log("reloaded")
+            self._reloaded()
+
+    def _swap(self, swap: object) -> None:
+        """Call what the function of an Offload has returned. Raises LocalError."""
+        if not callable(swap):
+            raise LocalError(f"{returned(swap)} for reload, not a function")
+        try:
+            self.dispatcher.call("reload", swap)
+        except BaseException as error:  # as above
+            self._reload_failed(error)
+        else:
+            self._reloaded()
+
+    def _reloaded(self) -> None:
+        self.reloading = False
+        log("reloaded")
+
+    def _reload_failed(self, error: BaseException) -> None:
+        self.reloading = False
+        if isinstance(error, LocalError | HandlerTimeout):
+            log("reload-failed", reason=error, kept="the old configuration")
+        else:
+            log("reload-failed", error=type(error).__name__, kept="the old configuration")
+        self.dispatcher.log_traceback(error)
 
     # --- smtpd --------------------------------------------------------------------------------
 
@@ -165,8 +202,6 @@ class Loop:
 
     def step(self) -> bool:
         """Do all that follows from an event; return whether bytes wait to be written."""
-        if self.hangup:
-            self.reload()
         for job, error, result in self.threads.finished():
             if error is None:
                 self.guarded(self.dispatcher.resolve, job, result, otherwise=None)
@@ -176,6 +211,8 @@ class Loop:
         if deadline is not None and deadline <= time.monotonic():
             self.watchdog.watch()
             self.guarded(self.dispatcher.expire, time.monotonic(), otherwise=None)
+        if self.hangup and not self.reloading:
+            self.reload()
         for job in self.dispatcher.take_jobs():
             if isinstance(job.task, CoroutineType):
                 self.coroutines.append(job)

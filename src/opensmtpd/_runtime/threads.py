@@ -73,7 +73,7 @@ class Threads:
 
     def start(self, job: Job, now: float) -> None:
         """Have a thread run ``job``; ``now`` is the time on the clock of its deadline."""
-        stuck = min(sum(each.deadline < now for each in tuple(self._running)), STUCK_MAX)
+        stuck = min(self.stuck(now), STUCK_MAX)
         if stuck > self._stuck:
             log("threads-stuck", count=stuck, reason="work that never returns")
             self._stuck = stuck
@@ -86,6 +86,10 @@ class Threads:
                     self._wake_up()
                     return
         self._queue.put(job)
+
+    def stuck(self, now: float) -> int:
+        """Return how many threads run a job that is past its deadline."""
+        return sum(each.deadline < now for each in tuple(self._running))
 
     def finished(self) -> Iterator[End]:
         """Yield the jobs that have ended since the last call, each with its end."""

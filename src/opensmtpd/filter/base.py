@@ -1,10 +1,10 @@
 """The base class of filters: override what you need, and only that is asked of smtpd."""
 
-from collections.abc import Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from opensmtpd._methods import check_call, check_plain, check_timers, own_names
-from opensmtpd.answer import Answer
+from opensmtpd.answer import Answer, Offload
 from opensmtpd.errors import LocalError, did_you_mean
 from opensmtpd.filter import events
 from opensmtpd.filter.decisions import PROCEED, CommitDecision, ParameterDecision, PhaseDecision
@@ -164,12 +164,18 @@ class Filter:
 
     # --- the process --------------------------------------------------------------------------
 
-    def reload(self) -> None:
+    def reload(self) -> Offload[Callable[[], object]] | None:
         """Build the new state from the same configuration, then swap it in: called on SIGHUP.
 
         Raise ConfigError to keep the old state; its text goes to the log. Of any exception but a
         LocalError, only the type does.
+
+        smtpd waits while files are read, and that may be for ever on a network file system. So it
+        may return an Offload: its function builds the new state, and returns a function that swaps
+        it in, which is called when no handler runs. Both have the time of ``deadline``; what comes
+        later is dropped, and the old state stays.
         """
+        return None
 
     def start(self) -> Coroutine[Any, Any, None] | None:
         """Open all that requests need: called once, before smtpd hears that the filter is ready.

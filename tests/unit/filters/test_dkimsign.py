@@ -186,9 +186,12 @@ def test_one_key_signs_other_domains_unless_told_otherwise(folder: Path) -> None
 def test_reload_reads_all_anew(folder: Path) -> None:
     filter = make(table(folder, "example.com ed ed.key\n"))
     talk = Talk(filter)
-    talk.say(data(*MESSAGE[:2]))
     table(folder, "example.com new ed.key\n")
-    filter.reload()
+    swap = filter.reload().function()
+    answer = talk.say(data(*MESSAGE, b"."))
+    assert b" s=ed;" in answer  # the old key signs until the new one is in place
+    talk.say(data(*MESSAGE[:2]))
+    swap()
     answer = talk.say(data(*MESSAGE[2:], b"."))
     assert b" s=ed;" in answer  # a message keeps what it began with
     assert tags(send(talk, MESSAGE))[b"s"] == b"new"
@@ -198,7 +201,7 @@ def test_reload_keeps_the_old_where_the_new_is_wrong(folder: Path) -> None:
     filter = make(table(folder, "example.com ed ed.key\n"))
     table(folder, "example.com ed none.key\n")
     with pytest.raises(ConfigError):
-        filter.reload()
+        filter.reload().function()
     assert tags(send(Talk(filter), MESSAGE))[b"s"] == b"ed"
 
 
