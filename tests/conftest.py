@@ -4,6 +4,7 @@ Hypothesis as the tests want it: no deadlines, no files, in CI the same examples
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,22 @@ from hypothesis import settings
 
 from lab.root.debs import build, obstacle
 from lab.support import need_stage
+from opensmtpd.mail.dkim.keys import memory
 
 settings.register_profile("dev", deadline=None, database=None)
 settings.register_profile("ci", deadline=None, database=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def readable() -> Iterator[None]:
+    """Leave this process as it is where a test loads a key: other tests read /proc/self.
+
+    ``unit/mail/dkim/keys/test_memory.py`` tests the guard in processes of its own.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory, "guard", lambda: None)
+        yield
 
 
 @pytest.fixture(scope="session")

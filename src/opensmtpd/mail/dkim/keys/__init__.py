@@ -2,5 +2,5 @@
 
 ``key`` has the key that signs, ``load`` reads it from a file, ``pem`` decodes the file,
 ``key_table`` reads the file that gives domains their keys, ``keyring`` finds the keys for a domain,
-and ``generate`` makes new ones.
+``generate`` makes new ones, and ``memory`` keeps others from reading them in this process.
 """

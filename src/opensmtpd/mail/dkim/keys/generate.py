@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from opensmtpd.mail.dkim.keys import memory
+
 
 @dataclass(frozen=True)
 class NewKey:
@@ -29,6 +31,7 @@ class NewKey:
 
 def rsa(bits: int) -> NewKey:
     """Make a key for ``rsa-sha256``."""
+    memory.guard()
     private = generate_private_key(65537, bits)
     der = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return _key(private, "rsa", der)
@@ -36,6 +39,7 @@ def rsa(bits: int) -> NewKey:
 
 def ed25519() -> NewKey:
     """Make a key for ``ed25519-sha256``."""
+    memory.guard()
     private = Ed25519PrivateKey.generate()
     raw = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     return _key(private, "ed25519", raw)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.files import reading
+from opensmtpd.mail.dkim.keys import memory
 from opensmtpd.mail.dkim.keys.key import Key
 
 _FILE_MAX = 1 << 20
@@ -13,8 +14,11 @@ _FILE_MAX = 1 << 20
 def load(path: str, algorithm: str | None = None) -> Key:
     """Read a private key in PEM; ``algorithm`` None takes the one that the key is made for.
 
+    From then on, nobody but root can look into this process (``memory.guard``).
+
     Raises ConfigError, with the path and a remedy, for a key that cannot or must not be used.
     """
+    memory.guard()
     data, warnings = _read(path)
     key = _reader()(path, data)
     if algorithm not in (None, key.algorithm):
