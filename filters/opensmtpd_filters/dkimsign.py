@@ -118,8 +118,6 @@ class Message(HeldMessage):
 def make_signer(flags: argparse.Namespace) -> Signer:
     """Return the signer that the flags describe. Raises ConfigError."""
     ring = make_keyring(flags)
-    for warning in dict.fromkeys(text for identity in ring for text in identity.key.warnings):
-        log("dkim-key-warning", reason=warning)
     if "bcc" in (flags.headers or "").lower().split(":"):
         log("dkim-not-covered", fields="bcc", reason="smtpd drops this field after its filters")
     chosen = None if flags.headers is None else style.field_names(flags.headers)
@@ -134,6 +132,8 @@ def make_signer(flags: argparse.Namespace) -> Signer:
         copies=flags.copy_headers,
         unmatched=flags.unmatched,
     )
+    for warning in ring.warnings:  # at the end: an error is the only line
+        log("dkim-key-warning", reason=warning)
     return Signer(ring, how)
 
 

@@ -4,17 +4,18 @@ from opensmtpd.errors import ConfigError
 
 STRING_MAX = 255
 """Bytes of one string in a TXT record: its length has one byte."""
-_LABEL_MAX, _NAME_MAX = 63, 253
+_NAME_MAX = 253
 
 
-def name(domain: str, selector: str) -> str:
-    """Return the name of the record. Raises ConfigError where the DNS has no room for it."""
+def name(domain: str, selector: str, path: str | None = None, line: int | None = None) -> str:
+    """Return the name of the record; ``path`` and ``line`` are where the two stand.
+
+    Raises ConfigError where it is longer than the DNS takes (RFC 1035 section 2.3.4).
+    """
     full = f"{selector}._domainkey.{domain}"
     if len(full) > _NAME_MAX:
-        raise ConfigError(f"{full} has more than {_NAME_MAX} bytes, the most that the DNS takes")
-    if any(len(label) > _LABEL_MAX for label in full.split(".")):
-        fault = f"{full} has more than {_LABEL_MAX} bytes between two dots"
-        raise ConfigError(f"{fault}, the most that the DNS takes")
+        fault = f"{full} has {len(full)} bytes, and a name in the DNS {_NAME_MAX} at most"
+        raise ConfigError(fault, path=path, line=line, remedy="choose a shorter selector")
     return full
 
 

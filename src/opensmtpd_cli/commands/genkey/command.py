@@ -10,13 +10,13 @@ import click
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.mail.dkim import record
-from opensmtpd.mail.dkim.keys import key_table
+from opensmtpd.mail.dkim.keys import names
 from opensmtpd.mail.dkim.keys.key import ED25519, RSA
 from opensmtpd_cli import completion
 from opensmtpd_cli.commands.genkey import key_file, rotation
 from opensmtpd_cli.commands.genkey.key_table import locked
 from opensmtpd_cli.commands.genkey.text import conf_line, publish, steps
-from opensmtpd_cli.output import note
+from opensmtpd_cli.output import complain, note
 
 if TYPE_CHECKING:
     from opensmtpd.mail.dkim.keys.generate import NewKey
@@ -72,10 +72,12 @@ def command(
       opensmtpd-plugins genkey --domain example.com --selector mail
       opensmtpd-plugins genkey --domain example.com --rotate /etc/mail/dkim/keytable
     """
-    key_table.check("domain", domain)
+    names.check("domain", domain)
     if selector is not None:
-        key_table.check("selector", selector)
+        names.check("selector", selector)
         record.name(domain, selector)
+        for doubt in names.doubts(domain, selector):
+            complain(f"warning: {doubt}")
     path = os.path.join(os.getcwd(), key) if key is not None else None
     wanted = None if algorithm is None else ALGORITHMS[algorithm]
     if rotate is not None:

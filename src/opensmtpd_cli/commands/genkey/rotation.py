@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.mail.dkim import record
-from opensmtpd.mail.dkim.keys import key_table, keyring
+from opensmtpd.mail.dkim.keys import key_table, keyring, names
 from opensmtpd.mail.dkim.keys.key_table import LINE_END, KeyTableEntry
 from opensmtpd_cli.commands.genkey import key_file
 
@@ -76,6 +76,7 @@ def successor(
         remedy = "choose another, or leave --selector out"
         raise ConfigError(f"selector {selector} is taken", path=table, remedy=remedy)
     for name in [selector] if selector is not None else following(newest.selector):
+        names.check("selector", name)
         record.name(newest.domain, name)
         word = key or folder + key_file.named("", newest.domain, name)
         path = key_table.beside(table, word)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.files import reading
+from opensmtpd.mail.dkim import record
+from opensmtpd.mail.dkim.keys import names
 from opensmtpd.mail.dkim.keys.key import ALGORITHMS
 
 LINE_END = re.compile(r"\r\n?|\n")
@@ -19,9 +21,6 @@ FORM = "write lines of the form: domain selector keyfile [algorithm]"
 
 _SAVE = "save it as text in UTF-8, without a byte order mark"
 
-# RFC 6376 section 3.5, with the underscore that names in the DNS may have.
-_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?")
-_NAME_MAX = 253
 _FILE_MAX = 64 << 20
 
 
@@ -52,6 +51,9 @@ def read(path: str, opener: Callable[[str, int], int] = os.open) -> str:
         raise ConfigError("not text in UTF-8", path=path, line=line, remedy=_SAVE) from None
     if text.startswith("\ufeff"):
         raise ConfigError("a byte order mark", path=path, line=1, remedy=_SAVE)
+    if "-----BEGIN " in text:
+        remedy = "name another file; a key is named with -k, or in a key table"
+        raise ConfigError("a key in PEM, not a list", path=path, remedy=remedy)
     return text
 
 
@@ -90,8 +92,9 @@ def _entry(line: str, path: str, number: int) -> KeyTableEntry:
         fault = f"{len(words)} words where 3 or 4 belong"
         raise ConfigError(fault, path=path, line=number, remedy=FORM)
     domain, selector, file, *rest = words
-    check("domain", domain, path, number)
-    check("selector", selector, path, number)
+    names.check("domain", domain, path, number)
+    names.check("selector", selector, path, number)
+    record.name(domain, selector, path, number)
     if "\0" in file:
         raise ConfigError("a NUL byte", path=path, line=number, remedy="remove it")
     if rest and rest[0] not in ALGORITHMS:
@@ -108,16 +111,3 @@ def beside(path: str, file: str) -> str:
     """Return the path of a file that a table at ``path`` names."""
     directory = path.rpartition("/")
     return file if file.startswith("/") else directory[0] + directory[1] + file
-
-
-def check(what: str, name: str, path: str | None = None, line: int | None = None) -> None:
-    """Raise ConfigError for a text that is no name in the DNS: it would spoil the signature."""
-    good = len(name) <= _NAME_MAX and all(_NAME.fullmatch(label) for label in name.split("."))
-    if not good:
-        # Words of a file are not repeated: it may be a key, given by mistake.
-        raise ConfigError(
-            f"not a {what}" if path else f"{name!r} is no {what}",
-            path=path,
-            line=line,
-            remedy="use letters, digits, hyphens and dots (names in other scripts as xn--…)",
-        )

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from opensmtpd.errors import ConfigError
+from opensmtpd.mail.dkim import record
 from opensmtpd.mail.dkim.keys import key_table as table
-from opensmtpd.mail.dkim.keys import load
+from opensmtpd.mail.dkim.keys import load, names
 from opensmtpd.mail.dkim.keys.key import Key
 from opensmtpd.mail.dkim.keys.key_table import KeyTableEntry
 
@@ -33,6 +34,19 @@ class Keyring:
         return (identity for group in self._by_domain.values() for identity in group)
 
     @property
+    def warnings(self) -> list[str]:
+        """Return doubts about names, keys and their files, each once, a sentence each."""
+        found = [
+            text
+            for identity in self
+            for text in (
+                *names.doubts(identity.domain, identity.selector),
+                *identity.key.warnings,
+            )
+        ]
+        return list(dict.fromkeys(found))
+
+    @property
     def first(self) -> list[Identity]:
         """Return the identities of the domain that was named first."""
         return next(iter(self._by_domain.values()))
@@ -52,10 +66,11 @@ def one_key(domains: Iterable[str], selector: str, key: Key) -> Keyring:
 
     Raises ConfigError for a domain or a selector that a signature cannot hold.
     """
-    table.check("selector", selector)
+    names.check("selector", selector)
     unique: dict[str, str] = {}
     for domain in domains:
-        table.check("domain", domain)
+        names.check("domain", domain)
+        record.name(domain, selector)
         unique.setdefault(domain.lower(), domain)
     return Keyring([Identity(domain, selector, key) for domain in unique.values()])
 
@@ -67,7 +82,7 @@ def domain_file(path: str) -> list[str]:
     """
     domains = list(table.lines(table.read(path)))
     for number, domain in domains:
-        table.check("domain", domain, path, number)
+        names.check("domain", domain, path, number)
     return [domain for _, domain in domains]
 
 

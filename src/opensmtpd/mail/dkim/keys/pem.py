@@ -4,6 +4,7 @@ RSA with PKCS #1 v1.5 and SHA-256 (RFC 6376 section 3.3.1), Ed25519 over a SHA-2
 section 3). Nothing here ever puts key material, or a library's words about it, into a message.
 """
 
+from collections.abc import Iterator
 from hashlib import sha256
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -14,27 +15,42 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from opensmtpd.errors import ConfigError
+from opensmtpd.mail.dkim.keys import pem_faults
 from opensmtpd.mail.dkim.keys.key import ED25519, RSA, Key
+from opensmtpd.mail.dkim.keys.pem_faults import GENRSA
 
-_RSA_LEAST, _RSA_ADVISED = 1024, 2048  # bits: RFC 8301 section 3.2
-_GENRSA = "make one: openssl genrsa -out FILE 2048"
+_RSA_LEAST, _RSA_ADVISED, _RSA_KNOWN = 1024, 2048, 4096  # bits: RFC 8301 section 3.2
+_EXPONENT = 65537
+"""Of a public RSA key, as all tools make it. A smaller one has let forged signatures pass
+verifiers with a fault (CVE-2006-4339), and some know none above 31 bits.
+"""
 
 
 def key(path: str, data: bytes) -> Key:
     """Return the key in a file's ``data``. Raises ConfigError, with a remedy."""
     private = _parse(path, data)
     if isinstance(private, RSAPrivateKey):
-        return _rsa(path, private)
-    if isinstance(private, Ed25519PrivateKey):
-        return _ed25519(private)
-    raise ConfigError("neither an RSA nor an Ed25519 key", path=path, remedy=_GENRSA)
+        if pem_faults.is_pss(data):
+            raise ConfigError("a key for RSASSA-PSS, not for DKIM", path=path, remedy=GENRSA)
+        found = _rsa(path, private)
+    elif isinstance(private, Ed25519PrivateKey):
+        found = _ed25519(private)
+    else:
+        kind = type(private).__name__.lstrip("_").removesuffix("PrivateKey")
+        fault = f"a key of the kind {kind}, neither RSA nor Ed25519"
+        raise ConfigError(fault, path=path, remedy=GENRSA)
+    count = pem_faults.private_keys(data)
+    if count > 1:
+        doubt = f"{path}: {count} private keys, of which only the first signs; keep one in the file"
+        return found._replace(warnings=(*found.warnings, doubt))
+    return found
 
 
 def _parse(path: str, data: bytes) -> object:
     try:
         return _load_pem(data)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        fault, remedy = _fault(data)
+        fault, remedy = pem_faults.of_text(data)
         raise ConfigError(fault, path=path, remedy=remedy) from None
 
 
@@ -46,35 +62,28 @@ def _load_pem(data: bytes) -> object:
         return load_pem_private_key(data, password=None)
 
 
-def _fault(data: bytes) -> tuple[str, str]:
-    """Return the fault of a file that is no private key of ours, and the remedy."""
-    if b"ENCRYPTED" in data:
-        return "an encrypted key", "take the passphrase off: openssl pkey -in FILE -out NEWFILE"
-    if b"-----BEGIN OPENSSH PRIVATE KEY" in data:
-        return "a key for ssh", _GENRSA
-    if b"PRIVATE KEY-----" in data:
-        return "a damaged private key", "restore it, or " + _GENRSA
-    if b"PUBLIC KEY-----" in data:
-        return "a public key", "name the private key; the public one belongs into the DNS"
-    if data.startswith(b"\x30"):
-        return "not a key in PEM", "convert it: openssl pkey -inform DER -in FILE -out NEWFILE"
-    return "not a key in PEM", _GENRSA
-
-
 def _rsa(path: str, private: RSAPrivateKey) -> Key:
-    bits = private.key_size
+    bits, exponent = private.key_size, private.public_key().public_numbers().e
     if bits < _RSA_LEAST:
-        raise ConfigError(
-            f"an RSA key of {bits} bits, fewer than {_RSA_LEAST}: no verifier accepts it",
-            path=path,
-            remedy=_GENRSA,
-        )
-    warnings: tuple[str, ...] = ()
-    if bits < _RSA_ADVISED:
-        warnings = (f"{path}: RSA key of {bits} bits, fewer than {_RSA_ADVISED}; {_GENRSA}",)
+        fault = f"an RSA key of {bits} bits, fewer than {_RSA_LEAST}: no verifier accepts it"
+        raise ConfigError(fault, path=path, remedy=GENRSA)
+    if exponent < 3:
+        fault = f"an RSA key with the exponent {exponent}: anybody could sign"
+        raise ConfigError(fault, path=path, remedy=GENRSA)
     padding, digest, sign = PKCS1v15(), SHA256(), private.sign
     _prove(path, private, padding, digest)
+    warnings = tuple(f"{path}: {doubt}; {GENRSA}" for doubt in _doubts(bits, exponent))
     return Key(RSA, lambda data: sign(data, padding, digest), True, warnings)
+
+
+def _doubts(bits: int, exponent: int) -> Iterator[str]:
+    """Yield what speaks against an RSA key that can be used."""
+    if bits < _RSA_ADVISED:
+        yield f"RSA key of {bits} bits, fewer than {_RSA_ADVISED}"
+    if bits > _RSA_KNOWN:
+        yield f"RSA key of {bits} bits, and verifiers need not know more than {_RSA_KNOWN}"
+    if not _EXPONENT <= exponent < 1 << 31:
+        yield f"RSA key with the exponent {exponent}, not {_EXPONENT}"
 
 
 def _prove(path: str, private: RSAPrivateKey, padding: PKCS1v15, digest: SHA256) -> None:
@@ -83,7 +92,7 @@ def _prove(path: str, private: RSAPrivateKey, padding: PKCS1v15, digest: SHA256)
         signature = private.sign(b"", padding, digest)
         private.public_key().verify(signature, b"", padding, digest)
     except (ValueError, InvalidSignature):
-        remedy = "restore it, or " + _GENRSA
+        remedy = f"restore it, or {GENRSA}"
         raise ConfigError("a damaged private key", path=path, remedy=remedy) from None
 
 

@@ -212,8 +212,7 @@ def test_what_is_there_stays(run: Program, tmp_path: Path, there: str) -> None:
         ),
         (
             ("--domain", "example.com."),
-            "'example.com.' is no domain; use letters, digits, hyphens and dots (names in other"
-            " scripts as xn--…)",
+            "'example.com.' is no domain: a dot at its end; leave that dot out",
         ),
         (
             ("--selector", "../mail"),
@@ -222,8 +221,8 @@ def test_what_is_there_stays(run: Program, tmp_path: Path, there: str) -> None:
         ),
         (
             ("--selector", "s" * 64),
-            f"{'s' * 64}._domainkey.example.com has more than 63 bytes between two dots, the most"
-            " that the DNS takes",
+            f"'{'s' * 64}' is no selector: 64 bytes between two dots, of 63 at most; choose a"
+            " shorter one",
         ),
     ],
 )
@@ -234,6 +233,15 @@ def test_what_cannot_be(
     assert (said.status, said.out) == (1, "")
     assert said.err == f"opensmtpd-plugins: {reason}\n"
     assert state(tmp_path) == {}
+
+
+def test_a_doubtful_selector_is_taken_with_a_warning(run: Program, tmp_path: Path) -> None:
+    said = genkey(run, "--selector", "mail._domainkey", "--key", tmp_path / "key")
+    assert said.status == 0
+    assert said.err.startswith(
+        "warning: selector mail._domainkey: verifiers add ._domainkey themselves;"
+        " did you mean mail?\n"
+    )
 
 
 def test_no_selector(run: Program, tmp_path: Path) -> None:
