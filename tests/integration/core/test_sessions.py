@@ -1,7 +1,5 @@
 """Clients that vanish, reset, go on and come in crowds; the filter told to reload meanwhile."""
 
-import os
-import signal
 import smtplib
 import socket
 import struct
@@ -10,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from integration.support.checks import ALICE, HEADER, assert_intact, deliver
+from integration.support.checks import ALICE, HEADER, assert_intact, deliver, hang_up
 from lab.peers import mail
 from lab.peers.maildir import Delivered
 from lab.peers.passage import Passage, through_smtpd
@@ -119,18 +117,6 @@ def test_sixteen_sessions_interleaved(lab: Lab) -> None:
     assert [number_of(each) for each in delivered] == list(range(16))
     for message, each in zip(messages, delivered, strict=True):
         assert_intact(each, passage_of(message))
-
-
-def hang_up(lab: Lab, event: str) -> None:
-    """Send SIGHUP to the filter and wait until it has logged ``event``."""
-    text = f" {event}"
-    before = lab.log.count(text)
-    (pid,) = lab.server.filters()
-    os.kill(pid, signal.SIGHUP)
-    end = time.monotonic() + 30
-    while lab.log.count(text) == before:
-        assert time.monotonic() < end, lab.server.tail()
-        time.sleep(0.02)
 
 
 def test_reload_while_mail_flows(lab: Lab) -> None:

@@ -1,6 +1,9 @@
 """Send a message through a signing listener and hold the delivered copy against it."""
 
+import os
+import signal
 import smtplib
+import time
 
 from lab.peers import mail
 from lab.peers.maildir import Delivered
@@ -35,3 +38,19 @@ def assert_intact(
     if signed:
         assert signatures(front["signature"]) == 1
         assert flaw(delivered.message) is None
+
+
+def hang_up(lab: Lab, event: str) -> None:
+    """Send SIGHUP to the filter and wait until it has logged ``event``."""
+    before = lab.log.count(f" {event}")
+    (pid,) = lab.server.filters()
+    os.kill(pid, signal.SIGHUP)
+    logged(lab, event, before)
+
+
+def logged(lab: Lab, event: str, before: int) -> None:
+    """Wait until ``event`` has been logged more than ``before`` times."""
+    end = time.monotonic() + 30
+    while lab.log.count(f" {event}") <= before:
+        assert time.monotonic() < end, lab.server.tail()
+        time.sleep(0.02)
