@@ -17,7 +17,7 @@ def main(arguments: list[str]) -> int:
             versions = ["7.6"] if what == "bench" else ["7.6", "7.9"]
             return stage.enter(versions, [*PYTHON, f"lab.shows.{what}", *options])
         case ["run", _, *_]:
-            return stage.enter(["7.6", "7.9"], arguments[1:])
+            return stage.enter(["6.8", "7.6", "7.9"], arguments[1:])
         case ["enter", *rest] if "--" in rest:  # ourselves, as root
             split = rest.index("--")
             return stage.enter(rest[:split], rest[split + 1 :])

@@ -40,14 +40,22 @@ def ensure(recipe: Recipe) -> Path:
     folder = CACHE / f"wheels-{recipe.python}-{_fingerprint(_wanted(recipe))}"
     if folder.is_dir():
         return folder
-    for stale in CACHE.glob("wheels-*"):
+    for stale in CACHE.glob("wheel*-*"):
         if time.time() - stale.stat().st_mtime > DAY:  # else another run may be about to use it
             shutil.rmtree(stale)
-    dependencies = _dependencies(recipe)
+    parts = (_ours(), _dependencies(recipe))
     with building(folder) as work:
-        _pip("wheel", "--no-deps", "--wheel-dir", str(work), str(TREE))
-        for wheel in dependencies.glob("*.whl"):
+        for wheel in chain(*(part.glob("*.whl") for part in parts)):
             shutil.copy(wheel, work)
+    return folder
+
+
+def _ours() -> Path:
+    """Return the folder of our own wheel, which is the same for each Python."""
+    folder = CACHE / f"wheel-{_fingerprint([])}"
+    if not folder.is_dir():
+        with building(folder) as work:
+            _pip("wheel", "--no-deps", "--wheel-dir", str(work), str(TREE))
     return folder
 
 

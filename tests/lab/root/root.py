@@ -30,6 +30,9 @@ COMMON = (
     "systemd-standalone-sysusers",  # in the place of systemd, which every machine has
 )
 
+BEFORE_TABLES = tuple(name for name in COMMON if not name.startswith("opensmtpd-table-"))
+"""Before smtpd 7.6, tables are programs of another protocol, in another package."""
+
 AT_HAND = (
     "patch",
     "pipx",
@@ -73,7 +76,8 @@ class Recipe:
 
 TRIXIE = Recipe("7.6", "trixie", "3.13", (*COMMON, "opensmtpd-filter-senderscore"), "trixie")
 FORKY = Recipe("7.9", "forky", "3.14", COMMON, "sid")
-RECIPES = {recipe.smtpd: recipe for recipe in (TRIXIE, FORKY)}
+BOOKWORM = Recipe("6.8", "bookworm", "3.11", BEFORE_TABLES, "bookworm")
+RECIPES = {recipe.smtpd: recipe for recipe in (BOOKWORM, TRIXIE, FORKY)}
 
 
 @contextmanager
