@@ -5,8 +5,18 @@ from typing import Any
 
 import click
 
+from opensmtpd_cli.system.smtpd_binary import installed_version
+
 NEWEST = "7.9.0"
 """The newest smtpd whose tables are known here."""
+USUAL_VERSION = f"that of the installed smtpd, else {NEWEST}"
+"""The default of ``--smtpd-version``, for ``--help``."""
+
+
+def usual_version() -> str:
+    """Return the version of the installed smtpd; the newest that is known where there is none."""
+    found = installed_version()
+    return ".".join(map(str, found)) if found else NEWEST
 
 
 class Seconds(click.FloatRange):

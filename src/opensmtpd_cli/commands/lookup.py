@@ -10,7 +10,7 @@ import click
 from opensmtpd.errors import ConfigError, RemoteError
 from opensmtpd.table import Service
 from opensmtpd_cli import terminal
-from opensmtpd_cli.options import NEWEST, Seconds
+from opensmtpd_cli.options import USUAL_VERSION, Seconds, usual_version
 from opensmtpd_cli.output import complain
 from opensmtpd_cli.plugin import table_keys, table_program, table_verdicts
 from opensmtpd_cli.plugin.table_exchange import Exchange, remark, version_of
@@ -123,8 +123,8 @@ def _options(command: Command) -> Command:
         click.option(
             "--smtpd-version",
             "version",
-            default=NEWEST,
-            show_default=True,
+            default=usual_version,
+            show_default=USUAL_VERSION,
             metavar="VERSION",
             help="Ask as this version does.",
         ),

@@ -1,13 +1,13 @@
 """The directory where this system's smtpd looks for its plugins.
 
 It is ``PATH_LIBEXEC`` when smtpd is built, and ``table_create`` in ``table.c`` has it in a string
-of its own, before ``/table-%s``. So it can be read from the program, without running it.
+of its own, before ``/table-%s``.
 """
 
 import os
 import re
-import shutil
-import stat
+
+from opensmtpd_cli.system import smtpd_binary
 
 LIBEXEC = (
     "/usr/libexec/opensmtpd",  # Debian
@@ -19,9 +19,7 @@ LIBEXEC = (
 """Directories in which smtpd finds its plugins, on systems that are known here. smtpd is built with
 one directory, and looks nowhere else."""
 
-_SMTPD = ("/usr/sbin/smtpd", "/usr/local/sbin/smtpd")
 _STRING = re.compile(rb"\0((?:/[A-Za-z0-9_+-][A-Za-z0-9._+-]*)+)/table-%s\0")
-_SIZE_MAX = 64 << 20
 
 
 def folders() -> tuple[str, ...]:
@@ -32,27 +30,11 @@ def folders() -> tuple[str, ...]:
 
 def own() -> str | None:
     """Return the directory that this system's smtpd names; None where there is no smtpd."""
-    for smtpd in (*_SMTPD, shutil.which("smtpd")):
-        found = named_in(smtpd) if smtpd else None
-        if found:
-            return found
-    return None
+    found = map(named_in, smtpd_binary.paths())
+    return next((folder for folder in found if folder), None)
 
 
 def named_in(smtpd: str) -> str | None:
     """Return the directory that a program names; None if it is no smtpd, or cannot be read."""
-    try:
-        with open(smtpd, "rb", opener=_opener) as file:
-            about = os.fstat(file.fileno())
-            if not stat.S_ISREG(about.st_mode) or about.st_size > _SIZE_MAX:
-                return None
-            found = set(_STRING.findall(file.read()))
-    except OSError:
-        return None
-    return os.fsdecode(found.pop()) if len(found) == 1 else None
-
-
-def _opener(path: str, flags: int) -> int:
-    return os.open(
-        path, flags | os.O_NONBLOCK
-    )  # a file of this name on somebody's PATH may be a fifo
+    found = smtpd_binary.string_in(smtpd, _STRING)
+    return os.fsdecode(found) if found else None

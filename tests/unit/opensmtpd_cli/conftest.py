@@ -8,7 +8,7 @@ import pytest
 import opensmtpd_cli.system.libexec
 from opensmtpd_cli.plugin import filter_run, talk
 from opensmtpd_cli.plugin.filter_run import Run
-from opensmtpd_cli.system import users
+from opensmtpd_cli.system import smtpd_binary, users
 from unit.support import small_tables
 from unit.support.account_commands import TABLES, make
 from unit.support.swap import Program, guide, smtpd_conf
@@ -23,7 +23,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Program:
 @pytest.fixture(autouse=True)
 def no_smtpd(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the tests not depend on an smtpd of this machine."""
-    monkeypatch.setattr(opensmtpd_cli.system.libexec, "own", lambda: None)
+    monkeypatch.setattr(smtpd_binary, "paths", lambda: [])
 
 
 @pytest.fixture

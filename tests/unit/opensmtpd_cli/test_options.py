@@ -5,7 +5,8 @@ import pytest
 from click.testing import CliRunner
 
 from opensmtpd.testing.model.registry import RELEASES
-from opensmtpd_cli.options import NEWEST, Seconds
+from opensmtpd_cli import options
+from opensmtpd_cli.options import NEWEST, Seconds, usual_version
 
 
 @click.command()
@@ -40,6 +41,12 @@ def test_no_time(typed: str, reason: str) -> None:
     result = CliRunner().invoke(wait, ["--timeout", typed])
     assert result.exit_code == 2
     assert result.output.splitlines()[-1] == f"Error: Invalid value for '--timeout': {reason}"
+
+
+def test_the_installed_smtpd_is_the_usual_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert usual_version() == "7.9.0"
+    monkeypatch.setattr(options, "installed_version", lambda: (7, 6, 0))
+    assert usual_version() == "7.6.0"
 
 
 def test_the_newest_smtpd_is_one_that_filters_can_be_tried_with() -> None:

@@ -19,9 +19,10 @@ from opensmtpd_cli.commands.filter.options import (
     VERSION,
     WORD,
     fcrdns_of,
+    usual_model,
 )
 from opensmtpd_cli.errors import Stopped
-from opensmtpd_cli.options import NEWEST, Seconds
+from opensmtpd_cli.options import USUAL_VERSION, Seconds
 from opensmtpd_cli.output import complain, note, quiet
 from opensmtpd_cli.plugin import filter_message, filter_program
 from opensmtpd_cli.plugin.filter_run import ClientArguments, Run, outgoing
@@ -196,8 +197,8 @@ def _read() -> bytes:
     "--smtpd-version",
     "version",
     type=VERSION,
-    default=NEWEST,
-    show_default=True,
+    default=usual_model,
+    show_default=USUAL_VERSION,
     metavar="VERSION",
     help="Talk as this version does.",
 )

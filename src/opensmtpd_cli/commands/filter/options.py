@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from opensmtpd.testing.model.registry import release
+from opensmtpd.testing.model.registry import RELEASES, release
 from opensmtpd.testing.model.syntax import address as address_in
+from opensmtpd_cli.system.smtpd_binary import installed_version
 
 UNKNOWN = b"<unknown>"
 """smtpd's name for a client that has no name in the DNS."""
@@ -93,6 +94,19 @@ def version(text: str) -> str:
     """Read a version of smtpd that there is a model of."""
     release(text)
     return text
+
+
+def usual_model() -> str:
+    """Return the newest version with a model that is no newer than the installed smtpd.
+
+    It is the newest of all where there is no smtpd, and the oldest where smtpd is older.
+    """
+    oldest, *newer = RELEASES
+    installed = installed_version()
+    for name in reversed(newer):
+        if installed is None or installed >= tuple(map(int, name.split("."))):
+            return name
+    return oldest
 
 
 def _bytes(text: str) -> bytes:

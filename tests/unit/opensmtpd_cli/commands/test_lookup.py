@@ -57,6 +57,17 @@ def test_the_program_sees_what_smtpd_gives_it(libexec: Path, tmp_path: Path) -> 
     assert log.read_text() == "['/etc/t'] / True\n"
 
 
+def test_the_table_hears_the_version_of_the_installed_smtpd(
+    libexec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("opensmtpd_cli.options.installed_version", lambda: (7, 6, 0))
+    rows(libexec, "alias", {})
+    hello = "< config|smtpd-version|%s"
+    assert hello % "7.6.0" in plain(run(lookup, LINE, "alias", "a").output)
+    given = run(lookup, "--smtpd-version", "7.9.0", LINE, "alias", "a")
+    assert hello % "7.9.0" in plain(given.output)
+
+
 # --- errors, and what smtpd dies of -----------------------------------------------------------
 
 

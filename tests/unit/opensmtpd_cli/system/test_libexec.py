@@ -1,11 +1,10 @@
 """The directory that an smtpd names as the place of its programs."""
 
-import os
 from pathlib import Path
 
 import pytest
 
-from opensmtpd_cli.system import libexec
+from opensmtpd_cli.system import libexec, smtpd_binary
 
 SMTPD = b'\x7fELF\0table_create\0%s/table-%%s\0table_create: path too long "%s/table-%%s"\0'
 
@@ -32,18 +31,11 @@ def test_what_a_binary_says(tmp_path: Path, binary: bytes, wanted: str | None) -
     assert libexec.named_in(str(tmp_path / "smtpd")) == wanted
 
 
-def test_what_cannot_be_read(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "fifo")
-    assert [
-        libexec.named_in(str(path)) for path in (tmp_path, tmp_path / "fifo", tmp_path / "no")
-    ] == [None] * 3
-
-
 def test_a_real_smtpd_says_where(trixie_root: Path) -> None:
     assert libexec.named_in(str(trixie_root / "usr/sbin/smtpd")) == "/usr/libexec/opensmtpd"
 
 
-def test_all_known_places_where_no_smtpd_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_known_places_where_no_smtpd_says_which() -> None:
     assert libexec.folders() == (
         "/usr/libexec/opensmtpd",
         "/usr/local/libexec/smtpd",
@@ -51,5 +43,11 @@ def test_all_known_places_where_no_smtpd_says_which(monkeypatch: pytest.MonkeyPa
         "/usr/lib/smtpd/opensmtpd",
         "/usr/local/libexec/opensmtpd",
     )
-    monkeypatch.setattr(libexec, "own", lambda: "/opt/libexec")
+
+
+def test_the_first_smtpd_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, folder in (("other", b""), ("smtpd", b"/opt/libexec"), ("more", b"/more")):
+        (tmp_path / name).write_bytes(SMTPD % (folder, folder) if folder else b"")
+    found = [str(tmp_path / name) for name in ("no", "other", "smtpd", "more")]
+    monkeypatch.setattr(smtpd_binary, "paths", lambda: found)
     assert libexec.folders() == ("/opt/libexec",)

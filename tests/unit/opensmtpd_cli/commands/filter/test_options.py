@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from opensmtpd_cli.commands.filter import options
 from unit.support.small_filters import ECHO, program, run
 
 pytestmark = pytest.mark.usefixtures("libexec", "patient")
@@ -69,6 +70,37 @@ def test_another_client(libexec: Path) -> None:
 )
 def test_where_it_comes_from(libexec: Path, given: list[str], wanted: str) -> None:
     assert told(libexec, *given)[0] == f"link-connect {wanted} 192.0.2.1:25"
+
+
+@pytest.mark.parametrize(
+    ("installed", "wanted"),
+    [
+        (None, "7.9.0"),
+        ((5, 9, 1), "6.8.0"),
+        ((6, 8, 0), "6.8.0"),
+        ((7, 5, 0), "6.8.0"),
+        ((7, 6, 0), "7.6.0"),
+        ((7, 8, 9), "7.6.0"),
+        ((7, 9, 0), "7.9.0"),
+        ((7, 10, 0), "7.9.0"),
+    ],
+)
+def test_the_version_without_an_option(
+    monkeypatch: pytest.MonkeyPatch, installed: tuple[int, int, int] | None, wanted: str
+) -> None:
+    monkeypatch.setattr(options, "installed_version", lambda: installed)
+    assert options.usual_model() == wanted
+
+
+def test_the_filter_hears_the_version_of_the_installed_smtpd(
+    libexec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(options, "installed_version", lambda: (7, 6, 0))
+    log = libexec / "version"
+    program(libexec, f"open({str(log)!r}, 'wb').write(sys.stdin.buffer.readline())\nhello()\n")
+    for argv, wanted in (((), "7.6.0-portable"), (("--smtpd-version", "6.8"), "6.8.0p2")):
+        run("filter-x", *argv)
+        assert log.read_text() == f"config|smtpd-version|{wanted}\n"
 
 
 @pytest.mark.parametrize(
