@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from opensmtpd.testing.model.dialogue import Dialogue
-from opensmtpd.testing.model.syntax import address, valid_domain
+from opensmtpd.testing.model.syntax import mailaddr, valid_domain
 
 CommandCheck: TypeAlias = Callable[[Dialogue, bytes | None], bytes | None]
 """Session and argument (None: there is none) to the reply of refusal, or None."""
 
 _NOT_NOW = b"503 5.5.1 Invalid command: Command not allowed at this point."
-_NO_ARGUMENTS = b"500 5.5.2 Invalid command arguments: command does not accept arguments."
+_NO_ARGUMENTS = b"500 5.5.4 Invalid command arguments: command does not accept arguments."
 UNKNOWN = b"500 5.5.1 Invalid command: Command unrecognized"
 SENDER_SYNTAX = b"553 5.1.0 Sender address syntax error"
 RECIPIENT_SYNTAX = b"501 5.1.3 Recipient address syntax error"
@@ -26,7 +26,8 @@ def _helo(session: Dialogue, argument: bytes | None) -> bytes | None:
     if session.identity and not again:
         return b"503 5.5.1 Invalid command: Already identified"
     if argument is None:
-        return b"501 5.5.1 Invalid command: HELO requires domain name"
+        verb = session.verb.upper().encode("ascii")
+        return b"501 5.5.1 Invalid command: %s requires domain name" % verb
     if not valid_domain(argument):
         return b"501 5.5.4 Invalid command arguments: Invalid domain name"
     return None
@@ -57,13 +58,15 @@ def _auth(session: Dialogue, argument: bytes | None) -> bytes | None:
 def _mail_from(session: Dialogue, argument: bytes | None) -> bytes | None:
     if not session.identity or session.transaction:
         return _NOT_NOW
-    return SENDER_SYNTAX if address(argument or b"", empty=True) is None else None
+    found = mailaddr(argument or b"", session.server.release, sender=True)
+    return SENDER_SYNTAX if found is None else None
 
 
 def _rcpt_to(session: Dialogue, argument: bytes | None) -> bytes | None:
     if not session.transaction:
         return _NOT_NOW
-    return RECIPIENT_SYNTAX if address(argument or b"", empty=False) is None else None
+    found = mailaddr(argument or b"", session.server.release, sender=False)
+    return RECIPIENT_SYNTAX if found is None else None
 
 
 def _data(session: Dialogue, argument: bytes | None) -> bytes | None:
@@ -72,7 +75,7 @@ def _data(session: Dialogue, argument: bytes | None) -> bytes | None:
     if not session.transaction:
         return _NOT_NOW
     if not session.transaction.recipients:
-        return b"503 5.5.2 Invalid command arguments: No recipient specified"
+        return b"503 5.5.4 Invalid command arguments: No recipient specified"
     return None
 
 

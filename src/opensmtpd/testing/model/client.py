@@ -18,6 +18,11 @@ LINE_MAX = 65534
 COMMAND_MAX = 2047
 """Bytes of the longest command line, without its line end (``LINE_MAX``)."""
 
+_PHASE_OF = {
+    phase.upper().replace("-", " ").encode("ascii"): phase for phase in CHECKS if phase != "commit"
+}
+"""The commands of clients, and their phases. (The one named "." is none that a client can give.)"""
+
 _REPORT_NAMES = {"connect": "connected", "starttls": "tls"}  # lka_report_smtp_filter_response
 
 
@@ -40,18 +45,19 @@ class SmtpClient(Dialogue):
     def command(self, line: bytes) -> None:
         """Send a command line, without its line end."""
         self._may_speak(in_data=False)
+        line = line.partition(b"\0")[0]  # to smtpd it is a C string
         if len(line) > COMMAND_MAX:
             self._bad_input(b"500 5.0.0 Command line too long")
             return
-        hidden = line.upper().startswith(b"AUTH PLAIN ")
+        known = self.identity or self.tls  # before, smtpd hides nothing
+        hidden = known and line.upper().startswith(b"AUTH PLAIN ")
         self.report("protocol-client", b"AUTH PLAIN ********" if hidden else line)
         with_colon = line.upper().startswith((b"MAIL FROM:", b"RCPT TO:"))
         verb, found, rest = line.partition(b":" if with_colon else b" ")
         argument = rest.lstrip() if found else None
-        phase = verb.decode("latin-1").lower().replace(" ", "-")
+        phase = _PHASE_OF.get(verb.upper(), "")
         self.verb, self.command_line = phase, line
-        check = CHECKS.get(phase)
-        refusal = check(self, argument) if check and phase != "commit" else UNKNOWN
+        refusal = CHECKS[phase](self, argument) if phase else UNKNOWN
         if refusal is not None:
             self.reply(refusal)
         elif phase == "help":  # answered without the filters, though they may register for it

@@ -8,6 +8,9 @@ from typing import Protocol
 from opensmtpd.testing.model.registry import Release
 from opensmtpd.testing.model.transaction import Fate, Transaction
 
+_REPORTED_MAX = 255
+"""A longer address is cut for the report, which then lacks its end and is not sent."""
+
 
 class Server(Protocol):
     """The part of the model that a session needs."""
@@ -87,7 +90,7 @@ class Dialogue:
                 self.report("tx-begin", msgid)
             # The address as it was typed: a rewritten one is never reported.
             address, closed, _ = self.command_line.partition(b"<")[2].partition(b">")
-            if closed:
+            if closed and len(address) < _REPORTED_MAX:
                 event = "tx-mail" if self.verb == "mail-from" else "tx-rcpt"
                 self.report(event, msgid, result, address)
         elif self.verb == "data" and transaction.recipients and digit != b"2":

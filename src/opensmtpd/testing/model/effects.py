@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 from opensmtpd.testing.model.checks import RECIPIENT_SYNTAX, SENDER_SYNTAX
 from opensmtpd.testing.model.dialogue import Dialogue
-from opensmtpd.testing.model.syntax import address
+from opensmtpd.testing.model.parameters import mail_refusal, rcpt_refusal
+from opensmtpd.testing.model.syntax import mailaddr, parameters
 from opensmtpd.testing.model.transaction import Transaction
 
 Effect: TypeAlias = Callable[[Dialogue, bytes], None]
@@ -73,22 +74,32 @@ def _auth(session: Dialogue, argument: bytes) -> None:
 
 
 def _mail_from(session: Dialogue, argument: bytes) -> None:
-    sender = address(argument, empty=True)
-    if sender is None:  # an argument that a filter put there
-        session.reply(SENDER_SYNTAX)
+    sender = mailaddr(argument, session.server.release, sender=True)
+    # The argument may be one that a filter put there.
+    refusal = SENDER_SYNTAX if sender is None else mail_refusal(parameters(argument))
+    if sender is None or refusal is not None:
+        # smtpd reports it as part of a transaction without a number, which ends with the reply.
+        session.transaction = Transaction("00000000", b"")
+        session.reply(refusal or SENDER_SYNTAX)
+        session.transaction = None
         return
-    session.transaction = Transaction(session.server.number(8), sender)
+    session.transaction = Transaction(session.server.number(8), sender.text)
     session.transactions.append(session.transaction)
     session.reply(b"250 2.0.0 Ok")
 
 
 def _rcpt_to(session: Dialogue, argument: bytes) -> None:
-    recipient = address(argument, empty=False)
+    transaction = session.open_transaction()
+    release = session.server.release
+    recipient = mailaddr(argument, release, sender=False)
     if recipient is None:
         session.reply(RECIPIENT_SYNTAX)
         return
-    transaction = session.open_transaction()
-    transaction.recipients.append(recipient)
+    refusal = rcpt_refusal(parameters(argument), transaction.notify, release)
+    if refusal is not None:
+        session.reply(refusal)
+        return
+    transaction.recipients.append(recipient.text)
     envelope = transaction.msgid + session.server.number(8)
     session.report("tx-envelope", transaction.msgid, envelope)
     session.reply(b"250 2.1.5 Destination address valid: Recipient ok")
@@ -113,7 +124,8 @@ def _trace(session: Dialogue, transaction: Transaction) -> list[bytes]:
     lines = [b"X-Spam: Yes"] if session.junk or transaction.junk else []
     lines.append(b"Received: from %s (%s [%s])" % (session.identity, session.rdns, session.address))
     if len(transaction.recipients) == 1:
-        lines += [by, b"\tfor <%s>;" % transaction.recipients[0]]
+        user, _, domain = transaction.recipients[0].partition(b"@")
+        lines += [by, b"\tfor <%s@%s>;" % (user, domain or NAME)]
     else:
         lines.append(by + b";")
     return [*lines, b"\tSun, 22 Nov 2026 08:21:45 +0000 (UTC)"]

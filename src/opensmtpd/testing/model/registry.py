@@ -24,12 +24,19 @@ class Release(NamedTuple):
     """True if ``report|text`` is a decision. (Never send it: it overwrites the command.)"""
     ehlo_again: bool
     """True if a client may send EHLO twice; the second one works like RSET."""
+    local_characters: bytes
+    """What a local part may hold besides letters, digits, and dots between them: smtpd's
+    ``MAILADDR_ALLOWED``."""
+    orcpt_xtext: bool
+    """True if ORCPT has an address type and xtext (RFC 3461), not just an address."""
 
 
+_LOCAL = b"!#$%&'*/?^`{|}~+-=_"
+_LOCAL_79 = b"!#%&'*/?^~+-=_"
 RELEASES = {
-    "6.8.0": Release("6.8.0p2", "0.6", False, True, False, False),
-    "7.6.0": Release("7.6.0-portable", "0.7", True, True, True, False),
-    "7.9.0": Release("7.9.0-portable", "0.7", True, False, True, True),
+    "6.8.0": Release("6.8.0p2", "0.6", False, True, False, False, _LOCAL, False),
+    "7.6.0": Release("7.6.0-portable", "0.7", True, True, True, False, _LOCAL, True),
+    "7.9.0": Release("7.9.0-portable", "0.7", True, False, True, True, _LOCAL_79, True),
 }
 
 EVENTS = frozenset(

@@ -18,8 +18,10 @@ class Transaction:
     msgid: str
     """8 hexadecimal digits, as in reports."""
     sender: bytes
-    """Without ``<>``, after a rewrite."""
+    """Without ``<>`` and source route, after a rewrite. (smtpd adds its name to a bare user.)"""
     recipients: list[bytes] = field(default_factory=list)
+    notify: set[bytes] = field(default_factory=set)
+    """The values of NOTIFY, of all recipients (RFC 3461)."""
     junk: bool = False
     fate: Fate = "pending"
     """Stays ``"pending"`` where a filter did not answer."""

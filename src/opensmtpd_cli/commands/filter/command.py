@@ -12,12 +12,12 @@ from opensmtpd.testing.model.client import SmtpClient
 from opensmtpd.testing.model.smtpd import Smtpd
 from opensmtpd_cli import terminal
 from opensmtpd_cli.commands.filter.options import (
+    ADDRESS,
     CLIENT,
     RDNS,
-    RECIPIENT,
-    SENDER,
     VERSION,
     WORD,
+    check_addresses,
     fcrdns_of,
     usual_model,
 )
@@ -147,7 +147,7 @@ def _read() -> bytes:
 @click.option(
     "--from",
     "sender",
-    type=SENDER,
+    type=ADDRESS,
     default=_text(_USUAL.sender),
     show_default=True,
     metavar="ADDRESS",
@@ -156,7 +156,7 @@ def _read() -> bytes:
 @click.option(
     "--rcpt",
     "recipients",
-    type=RECIPIENT,
+    type=ADDRESS,
     multiple=True,
     default=[_text(one) for one in _USUAL.recipients],
     show_default=True,
@@ -232,6 +232,7 @@ def command(
     The filter is run as the user of the line if you are root, and without your environment. What
     it decides, logs and takes is said on standard error; a message that it refuses is not printed.
     """
+    check_addresses(version, sender, recipients)
     fcrdns = fcrdns or fcrdns_of(rdns)
     arguments = ClientArguments(client, rdns, fcrdns, helo, username, sender, recipients)
     try:

@@ -3,13 +3,13 @@
 import os
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
 
 from opensmtpd.testing.model.registry import RELEASES, release
-from opensmtpd.testing.model.syntax import address as address_in
+from opensmtpd.testing.model.syntax import mailaddr
 from opensmtpd_cli.system.smtpd_binary import installed_version
 
 UNKNOWN = b"<unknown>"
@@ -38,21 +38,18 @@ class ClientArgument(click.ParamType):  # type: ignore[type-arg,unused-ignore]
             self.fail(str(error), param, ctx)
 
 
-def sender(text: str) -> bytes:
+def address(text: str) -> bytes:
     """Read an address, with or without ``<>``; empty for a bounce."""
-    return _address(text, empty=True)
+    return _bytes(text[1:-1] if text.startswith("<") and text.endswith(">") else text)
 
 
-def recipient(text: str) -> bytes:
-    """Read an address, with or without ``<>``."""
-    return _address(text, empty=False)
-
-
-def _address(text: str, *, empty: bool) -> bytes:
-    raw = _bytes(text[1:-1] if text.startswith("<") and text.endswith(">") else text)
-    if address_in(b"<%s>" % raw, empty=empty) != raw:
-        raise ValueError(f"{text!r} is no address that smtpd takes")
-    return raw
+def check_addresses(version: str, sender: bytes, recipients: Iterable[bytes]) -> None:
+    """Raise click.BadParameter for an address that this version of smtpd does not take."""
+    for option, raw in (("--from", sender), *(("--rcpt", each) for each in recipients)):
+        found = mailaddr(b"<%s>" % raw, release(version), sender=option == "--from")
+        if found is None or b">" in raw:
+            text = f"{os.fsdecode(raw)!r} is no address that smtpd {version} takes"
+            raise click.BadParameter(text, param_hint=option)
 
 
 def client(text: str) -> bytes:
@@ -116,8 +113,7 @@ def _bytes(text: str) -> bytes:
     return raw
 
 
-SENDER = ClientArgument("address", sender)
-RECIPIENT = ClientArgument("address", recipient)
+ADDRESS = ClientArgument("address", address)
 CLIENT = ClientArgument("client", client)
 RDNS = ClientArgument("name", rdns)
 WORD = ClientArgument("word", word)

@@ -57,3 +57,28 @@ def test_timeout() -> None:
     smtpd.data_to_send()
     client.time_out()
     assert sent(smtpd) == ["report timeout", "report link-disconnect"]
+
+
+def test_before_the_first_greeting_smtpd_hides_no_password() -> None:
+    smtpd = started(phases=b"")
+    client = smtpd.connect()
+    client.command(b"AUTH PLAIN x")
+    assert "report protocol-client|AUTH PLAIN x" in sent(smtpd)
+    client.ehlo()
+    client.command(b"AUTH PLAIN x")
+    assert "report protocol-client|AUTH PLAIN ********" in sent(smtpd)
+
+
+@pytest.mark.parametrize("line", [b"MAIL-FROM <a@b>", b"DATA-LINE", b"COMMIT", b"CONNECT", b"."])
+def test_names_of_phases_are_no_commands(line: bytes) -> None:
+    client = greeted(started(phases=b"mail-from"))
+    client.command(line)
+    assert client.replies[-1] == b"500 5.5.1 Invalid command: Command unrecognized"
+
+
+def test_a_command_ends_at_a_nul() -> None:
+    smtpd = started(phases=b"")
+    client = greeted(smtpd)
+    client.command(b"MAIL FROM:<a@b>\0 FOO=bar")
+    assert client.replies[-1] == b"250 2.0.0 Ok"
+    assert "report protocol-client|MAIL FROM:<a@b>" in sent(smtpd)

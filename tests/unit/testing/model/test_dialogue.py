@@ -180,3 +180,12 @@ def test_who_hangs_up_is_gone_once() -> None:
     assert server.over == [some]
     assert (some.connected, some.waiting, some.in_data) == (False, False, False)
     assert (transaction.fate, some.transaction) == ("rolled back", None)
+
+
+@pytest.mark.parametrize(("length", "reported"), [(254, 1), (255, 0)])
+def test_a_long_address_is_not_reported(length: int, reported: int) -> None:
+    smtpd = started(phases=b"")
+    client = greeted(smtpd)
+    client.mail(b"a" * length)
+    assert client.replies[-1] == b"250 2.0.0 Ok"
+    assert sum(line.startswith("report tx-mail|") for line in sent(smtpd)) == reported

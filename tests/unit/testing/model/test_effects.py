@@ -98,3 +98,35 @@ def test_rewrite_without_brackets(smtpd: Smtpd, write: Write) -> None:
     write(smtpd, answer(smtpd, client, b"rewrite|new@example.org"))
     assert client.replies[-1] == b"501 5.1.3 Recipient address syntax error"
     assert client.transactions[0].recipients == []
+
+
+def test_a_sender_with_an_unknown_parameter_is_reported_and_forgotten() -> None:
+    smtpd = started(phases=b"mail-from")
+    client = greeted(smtpd)
+    client.command(b"MAIL FROM:<bob@remote.example> FOO=bar")
+    proceed(smtpd, client)
+    reply = "503 5.5.4 Invalid command arguments: Unsupported option FOO=bar"
+    assert sent(smtpd)[-3:] == [
+        "report filter-response|mail-from|proceed",
+        f"report protocol-server|{reply}",
+        "report tx-mail|00000000|permfail|bob@remote.example",
+    ]
+    assert (client.transaction, client.transactions) == (None, [])
+
+
+def test_a_recipient_with_an_unknown_parameter_is_none() -> None:
+    client = greeted(started(phases=b""))
+    client.mail()
+    client.command(b"RCPT TO:<alice@example.com> FOO=bar")
+    assert client.replies[-1] == b"503 Unsupported option FOO=bar"
+    client.command(b"RCPT TO:<@relay:alice@example.com> NOTIFY=NEVER")
+    assert client.transactions[0].recipients == [b"alice@example.com"]
+
+
+def test_received_names_a_bare_recipient_in_full() -> None:
+    client = greeted(started(phases=b""))
+    client.mail()
+    client.rcpt(b"alice")
+    client.data()
+    assert client.transactions[0].recipients == [b"alice"]
+    assert b"\tfor <alice@example.com>;\n" in client.transactions[0].received

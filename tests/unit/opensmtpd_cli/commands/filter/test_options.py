@@ -106,12 +106,19 @@ def test_the_filter_hears_the_version_of_the_installed_smtpd(
 @pytest.mark.parametrize(
     ("argv", "text"),
     [
-        (["--from", "a|b@c"], "'a|b@c' is no address that smtpd takes"),
+        (["--from", "a|b@c"], "for --from: 'a|b@c' is no address that smtpd 7.9.0 takes"),
         (["--from", "a\n@c"], r"'a\n@c' holds a control character"),
-        (["--from", "<a@c"], "'<a@c' is no address that smtpd takes"),
-        (["--from", "a@c>"], "'a@c>' is no address that smtpd takes"),
-        (["--rcpt", "a b@c"], "'a b@c' is no address that smtpd takes"),
-        (["--rcpt", "<>"], "'<>' is no address that smtpd takes"),
+        (["--from", "<a@c"], "'<a@c' is no address that smtpd 7.9.0 takes"),
+        (["--from", "a@c>"], "'a@c>' is no address that smtpd 7.9.0 takes"),
+        (["--from", "a@c> SIZE=1"], "'a@c> SIZE=1' is no address that smtpd 7.9.0 takes"),
+        (["--from", ".a@c"], "'.a@c' is no address that smtpd 7.9.0 takes"),
+        (["--from", "\xfc@c"], "'\xfc@c' is no address that smtpd 7.9.0 takes"),
+        (["--rcpt", "a b@c"], "for --rcpt: 'a b@c' is no address that smtpd 7.9.0 takes"),
+        (["--rcpt", "<>"], "'' is no address that smtpd 7.9.0 takes"),
+        (
+            ["--smtpd-version", "7.6", "--rcpt", "a@c", "--rcpt", "b@c."],
+            "'b@c.' is no address that smtpd 7.6 takes",
+        ),
         (["--client", "192.0.2"], "'192.0.2' is no IP address, nor one with a port"),
         (["--client", "192.0.2.1:0"], "0 is no port"),
         (["--client", "192.0.2.1:70000"], "70000 is no port"),
@@ -132,3 +139,27 @@ def test_usage(libexec: Path, argv: list[str], text: str) -> None:
     result = run("filter-x", *argv)
     assert text in result.stderr.splitlines()[-1]
     assert (result.exit_code, result.stdout) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("version", "sender", "helo", "wanted"),
+    [
+        ("7.6.0", "a`$b@c", "[ipv6:::1]", ["ehlo [ipv6:::1]", "mail-from a`$b@c"]),
+        ("7.6.0", "@relay:a@c", "a-", ["ehlo a-", "mail-from @relay:a@c"]),
+        ("7.9.0", "<@>", "[IPV6:192.0.2.1]", ["ehlo [IPV6:192.0.2.1]", "mail-from @"]),
+        ("7.9.0", "#a@c", "[::1]", ["ehlo [::1]", "mail-from #a@c"]),
+    ],
+)
+def test_odd_forms_that_smtpd_takes(
+    libexec: Path, version: str, sender: str, helo: str, wanted: list[str]
+) -> None:
+    argv = ("--smtpd-version", version, "--from", sender, "--helo", helo)
+    assert told(libexec, *argv)[2:4] == wanted
+
+
+@pytest.mark.parametrize("helo", ["-a", "a..b", "a.", "x" * 64, "\xfc.example", "a b", "[a]"])
+def test_names_that_smtpd_refuses(libexec: Path, helo: str) -> None:
+    program(libexec, ECHO)
+    result = run("filter-x", "--helo", helo)
+    last = "refused: 501 5.5.4 Invalid command arguments: Invalid domain name"
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (1, last)
