@@ -92,7 +92,7 @@ class Clients(PolicyFilter):
 
     def by_helo(self, state: ClientState) -> Lookup[list[Finding]]:
         """Return the findings about the client's name in HELO."""
-        names = {*self.our_names, state.data}
+        names = {name for name in (*self.our_names, state.data) if name}
         return (yield from helo_findings(state.client, names, "helo-dns" in self.active))
 
     def verdict(self, findings: Sequence[Finding]) -> PolicyVerdict:
@@ -127,7 +127,7 @@ def parser(prog: str = "filter-rdns") -> argparse.ArgumentParser:
         add(f"--{name}", type=action, default=default, metavar="ACTION[:TEXT]", help=what)
     # fmt: off
     add("--our-name", action="append", default=[], metavar="NAME",
-        help="one more name of this server, for --helo-ours")
+        help="one more name or address of this server, for --helo-ours")
     add("--verify", action="store_true", help="ask the DNS ourselves, for all names of the client,"
         " instead of taking smtpd's verdict")
     # fmt: on

@@ -47,7 +47,7 @@ CHAINS: Chains = {
         ours(
             "filter-rdns",
             "--rdns off --helo-name reject --helo-ours 'disconnect:550 5.7.1 Not you, {helo}'"
-            " --helo-dns junk --our-name mx.example.com",
+            " --helo-dns junk --our-name mx.example.com --our-name 203.0.113.9",
         ),
     ),
     "closed": (ours("filter-rdns", f"{BOTH} --verify --nameserver {CLOSED}"),),
@@ -206,7 +206,18 @@ def test_names_that_look_dynamic(lab: Lab) -> None:
         ("outside.example.org", "inbox"),  # it has an MX and no address
         (f"[{CONFIRMED_PTR}]", "inbox"),
         ("gone.example.net", ".Junk"),
-        ("localhost", "550 5.5.2 A full host name is expected"),
+        ("DESKTOP-1", "550 5.5.2 A full host name is expected"),
+        ("[224.0.0.1]", "550 5.5.2 A full host name is expected"),
+        ("[192.0.2.8]", "inbox"),
+        ("[10.0.0.1]", "inbox"),
+        ("localhost", "550 5.7.1 Not you, localhost"),
+        ("localhost.localdomain", "550 5.7.1 Not you, localhost.localdomain"),
+        ("[127.0.0.1]", "550 5.7.1 Not you, [127.0.0.1]"),
+        ("127.0.0.1", "550 5.7.1 Not you, 127.0.0.1"),
+        ("[IPv6:::1]", "550 5.7.1 Not you, [IPv6:::1]"),
+        ("[::ffff:127.0.0.1]", "550 5.7.1 Not you, [::ffff:127.0.0.1]"),
+        ("[0.0.0.0]", "550 5.7.1 Not you, [0.0.0.0]"),
+        ("[203.0.113.9]", "550 5.7.1 Not you, [203.0.113.9]"),
         ("192.0.2.7", "550 5.5.2 A full host name is expected"),
         ("example.com", "550 5.7.1 Not you, example.com"),
         ("MX.Example.com", "550 5.7.1 Not you, MX.Example.com"),

@@ -17,11 +17,13 @@ from unit.support.talk import Talk, data, datalines, report, request, result
 def test_helo(phase: bytes) -> None:
     talk = Talk(make("--helo-name", "junk", "--helo-ours", "reject", "--our-name", "MX.example"))
     assert greet(talk, b"mail.example.net", phase) == PROCEED
-    assert greet(talk, b"localhost", phase) == JUNK
+    assert greet(talk, b"DESKTOP-1", phase) == JUNK
+    assert greet(talk, b"[192.168.0.2]", phase) == PROCEED
     ours = result(b"reject|550 5.7.1 That is not your name")
     assert greet(talk, b"example.com", phase) == ours
     assert greet(talk, b"mx.EXAMPLE.", phase) == ours
-    assert greet(talk, b"[192.168.0.1]", phase) == ours
+    for name in (b"[192.168.0.1]", b"[127.0.0.1]", b"[IPv6:::1]", b"localhost", b"[::]"):
+        assert greet(talk, name, phase) == ours
 
 
 @pytest.mark.parametrize(

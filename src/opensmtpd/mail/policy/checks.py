@@ -33,11 +33,13 @@ CHECKS = {
     ),
     "helo-name": Check(
         HELO,
-        "HELO is neither a full host name nor an address in brackets",
+        "HELO is neither a full host name nor the address of a host in brackets",
         "5.2 A full host name is expected",
     ),
     "helo-ours": Check(
-        HELO, "HELO is a name or the address of this server", "7.1 That is not your name"
+        HELO,
+        "HELO is a name or an address of this server, such as localhost and [127.0.0.1]",
+        "7.1 That is not your name",
     ),
     "helo-dns": Check(
         HELO,
@@ -88,7 +90,8 @@ def helo_findings(client: Client, our_names: Collection[str], ask: bool) -> Look
     shown = name or EMPTY
     findings = []
     if not helo.is_name(name):
-        findings.append(Finding("helo-name", f"{shown} is no full host name"))
+        kind = "full host name" if helo.literal(name) is None else "address of a host"
+        findings.append(Finding("helo-name", f"{shown} is no {kind}"))
     if helo.is_ours(name, client, our_names):
         findings.append(Finding("helo-ours", f"{shown} is this server"))
     if ask and helo.literal(name) is None:

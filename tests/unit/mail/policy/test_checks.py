@@ -113,6 +113,8 @@ def test_a_full_name_is_asked_for(reply: Reply | None, findings: list[Finding]) 
         (b"[192.0.2.5]", []),
         (b"[IPv6:2001:db8::5]", []),
         (b"[192.168.0.1]", [Finding("helo-ours", "[192.168.0.1] is this server")]),
+        (b"[IPv6:::1]", [Finding("helo-ours", "[ipv6:::1] is this server")]),
+        (b"[224.0.0.1]", [Finding("helo-name", "[224.0.0.1] is no address of a host")]),
         (
             b"a b",
             [
