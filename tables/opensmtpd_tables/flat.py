@@ -13,11 +13,12 @@ in mail addresses, ``# @auth`` has passwords checked here, ``# @auth force`` wit
 """
 
 import argparse
+from collections.abc import Iterator
 
 from opensmtpd import options, run
 from opensmtpd.errors import ConfigError
 from opensmtpd.log import log
-from opensmtpd.table import VALUE_MAX, Patterns, Service, Table, to_bytes
+from opensmtpd.table import VALUE_MAX, Patterns, Service, Table, passwords, to_bytes
 from opensmtpd.table.file import TableFile, auth_directive, lines
 
 EPILOG = """\
@@ -108,6 +109,10 @@ class Flat(Table):
         # Services are registered once: @auth that comes later waits for a restart of smtpd.
         self.services = SERVICES if self.content.auth is None else frozenset(Service)
         self.force_auth = self.content.auth == "force"
+        if Service.AUTH in self.services:
+            passwords.prepare()
+            if flags.check:
+                passwords.check_rows(_hashes(self.path), self.path)
 
     def _use(self, content: Content) -> None:
         self.content = content
@@ -135,6 +140,13 @@ class Flat(Table):
     def fetch(self, service: Service) -> str | None:
         """Return the next key."""
         return self.content.next()
+
+
+def _hashes(path: str) -> Iterator[tuple[int, str, str]]:
+    """Yield line, user and hash of rows like ``key: user:hash`` or ``key: hash``."""
+    for line, key, value in TableFile(lines(path), path):
+        user, colon, hash = (value or key).partition(":")
+        yield line, key, hash if colon else user
 
 
 def parser() -> argparse.ArgumentParser:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from opensmtpd import options, run
 from opensmtpd.backends.strtonum import strtonum
 from opensmtpd.errors import ConfigError, LocalError
-from opensmtpd.table import Service, Table, to_bytes, to_str
+from opensmtpd.table import Service, Table, passwords, to_bytes, to_str
 from opensmtpd.table.file import auth_directive, directive, lines
 
 EPILOG = """\
@@ -85,10 +85,13 @@ class Users:
         return f"{uid}:{gid}:{user.home}"
 
     def credentials(self, user: User) -> str:
-        """Return ``name:hash``. Raises ConfigError where there is none."""
+        """Return ``name:hash``. Raises ConfigError where there is none.
+
+        Smtpd compares the hash with that of crypt(3): Dovecot's ``{CRYPT}`` may not be in front.
+        """
         if not user.hash:
             raise ConfigError("no password", path=self.path, line=user.line)
-        return f"{user.name}:{user.hash}"
+        return f"{user.name}:{passwords.bare(user.hash)}"
 
 
 def _user(text: bytes, path: str, number: int) -> User:
@@ -117,6 +120,11 @@ class Passwd(Table):
         # Services are registered once: @auth that comes later waits for a restart of smtpd.
         self.services = SERVICES if self.users.auth is None else SERVICES | {Service.AUTH}
         self.force_auth = self.users.auth == "force"
+        if Service.AUTH in self.services:
+            passwords.prepare()
+            if flags.check:
+                found = self.users.by_name.values()
+                passwords.check_rows(((u.line, u.name, u.hash) for u in found), self.path)
 
     def update(self) -> None:
         """Read the file anew. Raises ConfigError and keeps the old users."""

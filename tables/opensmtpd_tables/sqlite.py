@@ -17,7 +17,7 @@ from opensmtpd.backends.sqlite.database import Database
 from opensmtpd.backends.sqlite.rows import Rotation, text, value
 from opensmtpd.errors import ConfigError, HandlerTimeout, Unavailable
 from opensmtpd.log import log
-from opensmtpd.table import Patterns, Service, Table
+from opensmtpd.table import Patterns, Service, Table, passwords
 
 EPILOG = """\
 In smtpd.conf:
@@ -48,6 +48,8 @@ class Sqlite(Table):
         self.state = State(config.read(self.path))
         with_auth = "query_auth" in self.state.config.statements
         self.services = frozenset(Service) if with_auth else PLAIN_SERVICES
+        if with_auth:
+            passwords.prepare()
         self.force_auth = self.state.config.force_auth
         self.delimiter = self.state.config.delimiter
         try:

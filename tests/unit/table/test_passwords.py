@@ -1,6 +1,8 @@
 """Password hashes: published and independently made ones, right and wrong passwords."""
 
 import contextlib
+import hashlib
+import subprocess
 import sys
 
 import bcrypt
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from opensmtpd.errors import LocalError
 from opensmtpd.table import passwords
-from opensmtpd.table.passwords import encrypt, libcrypt, verify
+from opensmtpd.table.passwords import bare, encrypt, inspect, libcrypt, prepare, verify
 
 # From the argon2, crypt_blowfish, escrypt projects' own tests and RFC 7914 (cut to 32 bytes); by
 # openssl passwd, by perl's crypt, by smtpctl encrypt of 7.9.
@@ -58,6 +60,7 @@ def nothing_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("argon2.low_level", "bcrypt", "passlib.hash"):
         monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delattr(hashlib, "scrypt")
 
 
 @pytest.fixture
@@ -100,13 +103,12 @@ def test_crypt_needs_no_packages(password: str, hash: str) -> None:
         (ARGON2ID, "cannot check an argon2id hash: install argon2-cffi"),
         (ARGON2I, "cannot check an argon2i hash: install argon2-cffi"),
         (BCRYPT, "cannot check a bcrypt hash: install bcrypt"),
-        (SCRYPT, "cannot check a scrypt hash: install libpass"),
+        (SCRYPT, "cannot check a scrypt hash: install a Python whose OpenSSL knows scrypt"),
         (SHA256, "cannot check a SHA-256-crypt hash: install libpass"),
         (SHA512, "cannot check a SHA-512-crypt hash: install libpass"),
         (YESCRYPT, "cannot check a yescrypt hash: it is malformed, or unknown to the crypt(3) of"
          " this system"),
-        ("$new$what", "cannot check an unknown kind of hash: it is malformed, or unknown to the"
-         " crypt(3) of this system"),
+        ("$new$what", "cannot check an unknown kind of hash: it is malformed"),
     ],
 )  # fmt: skip
 def test_what_nothing_can_check_says_what_to_install(hash: str, text: str) -> None:
@@ -280,18 +282,174 @@ def test_a_password_in_clear_is_no_salt_of_des() -> None:
         verify("x", "Secret pass!!")  # as long as a hash of DES
 
 
+# The hashes of an attack on this table: each took seconds or gigabytes.
+COSTLY = [
+    "$argon2id$v=19$m=262145,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+    "$argon2d$m=65536,t=99,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+    "$argon2i$v=19$m=8192,t=1,p=9$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+    "$argon2id$v=19$m=262144,t=1,p=4000$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+    "$scrypt$ln=21,r=8,p=1$c2FsdHNhbHQ$" + 43 * "A",
+    "$scrypt$ln=99,r=8,p=1$c2FsdHNhbHQ$" + 43 * "A",
+    "$scrypt$ln=4,r=8,p=9$c2FsdHNhbHQ$" + 43 * "A",
+    "$scrypt$ln=1,r=700000,p=1$c2FsdHNhbHQ$" + 43 * "A",
+    "$2b$16$abcdefghijklmnopqrstuu2bVvAyH4k1tGbIQBfxqYqZ1vQ0uPvJm",
+    "$6$rounds=9999999$saltsalt$" + 86 * "a",
+    "$5$rounds=9999999$saltsalt$" + 43 * "a",
+    "$7$J6..../....saltsaltsalt$" + 43 * ".",
+    "$7$06....7....saltsaltsalt$" + 43 * ".",
+    "$y$jET$saltsaltsaltsalt$" + 43 * ".",
+    "$y$jFT$saltsaltsaltsalt$" + 43 * ".",
+    "$gy$jFT$saltsaltsaltsalt$" + 43 * ".",
+    "$y$jCT/zzzzzz$saltsaltsaltsalt$" + 43 * ".",
+    "$sha1$999999$saltsalt$" + 28 * ".",
+    "$md5,rounds=4294967295$saltsalt$$" + 22 * ".",
+    "_zzzzsalt" + 11 * ".",
+]
+
+
+@pytest.mark.parametrize("hash", COSTLY)
+def test_hashes_that_ask_for_too_much_are_not_computed(counted: Counted, hash: str) -> None:
+    with pytest.raises(LocalError) as caught:
+        verify("x", hash, "alice")
+    kind = inspect(hash).scheme
+    article = "an" if kind.startswith("argon") else "a"
+    assert str(caught.value) == (
+        f"alice: cannot check {article} {kind} hash: it asks for too much memory or time"
+    )
+    assert inspect(hash).fault == "it asks for too much memory or time"
+    assert counted.take() == []
+
+
+MALFORMED = [
+    "$scrypt$ln=14,r=8,p=+20000$c2FsdHNhbHQ$" + 43 * "A",
+    "$scrypt$ln=1_0,r=8,p=1$c2FsdHNhbHQ$" + 43 * "A",
+    "$scrypt$ln=00000000000021,r=8,p=1$c2FsdHNhbHQ$" + 43 * "A",
+    "$scrypt$ln= 4,r=8,p=1$c2FsdHNhbHQ$" + 43 * "A",
+    "$scrypt$ln=\u0664,r=8,p=1$c2FsdHNhbHQ$" + 43 * "A",
+    "$argon2id$v=19$m=08192,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+    "$argon2id$v=19$m=8192,t=-1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+    "$argon2id$v=20$m=8192,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+    "$2b$4$" + 53 * "a",
+    "$2b$+4$" + 53 * "a",
+    "$2b$03$" + 53 * "a",
+    "$2b$32$" + 53 * "a",
+    "$6$rounds=+5000$saltsalt$" + 86 * "a",
+    "$6$rounds=05000$saltsalt$" + 86 * "a",
+    "$6$rounds=999$saltsalt$" + 86 * "a",
+    "$6$saltsalt$" + 86 * "a" + "::::::",
+    "$5$saltsalt$" + 43 * "a" + " # mine",
+    "$sha1$+5$saltsalt$" + 28 * ".",
+    "$md5,rounds=+5$saltsalt$$" + 22 * ".",
+    "$7$.6..../....salt$" + 43 * ".",
+    "$7$J...../....salt$" + 43 * ".",
+    "$y$j$salt$" + 43 * ".",
+    "$y$jCTz$salt$" + 43 * ".",
+    "$y$jCT.$salt$" + 43 * ".",
+    "$y$jCT5.$salt$" + 43 * ".",
+    "$y$kCT$salt$" + 43 * ".",
+    "$3$$" + 31 * "a",
+    "_" + 18 * "a",
+]
+
+
+@pytest.mark.parametrize("hash", MALFORMED)
+def test_parameters_that_no_scheme_writes_are_not_computed(counted: Counted, hash: str) -> None:
+    with pytest.raises(LocalError, match=r"^bob: cannot check .* hash: it is malformed$"):
+        verify("x", hash, "bob")
+    assert inspect(hash).fault == "it is malformed"
+    assert counted.take() == []
+
+
 @pytest.mark.parametrize(
     "hash",
     [
-        "$argon2id$v=19$m=1048577,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
-        "$argon2id$v=19$m=65536,t=999,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
-        "$scrypt$ln=21,r=8,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
-        "$scrypt$ln=999999999999,r=8,p=1$c2FsdHNhbHQ$aGFzaA",
-        "$2b$17$abcdefghijklmnopqrstuu2bVvAyH4k1tGbIQBfxqYqZ1vQ0uPvJm",
-        "$6$rounds=9999999$saltsalt$hash",
-        "$5$rounds=9999999$saltsalt$hash",
+        "$2x$04$abcdefghijklmnopqrstuunfOIiPqH/AvYsKgnKSfsSneSVvINcr2",
+        "$sha1$4$saltsalt$rVQSvkHN2C55BPcKqHBzdAUftdk/",
+        "$md5$saltsalt$$jcQEaAjXjK3wErykEtmU9.",
+        "$md5$saltsalt$6sQF2v8ifkVDZoVtCO8KN/",
+        "$md5,rounds=10$saltsalt$$Gb.M1SE.l080OIiVA5T6j0",
+        "$3$$05fc880db2f34ba5722c7fad46bb49c5",
+        "_cD..saltcyOR.zLWaNQ",
+        "$1$$1k5FZFgC1YPtcoLTu7m8O.",
+        "$6$$/ZCSupt5K7Jasy6hF41F3pOcBODfOgqJqmay4mKZpk8PkfQvlse9uvWjuO1Sc2q0.yXqoL3MCOQCJRIkm1Ddk.",
     ],
 )
-def test_hashes_that_ask_for_too_much(hash: str) -> None:
-    with pytest.raises(LocalError, match="asks for too much memory or time"):
-        verify("x", hash)
+def test_other_kinds_that_crypt_knows(hash: str) -> None:
+    assert verify("secret-pass-12", hash) is True
+    assert verify("secret-pass-13", hash) is False
+
+
+@pytest.mark.parametrize("scheme", ["{CRYPT}", "{crypt}", "{SHA512-CRYPT}", "{Sha512-Crypt}"])
+def test_the_schemes_of_dovecot_are_passed_over(scheme: str) -> None:
+    assert bare(scheme + SHA512) == SHA512
+    assert verify("secret", scheme + SHA512) is True
+    assert verify("Secret", scheme + SHA512) is False
+    assert inspect(scheme + SHA512) == ("SHA-512-crypt", True, "")
+
+
+@pytest.mark.parametrize(
+    "hash",
+    [
+        f"{{PLAIN}}{SHA512}",
+        f"{{SHA256-CRYPT}}{SHA512}",
+        f"{{CRYPT}}{{CRYPT}}{SHA512}",
+        "{SSHA}aa==",
+    ],
+)
+def test_other_schemes_of_dovecot_are_no_hashes(hash: str) -> None:
+    with pytest.raises(LocalError, match="cannot check an unknown kind of hash"):
+        verify("secret", hash)
+    assert inspect(hash) == ("unknown", False, "it is malformed")
+
+
+@pytest.mark.parametrize("locked", ["{CRYPT}", "{CRYPT}*", "{crypt}!", "{CRYPT}x"])
+def test_a_locked_account_behind_a_scheme(counted: Counted, locked: str) -> None:
+    verify("x", MD5)
+    counted.take()
+    assert verify("", locked) is False
+    assert counted.take() == [MD5.encode()]  # as long as for any other
+    assert inspect(locked) == ("", True, "")
+
+
+def test_prepare_loads_all_that_is_needed_later() -> None:
+    """A fresh interpreter in which nothing can be imported or opened any more."""
+    hashes = [hash for password, hash in KNOWN if password == "secret" or "argon" in hash]
+    known = {hash: password for password, hash in KNOWN}
+    program = f"""
+import builtins, ctypes, importlib, sys
+from opensmtpd.table import passwords
+passwords.prepare()
+def refuse(*args, **more):
+    raise ImportError(args)
+class Nothing:
+    find_spec = staticmethod(refuse)
+sys.meta_path[:] = [Nothing]
+ctypes.CDLL = refuse
+for hash in {hashes!r} + [{SCRYPT!r}, {BCRYPT!r}]:
+    assert passwords.verify({known!r}[hash], hash) is True
+    assert passwords.verify("wrong", hash) is False
+passwords.libcrypt._library = lambda: None
+for hash in [{SHA256!r}, {SHA512!r}]:
+    assert passwords.verify("secret", hash) is True
+assert passwords.verify("x", None) is False
+print("done")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+@pytest.mark.usefixtures("no_packages", "no_crypt")
+def test_prepare_where_there_is_nothing() -> None:
+    prepare()
+    assert verify("x", None) is False
+
+
+def test_before_a_user_has_logged_in_the_prepared_hash_is_computed(counted: Counted) -> None:
+    prepare()
+    made = counted.take()[-1]
+    assert made.startswith(b"$y$")
+    verify("x", None)
+    (computed,) = counted.take()
+    assert computed.startswith(made)

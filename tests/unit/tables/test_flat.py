@@ -7,7 +7,7 @@ import pytest
 
 from opensmtpd import log as log_module
 from opensmtpd.errors import ConfigError
-from opensmtpd.table import Service, matching
+from opensmtpd.table import Service, matching, passwords
 from opensmtpd.table.passwords import encrypt
 from opensmtpd_tables import flat
 from opensmtpd_tables.flat import Flat
@@ -203,7 +203,23 @@ def test_auth_checks_passwords(path: Path) -> None:
         assert table.check("auth", key) == "found"
     for key in ("alice:se:cret", "alice:", "alice", "bob:Se", "dora:Se:cret", f"alice:{hash}"):
         assert table.check("auth", key) == "not-found"
-    assert table.check("auth", "carol:x").startswith("error|cannot check an unknown kind of hash")
+    assert table.check("auth", "carol:x") == f"error|carol: {UNKNOWN}"
+
+
+UNKNOWN = "cannot check an unknown kind of hash: it is malformed"
+REMEDY = "make a new one with smtpctl encrypt, or write * to lock the account"
+
+
+def test_hashes_that_are_refused_are_named_by_check(path: Path) -> None:
+    costly = "$y$jFT$saltsaltsaltsalt$" + 43 * "."
+    path.write_text(f"# @auth\nalice: *\nbob: bob:{costly}\ncarol: {{CRYPT}}{costly}\nd: x\n")
+    Flat(flags(path))
+    with pytest.raises(ConfigError) as caught:
+        Flat(flags(path, check=True))
+    fault = "bob: cannot check a yescrypt hash: it asks for too much memory or time (and 1 more)"
+    assert str(caught.value) == f"{path}:3: {fault}; {REMEDY}"
+    path.write_text(f"# no @auth\nbob: bob:{costly}\n")
+    Flat(flags(path, check=True))
 
 
 @pytest.mark.parametrize(
@@ -244,3 +260,16 @@ def test_the_program_says_how_it_is_used() -> None:
     status, out, _ = program("opensmtpd_tables.flat", "--help")
     assert status == 0
     assert "  table aliases flat:/etc/mail/aliases\n" in out
+
+
+def test_what_checks_passwords_is_loaded_at_start(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[bool] = []
+    monkeypatch.setattr(passwords, "prepare", lambda: prepared.append(True))
+    path.write_text("alice: bob\n")
+    Flat(flags(path))
+    assert prepared == []
+    path.write_text("# @auth\nalice: bob\n")
+    Flat(flags(path))
+    assert prepared == [True]

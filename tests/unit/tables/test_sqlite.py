@@ -55,6 +55,17 @@ def test_services(path: Path) -> None:
     )
 
 
+def test_what_checks_passwords_is_loaded_at_start(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[bool] = []
+    monkeypatch.setattr(passwords, "prepare", lambda: prepared.append(True))
+    table(path)
+    assert prepared == []
+    table(path, "query_auth SELECT key, value FROM rows WHERE key = ?")
+    assert prepared == [True]
+
+
 def test_passwords(path: Path) -> None:
     write(path, f"INSERT INTO rows VALUES ('carol', '{passwords.encrypt('PassWord')}')")
     some = table(path, "query_auth SELECT key, value FROM rows WHERE key = ?")

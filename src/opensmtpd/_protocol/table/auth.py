@@ -19,16 +19,17 @@ def authenticate(table: Table, key: str) -> Offload[bool] | Coroutine[Any, Any, 
     ``lka.c``); users are looked up in lower case, as for ``credentials``.
     """
     user, _, password = key.partition(":")
-    value = table.lookup(Service.AUTH, user.translate(_LOWER))
+    user = user.translate(_LOWER)
+    value = table.lookup(Service.AUTH, user)
     if isinstance(value, CoroutineType):
-        return _later(value, password)
-    return Offload(partial(passwords.verify, password, _hash(value)))
+        return _later(value, password, user)
+    return Offload(partial(passwords.verify, password, _hash(value), user))
 
 
-async def _later(lookup: Coroutine[Any, Any, object], password: str) -> bool:
+async def _later(lookup: Coroutine[Any, Any, object], password: str, user: str) -> bool:
     import asyncio  # noqa: PLC0415  loaded: it runs this
 
-    return await asyncio.to_thread(passwords.verify, password, _hash(await lookup))
+    return await asyncio.to_thread(passwords.verify, password, _hash(await lookup), user)
 
 
 def _hash(value: object) -> str | None:

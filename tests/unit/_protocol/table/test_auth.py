@@ -40,12 +40,12 @@ BOTH = pytest.mark.parametrize("kind", [Users, SlowUsers], ids=["plain", "async"
 
 
 @pytest.fixture
-def verified(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
-    """Have the password of HASH be SECRET; return what was compared."""
+def verified(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None, str]]:
+    """Have the password of HASH be SECRET; return what was compared, and for whom."""
     seen = []
 
-    def verify(password: str, hash: str | None) -> bool:
-        seen.append((password, hash))
+    def verify(password: str, hash: str | None, user: str) -> bool:
+        seen.append((password, hash, user))
         return (password, hash) == (SECRET, HASH)
 
     monkeypatch.setattr(passwords, "verify", verify)
@@ -81,7 +81,7 @@ def test_who_is_looked_up_and_what_is_compared(
     talk = Talk(table := kind())
     text = said(talk, key.encode("utf-8", "surrogateescape"))
     assert table.asked == [(Service.AUTH, user)]
-    assert verified == [(password, HASH)]
+    assert verified == [(password, HASH, user)]
     assert text == (FOUND if password == SECRET else NOT_FOUND)
     assert talk.logged == []
 
@@ -103,7 +103,7 @@ def test_what_a_row_may_say(
     kind: type[Users], value: str | None, hash: str | None, verified: list[object]
 ) -> None:
     text = said(Talk(kind(lambda: value)), b"alice:" + SECRET.encode())
-    assert verified == [(SECRET, hash)]
+    assert verified == [(SECRET, hash, "alice")]
     assert text == (FOUND if hash == HASH else NOT_FOUND)
 
 
@@ -113,7 +113,7 @@ def test_an_unknown_user_costs_as_much_as_a_wrong_password(
 ) -> None:
     talk = Talk(kind(lambda: None))
     assert said(talk, b"nobody:x") == NOT_FOUND
-    assert verified == [("x", None)]
+    assert verified == [("x", None, "nobody")]
     assert talk.logged == []
 
 
@@ -138,11 +138,22 @@ def test_the_real_thing() -> None:
 def test_a_hash_that_cannot_be_checked_is_an_error_that_says_why() -> None:
     talk = Talk(Users(lambda: "$unheard$of"))
     text = said(talk, b"alice:x")
-    assert text.startswith(b"check-result|0c7d9dc5|error|cannot check an unknown kind of hash: ")
+    fault = "alice: cannot check an unknown kind of hash: it is malformed"
+    assert text == answer(b"error|" + fault.encode(), b"check")
     assert b"unheard" not in text
     [line] = talk.logged
-    assert line.startswith("auth-failed table=aliases service=auth error=LocalError reason=")
-    assert "unheard" not in line
+    assert line == f'auth-failed table=aliases service=auth error=LocalError reason="{fault}"'
+
+
+@pytest.mark.parametrize("kind", [Users, SlowUsers], ids=["plain", "async"])
+def test_a_costly_hash_is_an_error_that_names_user_and_scheme(kind: type[Users]) -> None:
+    talk = Talk(kind(lambda: "$y$jFT$saltsaltsaltsalt$" + 43 * "."))
+    text = said(talk, b"Alice:x")
+    fault = "alice: cannot check a yescrypt hash: it asks for too much memory or time"
+    assert text == answer(b"error|" + fault.encode(), b"check")
+    assert talk.logged == [
+        f'auth-failed table=aliases service=auth error=LocalError reason="{fault}"'
+    ]
 
 
 @BOTH
