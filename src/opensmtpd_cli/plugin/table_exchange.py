@@ -14,15 +14,13 @@ from opensmtpd_cli import terminal
 from opensmtpd_cli.output import quiet
 from opensmtpd_cli.plugin import table_keys, table_verdicts
 from opensmtpd_cli.plugin.start import Account, Program
+from opensmtpd_cli.plugin.table_secrets import Secrets, hashes_hidden
 from opensmtpd_cli.plugin.table_verdicts import TableOutcome, TableVerdict
 from opensmtpd_cli.plugin.talk import Talk
 from opensmtpd_cli.smtpdconf.table_line import TableLine
 from opensmtpd_cli.system.users import smtpd_user
 
 _VERSION = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})")
-_SCHEME = re.compile(r"\$[a-z0-9-]{1,16}\$")
-_SECRET_MIN = 4
-"""Characters of a password that is looked for in what a table writes: shorter ones are anywhere."""
 
 
 class Exchange:
@@ -35,7 +33,8 @@ class Exchange:
         self._name = line.name
         self._version = version
         self._smtpd = version_of(version)
-        self._secret = ""
+        self._secrets = Secrets()
+        self._held: list[bytes] = []
         self._started = self._sent = self._received = time.perf_counter()
         user = smtpd_user()
         who = f", as user {user.pw_name}" if user else ""
@@ -60,7 +59,9 @@ class Exchange:
 
     def end(self) -> int | None:
         """End the program, and return its status (``Talk.end``)."""
-        return self._talk.end()
+        status = self._talk.end()
+        self._show_held()
+        return status
 
     def hello(self) -> None:
         """Shake hands. Raises RemoteError where smtpd dies, EOFError, TimeoutError."""
@@ -90,25 +91,28 @@ class Exchange:
         self._remark_on(service)
         id = secrets.token_hex(4)
         self._request(f"{verb}|{service}|{id}", service, sent)
-        line = self._receive(service)
+        line = self._receive()
         remark(f"answered after {duration(self._received - self._sent)}")
         if self._talk.more():
-            self._receive(service)
+            self._receive()
             return table_verdicts.fatal(
                 "more than one answer; to the next request, it is a wrong one"
             )
         six = self._smtpd >= (7, 9)
         verdict = table_verdicts.answer(verb, service, id, line, key=sent or "", six=six)
-        return verdict._replace(value=self._hidden(verdict, service))
+        hide = self._secrets.value if verdict.outcome is TableOutcome.FOUND else self._secrets.text
+        return verdict._replace(value=hide(verdict.value), effect=hashes_hidden(verdict.effect))
 
     def _log(self, line: bytes) -> None:
-        """Show a line that the table wrote to stderr."""
-        click.echo(f"! {self._masked(terminal.shown(line), None)}", err=True)
+        """Show a line that the table wrote to stderr, when it is known what is secret in it."""
+        self._held.append(line)
+        if not self._secrets.unanswered:
+            self._show_held()
 
-    def _hidden(self, verdict: TableVerdict, service: Service) -> str:
-        if verdict.outcome is TableOutcome.FOUND and service is Service.CREDENTIALS:
-            return masked(verdict.value)
-        return self._without_secret(verdict.value, self._secret)
+    def _show_held(self) -> None:
+        for line in self._held:
+            click.echo(f"! {self._secrets.text(terminal.shown(line))}", err=True)
+        self._held.clear()
 
     def _remark_on(self, service: Service) -> None:
         if service not in self.registered:
@@ -118,43 +122,23 @@ class Exchange:
 
     def _request(self, what: str, service: Service, key: str | None) -> None:
         line = f"table|0.1|{time.time():.6f}|{self._name}|{what}"
+        visible = self._secrets.asked(service, key)
         if key is None:
             self._send(line)
-        elif service is Service.AUTH:
-            user, _, self._secret = key.partition(":")
-            self._send(f"{line}|{key}", f"{line}|{user}:***")
         else:
-            self._send(f"{line}|{key}")
+            self._send(f"{line}|{key}", f"{line}|{visible}")
 
     def _send(self, line: str, visible: str | None = None) -> None:
         show("<", terminal.shown(line if visible is None else visible))
         self._sent = time.perf_counter()
         self._talk.send(line.encode("utf-8", "surrogateescape") + b"\n")
 
-    def _receive(self, service: Service | None = None) -> bytes:
+    def _receive(self) -> bytes:
         line = self._talk.line()
         self._received = time.perf_counter()
-        show(">", self._masked(terminal.shown(line), service))
+        show(">", self._secrets.line(terminal.shown(line)))
+        self._show_held()
         return line
-
-    def _masked(self, text: str, service: Service | None) -> str:
-        """Hide the password that was asked for, and those that were found."""
-        text = self._without_secret(text, terminal.shown(self._secret))
-        head, found, value = text.partition("|found|")
-        return head + found + masked(value) if service is Service.CREDENTIALS and found else text
-
-    @staticmethod
-    def _without_secret(text: str, secret: str) -> str:
-        return text.replace(secret, "***") if len(secret) >= _SECRET_MIN else text
-
-
-def masked(credentials: str) -> str:
-    """Return ``user:hash`` without the hash; its kind may be seen."""
-    user, colon, hash = credentials.partition(":")
-    if not colon:
-        user, hash = "", user
-    scheme = _SCHEME.match(hash)
-    return f"{user}{colon}{scheme[0] if scheme else ''}***"
 
 
 def version_of(text: str) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from opensmtpd.table.file import Row, TableFile
 from opensmtpd_cli.commands.migrate.checks import Cells, cells, checks
 from opensmtpd_cli.database.schema import CatalogueEntry, identifier
 from opensmtpd_cli.output import complain
+from opensmtpd_cli.plugin.table_secrets import hashes_hidden
 
 SHOWN_MAX = 50
 """Complaints of either kind that are shown; the rest is counted."""
@@ -113,4 +114,5 @@ def _insert(db: sqlite3.Connection, entry: CatalogueEntry, values: Cells) -> boo
 
 
 def _placed(path: str, line: int | None, text: str) -> str:
+    text = hashes_hidden(text)  # a table of passwords may be used for something else, too
     return f"{path}:{line}: {text}" if line else f"{path}: {text}"

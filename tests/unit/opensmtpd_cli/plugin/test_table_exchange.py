@@ -9,7 +9,7 @@ import pytest
 from opensmtpd_cli.commands.lookup import check, lookup
 from opensmtpd_cli.plugin.table_exchange import Exchange, duration
 from unit.support.processes import PATIENCE
-from unit.support.small_tables import EXITED, ID, LINE, end, plain, program, rows, run
+from unit.support.small_tables import EXITED, ID, LINE, ROWS, end, plain, program, rows, run
 
 pytestmark = pytest.mark.usefixtures("libexec", "patient", "same_ids")
 
@@ -173,6 +173,7 @@ def test_silence_in_the_handshake_with_a_closed_stderr(libexec: Path, graceless:
 
 
 PASSWORD = "Hunter2|x:ü"
+HASH = "$6$saltsalt$" + 86 * "Z"
 
 
 REPEAT = """
@@ -190,9 +191,21 @@ def test_a_password_is_never_shown(libexec: Path, typed: str) -> None:
     result = run(check, LINE, "auth", typed, stdin=f"{PASSWORD}\n")
     lines = plain(result.output)
     assert "Hunter2" not in result.output
-    assert f"< table|0.1|T|t|check|auth|{ID}|Alice:***" in lines
-    assert f"> check-result|{ID}|error|Alice:***" in lines
-    assert "! asked Alice:***" in lines
+    assert f"< table|0.1|T|t|check|auth|{ID}|***" in lines
+    assert f"> check-result|{ID}|error|***" in lines
+    assert "! asked ***" in lines
+    assert "error: ***" in lines
+
+
+@pytest.mark.parametrize("typed", ["abc", "r"])
+def test_a_short_password_is_never_shown(libexec: Path, typed: str) -> None:
+    program(libexec, REPEAT.replace("key)", "key[6:])"))
+    lines = plain(run(check, LINE, "auth", "Alice", stdin=f"{typed}\n").output)
+    assert f"< table|0.1|T|t|check|auth|{ID}|***" in lines
+    assert [line for line in lines if line.startswith(("! ", "error"))] == [
+        "! asked ***",
+        "error: ***",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -215,17 +228,59 @@ def test_auth_that_was_not_registered(libexec: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "visible"),
     [
-        ("alice:$2b$10$abcdef", "alice:$2b$***"),
-        ("$6$salt$hash", "$6$***"),
-        ("relay:plain:text", "relay:***"),
+        (f"alice:{HASH}", "alice:***"),
+        (f"Alice:{HASH}", "Alice:***"),
+        (HASH, "***"),
+        (f"{HASH}::::::", "***"),
+        (f"alice:{HASH}:1000:1000::/home/alice", "alice:***"),
+        ("pass:word", "***"),
+        ("relay:plain:text", "***"),
+        ("{PLAIN}secret", "***"),
+        ("alice", "***"),
     ],
 )
-def test_hashes_are_not_shown(libexec: Path, value: str, visible: str) -> None:
-    rows(libexec, "credentials", {"alice": value})
+def test_nothing_but_the_user_of_a_login_is_shown(libexec: Path, value: str, visible: str) -> None:
+    body = ROWS.replace("    say", "    sys.stderr.write(str(value) + '\\n'); say")
+    program(libexec, body.format(services="credentials", rows={"alice": value}))
     result = run(lookup, LINE, "credentials", "alice")
-    assert f"> lookup-result|{ID}|found|{visible}" in plain(result.output)
-    assert end(result) == (0, [f"found: {visible}"])
-    assert value not in result.output
+    lines = plain(result.output)
+    assert f"> lookup-result|{ID}|found|{visible}" in lines
+    assert f"found: {visible}" in lines
+    assert result.exit_code == 0
+    for secret in (HASH[5:], "word", "plain:", "text", "secret", "1000"):
+        assert secret not in result.output.replace("the password", "")
+    assert "! ***" in lines or "! " + visible in lines
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"lookup-result|ffffffff|found|alice:{HASH}",
+        f"lookup-result|{ID}|error|row 3: alice:{HASH}::::",
+        f"lookup-result|{ID}|{HASH}",
+        f"alice:{HASH}",
+        f"lookup-result|{ID}|FOUND|alice:secret",
+    ],
+)
+def test_a_hash_in_a_wrong_answer_is_not_shown(libexec: Path, answer: str) -> None:
+    program(
+        libexec, f"hello('credentials')\nfor _ in requests(): sys.stderr.write('{answer}\\n');"
+        f" sys.stderr.flush(); say('{answer}\\n')"
+    )  # fmt: skip
+    result = run(lookup, LINE, "credentials", "alice:secret")
+    assert result.exit_code == 3
+    assert HASH[12:] not in result.output
+    assert "secret" not in result.output
+    assert f"< table|0.1|T|t|lookup|credentials|{ID}|alice:***" in plain(result.output)
+
+
+@pytest.mark.parametrize("service", ["alias", "string", "mailaddrmap", "userinfo"])
+def test_a_hash_that_another_service_gives_is_not_shown(libexec: Path, service: str) -> None:
+    """table-flat has a row, whatever it is asked for."""
+    rows(libexec, service, {"alice": f"alice:{{CRYPT}}{HASH}"})
+    result = run(lookup, LINE, service, "alice")
+    assert f"> lookup-result|{ID}|found|alice:***" in plain(result.output)
+    assert HASH[3:] not in result.output
 
 
 @pytest.mark.parametrize(
