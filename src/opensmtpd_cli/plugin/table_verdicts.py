@@ -6,7 +6,7 @@ from typing import NamedTuple
 from opensmtpd.errors import RemoteError
 from opensmtpd.table import VALUE_MAX, Service
 from opensmtpd.table.service import SERVICES
-from opensmtpd_cli.plugin import table_values
+from opensmtpd_cli.plugin import row_warnings, table_values
 
 
 class TableOutcome(StrEnum):
@@ -123,12 +123,14 @@ def _reading(service: Service, value: str, key: str, six: bool) -> str:
         return "delivers to " + "; ".join(found) if found else _NOT_FOUND[service]
     if service is Service.CREDENTIALS:
         table_values.credentials(value)
-    elif service is Service.USERINFO:
+        warning = row_warnings.login(key.partition(":")[0], value)
+        return f"for a login, {warning}" if warning else ""
+    if service is Service.USERINFO:
         uid, gid, home = table_values.userinfo(key, value)
         return f"uid {uid}, gid {gid}, home {home}"
-    elif service is Service.MAILADDRMAP:
+    if service is Service.MAILADDRMAP:
         return "may send as " + ", ".join(table_values.addresses(value))
-    elif service in (Service.SOURCE, Service.ADDRNAME):
+    if service in (Service.SOURCE, Service.ADDRNAME):
         table_values.ip_address(value if service is Service.SOURCE else key, six=six)
     elif service in CHECKED:
         return f"only checks {service}, and asks for no value"

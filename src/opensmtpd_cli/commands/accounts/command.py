@@ -14,7 +14,8 @@ from opensmtpd_cli.commands.accounts import names
 from opensmtpd_cli.database import rows
 from opensmtpd_cli.database.new_tables import NewTables
 from opensmtpd_cli.database.schema import COLUMNS, CatalogueEntry
-from opensmtpd_cli.output import note
+from opensmtpd_cli.output import complain, note
+from opensmtpd_cli.plugin import row_warnings
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -214,13 +215,11 @@ def alias_add(
     NAME is a user, or an address, @domain or @ where smtpd.conf says "virtual". A DESTINATION is
     an address, a user, a file (/path), :include:/path, or error:TEXT, as aliases(5) has them.
     """
-    _insert(
-        ALIASES,
-        database,
-        table,
-        names.checked_alias(name),
-        names.checked_destinations(destination, force),
-    )
+    key, value = names.checked_alias(name), names.checked_destinations(destination, force)
+    _insert(ALIASES, database, table, key, value)
+    for judge in (row_warnings.virtual_key, row_warnings.error_text):
+        if warning := judge(key, value):
+            complain(f"warning: {warning}")
 
 
 @alias.command("remove")

@@ -1,15 +1,16 @@
 """Check rows: an error where smtpd fails on a row, a warning where the row has no use."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from opensmtpd.table import KEY_MAX, VALUE_MAX, Service, matching
 from opensmtpd.table.file import Row
 from opensmtpd.table.limits import HOME_MAX
 from opensmtpd.table.matching.netaddr import read_network
 from opensmtpd_cli.database.schema import CatalogueEntry, encoded
-from opensmtpd_cli.plugin import table_values
+from opensmtpd_cli.plugin import row_warnings, table_values
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
+from opensmtpd_cli.smtpdconf.table_uses import Use
 
 Cells = tuple[str | bytes | int, ...]
 """Bytes are text that is not UTF-8."""
@@ -59,9 +60,14 @@ Check = Callable[[Row], str]
 """Returns a warning or "". Raises ValueError."""
 
 
-def checks(entry: CatalogueEntry) -> list[Check]:
-    """Return the further checks of a row, for the services of its table."""
-    return [_key, *(_CHECKS[service] for service in entry.services if service in _CHECKS)]
+def checks(entry: CatalogueEntry, uses: Iterable[Use] = ()) -> list[Check]:
+    """Return the further checks of a row, for the services and the uses of its table."""
+    found = [_key, *(_CHECKS[service] for service in entry.services if service in _CHECKS)]
+    return found + [_judged(judge) for judge in row_warnings.judges(uses)]
+
+
+def _judged(judge: row_warnings.Judge) -> Check:
+    return lambda row: judge(row.key, row.value or "")
 
 
 def _key(row: Row) -> str:

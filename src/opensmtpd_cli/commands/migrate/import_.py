@@ -170,7 +170,7 @@ def _import(
         table.name, table_uses.kind(table.name, kind, uses), table_uses.services(uses)
     )
     schema.create_table(db, entry)
-    return entry, fill(db, entry, Source(table.file or table.path, rows), complaints)
+    return entry, fill(db, entry, Source(table.file or table.path, rows, uses), complaints)
 
 
 def _counted(path: str, advance: Advance) -> Iterator[bytes]:

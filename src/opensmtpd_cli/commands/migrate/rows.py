@@ -10,6 +10,7 @@ from opensmtpd_cli.commands.migrate.checks import Cells, cells, checks
 from opensmtpd_cli.database.schema import CatalogueEntry, identifier
 from opensmtpd_cli.output import complain
 from opensmtpd_cli.plugin.table_secrets import hashes_hidden
+from opensmtpd_cli.smtpdconf.table_uses import Use
 
 SHOWN_MAX = 50
 """Complaints of either kind that are shown; the rest is counted."""
@@ -48,10 +49,11 @@ class Complaints:
 
 
 class Source(NamedTuple):
-    """Rows, and the path of the file that they come from."""
+    """Rows, the path of the file that they come from, and what smtpd.conf uses them for."""
 
     path: str
     rows: Iterable[Row]
+    uses: Iterable[Use] = ()
 
 
 def file_rows(lines: Iterator[bytes], path: str, complaints: Complaints) -> Iterator[Row]:
@@ -81,7 +83,7 @@ def fill(
     Of those with the same key the last one counts, as in smtpd.
     """
     db.execute("PRAGMA ignore_check_constraints = ON")  # `cells` has checked them
-    todo, inserted = checks(entry), 0
+    todo, inserted = checks(entry, source.uses), 0
     for row in source.rows:
         try:
             values = cells(entry.kind, row)

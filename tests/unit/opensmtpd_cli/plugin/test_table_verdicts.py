@@ -14,7 +14,13 @@ from opensmtpd_cli.plugin.table_verdicts import TableOutcome, answer, registrati
     [
         (Service.ALIAS, "bob", "delivers to user bob"),
         (Service.ALIAS, " , ", "goes on without an alias"),
-        (Service.CREDENTIALS, "a:b", ""),
+        (
+            Service.CREDENTIALS,
+            "a:b",
+            "for a login, 192.0.2.7: the password is no hash, to which smtpd compares it: nobody"
+            " can log in; write what 'smtpctl encrypt' makes",
+        ),
+        (Service.CREDENTIALS, "a:$6$salt$" + 86 * "a", ""),
         (Service.USERINFO, "1:2:/home", "uid 1, gid 2, home /home"),
         (Service.MAILADDRMAP, "a@b,@c", "may send as a@b, @c"),
         (Service.SOURCE, "192.0.2.1", ""),

@@ -121,6 +121,19 @@ def test_add_aliases(database: str) -> None:
     )
 
 
+def test_aliases_that_mean_something_else(database: str) -> None:
+    assert done(alias, "add", database, "*@example.org", "bob") == (
+        "added *@example.org to aliases\nwarning: *@example.org: the * stands for itself, and not"
+        " for all users; write @example.org\n"
+    )
+    assert "; for all users of the domain write @example.com\n" in done(
+        alias, "add", database, "example.com", "bob"
+    )
+    assert done(alias, "add", database, "gone", "error:550 gone, sorry").endswith(
+        "further recipients; write \\, for a comma in the text\n"
+    )
+
+
 def test_remove_an_alias(database: str) -> None:
     done(alias, "add", database, "info", "bob")
     assert done(alias, "remove", database, "INFO") == "removed info from aliases\n"
