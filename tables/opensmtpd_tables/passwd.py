@@ -85,13 +85,17 @@ class Users:
         return f"{uid}:{gid}:{user.home}"
 
     def credentials(self, user: User) -> str:
-        """Return ``name:hash``. Raises ConfigError where there is none.
-
-        Smtpd compares the hash with that of crypt(3): Dovecot's ``{CRYPT}`` may not be in front.
-        """
+        """Return ``name:hash``. Raises ConfigError where there is none."""
         if not user.hash:
             raise ConfigError("no password", path=self.path, line=user.line)
-        return f"{user.name}:{passwords.bare(user.hash)}"
+        return f"{user.name}:{_for_crypt(user.hash)}"
+
+
+def _for_crypt(hash: str) -> str:
+    """Return a hash that smtpd compares with that of crypt(3): without Dovecot's ``{CRYPT}``."""
+    bare = passwords.bare(hash)
+    found = passwords.inspect(bare)
+    return bare if found.by_crypt and not found.fault else hash
 
 
 def _user(text: bytes, path: str, number: int) -> User:

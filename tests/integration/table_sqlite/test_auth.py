@@ -7,6 +7,7 @@ import smtplib
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 
 import bcrypt
 import pytest
@@ -29,12 +30,24 @@ HASHERS: dict[str, Callable[[str], str]] = {
 BY_CRYPT = ("bcrypt", "sha512")
 """What crypt(3) knows, too."""
 BAD = {"mangled": "$argon2id$v=19$m=8192,t=1,p=1$x", "strange": "{SSHA512}AAAA"}
+COSTLY = {
+    "plus": "$scrypt$ln=14,r=8,p=+20000$c2FsdHNhbHQ$" + 43 * "A",
+    "lanes": "$argon2id$v=19$m=262144,t=1,p=4000$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+    "seven": "$7$J6..../....saltsaltsalt$" + 43 * ".",
+    "yes": "$y$jFT$saltsaltsaltsalt$" + 43 * ".",
+    "gost": "$gy$jFT$saltsaltsaltsalt$" + 43 * ".",
+}
+"""Gigabytes, threads by the thousand, or minutes; smtpd itself would compute the last three."""
 LOCKED = {"locked": "!", "starred": "*"}
+DOVECOT = ("dovecot", "crypt")
+"""Users whose hashes have a scheme of Dovecot in front."""
 
 
 @cache
 def hashes() -> dict[str, str]:
-    return {name: hasher(PASSWORD) for name, hasher in HASHERS.items()} | BAD | LOCKED
+    made = {name: hasher(PASSWORD) for name, hasher in HASHERS.items()}
+    prefixed = {"dovecot": f"{{ARGON2ID}}{made['argon']}", "crypt": f"{{CRYPT}}{made['sha512']}"}
+    return made | prefixed | BAD | COSTLY | LOCKED
 
 
 def prepare(guide: Guide) -> None:
@@ -117,6 +130,32 @@ def test_hashes_that_nobody_can_check(lab: Lab, port: int, user: str) -> None:
     code = log_in(lab, port, user, PASSWORD)
     assert code == 535 if lab.smtpd == "7.6" else 400 <= code < 500
     assert log_in(lab, port, "bcrypt", PASSWORD) == 235
+
+
+@ports
+@pytest.mark.parametrize("user", DOVECOT)
+def test_the_schemes_of_dovecot(lab: Lab, port: int, user: str) -> None:
+    assert log_in(lab, port, user, PASSWORD) == (235 if lab.smtpd == "7.9" else 535)
+    assert log_in(lab, port, user, PASSWORD.lower()) == 535
+
+
+@ports
+@pytest.mark.parametrize("user", COSTLY)
+def test_costly_hashes_are_refused_at_once(lab: Lab, port: int, user: str) -> None:
+    if lab.smtpd == "7.6":
+        pytest.skip("without auth, smtpd computes the hash")
+    before = len(lab.log)
+    for _ in range(3):
+        assert 400 <= log_in(lab, port, user, PASSWORD) < 500
+    assert log_in(lab, port, "bcrypt", PASSWORD) == 235
+    logged = lab.log[before:]
+    assert logged.count(f'reason="{user}: cannot check a') == 3
+    assert "HandlerTimeout" not in logged
+    assert max(map(threads, lab.server.plugins())) < 10
+
+
+def threads(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
 
 
 def test_mail_of_one_who_has_logged_in(lab: Lab) -> None:

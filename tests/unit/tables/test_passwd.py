@@ -227,6 +227,12 @@ def test_the_schemes_of_dovecot_are_not_sent(path: Path, scheme: str) -> None:
     assert table.lookup("credentials", "bob") == "found|bob:{PLAIN}x"
 
 
+@pytest.mark.parametrize("hash", ["{BLF-CRYPT}$2y$05$x", "{CRYPT}secret", "{ARGON2ID}$argon2id$x"])
+def test_what_crypt_cannot_check_is_sent_as_it_is(path: Path, hash: str) -> None:
+    table = talk(path, f"alice:{hash}:1:1::/h\n")
+    assert table.lookup("credentials", "alice") == f"found|alice:{hash}"
+
+
 @given(
     st.lists(st.binary(max_size=30) | st.lists(st.binary(max_size=5), min_size=6).map(b":".join))
 )
