@@ -62,9 +62,20 @@ def test_an_empty_row_is_unreadable(service: Service) -> None:
 
 
 def test_rows_that_cannot_be_read_are_listed_as_they_were_written() -> None:
-    assert Patterns(Service.REGEX, ["a", "(B", r"\D"]).unreadable == ["(B", r"\D"]
-    assert Patterns(Service.NETADDR, ["10/8", "10.0.0.0/40", "local"]).unreadable == ["10.0.0.0/40"]
-    assert Patterns(Service.MAILADDR, ["a", "A" * 256]).unreadable == ["A" * 256]
+    for service, rows, bad, reason in (
+        (Service.REGEX, ["a", "(B", r"\D"], ["(B", r"\D"], "a group without its end"),
+        (Service.NETADDR, ["10/8", "10.0.0.0/40", "local"], ["10.0.0.0/40"], "no network"),
+        (
+            *(Service.MAILADDR, ["a", "A" * 256, ""], ["A" * 256, ""]),
+            "a user or a domain of over 255 bytes",
+        ),
+        (Service.DOMAIN, ["a", "b" * 1024], ["b" * 1024], "over 1023 bytes"),
+        (Service.STRING, ["", "a"], [""], "an empty row"),
+    ):
+        index = Patterns(service, rows)
+        assert index.unreadable == bad
+        assert index.reason == reason
+    assert Patterns(Service.REGEX, ["a"]).reason == ""
 
 
 @pytest.mark.parametrize("service", Service)

@@ -5,8 +5,9 @@ smtpd asks other tables for the exact name only, so that ``*.example.org``, ``10
 that can only be asked for one row at a time is asked for the ``candidates`` of a key; rows that are
 all in memory belong into ``Patterns``.
 
-``domain``, ``mailaddr``, ``netaddr`` and ``regex`` each know the rows of the service of that name;
-``brackets`` has a part of regular expressions, and ``text`` the form in which all of them compare.
+``domain``, ``mailaddr``, ``netaddr`` and ``regex`` each know the rows of the service of that name,
+and ``text`` has the form in which all of them compare. Regular expressions are read by
+``expression`` and ``brackets``, put together in ``positions`` and matched by an ``automaton``.
 
 Everywhere case is ignored, as smtpd does by lower-casing keys and rows. Of rows that match, the
 most specific is found; smtpd itself takes any. An empty row matches nothing.
@@ -50,7 +51,7 @@ def candidates(service: Service, key: str, delimiter: str = "+") -> Iterator[str
 
 
 class _Index(Protocol):
-    def add(self, row: str) -> bool: ...
+    def add(self, row: str) -> None: ...
 
     def find(self, key: str) -> str | None: ...
 
@@ -61,10 +62,9 @@ class _Literals:
     def __init__(self) -> None:
         self._rows: dict[str, str] = {}
 
-    def add(self, row: str) -> bool:
+    def add(self, row: str) -> None:
         text = folded(row)
         self._rows.setdefault(row if text == row else text, row)
-        return True
 
     def find(self, key: str) -> str | None:
         return self._rows.get(key)
@@ -76,6 +76,8 @@ class Patterns:
     def __init__(self, service: Service, rows: Iterable[str], delimiter: str = "+") -> None:
         self.unreadable: list[str] = []
         """Rows, as written, that match no key that smtpd asks for: they are mistakes."""
+        self.reason = ""
+        """What is wrong with the first of them."""
         self._index = _index(service, delimiter)
         self._count = 0
         for row in rows:
@@ -83,10 +85,17 @@ class Patterns:
 
     def add(self, row: str) -> None:
         """Take one more row."""
-        if row and len(as_bytes(row)) <= KEY_MAX and self._index.add(row):
-            self._count += 1
-        else:
+        try:
+            if not row:
+                raise ValueError("an empty row")
+            if len(as_bytes(row)) > KEY_MAX:
+                raise ValueError(f"over {KEY_MAX} bytes")
+            self._index.add(row)
+        except ValueError as error:
+            self.reason = self.reason or str(error)
             self.unreadable.append(row)
+        else:
+            self._count += 1
 
     def __len__(self) -> int:
         """Return the number of rows that can match, those given twice counted twice."""
@@ -95,8 +104,8 @@ class Patterns:
     def find(self, key: str) -> str | None:
         """Return the row, as written, that matches a key: the same, or else the most specific.
 
-        Regular expressions have no order but that of the rows. Never fails; a regular expression
-        may take very long (see ``regex``).
+        Regular expressions have no order but that of the rows. Raises LocalError where they would
+        take too long for a key; other services never fail.
         """
         text = folded(key)
         return self._index.find(text) if len(text) <= KEY_MAX else None

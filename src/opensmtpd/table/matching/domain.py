@@ -66,10 +66,9 @@ class Domains:
         self._stars: list[int] = []  # the same where there are none behind
         self._odd: dict[tuple[int, int], dict[str, list[_Odd]]] = {}
 
-    def add(self, row: str) -> bool:
+    def add(self, row: str) -> None:
         """Add a row that is a pattern alone."""
         self.put(folded(row), row)
-        return True
 
     def put(self, pattern: str, row: str, owner: str = "") -> None:
         """Add a row; ``pattern`` and ``owner`` are in lower case, a character for each byte."""

@@ -58,18 +58,17 @@ class Mailaddrs:
         self._anywhere: dict[str, str] = {}  # rows without domain, as they were written
         self._domains = Domains()
 
-    def add(self, row: str) -> bool:
-        """Add a row; False for one with a part that is too long, which matches nothing."""
+    def add(self, row: str) -> None:
+        """Add a row. Raises ValueError for one with a part that is too long: it matches nothing."""
         text = folded(row)
         address = _split(text)
         if address is None:
-            return False
+            raise ValueError(f"a user or a domain of over {_PART_MAX} bytes")
         user, domain = address
         if domain:
             self._domains.put(domain, row, f"{user}@")
         else:
             self._anywhere.setdefault(row if text == row else text, row)
-        return True
 
     def find(self, key: str) -> str | None:
         """Return the most specific row that matches an address in lower case."""

@@ -117,8 +117,8 @@ class Netaddrs:
         self._networks: dict[int, dict[int, dict[int, str]]] = {32: {}, 128: {}}
         self._lengths: dict[int, list[int]] = {32: [], 128: []}
 
-    def add(self, row: str) -> bool:
-        """Add a row; False for what was meant as a network and is none.
+    def add(self, row: str) -> None:
+        """Add a row. Raises ValueError for what was meant as a network and is none.
 
         Such a row still matches the same text, which nobody has for an address.
         """
@@ -126,14 +126,15 @@ class Netaddrs:
         self._rows.setdefault(row if text == row else text, row)
         network = read_network(text)
         if network is None:
-            return "/" not in text
+            if "/" in text:
+                raise ValueError("no network")
+            return
         size, value, bits = network
         if bits < size or text not in _spellings(size, value):
             if bits not in self._networks[size]:
                 self._networks[size][bits] = {}
                 insort(self._lengths[size], bits)
             self._networks[size][bits].setdefault(value >> (size - bits), row)
-        return True
 
     def find(self, key: str) -> str | None:
         """Return the row of the longest prefix that matches an address in lower case."""

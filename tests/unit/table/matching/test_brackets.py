@@ -1,17 +1,16 @@
 """Bracket expressions: what POSIX reads in them, which is not what Python would."""
 
-import re
-
 import pytest
 
 from opensmtpd.table.matching.brackets import read_bracket
 
 
-def members(pattern: str) -> str:
+def members(pattern: str, *, caseless: bool = False) -> str:
     """Return the ASCII characters that a bracket expression holds."""
-    python, end = read_bracket(pattern, 0)
+    found, end = read_bracket(pattern, 0, caseless=caseless)
     assert end == len(pattern)
-    return "".join(char for char in map(chr, range(128)) if re.fullmatch(python, char))
+    assert found < 1 << 256
+    return "".join(chr(byte) for byte in range(128) if found >> byte & 1)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +58,34 @@ def test_negated(pattern: str, absent: str) -> None:
 
 
 def test_it_ends_where_it_ends() -> None:
-    assert read_bracket("x[a]]b]", 1) == (r"[\x61]", 4)
+    assert read_bracket("x[a]]b]", 1) == (1 << ord("a"), 4)
+
+
+def test_bytes_above_ascii() -> None:
+    assert read_bracket("[\xe9]", 0) == (1 << 0xE9, 3)
+    assert read_bracket("[\x80-\xff]", 0) == ((1 << 256) - (1 << 128), 5)
+    assert read_bracket("[^\x01-\xff]", 0) == (1, 6)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("[az]", "AZ"),
+        ("[A-z]", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),  # as in glibc: [A-Z]
+        ("[[:lower:]]", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+        ("[[.a.][=b=]]", "AB"),
+        ("[a_1]", "1A_"),
+    ],
+)
+def test_letters_are_read_as_upper_case_where_case_does_not_matter(
+    pattern: str, expected: str
+) -> None:
+    assert members(pattern, caseless=True) == "".join(sorted(expected))
+
+
+def test_a_range_that_is_none_in_upper_case() -> None:
+    with pytest.raises(ValueError, match=r"a range between brackets that is none"):
+        read_bracket("[_-a]", 0, caseless=True)
 
 
 @pytest.mark.parametrize(

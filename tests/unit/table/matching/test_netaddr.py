@@ -1,5 +1,7 @@
 """Addresses and networks, as ``text_to_netaddr`` and OpenBSD's inet_net_pton(3) read them."""
 
+from contextlib import suppress
+
 import pytest
 
 from opensmtpd.table.matching.netaddr import Netaddrs, netaddr_candidates, read_network
@@ -7,7 +9,8 @@ from opensmtpd.table.matching.netaddr import Netaddrs, netaddr_candidates, read_
 
 def found(row: str, key: str) -> bool:
     index = Netaddrs()
-    index.add(row)
+    with suppress(ValueError):  # it still matches the same text
+        index.add(row)
     return index.find(key) == row
 
 
@@ -115,7 +118,8 @@ def test_networks(text: str, network: tuple[int, int, int]) -> None:
 
 @pytest.mark.parametrize("row", ["10.0.0.0/33", "[2001:db8::]/32", "example.org/8", "/"])
 def test_a_network_that_is_none_is_said_to_be_none(row: str) -> None:
-    assert not Netaddrs().add(row)
+    with pytest.raises(ValueError, match=r"no network"):
+        Netaddrs().add(row)
 
 
 def test_candidates_of_an_ipv4_address() -> None:

@@ -1,0 +1,84 @@
+"""Matching: where in a key an expression may begin and end, and what is remembered."""
+
+import pytest
+
+from opensmtpd.table.matching.automaton import Automaton
+from opensmtpd.table.matching.expression import Expression
+
+
+def automaton(text: str, *, caseless: bool = False) -> Automaton:
+    return Automaton(Expression(text, caseless=caseless))
+
+
+@pytest.mark.parametrize(
+    ("text", "matches", "others"),
+    [
+        ("ab", ["ab", "xab", "abx", "aab"], ["", "a", "ba", "a b"]),
+        ("^ab", ["ab", "abx"], ["xab", "", "aab"]),
+        ("ab$", ["ab", "xab", "abab"], ["abx", ""]),
+        ("^ab$", ["ab"], ["xab", "abx", "abab", ""]),
+        ("^$", [""], ["a"]),
+        ("$", ["", "a"], []),
+        ("^", ["", "a"], []),
+        ("", ["", "a"], []),
+        ("a^b", [], ["ab", "a^b"]),
+        ("a$b", [], ["ab", "a$b"]),
+        ("(^a)*b", ["b", "ab", "xb"], ["a"]),
+        ("(^|x)a", ["a", "xa", "bxa"], ["ba"]),
+        ("a($|x)", ["a", "ba", "axb"], ["ab"]),
+        ("^^a$$", ["a"], ["ab", "ba"]),
+        (r"\<ab\>", ["ab", "x ab", "ab-c"], ["xab", "abx", "ab_"]),
+        (r"\bab\b", ["ab", "-ab-"], ["xab", "abx"]),
+        (r"\Bab", ["xab", "_ab"], ["ab", "-ab"]),
+        (r"ab\B", ["abx"], ["ab", "ab-"]),
+        (r"^\B$", [""], ["a", "-"]),
+        (r"\<", ["a", "-a"], ["", "-"]),
+        (r"a\b-\<b\>$", ["a-b"], ["a-bc", "a--b"]),
+        (r"\bb|^a\B", ["b", "x b", "ab"], ["a", "xb"]),
+        ("a.b", ["a\nb", "a\xffb"], ["ab"]),
+    ],
+)
+def test_where_it_matches(text: str, matches: list[str], others: list[str]) -> None:
+    some = automaton(text)
+    for _ in range(2):  # what is remembered says the same
+        for key in matches:
+            assert some.match(key.encode("latin-1"))
+        for key in others:
+            assert not some.match(key.encode("latin-1"))
+
+
+def test_it_matches_anew_when_it_has_forgotten() -> None:
+    some = automaton("(a|b)*a(a|b){3}$")
+    keys = [b"abbb", b"bbbb", b"babab", b""]
+    before = [some.match(key) for key in keys]
+    assert before == [True, False, True, False]
+    assert (some.steps, some.states) != (0, 1)
+    some.forget()
+    assert (some.steps, some.states) == (0, 1)
+    assert [some.match(key) for key in keys] == before
+
+
+def test_a_key_that_was_met_takes_no_step() -> None:
+    some = automaton("(a|b)*a(a|b){9}$")
+    key = b"abba" * 200
+    some.match(key)
+    steps = some.steps
+    assert 0 < steps <= len(key)
+    some.match(key)
+    assert some.steps == steps
+
+
+def test_bytes_that_nothing_tells_apart_are_one() -> None:
+    some = automaton("^a[0-9]+$")
+    some.match(b"a0")
+    steps = some.steps
+    for key in (b"a1", b"a7", b"a9"):
+        assert some.match(key)
+    assert some.steps == steps
+
+
+def test_it_stops_where_nothing_can_come() -> None:
+    some = automaton("^a")
+    assert not some.match(b"b" * 1000)
+    assert some.match(b"a" + b"b" * 1000)
+    assert some.steps == 3  # b; a; and what comes behind it
