@@ -30,8 +30,10 @@ _KEYS = {
 
 _PATTERNS = {
     Service.DOMAIN: f" WHERE {WILDCARD}",
-    # All but plain IPv4 addresses, which smtpd asks for as they stand.
-    Service.NETADDR: " WHERE instr(key, '/') > 0 OR key NOT GLOB '[0-9]*.[0-9]*.[0-9]*.[0-9]*'",
+    # All but IPv4 addresses as smtpd writes them: it asks for those as they stand. Others have
+    # another character, fewer numbers, or a zero in front of one.
+    Service.NETADDR: " WHERE key GLOB '*[^0-9.]*' OR key NOT GLOB '[0-9]*.[0-9]*.[0-9]*.[0-9]*'"
+    " OR '.' || key GLOB '*.0[0-9]*'",
     Service.MAILADDR: "",
     Service.REGEX: "",
 }

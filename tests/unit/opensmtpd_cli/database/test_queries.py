@@ -45,8 +45,8 @@ KEYS = {
     ],
     (RowKind.LIST, "netaddr"): [
         f"query_netaddr SELECT key{ONE_ROW}",
-        "patterns_netaddr SELECT key FROM \"t\" WHERE instr(key, '/') > 0"
-        " OR key NOT GLOB '[0-9]*.[0-9]*.[0-9]*.[0-9]*'",
+        "patterns_netaddr SELECT key FROM \"t\" WHERE key GLOB '*[^0-9.]*'"
+        " OR key NOT GLOB '[0-9]*.[0-9]*.[0-9]*.[0-9]*' OR '.' || key GLOB '*.0[0-9]*'",
     ],
     (RowKind.LIST, "regex"): [
         f"query_regex SELECT key{ONE_ROW}",
@@ -135,4 +135,38 @@ def test_table_sqlite_takes_it_and_looks_up_by_index(
             assert "PRIMARY KEY (key=?)" in detail
         elif service is Service.DOMAIN and statement.key == "patterns_domain":
             assert "patterns" in detail  # the index of rows with a star
+    db.close()
+
+
+@pytest.mark.parametrize(
+    ("row", "listed"),
+    [
+        ("198.51.100.7", False),
+        ("10.0.0.0", False),
+        ("100.200.0.10", False),
+        ("198.051.100.007", True),
+        ("010.0.0.1", True),
+        ("10.0.0.01", True),
+        ("10.0.0.00", True),
+        ("10.0.0.1/32", True),
+        ("10.0.1", True),
+        ("0x0a000001", True),
+        ("ipv6:10.0.0.1", True),
+        ("2001:db8::1", True),
+        ("[2001:db8::1]", True),
+        ("64:ff9b::192.0.2.1", True),
+        ("2001:db8:255:255:255:255:1.2.3.4", True),
+    ],
+)
+def test_rows_that_match_other_spellings_than_their_own_are_listed(row: str, listed: bool) -> None:
+    """All but IPv4 addresses as smtpd writes them are read into memory, where they are matched."""
+    (sql,) = [
+        line.split(" ", 1)[1]
+        for line in text(RowKind.LIST, Service.NETADDR)
+        if line.startswith("patterns_netaddr ")
+    ]
+    db = sqlite3.connect(":memory:")
+    schema.create(db, [CatalogueEntry("t", RowKind.LIST, (Service.NETADDR,))])
+    db.execute("INSERT INTO t VALUES (?)", (row,))
+    assert db.execute(sql).fetchall() == [(row,)] * listed
     db.close()
