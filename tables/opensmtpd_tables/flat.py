@@ -13,13 +13,16 @@ in mail addresses, ``# @auth`` has passwords checked here, ``# @auth force`` wit
 """
 
 import argparse
-from collections.abc import Iterator
+import re
+from array import array
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 from opensmtpd import options, run
 from opensmtpd.errors import ConfigError
 from opensmtpd.log import log
 from opensmtpd.table import VALUE_MAX, Patterns, Service, Table, passwords, to_bytes
-from opensmtpd.table.file import TableFile, auth_directive, lines
+from opensmtpd.table.file import FileKind, TableFile, auth_directive, lines
 
 EPILOG = """\
 In smtpd.conf:
@@ -37,6 +40,20 @@ kinds that smtpd itself does not know. "# @delimiter -" is for smtpd's "smtp sub
 SERVICES = frozenset(Service) - {Service.AUTH}
 INDEXED = frozenset([Service.DOMAIN, Service.NETADDR, Service.MAILADDR, Service.REGEX])
 """Services whose rows may match other keys than their own (``keycmp`` in ``table_static.c``)."""
+LOOKS = {
+    Service.DOMAIN: re.compile(r"[a-z0-9*_.-]*\.[a-z0-9*_-]*[a-z*]"),
+    Service.NETADDR: re.compile(r"(ipv6:)?[0-9\[][0-9a-fx.:]*(/[0-9]+)?\]?"),
+    Service.MAILADDR: re.compile(r"[^*]*@.*", re.DOTALL),
+    Service.REGEX: re.compile(r".*[\^$|()\\].*", re.DOTALL),
+}
+"""What a row of a list looks like that is likely used for a service."""
+SAMPLE = 1000
+"""Rows at which that is looked for."""
+PLAIN: dict[Service, Callable[[str], object]] = {
+    Service.DOMAIN: lambda row: "*" not in row,
+    Service.NETADDR: re.compile(r"((0|[1-9][0-9]{0,2})\.){3}(0|[1-9][0-9]{0,2})").fullmatch,
+}
+"""Whether a row matches no key but its own, so that no index needs it."""
 
 
 class Content:
@@ -45,8 +62,12 @@ class Content:
     def __init__(self, path: str) -> None:
         """Read it. Raises ConfigError."""
         file = TableFile(lines(path), path)
+        self.path = path
         self.rows: dict[str, str] = {}
+        self._lines = array("I")  # where the rows stand, in their order
         for line, key, value in file:
+            if key not in self.rows:
+                self._lines.append(line)
             # The answer for a row of a list is the row. Of the same key the last row counts.
             self.rows[key] = key if value is None else value
             size = len(to_bytes(value or key))
@@ -58,6 +79,7 @@ class Content:
         if len(self.delimiter) != 1:
             fault = "@delimiter with other than one character"
             raise ConfigError(fault, path=path, remedy='write "# @delimiter -"')
+        self._kind = file.kind
         self._indexes: dict[Service, Patterns] = {}
         self._unfinished: dict[Service, tuple[Patterns, list[str]]] = {}
         self._turns: list[str] | None = None
@@ -68,15 +90,26 @@ class Content:
         """The services that have been asked for an index."""
         return list(self._indexes)
 
+    @property
+    def likely(self) -> list[Service]:
+        """The services that a list is likely used for, by what its rows look like."""
+        if self._kind is not FileKind.LIST:
+            return []
+        sample = list(islice(self.rows, SAMPLE))
+        return [service for service, looks in LOOKS.items() if any(map(looks.fullmatch, sample))]
+
     def index(self, service: Service) -> Patterns:
-        """Return the index of all rows, made when it is asked for first."""
+        """Return the index of all rows, made when it is asked for first.
+
+        Rows that match no key but their own are not in it.
+        """
         found = self._indexes.get(service)
         if found is None:
             if service not in self._unfinished:
-                self._unfinished[service] = (
-                    Patterns(service, (), self.delimiter),
-                    list(reversed(self.rows)),
-                )
+                rows = list(reversed(self.rows))
+                if plain := PLAIN.get(service):
+                    rows = [row for row in rows if not plain(row)]
+                self._unfinished[service] = Patterns(service, (), self.delimiter), rows
             found, rows = self._unfinished[service]
             while rows:  # of many rows the watchdog lets us take some at a time
                 found.add(rows[-1])
@@ -84,9 +117,20 @@ class Content:
             self._indexes[service] = found
             del self._unfinished[service]
             if found.unreadable:
-                count, first = len(found.unreadable), found.unreadable[0]
-                log("rows-ignored", service=service, count=count, first=first)
+                self._complain(service, found)
         return found
+
+    def _complain(self, service: Service, index: Patterns) -> None:
+        first = index.unreadable[0]
+        log(
+            "rows-ignored",
+            path=self.path,
+            line=self._lines[list(self.rows).index(first)],
+            service=service,
+            count=len(index.unreadable),
+            first=first,
+            reason=index.reason,
+        )
 
     def next(self) -> str | None:
         """Return the keys in turn, in the order of their bytes: ``table_static_fetch``."""
@@ -106,6 +150,8 @@ class Flat(Table):
         """Raises ConfigError for a file that cannot be used."""
         self.path: str = flags.path
         self._use(Content(self.path))
+        for service in self.content.likely:  # now, lest the first lookup has to wait for it
+            self.content.index(service)
         # Services are registered once: @auth that comes later waits for a restart of smtpd.
         self.services = SERVICES if self.content.auth is None else frozenset(Service)
         self.force_auth = self.content.auth == "force"
@@ -121,7 +167,7 @@ class Flat(Table):
     def update(self) -> None:
         """Read the file anew. Raises ConfigError and keeps the old rows."""
         new = Content(self.path)
-        for service in self.content.indexed:  # now, lest the next lookup has to wait for it
+        for service in {*self.content.indexed, *new.likely}:  # as at start
             new.index(service)
         self._use(new)
 

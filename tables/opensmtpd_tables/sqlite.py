@@ -131,11 +131,17 @@ class State:
         return statement
 
     def patterns(self, service: Service) -> Patterns | None:
-        """Return the index of ``patterns_SERVICE``, if there are any. Raises Unavailable."""
+        """Return the index of ``patterns_SERVICE``, if there are any. Raises Unavailable.
+
+        Regular expressions are compiled at start and by ``smtpctl update table`` only: that takes
+        too long for a lookup.
+        """
         statement = self.config.statements.get(f"patterns_{service}")
         if statement is None:
             return None
         index = self._indexes.get(service)
+        if index is not None and service is Service.REGEX:
+            return index.patterns
         version = self.database.version()
         if index is None or version != index.version:
             rows = [text(row[0]) for row in self.database.rows(statement)]
@@ -171,8 +177,14 @@ class Index:
         self.version = version
         self._digest = hash(tuple(rows))
         if self.patterns.unreadable:
-            count, first = len(self.patterns.unreadable), self.patterns.unreadable[0]
-            log("rows-ignored", service=service, count=count, first=first)
+            log(
+                "rows-ignored",
+                path=limits.path,
+                service=service,
+                count=len(self.patterns.unreadable),
+                first=self.patterns.unreadable[0],
+                reason=self.patterns.reason,
+            )
 
     def still(self, rows: list[str], version: tuple[int, int]) -> bool:
         """Return whether the rows are these.

@@ -168,13 +168,13 @@ def test_indexes_are_made_when_asked_for_and_then_kept_up(
             super().__init__(service, rows, delimiter)
 
     monkeypatch.setattr(flat, "Patterns", Patterns)
-    table = talk(path, "*.example.org\n@example.org\n")
+    table = talk(path, "*.example.org: x\n@example.org: y\n")
     table.lookup("alias", "x")
     assert made == []
     for _ in range(2):
         assert table.check("domain", "a.example.org") == "found"
     assert made == ["domain"]
-    path.write_text("*.example.net\n")
+    path.write_text("*.example.net: x\n")
     assert table.update() == "ok"
     assert made == ["domain", "domain"]  # before the next question
     assert table.check("domain", "a.example.net") == "found"
@@ -187,7 +187,53 @@ def test_rows_that_mean_nothing_are_logged(path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(log_module, "emit", lines.append)
     table = talk(path, "# @list\n10.0.0.0/8\n10.0.0.0/99\n10.0.0.0/33\n")
     assert table.check("netaddr", "10.0.0.1") == "found"
-    assert lines == ["rows-ignored service=netaddr count=2 first=10.0.0.0/99"]
+    assert lines == [
+        f"rows-ignored path={path} line=3 service=netaddr count=2 first=10.0.0.0/99"
+        ' reason="no network"'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "services"),
+    [
+        ("# @list\n^spam\n", ["regex"]),
+        ("10.0.0.0/8\n", ["netaddr"]),
+        ("@example.org\n", ["mailaddr"]),
+        ("# @list\n[2001:db8::1]\n", ["netaddr"]),
+        ("# @list\nalice\n(ham|eggs)@example\\.org\n", ["mailaddr", "regex"]),
+        ("example.org\n*.example.org\n", ["domain"]),
+        ("alice\nbob\n", []),
+        ("a@example.org: ^b\n", []),  # a mapping
+        ("", []),
+    ],
+)
+def test_what_a_list_looks_like_is_indexed_before_it_is_asked_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch, text: str, services: list[str]
+) -> None:
+    made: list[str] = []
+
+    class Patterns(matching.Patterns):
+        def __init__(self, service: Service, rows: Iterable[str], delimiter: str) -> None:
+            made.append(service)
+            super().__init__(service, rows, delimiter)
+
+    monkeypatch.setattr(flat, "Patterns", Patterns)
+    path.write_text(text)
+    table = Flat(flags(path))
+    assert made == services
+    path.write_text("# @list\n^a\n")
+    table.update()
+    assert set(made[len(services) :]) == {*services, "regex"}
+
+
+def test_an_expression_that_is_refused_is_logged_before_the_table_is_asked(
+    path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    talk(path, "# @list\n^a\n\n(a{30}){40}$\n(b\n^a\n")
+    assert capfd.readouterr().err == (
+        f"rows-ignored path={path} line=4 service=regex count=2 first=(a{{30}}){{40}}$"
+        ' reason="with its repeats written out, over 1000 characters"\n'
+    )
 
 
 def test_auth_is_registered_where_the_file_says_so(path: Path) -> None:

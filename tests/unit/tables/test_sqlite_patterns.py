@@ -146,4 +146,23 @@ def test_rows_that_are_no_patterns_are_told_of_once(
     some = table(path, f"query_netaddr {LOOKUP}", "patterns_netaddr SELECT key FROM rows")
     for _ in range(3):
         assert ask(some, "check", "netaddr", "10.1.1.1") == ("found", "")
-    assert capfd.readouterr().err == "rows-ignored service=netaddr count=2 first=10.0.0.0/99\n"
+    assert capfd.readouterr().err == (
+        f"rows-ignored path={path.with_name('test.conf')} service=netaddr count=2"
+        ' first=10.0.0.0/99 reason="no network"\n'
+    )
+
+
+def test_regular_expressions_are_compiled_by_updates_only(
+    path: Path, counted: type[Counted], capfd: pytest.CaptureFixture[str]
+) -> None:
+    put(path, **{"^spam": "x", "(a{99}){99}": "x"})
+    some = table(path, f"query_regex {LOOKUP}", "patterns_regex SELECT key FROM rows")
+    assert counted.made == 1
+    assert ' first=(a{99}){99} reason="with its repeats written out,' in capfd.readouterr().err
+    put(path, **{"^ham": "x"})
+    assert ask(some, "check", "regex", "ham@example.org") == ("not-found", "")
+    assert ask(some, "check", "regex", "spam@example.org") == ("found", "")
+    assert counted.made == 1
+    assert ask(some, "update") == ("ok", "")
+    assert ask(some, "check", "regex", "ham@example.org") == ("found", "")
+    assert counted.made == 2
