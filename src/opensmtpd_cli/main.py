@@ -16,6 +16,7 @@ from opensmtpd_cli.commands.genkey import command as genkey
 from opensmtpd_cli.commands.install import command as install
 from opensmtpd_cli.commands.migrate import export, import_
 from opensmtpd_cli.output import complain, forget_unwritten
+from opensmtpd_cli.system import denied
 
 
 class _Program(click.Group):
@@ -30,7 +31,8 @@ class _Program(click.Group):
         except OSError as error:
             reason = error.strerror or str(error)
             place = f"{error.filename}: " if error.filename else ""
-            complain(f"{ctx.info_name}: {place}{reason}")
+            remedy = denied.remedy(error)
+            complain(f"{ctx.info_name}: {place}{reason}" + (f"; {remedy}" if remedy else ""))
             ctx.exit(1)
         except (LocalError, sqlite3.Error) as error:
             complain(f"{ctx.info_name}: {error}")

@@ -12,6 +12,7 @@ from opensmtpd_cli.database import queries, schema
 from opensmtpd_cli.database.schema import CatalogueEntry
 from opensmtpd_cli.smtpdconf.lexer import written
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
+from opensmtpd_cli.system import users
 from opensmtpd_cli.system.new_files import NewFiles
 
 
@@ -33,9 +34,9 @@ class NewTables:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._placed:
+            self._files.undo()
         self._files.__exit__(kind, error, trace)
-        for path in self._lines if self._placed else ():
-            os.unlink(path)
 
     def table(self, db: sqlite3.Connection, service: Service, kind: RowKind) -> CatalogueEntry:
         """Make a table called as its service. Raises ConfigError where that cannot be."""
@@ -46,10 +47,8 @@ class NewTables:
         schema.create_table(db, entry)
         path = os.path.join(os.path.dirname(self._database), f"{entry.name}.conf")
         self._lines[path] = f"table {written(entry.name)} {written('sqlite:' + path)}"
-        temporary = self._files.new(path)
-        with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(queries.configuration(entry, self._database))
-        os.chmod(temporary, 0o644)
+        with self._files.new(path, users.give_to_all) as file:
+            file.write(schema.encoded(queries.configuration(entry, self._database)))
         return entry
 
     def place(self) -> None:

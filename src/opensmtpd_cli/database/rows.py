@@ -2,13 +2,14 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.table import Service
-from opensmtpd_cli.database import schema
+from opensmtpd_cli.database import faults, schema
 from opensmtpd_cli.database.schema import CatalogueEntry, encoded, identifier
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
+from opensmtpd_cli.system import acting
 
 Cell = str | int
 
@@ -17,19 +18,43 @@ Cell = str | int
 def opened(path: str, *, write: bool = False) -> Iterator[sqlite3.Connection]:
     """Open a database; for writing in one transaction, undone where anything is raised.
 
-    Raises ConfigError for any fault of SQLite, a lock that stays among them.
+    Raises ConfigError for any fault of SQLite, a lock that stays among them. Inside, root may have
+    the rights of somebody else: ``acting.safely``.
     """
-    db = schema.connect(path, write=write)
+    with _found(path) as real, closing(schema.connect(real, write=write)) as db:
+        try:
+            if write:
+                db.execute("BEGIN IMMEDIATE")
+            yield db
+            if write:
+                db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise faults.fault(error, path, "nothing was done", write=write) from None
+        # to close it undoes what was not committed
+
+
+@contextmanager
+def _found(path: str) -> Iterator[str]:
+    """Yield the real path of a database, for SQLite. Raises ConfigError, OSError."""
+    with ExitStack() as stack:
+        try:
+            real = stack.enter_context(acting.safely(path))
+        except (FileNotFoundError, NotADirectoryError):
+            raise schema.missing(path) from None
+        yield real
+
+
+def copied(path: str) -> sqlite3.Connection:
+    """Return a copy of a database as it is at one moment. Raises ConfigError, OSError."""
+    copy = sqlite3.connect("", isolation_level=None)
+    copy.text_factory = schema.decoded
     try:
-        if write:
-            db.execute("BEGIN IMMEDIATE")
-        yield db
-        if write:
-            db.execute("COMMIT")
-    except sqlite3.Error as error:
-        raise ConfigError(f"nothing was done: {error}", path=path) from None
-    finally:
-        db.close()  # undoes what was not committed
+        with opened(path) as db:
+            db.backup(copy)
+    except BaseException:
+        copy.close()
+        raise
+    return copy
 
 
 def having(db: sqlite3.Connection, service: Service, kind: RowKind) -> list[CatalogueEntry]:

@@ -22,6 +22,7 @@ are no UTF-8 stand in the database as they are, and in Python as surrogate escap
 
 import os
 import sqlite3
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +30,7 @@ from typing import NamedTuple
 from opensmtpd.errors import ConfigError
 from opensmtpd.table import KEY_MAX, VALUE_MAX, Service
 from opensmtpd.table.limits import HOME_MAX, ID_MAX
+from opensmtpd_cli.database import faults
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
 
 _VERSION = 1
@@ -134,28 +136,36 @@ def create_table(db: sqlite3.Connection, entry: CatalogueEntry) -> None:
 def connect(path: str, *, write: bool = False) -> sqlite3.Connection:
     """Open a database that `create` made, in autocommit mode. Locks are waited for 5 seconds.
 
-    Raises ConfigError for a file that is not there or not such a database.
+    Raises ConfigError for a file that is not there or not such a database, OSError.
     """
-    if not os.path.isfile(path):
-        remedy = "write one: opensmtpd-plugins import /etc/mail/smtpd.conf DATABASE"
-        raise ConfigError("there is no such database", path=path, remedy=remedy)
     # Also to read: what a writer that crashed has left is rolled back, where we may.
-    db = sqlite3.connect(
-        Path(os.path.abspath(path)).as_uri() + "?mode=rw", uri=True, isolation_level=None
-    )
-    db.text_factory = decoded
+    uri = Path(os.path.abspath(path)).as_uri() + "?mode=rw"
+    db = None
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise FileNotFoundError
+        db = sqlite3.connect(uri, uri=True, isolation_level=None)
+        db.text_factory = decoded
         db.execute(f"PRAGMA query_only = {not write}")
         known = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'smtpd_tables'").fetchone()
         version = db.execute("PRAGMA user_version").fetchone()[0]
+    except (FileNotFoundError, NotADirectoryError):
+        raise missing(path) from None
     except sqlite3.DatabaseError as error:
-        db.close()
-        raise ConfigError(f"cannot be read: {error}", path=path) from None
+        if db is not None:
+            db.close()
+        raise faults.fault(error, path, write=False) from None
     if not known or version > _VERSION:
         db.close()
         remedy = "give one that opensmtpd-plugins import has written"
         raise ConfigError("a database with another schema", path=path, remedy=remedy)
     return db
+
+
+def missing(path: str) -> ConfigError:
+    """Return the error for a database that is not there."""
+    remedy = "write one: opensmtpd-plugins import /etc/mail/smtpd.conf DATABASE"
+    return ConfigError("there is no such database", path=path, remedy=remedy)
 
 
 def entries(db: sqlite3.Connection) -> list[CatalogueEntry]:

@@ -1,28 +1,27 @@
 """Files that come into being together, whole, or not at all."""
 
 import os
-import stat
-import tempfile
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from types import TracebackType
+from typing import BinaryIO
 
 from opensmtpd.errors import ConfigError
+from opensmtpd_cli.system import folders
+from opensmtpd_cli.system.new_file import NewFile
 
 
 class NewFiles:
     """New files: written under other names beside their own, then given these by ``place``.
 
     What exists is only ever replaced with ``force``, and only if it is a regular file; the new one
-    gets its owner, group and mode.
+    gets its owner, group and mode. Each directory is opened once, and all is done in that one.
     """
 
     def __init__(self, force: bool) -> None:
         self._force = force
-        self._names: dict[str, str] = {}
-        self._linked: list[str] = []
-        self._old: dict[str, str] = {}
-        """Second names of what is replaced, to put it back."""
+        self._folders: dict[str, int] = {}
+        self._files: dict[str, NewFile] = {}
 
     def __enter__(self) -> "NewFiles":
         return self
@@ -34,89 +33,58 @@ class NewFiles:
         traceback: TracebackType | None,
     ) -> None:
         """Remove what was not placed."""
-        for temporary in self._names.values():
-            for path in (temporary, temporary + "-journal"):
-                if os.path.lexists(path):
-                    os.unlink(path)
+        for file in self._files.values():
+            file.clear()
+        for folder in self._folders.values():
+            os.close(folder)
+        self._folders.clear()
 
-    def new(self, path: str) -> str:
-        """Return the name to write a file under. Raises ConfigError, OSError."""
-        directory, name = os.path.split(path)
-        if not os.path.isdir(directory):
-            raise ConfigError("there is no such directory", path=directory)
-        if path in self._names:
+    def new(self, path: str, give: Callable[[int], None]) -> AbstractContextManager[BinaryIO]:
+        """Return a context with the new file, to be written there: ``NewFile.writing``.
+
+        ``path`` is a full path. ``give`` is called with the descriptor, and sets who may read the
+        file. Raises ConfigError, OSError.
+        """
+        directory = os.path.dirname(path)
+        if path in self._files:
             raise ConfigError("two files would be called so", path=path, remedy="rename one")
-        if os.path.lexists(path):
-            self._may_replace(path)
-        with naming(path):
-            handle, temporary = tempfile.mkstemp(prefix=f".{name[:100]}.", dir=directory)
-            os.close(handle)
-        self._names[path] = temporary
-        return temporary
-
-    def _may_replace(self, path: str) -> None:
-        if not self._force:
-            remedy = "remove it, choose another place, or replace it with --force"
-            raise ConfigError("is there already", path=path, remedy=remedy)
-        if not stat.S_ISREG(os.lstat(path).st_mode):
-            remedy = "remove it, or choose another place"
-            raise ConfigError("is no regular file, and is not replaced", path=path, remedy=remedy)
+        if directory not in self._folders:
+            self._folders[directory] = _opened(directory)
+        self._files[path] = NewFile(path, self._folders[directory], force=self._force)
+        return self._files[path].writing(give)
 
     def place(self, lock: AbstractContextManager[object] | None = None) -> None:
-        """Give all files their names, inside of ``lock``. Raises OSError; then all is as it was.
+        """Give all files their names, inside of ``lock``.
 
-        Only a crash of the system, or being killed, can end it half done.
+        Raises ConfigError, OSError; then all is as it was. Only a crash of the system, or being
+        killed, can end it half done.
         """
-        for path, temporary in self._names.items():
-            with naming(path):
-                _sync(temporary)
         with lock or nullcontext():
             try:
-                for step in (self._keep, self._place):
-                    for path, temporary in self._names.items():
-                        with naming(path):
-                            step(path, temporary)
+                for step in (NewFile.keep, NewFile.place):
+                    for file in self._files.values():
+                        step(file)
             except BaseException:
-                self._undo()
+                self.undo()
                 raise
-        for old in self._old.values():
-            with suppress(OSError):  # what was to be done is done
-                os.unlink(old)
+        for file in self._files.values():
+            file.settle()
+        for folder in self._folders.values():
+            with suppress(OSError):  # it is done; have it outlast a crash, too
+                os.fsync(folder)
 
-    def _keep(self, path: str, temporary: str) -> None:
-        """Give a file that is replaced a second name, and what it has to the new one."""
-        if self._force and os.path.lexists(path):
-            old = os.lstat(path)
-            os.chown(temporary, old.st_uid, old.st_gid)
-            os.chmod(temporary, stat.S_IMODE(old.st_mode))
-            os.link(path, f"{temporary}.old", follow_symlinks=False)
-            self._old[path] = f"{temporary}.old"
+    def undo(self) -> None:
+        """Take new files back that ``place`` has placed. Raises OSError.
 
-    def _place(self, path: str, temporary: str) -> None:
-        if path in self._old:
-            os.replace(temporary, path)
-        else:
-            os.link(temporary, path)  # fails where somebody else made it meanwhile
-            self._linked.append(path)
-
-    def _undo(self) -> None:
-        for path in self._linked:
-            os.unlink(path)
-        for path, old in self._old.items():
-            os.replace(old, path)
-            with suppress(FileNotFoundError):  # rename(2) leaves both names of the same file
-                os.unlink(old)
+        What they have replaced is gone by then.
+        """
+        for file in self._files.values():
+            file.undo()
 
 
-@contextmanager
-def naming(path: str) -> Iterator[None]:
-    """Have errors name the file that is meant, not what it is called on the way."""
+def _opened(directory: str) -> int:
     try:
-        yield
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from error
-
-
-def _sync(path: str) -> None:
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
+        return folders.opened(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        remedy = "make it, or choose another place"
+        raise ConfigError("there is no such directory", path=directory, remedy=remedy) from None

@@ -25,16 +25,22 @@ def smtpd_user() -> pwd.struct_passwd | None:
     return None
 
 
-def give_to_smtpd(path: str) -> None:
+def give_to_smtpd(file: int) -> None:
     """Make a new file readable for the group of smtpd's user, where we may; else for its owner.
 
-    There may be passwords in it: no other group may read it, the group of its maker included.
+    ``file`` is its descriptor. There may be passwords in it: no other group may read it, the group
+    of its maker included.
     """
     for name in USERS if os.geteuid() == 0 else ():
         with suppress(KeyError):
-            os.chown(path, -1, grp.getgrnam(name).gr_gid)
+            os.fchown(file, -1, grp.getgrnam(name).gr_gid)
             break
-    os.chmod(path, 0o640 if group_of(path) in USERS else 0o600)
+    os.fchmod(file, 0o640 if group_of(file) in USERS else 0o600)
+
+
+def give_to_all(file: int) -> None:
+    """Make a new file readable for everybody, by its descriptor: there is nothing secret in it."""
+    os.fchmod(file, 0o644)
 
 
 def readers(path: str) -> str:
@@ -46,10 +52,18 @@ def readers(path: str) -> str:
     return f"the group {group}" if mode & stat.S_IRGRP and group in USERS else ""
 
 
-def group_of(path: str) -> str:
-    """Return the name of a file's group, or its number."""
-    number = os.stat(path).st_gid
+def group_of(file: str | int) -> str:
+    """Return the name of a file's group, or its number, by path or descriptor."""
+    number = os.stat(file).st_gid
     try:
         return grp.getgrgid(number).gr_name
     except KeyError:
         return str(number)
+
+
+def name_of(number: int) -> str:
+    """Return words for a user by number."""
+    try:
+        return f"user {pwd.getpwuid(number).pw_name}"
+    except KeyError:
+        return f"user {number}"

@@ -68,7 +68,11 @@ def test_what_goes_wrong_is_said_in_one_line(run: Program, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("error", "text"),
     [
-        (PermissionError(13, "Permission denied", "/x"), "/x: Permission denied"),
+        (PermissionError(1, "Operation not permitted"), "Operation not permitted"),
+        (
+            OSError(30, "Read-only file system", "/x"),
+            "/x: Read-only file system; mount its file system for writing, or choose another place",
+        ),
         (OSError(28, "No space left on device"), "No space left on device"),
         (OSError("odd"), "odd"),
         (sqlite3.OperationalError("database is locked"), "database is locked"),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from opensmtpd.errors import ConfigError
-from opensmtpd_cli.system.new_files import naming
+from opensmtpd_cli.system.folders import naming
 
 DIRECTORY = "/etc/mail/dkim"
 USER = "_dkimsign"

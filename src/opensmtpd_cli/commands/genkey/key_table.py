@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.mail.dkim.keys import key_table
-from opensmtpd_cli.system.new_files import naming
+from opensmtpd_cli.system.folders import naming
 
 WAIT = 5.0
 """Seconds in which another run may end."""

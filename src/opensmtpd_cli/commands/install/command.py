@@ -17,7 +17,7 @@ from opensmtpd_cli import completion
 from opensmtpd_cli.commands.install import reach
 from opensmtpd_cli.commands.install.owner import owner
 from opensmtpd_cli.output import note
-from opensmtpd_cli.system import libexec
+from opensmtpd_cli.system import denied, folders, libexec
 
 NEEDS = {
     "filter-dkimsign": ("cryptography", "dkim"),
@@ -113,19 +113,21 @@ def another(folder: str, name: str) -> str | None:
 def link(folder: str, wanted: Mapping[str, str]) -> list[str]:
     """Make the links that are missing, all or none, and return their paths. Raises ConfigError."""
     made: list[str] = []
+    here = folders.opened(folder)
     try:
         for name, program in wanted.items():
-            path = os.path.join(folder, name)
-            if not os.path.islink(path):
-                os.symlink(program, path)
-                made.append(path)
+            if target(folder, name) is None:
+                os.symlink(program, name, dir_fd=here)
+                made.append(name)
     except BaseException as error:
-        for path in made:
-            os.unlink(path)
+        for name in made:
+            os.unlink(name, dir_fd=here)
         if isinstance(error, OSError):
             raise _cannot(folder, error) from None
         raise
-    return made
+    finally:
+        os.close(here)
+    return [os.path.join(folder, name) for name in made]
 
 
 def unlink(folder: str, every: Mapping[str, str], names: Collection[str]) -> list[str]:
@@ -135,21 +137,24 @@ def unlink(folder: str, every: Mapping[str, str], names: Collection[str]) -> lis
     """
     ours = {os.path.dirname(program) for program in every.values()}
     removed: list[str] = []
-    for name in sorted(os.listdir(folder)):
-        leads = target(folder, name) if name.startswith(KINDS) else None
-        if leads is None or os.path.dirname(leads) not in ours or (names and name not in names):
-            continue
-        path = os.path.join(folder, name)
-        try:
-            os.unlink(path)
-        except OSError as error:
-            raise _cannot(folder, error) from None
-        removed.append(path)
+    here = folders.opened(folder)
+    try:
+        for name in sorted(os.listdir(here)):
+            leads = target(folder, name) if name.startswith(KINDS) else None
+            if leads is None or os.path.dirname(leads) not in ours or (names and name not in names):
+                continue
+            os.unlink(name, dir_fd=here)
+            removed.append(os.path.join(folder, name))
+    except OSError as error:
+        raise _cannot(folder, error) from None
+    finally:
+        os.close(here)
     return removed
 
 
 def _cannot(folder: str, error: OSError) -> ConfigError:
-    remedy = "run this as root" if isinstance(error, PermissionError) else ""
+    error.filename = os.path.join(folder, "link")
+    remedy = denied.remedy(error)
     return ConfigError(f"cannot be changed: {error.strerror}", path=folder, remedy=remedy)
 
 

@@ -3,6 +3,8 @@
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from typing import BinaryIO
 
 import click
 
@@ -11,6 +13,7 @@ from opensmtpd.table import file as table_file
 from opensmtpd.table.file import Row, TableFile
 from opensmtpd_cli import completion
 from opensmtpd_cli.commands.migrate.rows import Complaints
+from opensmtpd_cli.database import rows as database_rows
 from opensmtpd_cli.database import schema
 from opensmtpd_cli.database.schema import COLUMNS, CatalogueEntry, encoded, identifier
 from opensmtpd_cli.output import note
@@ -36,40 +39,33 @@ def command(database: str, directory: str, force: bool) -> None:
     directory = os.path.abspath(directory)
     complaints = Complaints()
     told: list[tuple[str, str]] = []
-    db = schema.connect(database)
-    try:
-        db.execute("BEGIN")  # one look at all tables
-        with NewFiles(force) as files:
-            for entry in schema.entries(db):
-                path = os.path.join(directory, schema.file_name(entry.name))
-                temporary = files.new(path)
-                count = _export(db, entry, temporary, complaints)
-                users.give_to_smtpd(temporary)
-                line = f"table {written(entry.name)} {written('file:' + path)}"
-                told.append((f"{entry.name}: rows: {count:,}, {path}", line))
-            complaints.show(database, "change or remove these rows")
-            files.place()
-    finally:
-        db.close()
+    with closing(database_rows.copied(database)) as db, NewFiles(force) as files:
+        for entry in schema.entries(db):
+            path = os.path.join(directory, schema.file_name(entry.name))
+            with files.new(path, users.give_to_smtpd) as file:
+                count = _export(db, entry, file, complaints)
+            line = f"table {written(entry.name)} {written('file:' + path)}"
+            told.append((f"{entry.name}: rows: {count:,}, {path}", line))
+        complaints.show(database, "change or remove these rows")
+        files.place()
     for remark, line in told:
         note(remark)
         click.echo(encoded(line))
 
 
 def _export(
-    db: sqlite3.Connection, entry: CatalogueEntry, path: str, complaints: Complaints
+    db: sqlite3.Connection, entry: CatalogueEntry, file: BinaryIO, complaints: Complaints
 ) -> int:
     """Write the file of a table, and return how many rows that are."""
     count = 0
-    with open(path, "wb") as file:
-        if entry.kind is RowKind.LIST and _says_list(db, entry):
-            file.write(b"# @list\n")
-        for key, value in _rows(db, entry):
-            line = encoded(key if value is None else f"{key}: {value}") + b"\n"
-            if not _holds(line, key, value):
-                complaints.error(f"table {entry.name}", None, f"no table file can hold {key!r}")
-            file.write(line)
-            count += 1
+    if entry.kind is RowKind.LIST and _says_list(db, entry):
+        file.write(b"# @list\n")
+    for key, value in _rows(db, entry):
+        line = encoded(key if value is None else f"{key}: {value}") + b"\n"
+        if not _holds(line, key, value):
+            complaints.error(f"table {entry.name}", None, f"no table file can hold {key!r}")
+        file.write(line)
+        count += 1
     return count
 
 

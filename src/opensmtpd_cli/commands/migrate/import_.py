@@ -5,7 +5,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import click
 
@@ -22,7 +22,7 @@ from opensmtpd_cli.smtpdconf import parser, table_uses
 from opensmtpd_cli.smtpdconf.diff import diff
 from opensmtpd_cli.smtpdconf.parser import Configuration, Definition
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
-from opensmtpd_cli.system import users
+from opensmtpd_cli.system import folders, users
 from opensmtpd_cli.system.new_files import NewFiles
 
 _LONG = 1 << 20
@@ -63,21 +63,21 @@ def command(smtpd_conf: str, database: str, config_dir: str | None, force: bool)
     written.
     """
     database = os.path.abspath(database)
-    place = os.path.realpath(database) if force else database  # not a link: what it leads to
+    place = folders.behind(database) if force else database
     directory = os.path.abspath(config_dir) if config_dir else os.path.dirname(database)
     configuration = parser.read(smtpd_conf)
     paths = _places(configuration, database, directory)
     lock.refuse_left(place)
     complaints = Complaints()
     with NewFiles(force) as files:
-        temporary = files.new(place)
-        targets = _write_database(temporary, configuration, paths, complaints)
-        users.give_to_smtpd(temporary)
+        with files.new(place, users.give_to_smtpd) as file:
+            targets = _write_database(file, configuration, paths, complaints)
         complaints.show(smtpd_conf, "mend the lines above")
         delimiter = configuration.settings.get(parser.DELIMITER, "+")
         for target in targets:
             text = queries.configuration(target.entry, database, delimiter)
-            _write(files.new(target.path), text)
+            with files.new(target.path, users.give_to_all) as file:  # it holds no rows
+                file.write(schema.encoded(text))
         types = {target.entry.name: f"sqlite:{target.path}" for target in targets}
         changes = diff(configuration, types)
         files.place(lock.locked(place) if force else None)
@@ -121,14 +121,18 @@ def _spare(configuration: Configuration, new: set[str]) -> None:
 
 
 def _write_database(
-    path: str, configuration: Configuration, places: dict[str, str], complaints: Complaints
+    file: BinaryIO, configuration: Configuration, places: dict[str, str], complaints: Complaints
 ) -> list[Target]:
-    """Fill the database, in one transaction. What is wrong goes to ``complaints``."""
+    """Write the database, in one transaction. What is wrong goes to ``complaints``.
+
+    SQLite opens files by their names, and others may exchange a file under it. So the database is
+    filled in a temporary one, which has no name (https://sqlite.org/inmemorydb.html), and its
+    bytes are written to ``file``.
+    """
     tables = [configuration.tables[name] for name in places]
     targets = []
-    db = sqlite3.connect(path, isolation_level=None)
+    db = sqlite3.connect("", isolation_level=None)
     try:
-        # The file has its name only when all is written: until then a crash may break it.
         db.execute("PRAGMA journal_mode = OFF")
         db.execute("PRAGMA synchronous = OFF")
         db.execute("PRAGMA cache_size = -65536")
@@ -143,6 +147,7 @@ def _write_database(
                     continue
                 targets.append(Target(entry, count, places[table.name]))
         db.execute("COMMIT")
+        file.write(db.serialize())
     finally:
         db.close()
     return targets
@@ -192,12 +197,6 @@ def _progress(tables: list[Definition]) -> AbstractContextManager[Advance]:
     from opensmtpd_cli.commands.migrate.progress import bar  # noqa: PLC0415  rich is slow to import
 
     return bar("Reading tables", size)
-
-
-def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(text)
-    os.chmod(path, 0o644)  # there are statements in it, and no rows: nothing secret
 
 
 def _tell(configuration: Configuration, database: str, targets: list[Target]) -> None:

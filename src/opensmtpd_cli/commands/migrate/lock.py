@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from opensmtpd.errors import ConfigError
+from opensmtpd_cli.system import acting
 
 WAIT = 5.0
 """Seconds that a user of the old database has to end."""
@@ -33,19 +34,27 @@ def locked(database: str) -> Iterator[None]:
         refuse_left(database)
         yield  # SQLite would begin an empty one, with a journal
         return
-    uri = Path(database).as_uri() + "?mode=rw"
-    try:
-        db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=WAIT)
-    except sqlite3.Error as error:
-        raise _refused(database, error) from None
-    with closing(db):
-        try:
-            db.execute("PRAGMA journal_mode = DELETE")  # no write-ahead log, which others can read
-            db.execute("BEGIN EXCLUSIVE")
-        except sqlite3.Error as error:
-            raise _refused(database, error) from None
+    with closing(_exclusive(database)):
         refuse_left(database)
         yield
+
+
+def _exclusive(database: str) -> sqlite3.Connection:
+    """Return a connection that nobody else has beside it. Raises ConfigError."""
+    with acting.safely(database) as real:
+        db = None
+        try:
+            uri = Path(real).as_uri() + "?mode=rw"
+            db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=WAIT)
+            db.execute("PRAGMA journal_mode = DELETE")  # no write-ahead log, which others can read
+            db.execute("BEGIN EXCLUSIVE")
+        except BaseException as error:
+            if db is not None:
+                db.close()
+            if isinstance(error, sqlite3.Error):
+                raise _refused(database, error) from None
+            raise
+        return db
 
 
 def _refused(database: str, error: sqlite3.Error) -> ConfigError:

@@ -73,7 +73,7 @@ def test_another_file(tmp_path: Path, command: Command, argv: list[str]) -> None
     path = tmp_path / "text"
     path.write_text("text" * 1000)
     reason = refused(command, argv[0], str(path), *argv[1:], stdin="one\n")
-    assert reason == f"{path}: cannot be read: file is not a database"
+    assert reason == f"{path}: is no SQLite database; give one that import has written"
     assert path.read_text() == "text" * 1000
 
 
@@ -98,7 +98,10 @@ def test_a_lock(
     monkeypatch.setattr("sqlite3.connect", partial(sqlite3.connect, timeout=0.01))
     reason = refused(command, argv[0], database, *argv[1:], stdin="one\n")
     other.close()
-    assert reason == f"{database}: nothing was done: database is locked"
+    assert reason == (
+        f"{database}: nothing was done: another program is using it;"
+        " try again, or stop what uses it"
+    )
     assert all(not content(database, entry.name) for entry in TABLES)
 
 

@@ -119,7 +119,7 @@ def test_a_database_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"no database at all, but text", "cannot be read: file is not a database"),
+        (b"no database at all, but text", "is no SQLite database; give one that"),
         (b"", "a database with another schema"),
     ],
 )

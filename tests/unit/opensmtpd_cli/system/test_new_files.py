@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,8 @@ def failing(monkeypatch: pytest.MonkeyPatch, name: str, path: Path, error: BaseE
     """Have a function of ``os`` fail for a file that is to be called ``path``."""
     original: Callable[..., None] = getattr(os, name)
 
-    def some(here: str, there: str, **options: bool) -> None:
-        if str(path) in (here, there) and not here.endswith(".old"):
+    def some(here: str, there: str, **options: Any) -> None:
+        if path.name in (here, there) and not here.endswith(".old"):
             raise error
         original(here, there, **options)
 
@@ -62,10 +63,10 @@ def test_nothing_is_left_where_a_file_cannot_get_its_name(
 ) -> None:
     link = os.link
 
-    def some(old: str, new: str) -> None:
-        if new.endswith("hosts.conf"):
+    def some(old: str, new: str, **options: Any) -> None:
+        if new == "hosts.conf":
             raise OSError(28, "No space left on device")
-        link(old, new)
+        link(old, new, **options)
 
     monkeypatch.setattr(os, "link", some)
     said = run("import", guide(mail), db)

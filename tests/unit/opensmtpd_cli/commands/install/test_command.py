@@ -184,10 +184,10 @@ def test_all_or_none(
 ) -> None:
     make = os.symlink
 
-    def full(to: str, path: str) -> None:
-        if path.endswith(last):
-            raise OSError(28, "No space left on device", path)
-        make(to, path)
+    def full(to: str, name: str, *, dir_fd: int) -> None:
+        if name == last:
+            raise OSError(28, "No space left on device", name)
+        make(to, name, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "symlink", full)
     assert refused(run) == f"{place}: cannot be changed: No space left on device"
@@ -199,10 +199,10 @@ def test_an_interrupt_leaves_no_link(
 ) -> None:
     make = os.symlink
 
-    def interrupt(to: str, path: str) -> None:
-        if path.endswith("table-flat"):
+    def interrupt(to: str, name: str, *, dir_fd: int) -> None:
+        if name == "table-flat":
             raise KeyboardInterrupt
-        make(to, path)
+        make(to, name, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "symlink", interrupt)
     assert run("install").status == 1
@@ -210,14 +210,21 @@ def test_an_interrupt_leaves_no_link(
 
 
 def test_who_may_not(run: Program, bin: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(*_: object) -> None:
+    def denied(*_: object, dir_fd: int) -> None:
         raise PermissionError(13, "Permission denied")
 
     (place / "table-flat").symlink_to(bin / "table-flat")
     monkeypatch.setattr(os, "symlink", denied)
     monkeypatch.setattr(os, "unlink", denied)
-    assert refused(run) == f"{place}: cannot be changed: Permission denied; run this as root"
-    assert refused(run, "--undo").endswith("cannot be changed: Permission denied; run this as root")
+    monkeypatch.setattr(os, "access", lambda path, how, **_: path != str(place) or how != os.W_OK)
+    monkeypatch.setattr(os, "getuid", lambda: 65534)
+    monkeypatch.setattr(os, "geteuid", lambda: 65534)
+    wanted = (
+        f"{place}: cannot be changed: Permission denied;"
+        f" run this as root, or let user nobody write to the directory {place}"
+    )
+    assert refused(run) == wanted
+    assert refused(run, "--undo") == wanted
 
 
 def test_a_place_that_others_cannot_reach(

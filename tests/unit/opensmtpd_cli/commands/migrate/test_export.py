@@ -136,7 +136,8 @@ def test_what_cannot_be_exported(run: Program, mail: Path, db: Path) -> None:
     assert "there is no such database" in run("export", db, mail).err
     database(db, CatalogueEntry("a", RowKind.LIST)).close()
     assert run("export", db, mail / "none").err == (
-        f"opensmtpd-plugins: {mail}/none: there is no such directory\n"
+        f"opensmtpd-plugins: {mail}/none: there is no such directory;"
+        " make it, or choose another place\n"
     )
 
 

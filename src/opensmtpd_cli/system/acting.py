@@ -1,0 +1,57 @@
+"""Act as the owner of a directory, where root would be led by whoever may write there.
+
+SQLite opens files by their names: the database, and a journal beside it, whose pages it writes into
+the database. Whoever may write to the directory can put a link to another file in the place of
+either. So root works there with the rights of the directory's owner, and can do no more than he.
+"""
+
+import os
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from opensmtpd.errors import ConfigError
+from opensmtpd_cli.system import folders
+
+
+@contextmanager
+def safely(path: str) -> Iterator[str]:
+    """Yield the real path of a file, for what opens it by its name.
+
+    Root is the owner of its directory meanwhile, unless that and all above it are root's alone.
+    Raises ConfigError, OSError; also for a directory of root that its group, or others, may write
+    to.
+    """
+    file = folders.behind(os.path.abspath(path))
+    folder, name = os.path.split(file)
+    way = folders.way(folder)
+    real = os.path.join(way.path, name)
+    if os.geteuid() != 0 or not way.owners:
+        yield real
+        return
+    user = way.owners[0]
+    if user < 0:
+        fault = "root must not open a database where its group or others may write"
+        raise ConfigError(fault, path=way.path, remedy=f"chmod go-w {way.path}")
+    with _being(user):
+        yield real
+
+
+@contextmanager
+def _being(user: int) -> Iterator[None]:
+    """Have the effective ids of a user, and his groups."""
+    try:
+        entry = pwd.getpwuid(user)
+        groups = os.getgrouplist(entry.pw_name, entry.pw_gid)
+    except KeyError:
+        groups = [user]  # a number that no user has: no group but one that nobody is in, either
+    before = os.getgroups(), os.getegid(), os.geteuid()
+    try:
+        os.setgroups(groups)
+        os.setegid(groups[0])
+        os.seteuid(user)
+        yield
+    finally:
+        os.seteuid(before[2])
+        os.setegid(before[1])
+        os.setgroups(before[0])

@@ -1,0 +1,184 @@
+"""Root works where somebody else may write, who exchanges files and directories at each step.
+
+Nothing outside of that somebody's directories may change: no content, no mode, no owner.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from opensmtpd_cli import terminal
+from opensmtpd_cli.commands.install import command as install
+from opensmtpd_cli.commands.install import reach
+from opensmtpd_cli.system import users
+from unit.support.exchange import (
+    at_step,
+    link_for_folder,
+    links_for_files,
+    state,
+    theirs,
+)
+from unit.support.swap import Program, Said, guide
+
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="root is who must not be led elsewhere"),
+    pytest.mark.usefixtures("quick_hash", "group"),
+]
+
+Command = Callable[[Program, Path, Path], Said]
+
+
+@pytest.fixture
+def group(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let new databases be readable for a group that there is on all systems."""
+    monkeypatch.setattr(users, "USERS", ("daemon",))
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory that everybody may enter, as pytest's are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+@pytest.fixture(autouse=True)
+def password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a password to the command that wants one."""
+    monkeypatch.setattr(terminal, "password", lambda prompt, twice: "one")
+
+
+@pytest.fixture(autouse=True)
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have an installation with one program."""
+    (tmp_path / "filter-x").touch()
+    monkeypatch.setattr(install, "installed", lambda: {"filter-x": f"{tmp_path}/filter-x"})
+    monkeypatch.setattr(install, "owner", {}.get)
+    monkeypatch.setattr(reach, "closed", lambda files: None)
+
+
+def fresh_import(run: Program, conf: Path, folder: Path) -> Said:
+    return run("import", conf, folder / "new.db")
+
+
+def forced_import(run: Program, conf: Path, folder: Path) -> Said:
+    return run("import", "--force", conf, folder / "smtpd.db")
+
+
+def export(run: Program, conf: Path, folder: Path) -> Said:
+    return run("export", conf.parent / "smtpd.db", folder)
+
+
+def forced_export(run: Program, conf: Path, folder: Path) -> Said:
+    return run("export", "--force", conf.parent / "smtpd.db", folder)
+
+
+def export_of_theirs(run: Program, conf: Path, folder: Path) -> Said:
+    return run("export", "--force", folder / "smtpd.db", conf.parent / "out")
+
+
+def alias_add(run: Program, conf: Path, folder: Path) -> Said:
+    return run("alias", "add", folder / "smtpd.db", "carol", "carol@example.org")
+
+
+def alias_list(run: Program, conf: Path, folder: Path) -> Said:
+    return run("alias", "list", folder / "smtpd.db")
+
+
+def user_add(run: Program, conf: Path, folder: Path) -> Said:
+    return run("user", "add", folder / "smtpd.db", "carol")
+
+
+def links(run: Program, conf: Path, folder: Path) -> Said:
+    return run("install", "--directory", folder)
+
+
+def no_links(run: Program, conf: Path, folder: Path) -> Said:
+    return run("install", "--undo", "--directory", folder)
+
+
+COMMANDS = [
+    fresh_import,
+    forced_import,
+    export,
+    forced_export,
+    export_of_theirs,
+    alias_add,
+    alias_list,
+    user_add,
+    links,
+    no_links,
+]
+
+
+class Scene:
+    """Somebody's directory with a database, and files of root's with the same names elsewhere."""
+
+    def __init__(self, run: Program, root: Path, command: Command) -> None:
+        for path in root.iterdir():
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        (root / "mail").mkdir()
+        self.yard = root / "yard"
+        self.folder = self.yard / "mail"
+        self.victims = root / "etc"
+        self.conf = guide(root / "mail")
+        assert run("import", self.conf, root / "mail" / "smtpd.db").status == 0
+        for folder in (self.folder, self.victims):
+            folder.mkdir(parents=True)
+            for name in ("smtpd.db", "aliases.conf", "users.conf"):
+                shutil.copy(root / "mail" / name, folder)
+        (self.conf.parent / "out").mkdir()
+        for path in self.folder.glob("*.conf" if command is fresh_import else "none"):
+            path.unlink()
+        if command is no_links:
+            (self.folder / "filter-x").symlink_to(root / "filter-x")
+        for name in ("aliases", "users") if command is forced_export else ():
+            (self.folder / name).touch()
+        (self.victims / "filter-x").symlink_to(root / "filter-x")
+        (self.victims / "aliases").write_text("kept\n")
+        (self.victims / "shadow").write_text("root:secret\n")
+        for path in self.victims.iterdir():
+            if not path.is_symlink():
+                path.chmod(0o600)
+        for path in (self.yard, self.folder, *self.folder.iterdir()):
+            theirs(path)
+        self.root = root
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("what", ["files", "folder"])
+def test_nothing_else_is_touched(
+    run: Program,
+    place: Path,
+    command: Command,
+    what: str,
+) -> None:
+    steps, total = 0, 1
+    while steps < total:
+        scene = Scene(run, place, command)
+        if what == "files":
+            move = links_for_files(scene.folder, scene.victims / "shadow")
+        else:
+            move = link_for_folder(scene.folder, scene.victims)
+        before = state(scene.victims)
+        with at_step(steps, move) as count:
+            command(run, scene.conf, scene.folder)
+        assert state(scene.victims) == before, f"step {steps} of {count[0]}"
+        assert state(scene.conf.parent).keys() >= {str(scene.conf)}
+        assert os.geteuid() == 0
+        total = max(total, count[0])
+        steps += 1
+    assert total > 3
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_undisturbed_each_command_does_its_work(
+    run: Program, place: Path, command: Command
+) -> None:
+    scene = Scene(run, place, command)
+    said = command(run, scene.conf, scene.folder)
+    assert said.status == 0, said.err
