@@ -33,13 +33,13 @@ def safely(path: str) -> Iterator[str]:
     if user < 0:
         fault = "root must not open a database where its group or others may write"
         raise ConfigError(fault, path=way.path, remedy=f"chmod go-w {way.path}")
-    with _being(user):
+    with being(user):
         yield real
 
 
 @contextmanager
-def _being(user: int) -> Iterator[None]:
-    """Have the effective ids of a user, and his groups."""
+def being(user: int) -> Iterator[None]:
+    """Have the effective ids of a user, and his groups. For root alone."""
     try:
         entry = pwd.getpwuid(user)
         groups = os.getgrouplist(entry.pw_name, entry.pw_gid)

@@ -17,30 +17,33 @@ def remedy(error: OSError) -> str:
 
 
 def lacking(path: str, *, write: bool) -> str:
-    """Return what to let our user do, so that he can use a file; "" where nothing is found.
+    """Return what to do so that our user can use a file; "" where nothing is found.
 
     To ``write`` is also to make files beside it, as SQLite and all new files want it.
     """
+    lacks = missing(path, write=write)
+    return f"run this as root, or {lacks}" if lacks and os.getuid() != 0 else lacks
+
+
+def missing(path: str, *, write: bool) -> str:
+    """Return what to let our effective user do, so that he can use a file; "" for nothing."""
     folder = os.path.dirname(os.path.abspath(path))
-    missing = ""
-    for above in _ways(folder):
-        if not _may(above, os.X_OK):
-            missing = f"enter the directory {above}"
-            break
+    there = os.path.exists(path)
+    closed = next((above for above in ways(folder) if not _may(above, os.X_OK)), None)
+    if closed:
+        lacks = f"enter the directory {closed}"
+    elif there and not _may(path, os.R_OK):
+        lacks = "read it"
+    elif write and there and not _may(path, os.W_OK):
+        lacks = "write to it"
+    elif write and not _may(folder, os.W_OK):
+        lacks = f"write to the directory {folder}"
     else:
-        if os.path.exists(path) and not _may(path, os.R_OK):
-            missing = "read it"
-        elif write and os.path.exists(path) and not _may(path, os.W_OK):
-            missing = "write to it"
-        elif write and not _may(folder, os.W_OK):
-            missing = f"write to the directory {folder}"
-    if not missing:
         return ""
-    root = "" if os.getuid() == 0 else "run this as root, or "
-    return f"{root}let {name_of(os.geteuid())} {missing}"
+    return f"let {name_of(os.geteuid())} {lacks}"
 
 
-def _ways(folder: str) -> Iterator[str]:
+def ways(folder: str) -> Iterator[str]:
     """Yield a directory and those above it, the highest one first."""
     at = folder.find("/", 1)
     while at > 0:

@@ -6,7 +6,6 @@ Source: ``lka`` in ``lka.c``, which gives up root before it starts its tables.
 import grp
 import os
 import pwd
-import stat
 from contextlib import suppress
 
 USERS = ("_smtpd", "opensmtpd", "smtpd")
@@ -41,15 +40,6 @@ def give_to_smtpd(file: int) -> None:
 def give_to_all(file: int) -> None:
     """Make a new file readable for everybody, by its descriptor: there is nothing secret in it."""
     os.fchmod(file, 0o644)
-
-
-def readers(path: str) -> str:
-    """Return the readers of a file, smtpd's user among them; "" where that is not known."""
-    mode = os.stat(path).st_mode
-    if mode & stat.S_IROTH:
-        return "everybody"
-    group = group_of(path)
-    return f"the group {group}" if mode & stat.S_IRGRP and group in USERS else ""
 
 
 def group_of(file: str | int) -> str:

@@ -1,6 +1,9 @@
 """Fixtures of the tests of ``opensmtpd-plugins``: the program, folders, databases, patience."""
 
 import grp
+import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +34,14 @@ def mail(tmp_path: Path) -> Path:
     """A folder for smtpd.conf and table files."""
     (tmp_path / "mail").mkdir()
     return tmp_path / "mail"
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory that everybody may enter, as pytest's are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
 
 
 @pytest.fixture

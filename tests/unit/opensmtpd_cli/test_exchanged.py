@@ -5,8 +5,7 @@ Nothing outside of that somebody's directories may change: no content, no mode, 
 
 import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,14 +35,6 @@ Command = Callable[[Program, Path, Path], Said]
 def group(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let new databases be readable for a group that there is on all systems."""
     monkeypatch.setattr(users, "USERS", ("daemon",))
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A directory that everybody may enter, as pytest's are not."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
-        yield Path(folder)
 
 
 @pytest.fixture(autouse=True)

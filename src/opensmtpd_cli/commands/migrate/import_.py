@@ -22,7 +22,7 @@ from opensmtpd_cli.smtpdconf import parser, table_uses
 from opensmtpd_cli.smtpdconf.diff import diff
 from opensmtpd_cli.smtpdconf.parser import Configuration, Definition
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
-from opensmtpd_cli.system import folders, users
+from opensmtpd_cli.system import folders, readers, users
 from opensmtpd_cli.system.new_files import NewFiles
 
 _LONG = 1 << 20
@@ -208,11 +208,10 @@ def _tell(configuration: Configuration, database: str, targets: list[Target]) ->
     for table in configuration.tables.values():
         if table.name not in moved:
             note(f"{table.name}: stays as it is ({table.target})")
-    if readers := users.readers(database):
-        note(f"{database}: readable for {readers}")
-    else:
-        complain(
-            f"{database}: smtpd's user must be able to read it, as with: chgrp _smtpd {database}"
-            f" && chmod 640 {database} (on Debian: chgrp opensmtpd)"
-        )
+    files = (*(target.path for target in targets), database)
+    for path in {os.path.dirname(path): path for path in files}.values():  # one of each directory
+        if lacking := readers.lacking(path):
+            complain(f"{path}: smtpd cannot read it; {lacking}")
+        elif path == database:
+            note(f"{database}: readable for {readers.readers(database) or 'smtpd'}")
     note("Next: patch -d / -p1 < DIFF (standard output), smtpd -n, and restart smtpd.")

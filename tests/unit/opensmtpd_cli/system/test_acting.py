@@ -1,8 +1,6 @@
 """Root with the rights of the owner of a directory, for what opens files by their names."""
 
 import os
-import tempfile
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,14 +11,6 @@ from opensmtpd_cli.system import acting
 from unit.support.exchange import NOBODY, theirs
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A directory that everybody may enter, as pytest's are not."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
-        yield Path(folder)
 
 
 def ids() -> tuple[int, int, list[int]]:

@@ -10,7 +10,7 @@ import pytest
 from opensmtpd_cli.database.schema import CatalogueEntry
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
 from opensmtpd_cli.system import users
-from unit.support.swap import Program, database, guide
+from unit.support.swap import Program, database
 
 
 def test_whom_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,31 +28,6 @@ def test_whom_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
     assert names == ["_smtpd", "opensmtpd"]
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert users.smtpd_user() is None
-
-
-def mode(path: Path) -> int:
-    return path.stat().st_mode & 0o7777
-
-
-def test_the_group_of_smtpd_reads_it(run: Program, mail: Path, db: Path, mine: str) -> None:
-    said = run("import", guide(mail), db)
-    assert f"{db}: readable for the group {mine}\n" in said.err
-    assert mode(db) == 0o640
-    assert mode(db.parent / "users.conf") == 0o644
-
-
-def test_no_other_group_reads_it(
-    run: Program, mail: Path, db: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """There are password hashes in it."""
-    monkeypatch.setattr(users, "USERS", ("no-such-group",))
-    said = run("--quiet", "import", guide(mail), db)
-    assert mode(db) == 0o600
-    assert mode(db.parent / "users.conf") == 0o644
-    assert said.err == (
-        f"{db}: smtpd's user must be able to read it, as with: chgrp _smtpd {db}"
-        f" && chmod 640 {db} (on Debian: chgrp opensmtpd)\n"
-    )
 
 
 def test_who_may_read_the_files(

@@ -1,0 +1,40 @@
+"""Whether smtpd's user can read a file, with the directories on the way to it."""
+
+import os
+import stat
+
+from opensmtpd_cli.system import acting, denied, users
+
+
+def readers(path: str) -> str:
+    """Return the readers of a file, smtpd's user among them; "" where it is not among them."""
+    about = os.stat(path)
+    if about.st_mode & stat.S_IROTH:
+        return "everybody"
+    group = users.group_of(path)
+    return f"the group {group}" if about.st_mode & stat.S_IRGRP and group in users.USERS else ""
+
+
+def lacking(path: str) -> str:
+    """Return what to let smtpd's user do, so that it can read a file; "" where it can.
+
+    Root tries it as that user. Others can only go by the modes of the directories and the file.
+    """
+    user = users.smtpd_user()
+    if user is not None:
+        with acting.being(user.pw_uid):
+            return denied.missing(path, write=False)
+    lacks = [
+        f"enter the directory {way}" for way in denied.ways(os.path.dirname(path)) if _shut(way)
+    ]
+    if not readers(path):
+        lacks.append(
+            f"read it: chgrp _smtpd {path} && chmod 640 {path} (on Debian: chgrp opensmtpd)"
+        )
+    return f"let smtpd's user {' and '.join(lacks)}" if lacks else ""
+
+
+def _shut(folder: str) -> bool:
+    about = os.stat(folder)
+    group = about.st_mode & stat.S_IXGRP and users.group_of(folder) in users.USERS
+    return not about.st_mode & stat.S_IXOTH and not group

@@ -1,0 +1,88 @@
+"""Whether smtpd's user can read what import writes, with the directories on the way to it."""
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from opensmtpd_cli.system import readers, users
+from unit.support.exchange import NOBODY
+from unit.support.swap import Program, guide
+
+root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can try it as somebody else")
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o7777
+
+
+@pytest.fixture
+def smtpd(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Have nobody be smtpd's user, and return the name of the group."""
+    group = pwd.getpwuid(NOBODY)
+    monkeypatch.setattr(users, "USERS", ("no-such-group", group.pw_name, "nogroup"))
+    return "nogroup"
+
+
+@root
+def test_the_group_of_smtpd_reads_it(run: Program, mail: Path, place: Path, smtpd: str) -> None:
+    said = run("import", guide(mail), place / "smtpd.db")
+    assert f"{place}/smtpd.db: readable for the group {smtpd}\n" in said.err
+    assert mode(place / "smtpd.db") == 0o640
+    assert mode(place / "users.conf") == 0o644
+
+
+@root
+@pytest.mark.parametrize("mode", [0o700, 0o750, 0o754])
+def test_a_directory_that_smtpd_cannot_enter(
+    run: Program, mail: Path, place: Path, smtpd: str, mode: int
+) -> None:
+    (place / "shut" / "sub").mkdir(parents=True)
+    (place / "shut").chmod(mode)
+    said = run("--quiet", "import", guide(mail), place / "shut" / "sub" / "smtpd.db")
+    assert said.status == 0
+    assert said.err == (
+        f"{place}/shut/sub/smtpd.db: smtpd cannot read it;"
+        f" let user nobody enter the directory {place}/shut\n"
+    )
+
+
+@root
+def test_configuration_files_that_smtpd_cannot_reach(
+    run: Program, mail: Path, place: Path, smtpd: str
+) -> None:
+    (place / "shut").mkdir(0o700)
+    said = run("--quiet", "import", "--config-dir", place / "shut", guide(mail), place / "smtpd.db")
+    (line,) = said.err.splitlines()
+    assert line.startswith(f"{place}/shut/")
+    assert line.endswith(
+        f".conf: smtpd cannot read it; let user nobody enter the directory {place}/shut"
+    )
+
+
+def test_no_other_group_reads_it(
+    run: Program, mail: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There are password hashes in it."""
+    monkeypatch.setattr(users, "USERS", ("no-such-group",))
+    said = run("--quiet", "import", guide(mail), place / "smtpd.db")
+    assert mode(place / "smtpd.db") == 0o600
+    assert mode(place / "users.conf") == 0o644
+    assert said.err == (
+        f"{place}/smtpd.db: smtpd cannot read it; let smtpd's user read it:"
+        f" chgrp _smtpd {place}/smtpd.db && chmod 640 {place}/smtpd.db"
+        " (on Debian: chgrp opensmtpd)\n"
+    )
+
+
+def test_who_is_not_root_goes_by_the_modes(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(users, "USERS", ("no-such-group",))
+    (place / "sub").mkdir(0o750)
+    (place / "sub" / "file").touch(0o644)
+    path = str(place / "sub" / "file")
+    assert readers.lacking(path) == f"let smtpd's user enter the directory {place}/sub"
+    monkeypatch.setattr(users, "USERS", (users.group_of(str(place)),))
+    assert readers.lacking(path) == ""
+    assert readers.readers(path) == "everybody"
