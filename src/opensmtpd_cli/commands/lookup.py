@@ -16,7 +16,7 @@ from opensmtpd_cli.plugin import table_keys, table_program, table_verdicts
 from opensmtpd_cli.plugin.table_exchange import Exchange, remark, version_of
 from opensmtpd_cli.plugin.table_verdicts import TableOutcome, TableVerdict
 from opensmtpd_cli.smtpdconf.table_line import parse
-from opensmtpd_cli.system import libexec
+from opensmtpd_cli.system import libexec, table_support
 
 VIRTUAL = "virtual"
 NAMES = [service.value for service in Service]
@@ -50,6 +50,9 @@ def conclude(
 ) -> TableVerdict:
     """Start the table, shake hands, ask, end it. Raises ConfigError where there is no table."""
     line = parse(table_line)
+    fault = "" if line.built_in else table_support.lacking(version_of(version))
+    if fault:
+        raise ConfigError(fault, remedy=table_support.REMEDY)
     program = table_program.find(line)
     if line.built_in:
         remark(f"smtpd reads {line.kind}: tables itself; our table-flat is asked instead")

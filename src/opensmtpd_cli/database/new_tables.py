@@ -12,7 +12,7 @@ from opensmtpd_cli.database import queries, schema
 from opensmtpd_cli.database.schema import CatalogueEntry
 from opensmtpd_cli.smtpdconf.lexer import written
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
-from opensmtpd_cli.system import users
+from opensmtpd_cli.system import table_support, users
 from opensmtpd_cli.system.new_files import NewFiles
 
 
@@ -40,6 +40,7 @@ class NewTables:
 
     def table(self, db: sqlite3.Connection, service: Service, kind: RowKind) -> CatalogueEntry:
         """Make a table called as its service. Raises ConfigError where that cannot be."""
+        table_support.demand()
         entry = CatalogueEntry(service.value, kind, (service,))
         if any(other.name.lower() == entry.name for other in schema.entries(db)):
             message = f"no table has the service {service}, and that called so is for another"

@@ -17,7 +17,7 @@ from opensmtpd_cli import completion
 from opensmtpd_cli.commands.install import reach
 from opensmtpd_cli.commands.install.owner import owner
 from opensmtpd_cli.output import note
-from opensmtpd_cli.system import denied, folders, libexec
+from opensmtpd_cli.system import denied, folders, libexec, table_support
 
 NEEDS = {
     "filter-dkimsign": ("cryptography", "dkim"),
@@ -54,6 +54,7 @@ def chosen(every: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
             f"there is no program {unknown[0]}", remedy=f"there are {' '.join(every)}"
         )
     wanted = {name: path for name, path in every.items() if not names or name in names}
+    _spare_tables(wanted, names)
     for name in list(wanted):
         module, extra = NEEDS.get(name, ("", ""))
         if not module or find_spec(module):
@@ -65,6 +66,18 @@ def chosen(every: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
         note(f"left out: {missing}")
         del wanted[name]
     return wanted
+
+
+def _spare_tables(wanted: dict[str, str], names: Collection[str]) -> None:
+    """Leave tables out where smtpd cannot use them. Raises ConfigError if one is named."""
+    tables = [name for name in wanted if name.startswith("table-")]
+    fault = table_support.installed_lacking() if tables else ""
+    if fault and names:
+        raise ConfigError(fault, remedy=table_support.REMEDY)
+    if fault:
+        note(f"left out: {', '.join(tables)}: {fault}; {table_support.REMEDY}")
+        for name in tables:
+            del wanted[name]
 
 
 def obstacles(folder: str, wanted: Mapping[str, str]) -> list[str]:

@@ -22,7 +22,7 @@ from opensmtpd_cli.smtpdconf import parser, table_uses
 from opensmtpd_cli.smtpdconf.diff import diff
 from opensmtpd_cli.smtpdconf.parser import Configuration, Definition
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
-from opensmtpd_cli.system import folders, readers, users
+from opensmtpd_cli.system import folders, readers, table_support, users
 from opensmtpd_cli.system.new_files import NewFiles
 
 _LONG = 1 << 20
@@ -62,6 +62,7 @@ def command(smtpd_conf: str, database: str, config_dir: str | None, force: bool)
     nor the table files are touched. Rows that smtpd would fail on are errors: then nothing is
     written.
     """
+    table_support.demand()
     database = os.path.abspath(database)
     place = folders.behind(database) if force else database
     directory = os.path.abspath(config_dir) if config_dir else os.path.dirname(database)
