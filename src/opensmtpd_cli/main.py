@@ -8,19 +8,27 @@ import click
 
 from opensmtpd.errors import LocalError
 from opensmtpd.options import DISTRIBUTION
-from opensmtpd_cli import completion
+from opensmtpd_cli import completion, usage
 from opensmtpd_cli.commands import lookup
 from opensmtpd_cli.commands.accounts import command as accounts
 from opensmtpd_cli.commands.filter import command as filter_
 from opensmtpd_cli.commands.genkey import command as genkey
 from opensmtpd_cli.commands.install import command as install
 from opensmtpd_cli.commands.migrate import export, import_
-from opensmtpd_cli.output import complain, forget_unwritten
+from opensmtpd_cli.output import fail, forget_unwritten
 from opensmtpd_cli.system import denied
+from opensmtpd_cli.usage import CommandGroup
 
 
-class _Program(click.Group):
-    """A group of commands that say in one line what went wrong, and exit with 1."""
+class _Program(CommandGroup):
+    """A group of commands that say in one line what went wrong, and exit with 1, or 2 for usage."""
+
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+        try:
+            return super().make_context(*arguments, **extra)
+        except click.UsageError as error:
+            usage.told(error)
+            raise click.exceptions.Exit(error.exit_code) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -28,18 +36,24 @@ class _Program(click.Group):
             sys.stdout.flush()  # what cannot be written should be known before the end
         except BrokenPipeError:  # the reader has enough: click ends quietly
             raise
+        except click.UsageError as error:
+            usage.told(error)
+            ctx.exit(error.exit_code)
         except OSError as error:
-            reason = error.strerror or str(error)
-            place = f"{error.filename}: " if error.filename else ""
-            remedy = denied.remedy(error)
-            complain(f"{ctx.info_name}: {place}{reason}" + (f"; {remedy}" if remedy else ""))
+            fail(_of_the_system(error))
             ctx.exit(1)
         except (LocalError, sqlite3.Error) as error:
-            complain(f"{ctx.info_name}: {error}")
+            fail(str(error))
             ctx.exit(1)
         finally:
             forget_unwritten()
         return result
+
+
+def _of_the_system(error: OSError) -> str:
+    place = f"{error.filename}: " if error.filename else ""
+    remedy = denied.remedy(error)
+    return f"{place}{error.strerror or error}" + (f"; {remedy}" if remedy else "")
 
 
 @click.group(cls=_Program)
@@ -62,4 +76,5 @@ for command in (
     install.command,
     completion.command,
 ):
+    usage.quiet_everywhere(command)
     main.add_command(command)

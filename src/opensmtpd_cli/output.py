@@ -25,6 +25,12 @@ def complain(text: str) -> None:
     click.echo(shown(text), err=True)
 
 
+def fail(text: str, ctx: click.Context | None = None) -> None:
+    """Say why a command does not do its work, behind the name of the program."""
+    context = ctx or click.get_current_context()
+    complain(f"{context.find_root().info_name}: {text}")
+
+
 def forget_unwritten() -> None:
     """Drop results that cannot be written: that has been told, and Python would tell it again."""
     try:

@@ -11,12 +11,13 @@ from opensmtpd.errors import ConfigError, RemoteError
 from opensmtpd.table import Service
 from opensmtpd_cli import terminal
 from opensmtpd_cli.options import USUAL_VERSION, Seconds, usual_version
-from opensmtpd_cli.output import complain
+from opensmtpd_cli.output import fail
 from opensmtpd_cli.plugin import table_keys, table_program, table_verdicts
 from opensmtpd_cli.plugin.table_exchange import Exchange, remark, version_of
 from opensmtpd_cli.plugin.table_verdicts import TableOutcome, TableVerdict
-from opensmtpd_cli.smtpdconf.table_line import parse
+from opensmtpd_cli.smtpdconf.table_line import TableLine, parse
 from opensmtpd_cli.system import libexec, table_support
+from opensmtpd_cli.usage import Choice
 
 VIRTUAL = "virtual"
 NAMES = [service.value for service in Service]
@@ -53,7 +54,7 @@ def conclude(
     fault = "" if line.built_in else table_support.lacking(version_of(version))
     if fault:
         raise ConfigError(fault, remedy=table_support.REMEDY)
-    program = table_program.find(line)
+    program = _program(line)
     if line.built_in:
         remark(f"smtpd reads {line.kind}: tables itself; our table-flat is asked instead")
     elif os.path.dirname(program) not in libexec.folders():
@@ -64,6 +65,18 @@ def conclude(
         return table_verdicts.fatal(f"{program} cannot be run: {error.strerror}")
     with exchange:
         return _watched(exchange, ask)
+
+
+def _program(line: TableLine) -> str:
+    """Return the path of a table's program. Raises ConfigError."""
+    try:
+        return table_program.find(line)
+    except ConfigError:
+        if line.path is not None or line.name != line.kind:
+            raise
+        example = f"table {line.kind} sqlite:/etc/mail/{line.kind}.conf"
+        remedy = f"give its line of smtpd.conf, as '{example}', or the last word of it"
+        raise ConfigError(f"{line.kind} is no line of a table", remedy=remedy) from None
 
 
 def _watched(exchange: Exchange, ask: Callable[[Exchange], TableVerdict]) -> TableVerdict:
@@ -107,7 +120,7 @@ def _end(ctx: click.Context, verdict: Callable[[], TableVerdict]) -> NoReturn:
     try:
         result = verdict()
     except ConfigError as error:  # 1 would say that a key was not found
-        complain(f"{ctx.command_path}: {error}")
+        fail(str(error))
         ctx.exit(3)
     tell(result)
     ctx.exit(STATUS[result.outcome])
@@ -138,7 +151,7 @@ def _options(command: Command) -> Command:
 
 @click.command(epilog=STATUSES, short_help="Look a key up in a table as smtpd does.")
 @click.argument("table_line", metavar="TABLE-LINE")
-@click.argument("service", type=click.Choice([*NAMES, VIRTUAL]), metavar="SERVICE")
+@click.argument("service", type=Choice([*NAMES, VIRTUAL]), metavar="SERVICE")
 @click.argument("key", required=False)
 @click.option(
     "--all",
@@ -203,7 +216,7 @@ def lookup(
 
 @click.command(epilog=STATUSES, short_help="Check a key in a table as smtpd does.")
 @click.argument("table_line", metavar="TABLE-LINE")
-@click.argument("service", type=click.Choice(NAMES), metavar="SERVICE")
+@click.argument("service", type=Choice(NAMES), metavar="SERVICE")
 @click.argument("key")
 @_options
 @click.pass_context

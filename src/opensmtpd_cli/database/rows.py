@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
-from opensmtpd.errors import ConfigError
+from opensmtpd.errors import ConfigError, did_you_mean
 from opensmtpd.table import Service
 from opensmtpd_cli.database import faults, schema
 from opensmtpd_cli.database.schema import CatalogueEntry, encoded, identifier
@@ -75,7 +75,9 @@ def chosen(
         for entry in schema.entries(db):
             if entry.name == name and entry.kind is kind:
                 return entry
-        raise ConfigError(f"there is no table {name} with rows of the kind {kind}")
+        fit = [entry.name for entry in schema.entries(db) if entry.kind is kind]
+        fault = f"there is no table {name} with rows of the kind {kind}"
+        raise ConfigError(f"{fault}{did_you_mean(name, fit)}")
     found = having(db, service, kind)
     if len(found) > 1:
         names = ", ".join(entry.name for entry in found)

@@ -6,13 +6,25 @@ Source: ``table_create`` in ``table.c``.
 import os
 import shutil
 import sys
+from collections.abc import Collection
 
-from opensmtpd.errors import ConfigError
+from opensmtpd.errors import ConfigError, nearest
 from opensmtpd_cli.smtpdconf.table_line import TableLine
 from opensmtpd_cli.system import libexec
 
 FLAT = "flat"
 """Our table for the files that smtpd itself reads."""
+
+_OURS = {
+    "filter-dkimsign": "opensmtpd-filter-dkimsign-py",
+    "filter-dnsbl": "opensmtpd-filter-dnsbl-py",
+    "filter-fcrdns": "opensmtpd-filter-rdns-py",
+    "filter-rdns": "opensmtpd-filter-rdns-py",
+    "table-flat": "opensmtpd-table-flat-py",
+    "table-passwd": "opensmtpd-table-passwd-py",
+    "table-sqlite": "opensmtpd-table-sqlite-py",
+}
+"""Programs of this suite, and the Debian package of each."""
 
 _BUILT_IN = ("db", "getpwnam", "proc")
 
@@ -35,8 +47,16 @@ def place(name: str, chroot: str = "") -> str:
     ours = os.path.join(os.path.dirname(sys.executable), name)
     found = ours if os.access(ours, os.X_OK) else shutil.which(name)
     if found is None or chroot:
-        raise ConfigError(
-            f"there is no program {name}",
-            remedy=f"smtpd wants it in its own directory, as {chroot}{libexec.folders()[0]}",
-        )
+        remedy = f"smtpd wants it in its own directory, as {chroot}{libexec.folders()[0]}"
+        if name in _OURS:
+            remedy += f"; install Debian's package {_OURS[name]}, or run opensmtpd-plugins install"
+        raise ConfigError(f"there is no program {name}{suggested(name, _OURS)}", remedy=remedy)
     return os.path.abspath(found)
+
+
+def suggested(name: str, programs: Collection[str]) -> str:
+    """Return the end of a message, with the program of the same kind that is nearest; or ""."""
+    kind = name.partition("-")[0] + "-"
+    stems = [each.removeprefix(kind) for each in programs if each.startswith(kind)]
+    near = nearest(name.removeprefix(kind), stems) if name not in programs else None
+    return f"; did you mean {kind}{near}?" if near else ""

@@ -49,13 +49,6 @@ def test_the_version(run: Program) -> None:
     assert (said.status, said.out.split()[0]) == (0, "opensmtpd-plugins")
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["import"], ["import", "--nope"], ["--nope"]])
-def test_a_wrong_use(run: Program, arguments: list[str]) -> None:
-    said = run(*arguments)
-    assert (said.status, said.out) == (2, "")
-    assert said.err.startswith("Usage: opensmtpd-plugins")
-
-
 def test_what_goes_wrong_is_said_in_one_line(run: Program, tmp_path: Path) -> None:
     said = run("import", tmp_path / "no\nne", tmp_path / "db")
     assert said == (

@@ -11,12 +11,13 @@ from opensmtpd.table import Service, text
 from opensmtpd.table.limits import ID_MAX
 from opensmtpd_cli import completion, terminal
 from opensmtpd_cli.commands.accounts import names
-from opensmtpd_cli.database import rows
+from opensmtpd_cli.database import rows, schema
 from opensmtpd_cli.database.new_tables import NewTables
 from opensmtpd_cli.database.schema import COLUMNS, CatalogueEntry
 from opensmtpd_cli.output import complain, note
 from opensmtpd_cli.plugin import row_warnings
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
+from opensmtpd_cli.usage import CommandGroup
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -31,9 +32,19 @@ def _needed(
 ) -> CatalogueEntry:
     entry = rows.chosen(db, *what, name)
     if entry is None:
-        remedy = "name a table with --table"
+        remedy = _to_have(db, what, database)
         raise ConfigError(f"no table has the service {what[0]}", path=database, remedy=remedy)
     return entry
+
+
+def _to_have(db: sqlite3.Connection, what: tuple[Service, RowKind], database: str) -> str:
+    """Return how to come to a table with rows of a kind."""
+    fit = [entry.name for entry in schema.entries(db) if entry.kind is what[1]]
+    if fit:
+        return f"name one with --table: {', '.join(fit)}"
+    if what is LOGINS:
+        return f"add the first user: opensmtpd-plugins user add {database} NAME"
+    return "import an smtpd.conf that has one"
 
 
 def _missing(database: str, key: str, entry: CatalogueEntry) -> ConfigError:
@@ -80,7 +91,7 @@ def arguments(*names: str) -> Callable[[Command], Command]:
 # --- users ------------------------------------------------------------------------------------
 
 
-@click.group(short_help="Add, remove and list users, and set passwords.")
+@click.group(cls=CommandGroup, short_help="Add, remove and list users, and set passwords.")
 def user() -> None:
     """Users who log in, and whom their mail is delivered as.
 
@@ -198,7 +209,7 @@ def user_list(database: str, table: str | None) -> None:
 # --- aliases ----------------------------------------------------------------------------------
 
 
-@click.group(short_help="Add, remove and list aliases.")
+@click.group(cls=CommandGroup, short_help="Add, remove and list aliases.")
 def alias() -> None:
     """Aliases: names, addresses and domains whose mail goes to others."""
 
@@ -239,7 +250,7 @@ def alias_list(database: str, table: str | None) -> None:
 # --- domains ----------------------------------------------------------------------------------
 
 
-@click.group(short_help="Add, remove and list domains.")
+@click.group(cls=CommandGroup, short_help="Add, remove and list domains.")
 def domain() -> None:
     """Domains that smtpd accepts mail for."""
 

@@ -23,7 +23,7 @@ from opensmtpd_cli.commands.filter.options import (
 )
 from opensmtpd_cli.errors import Stopped
 from opensmtpd_cli.options import USUAL_VERSION, Seconds
-from opensmtpd_cli.output import complain, note, quiet
+from opensmtpd_cli.output import fail, note, quiet
 from opensmtpd_cli.plugin import filter_message, filter_program
 from opensmtpd_cli.plugin.filter_run import ClientArguments, Run, outgoing
 from opensmtpd_cli.plugin.talk import Talk
@@ -244,6 +244,6 @@ def command(
     except (ConfigError, OSError) as error:  # 1 would say that the message was refused
         reason = error.strerror if isinstance(error, OSError) else error
         with suppress(OSError):  # of a standard error that is full
-            complain(f"{ctx.command_path}: {reason}")
+            fail(str(reason))
         status = STOPPED
     ctx.exit(status)

@@ -17,6 +17,7 @@ from opensmtpd_cli import completion
 from opensmtpd_cli.commands.install import reach
 from opensmtpd_cli.commands.install.owner import owner
 from opensmtpd_cli.output import note
+from opensmtpd_cli.plugin.table_program import suggested
 from opensmtpd_cli.system import denied, folders, libexec, table_support
 
 NEEDS = {
@@ -50,9 +51,9 @@ def chosen(every: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
     """Return the plugins of these names, or else all that can run. Raises ConfigError."""
     unknown = [name for name in names if name not in every]
     if unknown:
-        raise ConfigError(
-            f"there is no program {unknown[0]}", remedy=f"there are {' '.join(every)}"
-        )
+        near = suggested(unknown[0], every)
+        remedy = f"there are {' '.join(every)}"
+        raise ConfigError(f"there is no program {unknown[0]}{near}", remedy=remedy)
     wanted = {name: path for name, path in every.items() if not names or name in names}
     _spare_tables(wanted, names)
     for name in list(wanted):

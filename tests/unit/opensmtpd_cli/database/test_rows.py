@@ -37,12 +37,23 @@ def test_a_table_that_does_not_fit(database: str) -> None:
     for name in ("domains", "nosuch", "smtpd_tables"):
         reason = refused(alias, "list", database, "--table", name)
         assert reason == f"there is no table {name} with rows of the kind mapping"
+    reason = refused(alias, "list", database, "--table", "alias")
+    assert reason.endswith("of the kind mapping; did you mean aliases?")
 
 
-@pytest.mark.parametrize(("command", "service"), [(alias, "alias"), (domain, "domain")])
-def test_no_table(tmp_path: Path, command: Command, service: str) -> None:
-    database = make(tmp_path / "mail.db")
-    reason = f"{database}: no table has the service {service}; name a table with --table"
+@pytest.mark.parametrize(
+    ("command", "service", "remedy"),
+    [
+        (alias, "alias", "import an smtpd.conf that has one"),
+        (domain, "domain", "name one with --table: hosts, others"),
+        (user, "credentials", "add the first user: opensmtpd-plugins user add {} NAME"),
+    ],
+)
+def test_no_table(tmp_path: Path, command: Command, service: str, remedy: str) -> None:
+    unused = [CatalogueEntry(name, RowKind.LIST) for name in ("hosts", "others")]
+    database = make(tmp_path / "mail.db", *unused)
+    remedy = remedy.format(database)
+    reason = f"{database}: no table has the service {service}; {remedy}"
     assert refused(command, "list", database) == reason
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from opensmtpd.errors import ConfigError
+from opensmtpd_cli.plugin import table_program
 from opensmtpd_cli.plugin.table_program import find
 from opensmtpd_cli.smtpdconf.table_line import TableLine
 from opensmtpd_cli.system import libexec
@@ -32,3 +33,27 @@ def test_what_is_built_in(kind: str) -> None:
         ConfigError, match=f"^{kind} is a part of smtpd: there is no program to ask$"
     ):
         find(TableLine("t", kind, "/x"))
+
+
+@pytest.mark.usefixtures("libexec")
+def test_a_program_of_ours_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(ConfigError) as error:
+        table_program.place("table-sqlite")
+    assert str(error.value).endswith(
+        "; install Debian's package opensmtpd-table-sqlite-py, or run opensmtpd-plugins install"
+    )
+    with pytest.raises(ConfigError, match="no program table-sqlit; did you mean table-sqlite"):
+        table_program.place("table-sqlit")
+
+
+def test_the_packages_have_the_programs() -> None:
+    packages = Path(__file__).parents[4] / "packaging" / "debian"
+    found = {
+        line.split()[0].rpartition("/")[2]: path.stem
+        for path in packages.glob("opensmtpd-*-py.install")
+        for line in path.read_text().splitlines()
+        if line.startswith("usr/bin/")
+    }
+    assert found == table_program._OURS

@@ -75,7 +75,7 @@ CLOSED = b"opensmtpd-plugins: standard input or output is closed; give it /dev/n
         (">&-", (2, b"", CLOSED)),
         ("<&- 2>&-", (2, b"", b"")),
         ("2>&-", (0, MAIL, b"")),
-        (">/dev/full", (3, b"", b"opensmtpd-plugins filter: No space left on device\n")),
+        (">/dev/full", (3, b"", b"opensmtpd-plugins: No space left on device\n")),
     ],
 )
 def test_descriptors(tmp_path: Path, redirection: str, wanted: tuple[int, bytes, bytes]) -> None:
@@ -117,5 +117,5 @@ def test_bytes_that_the_locale_does_not_know(tmp_path: Path) -> None:
     assert log.read_bytes() == b"\xff\xc3\xa4 x"
     if os.geteuid() == 0:
         status, _, said = run("filter", typed.replace(b"user root", b"user '\xc3\xa4'"), env=env)
-        reason = "opensmtpd-plugins filter: there is no user ä: smtpd would not start\n"
+        reason = "opensmtpd-plugins: there is no user ä: smtpd would not start\n"
         assert (status, said) == (3, reason.encode())

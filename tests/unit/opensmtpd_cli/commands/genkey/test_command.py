@@ -247,7 +247,10 @@ def test_a_doubtful_selector_is_taken_with_a_warning(run: Program, tmp_path: Pat
 def test_no_selector(run: Program, tmp_path: Path) -> None:
     said = genkey(run, "--key", tmp_path / "key")
     assert said.status == 2
-    assert said.err.endswith("Error: a selector is missing: give a name, as --selector mail\n")
+    assert said.err == (
+        "opensmtpd-plugins: a selector is missing: give a name, as --selector mail;"
+        " see opensmtpd-plugins genkey --help\n"
+    )
     assert state(tmp_path) == {}
 
 

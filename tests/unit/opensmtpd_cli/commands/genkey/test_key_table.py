@@ -154,7 +154,9 @@ def test_nothing_is_left_where_the_table_cannot_be_replaced(
         patch.setattr(os, step, call)
         said = rotate(run, table)
     assert (said.status, said.out) == (1, "")
-    remedy = "" if number == errno.EROFS else "; run it as root"
+    remedy = "; run it as root"
+    if number == errno.EROFS:
+        remedy = "; mount its file system for writing, or choose another place"
     assert said.err == f"opensmtpd-plugins: {table}: {os.strerror(number)}{remedy}\n"
     assert state(table.parent) == before
 
