@@ -108,7 +108,7 @@ class Lexer:
     """Words of a file and of those that it includes. The reader of the words sets ``macros``."""
 
     def __init__(self, path: str, read: Callable[[str], bytes]) -> None:
-        """``read`` returns a file's content, or raises OSError."""
+        """``read`` returns a file's content, or raises ConfigError."""
         self.macros: dict[str, str] = {}
         self._read = read
         self._files = [_File(path, self._content(path))]
@@ -249,9 +249,8 @@ class Lexer:
     def _content(self, path: str, token: Token | None = None) -> bytes:
         try:
             return self._read(path)
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
+        except ConfigError as error:
             if token is None:
-                raise ConfigError(f"cannot be read: {reason}", path=path) from None
-            message = f"cannot read {path}: {reason}"
-            raise ConfigError(message, path=token.path, line=token.line) from None
+                raise
+            message, place = f"{path}: {error.message}", token.path
+            raise ConfigError(message, path=place, line=token.line, remedy=error.remedy) from None

@@ -4,13 +4,24 @@ Only ``table``, ``include`` and macros are understood; every other directive is 
 ``<name>`` uses a table.
 """
 
-from pathlib import Path
+from codecs import BOM_UTF8
+from itertools import pairwise
 from typing import NamedTuple
 
 from opensmtpd.errors import ConfigError
+from opensmtpd.files import reading
 from opensmtpd.table import text
 from opensmtpd.table.file import Row
-from opensmtpd_cli.smtpdconf.lexer import ARROW, END, KEYWORD, NEWLINE, WORD, Lexer, Token
+from opensmtpd_cli.smtpdconf.lexer import (
+    ARROW,
+    END,
+    KEYWORD,
+    NEWLINE,
+    NUMBER,
+    WORD,
+    Lexer,
+    Token,
+)
 from opensmtpd_cli.smtpdconf.table_uses import USES, Use
 
 DELIMITER = "sub-addr-delim"
@@ -46,13 +57,15 @@ class Configuration(NamedTuple):
     """The content of smtpd.conf and of the files that it includes.
 
     ``files`` are the contents of all files, by the names they were opened by; ``settings`` is empty
-    or holds the ``sub-addr-delim``.
+    or holds the ``sub-addr-delim``; ``nameless`` are the braces of tables that are written out
+    where they are used.
     """
 
     tables: dict[str, Definition]
     uses: dict[str, list[Use]]
     files: dict[str, bytes]
     settings: dict[str, str]
+    nameless: list[Token]
 
 
 def read(path: str) -> Configuration:
@@ -60,11 +73,15 @@ def read(path: str) -> Configuration:
     files: dict[str, bytes] = {}
 
     def content(name: str) -> bytes:
-        files[name] = Path(name).read_bytes()
+        with reading(name) as file:
+            files[name] = file.read()
+        if files[name].startswith(BOM_UTF8):
+            fault = "a byte order mark before the first word, which smtpd cannot read"
+            raise ConfigError(fault, path=name, line=1, remedy="save it as UTF-8 without BOM")
         return files[name]
 
     lexer = Lexer(path, content)
-    configuration = Configuration({}, {}, files, {})
+    configuration = Configuration({}, {}, files, {}, [])
     while (statement := _statement(lexer)) is not None:
         _understand(statement, lexer, configuration)
     return configuration
@@ -105,10 +122,13 @@ def _understand(words: list[Token], lexer: Lexer, configuration: Configuration) 
         configuration.settings[DELIMITER] = words[-1].text
     elif words:
         _note_uses(words, configuration.uses)
+        _note_nameless(words, configuration.nameless)
 
 
 def _macro(words: list[Token]) -> tuple[str, str]:
     """Return name and value of ``name = value``."""
+    if words[0].kind == KEYWORD:
+        raise _reserved(words[0], "no macro can be called so", "choose another name")
     if [word.kind for word in words] != [WORD, "=", WORD]:
         raise _error(f"not a macro: {words[0].text} =", words[0], 'write NAME = "VALUE"')
     if any(char in " \t\v\f\r" for char in words[0].text[1:]):
@@ -119,6 +139,10 @@ def _macro(words: list[Token]) -> tuple[str, str]:
 def _table(words: list[Token]) -> Definition:
     """Return a table directive. Raises ConfigError for what smtpd would not take as one."""
     kinds = [word.kind for word in words]
+    if kinds[1:2] == [KEYWORD]:
+        raise _reserved(words[1], "a table cannot be called so")
+    if kinds[1:2] == ["{"]:
+        raise _error("a table without a name", words[0], "write table NAME { ... }")
     if kinds[:2] != [KEYWORD, WORD] or len({word.path for word in words}) > 1:
         raise _not_a_table(words[0])
     target, rows = None, []
@@ -148,6 +172,9 @@ def _rows(words: list[Token], brace: Token) -> list[Row]:
     while at < len(words):
         kinds = [word.kind for word in words[at : at + 3]]
         mapping = len(kinds) > 1 and kinds[1] in ("=", ARROW)
+        for word in words[at : at + 3 if mapping else at + 1]:
+            if word.kind in (KEYWORD, NUMBER):
+                raise _reserved(word, "smtpd takes no such key or value here")
         if kinds[0] != WORD or (mapping and kinds[2:] != [WORD]):
             raise _not_a_table(words[at])
         if rows and mapping is (rows[0].value is None):
@@ -175,10 +202,26 @@ def _past_newlines(words: list[Token], at: int) -> int:
 def _note_uses(words: list[Token], uses: dict[str, list[Use]]) -> None:
     """Note each ``<name>``: what it means is said by the directive and by the word before."""
     for at in range(1, len(words) - 2):
-        if [word.kind for word in words[at : at + 3]] == ["<", WORD, ">"]:
+        kinds = [word.kind for word in words[at : at + 3]]
+        if kinds == ["<", KEYWORD, ">"]:
+            raise _reserved(words[at + 1], "a table cannot be called so")
+        if kinds == ["<", WORD, ">"]:
             use = USES.get(f"{words[0].text} {words[at - 1].text}")
             if use:
                 uses.setdefault(words[at + 1].text, []).append(use)
+
+
+def _note_nameless(words: list[Token], nameless: list[Token]) -> None:
+    """Note each table that stands where it is used, and has no name."""
+    for before, word in pairwise(words):
+        if word.kind == "{" and before.text != "chain":
+            nameless.append(word)
+
+
+def _reserved(token: Token, fault: str, remedy: str = "") -> ConfigError:
+    kind = "a number" if token.kind == NUMBER else "a word of smtpd.conf's own"
+    remedy = remedy or f'put it in quotes, wherever it stands: "{token.text}"'
+    return _error(f"{token.text} is {kind}: {fault}", token, remedy)
 
 
 def _not_a_table(token: Token) -> ConfigError:

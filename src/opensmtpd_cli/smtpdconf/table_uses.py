@@ -19,6 +19,9 @@ class Use(NamedTuple):
     shape: RowKind | None = None
 
 
+_RDNS = Use("match rdns", (Service.DOMAIN, Service.NETADDR), RowKind.LIST)
+"""smtpd.conf(5) says domain, and ruleset.c asks netaddr."""
+
 _USES = (
     Use("action alias", (Service.ALIAS,), RowKind.MAPPING),
     Use("action virtual", (Service.ALIAS,), RowKind.MAPPING),
@@ -39,8 +42,7 @@ _USES = (
     Use("match mail-from", (Service.MAILADDR,)),
     Use("match rcpt-to", (Service.MAILADDR,)),
     Use("match src", (Service.NETADDR,), RowKind.LIST),
-    # smtpd.conf(5) says domain, and ruleset.c asks netaddr.
-    Use("match rdns", (Service.DOMAIN, Service.NETADDR), RowKind.LIST),
+    _RDNS,
     Use("match domain", (Service.DOMAIN,), RowKind.LIST),
     Use("filter rdns", (Service.DOMAIN,)),
     Use("filter src", (Service.NETADDR,)),
@@ -73,6 +75,16 @@ def kind(name: str, found: RowKind | None, uses: list[Use]) -> RowKind:
             raise ConfigError(f"table {name} is a {found}; '{use.words}' wants {wants}")
         return shape or RowKind.MAPPING
     return found or (RowKind.LIST if uses else RowKind.MAPPING)
+
+
+def judged(uses: list[Use]) -> tuple[Service, ...]:
+    """Return the services that say what the rows of a table must look like.
+
+    For "match from rdns", smtpd asks for a name as netaddr: a row that is equal matches, though it
+    is no network.
+    """
+    plain = [use._replace(services=(Service.DOMAIN,)) if use is _RDNS else use for use in uses]
+    return services(plain)
 
 
 def services(uses: list[Use]) -> tuple[Service, ...]:

@@ -54,7 +54,8 @@ def test_what_goes_wrong_is_said_in_one_line(run: Program, tmp_path: Path) -> No
     assert said == (
         1,
         "",
-        f"opensmtpd-plugins: {tmp_path}/no\\nne: cannot be read: No such file or directory\n",
+        f"opensmtpd-plugins: {tmp_path}/no\\nne: cannot read it: No such file or directory;"
+        " make the file, or correct the path\n",
     )
 
 

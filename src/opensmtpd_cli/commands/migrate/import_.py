@@ -94,7 +94,9 @@ def _places(configuration: Configuration, database: str, directory: str) -> dict
     tables = [table for table in configuration.tables.values() if table.file or table.rows]
     if not tables:
         path = next(iter(configuration.files))
-        raise ConfigError("there is no file: or inline table to import", path=path)
+        fault = "there is no file: or inline table to import"
+        remedy = "give those without a name one, as: table NAME { ... }"
+        raise ConfigError(fault, path=path, remedy=remedy if configuration.nameless else "")
     taken: dict[str, str] = {"smtpd_tables": "the database's own"}
     places = {}
     for table in tables:
@@ -176,7 +178,9 @@ def _import(
         table.name, table_uses.kind(table.name, kind, uses), table_uses.services(uses)
     )
     schema.create_table(db, entry)
-    return entry, fill(db, entry, Source(table.file or table.path, rows, uses), complaints)
+    judged = entry._replace(services=table_uses.judged(uses))
+    source = Source(table.file or table.path, rows, uses)
+    return entry, fill(db, judged, source, complaints)
 
 
 def _counted(path: str, advance: Advance) -> Iterator[bytes]:
@@ -209,10 +213,13 @@ def _tell(configuration: Configuration, database: str, targets: list[Target]) ->
     for table in configuration.tables.values():
         if table.name not in moved:
             note(f"{table.name}: stays as it is ({table.target})")
+    for brace in configuration.nameless:
+        note(f"{brace.path}:{brace.line}: a table without a name stays as it is")
     files = (*(target.path for target in targets), database)
     for path in {os.path.dirname(path): path for path in files}.values():  # one of each directory
         if lacking := readers.lacking(path):
             complain(f"{path}: smtpd cannot read it; {lacking}")
         elif path == database:
             note(f"{database}: readable for {readers.readers(database) or 'smtpd'}")
+    note("Only tables, macros and include were read: smtpd -n judges all other directives.")
     note("Next: patch -d / -p1 < DIFF (standard output), smtpd -n, and restart smtpd.")

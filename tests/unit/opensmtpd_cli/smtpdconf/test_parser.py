@@ -1,5 +1,6 @@
 """smtpd.conf: the tables that it defines, and those that it uses."""
 
+import os
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -95,6 +96,9 @@ def test_the_lines_of_rows_in_braces(tmp_path: Path) -> None:
     assert (table.line, table.path) == (2, str(tmp_path / "smtpd.conf"))
 
 
+RESERVED = "alias is a word of smtpd.conf's own: "
+
+
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
@@ -106,12 +110,21 @@ def test_the_lines_of_rows_in_braces(tmp_path: Path) -> None:
         ("table t { a, b = c }", 1, "keys with values and keys without in one table"),
         ("table t { a = b,\nc }", 2, "keys with values and keys without in one table"),
         ("table t { a =\nb }", 1, "not a table"),
-        ("table t { 10 }", 1, "not a table"),
+        ("table t { 10 }", 1, "10 is a number: smtpd takes no such key or value here"),
         ("table t { *.a }", 1, "not a table"),
-        ("table t { alias }", 1, "not a table"),
+        ("table t {\nalias }", 2, RESERVED + "smtpd takes no such key or value here"),
+        ("table t { a = alias }", 1, RESERVED + "smtpd takes no such key or value here"),
         ("table t { { a } }", 1, "not a table"),
         ("table t { a } b", 1, "not a table"),
-        ("table alias { a }", 1, "not a table"),
+        ("table alias { a }", 1, RESERVED + "a table cannot be called so"),
+        ("table alias file:/etc/x", 1, RESERVED + "a table cannot be called so"),
+        ("action x mbox alias <alias>", 1, RESERVED + "a table cannot be called so"),
+        ("table { a }", 1, "a table without a name"),
+        (
+            "\ufefftable t { a }",
+            1,
+            "a byte order mark before the first word, which smtpd cannot read",
+        ),
         ("table t\nfile:/etc/t", 1, "not a table"),
         ("table t file:/etc/t more", 1, "not a table"),
         ("table t file:etc/t", 1, "table t: 'etc/t' is not a full path"),
@@ -123,11 +136,11 @@ def test_the_lines_of_rows_in_braces(tmp_path: Path) -> None:
         ('\ntable t { "a }\n', 2, 'a string that begins with " and does not end'),
         ("m = 25", 1, "not a macro: m ="),
         ("m = alias", 1, "not a macro: m ="),
-        ('alias = "x"', 1, "not a macro: alias ="),
+        ('alias = "x"', 1, RESERVED + "no macro can be called so"),
         ('m = "a" b', 1, "not a macro: m ="),
         ('"m n" = "x"', 1, "a macro's name with a space in it"),
         ("action $nope", 1, "macro 'nope' is not defined"),
-        ('include "nope"', 1, "cannot read nope: No such file or directory"),
+        ('include "nope"', 1, "nope: cannot read it: No such file or directory"),
         ('m = "}"\ntable t { a $m }', 2, "a } without a {"),
     ],
 )
@@ -137,6 +150,47 @@ def test_what_smtpd_would_not_take(tmp_path: Path, text: str, line: int, message
     error = caught.value
     assert (error.path, error.line) == (str(tmp_path / "smtpd.conf"), line)
     assert error.message == message
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("table senders file:/x", 'put it in quotes, wherever it stands: "senders"'),
+        ("table t { 10 }", 'put it in quotes, wherever it stands: "10"'),
+        ('domain = "example.org"', "choose another name"),
+        ("table { a }", "write table NAME { ... }"),
+        ("\ufeff", "save it as UTF-8 without BOM"),
+    ],
+)
+def test_what_to_do_about_words_that_are_reserved(tmp_path: Path, text: str, remedy: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, text)
+    assert caught.value.remedy == remedy
+
+
+def test_words_that_are_reserved_may_stand_in_quotes(tmp_path: Path) -> None:
+    text = 'table "senders" { "domain", "10" }\nlisten on lo senders <"senders">\n'
+    configuration = read(tmp_path, text)
+    assert pairs(configuration, "senders") == [("domain", None), ("10", None)]
+    assert services(configuration, "senders") == ["mailaddrmap"]
+
+
+def test_tables_without_a_name(tmp_path: Path) -> None:
+    text = (
+        "filter f chain { a, b }\nmatch from src { 10.0.0.0/8,\n::1 } for domain {\n x } reject\n"
+    )
+    assert [brace.line for brace in read(tmp_path, text).nameless] == [2, 3]
+
+
+@pytest.mark.parametrize("include", [False, True])
+def test_a_fifo_does_not_keep_it_waiting(tmp_path: Path, include: bool) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    conf = tmp_path / ("smtpd.conf" if include else "fifo")
+    if include:
+        conf.write_text(f'\ninclude "{tmp_path}/fifo"\n')
+    with pytest.raises(ConfigError, match="a FIFO, not a regular file; name a regular file") as it:
+        parser.read(str(conf))
+    assert (it.value.path, it.value.line) == (str(conf), 2 if include else None)
 
 
 def test_files_that_are_included(tmp_path: Path) -> None:

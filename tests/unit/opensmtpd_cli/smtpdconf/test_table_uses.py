@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from opensmtpd.table import Service
-from opensmtpd_cli.smtpdconf import parser
+from opensmtpd_cli.smtpdconf import parser, table_uses
 from opensmtpd_cli.smtpdconf.table_uses import USES
 from unit.support.swap import Program, smtpd_conf
 
@@ -83,3 +83,16 @@ def test_uses_that_do_not_fit(run: Program, mail: Path, db: Path, text: str, mes
     said = run("import", conf, db)
     assert said.status == 1
     assert said.err.splitlines()[0] == f"{conf}:{message}"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("match from rdns <t> for any reject", ["domain"]),
+        ("match from rdns <t> for any reject\nmatch from src <t> reject", ["domain", "netaddr"]),
+        ("match from src <t> reject", ["netaddr"]),
+    ],
+)
+def test_by_which_services_rows_are_judged(tmp_path: Path, text: str, wanted: list[str]) -> None:
+    uses = parser.read(str(smtpd_conf(tmp_path, text + "\n"))).uses["t"]
+    assert [str(service) for service in table_uses.judged(uses)] == wanted

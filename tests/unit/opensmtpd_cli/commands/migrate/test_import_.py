@@ -80,7 +80,10 @@ def test_patch_applies_the_diff(run: Program, mail: Path, db: Path) -> None:
     assert conf.read_text(encoding="utf-8") == new
     said = run("import", conf, db)
     assert said.status == 1
-    assert said.err == (f"opensmtpd-plugins: {conf}: there is no file: or inline table to import\n")
+    assert said.err == (
+        f"opensmtpd-plugins: {conf}: there is no file: or inline table to import;"
+        " give those without a name one, as: table NAME { ... }\n"
+    )
 
 
 def test_nothing_that_is_read_is_touched(run: Program, mail: Path, db: Path) -> None:
@@ -257,3 +260,23 @@ def test_configurations_that_cannot_be_swapped(
     assert message in said.err
     assert said.err.count("\n") == 1
     assert listing(db.parent) == {}
+
+
+def test_names_for_rdns_are_no_mistakes(run: Program, mail: Path, place: Path) -> None:
+    conf = smtpd_conf(
+        mail,
+        'table names { "mail.example.org", "10.0.0.0/8" }\n'
+        'match from rdns <names> for any reject\n',
+    )  # fmt: skip
+    said = run("import", conf, place / "smtpd.db")
+    assert said.status == 0
+    assert "matches nothing" not in said.err
+    assert "names: for domain, netaddr, rows: 2, " in said.err
+
+
+def test_what_import_does_not_judge_is_said_once(run: Program, mail: Path, place: Path) -> None:
+    conf = smtpd_conf(mail, "table t { a }\nnonsense\nmatch for domain { x } reject\n")
+    said = run("import", conf, place / "smtpd.db")
+    assert said.status == 0
+    assert f"{conf}:3: a table without a name stays as it is\n" in said.err
+    assert said.err.count("smtpd -n judges all other directives") == 1
