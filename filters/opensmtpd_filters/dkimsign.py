@@ -108,10 +108,10 @@ class Message(HeldMessage):
             log("dkim-unsigned", self.session, reason=error, domain=error.domain)
             if self.unsigned == "refuse":
                 raise Refused(Reject(550, f"5.7.20 Cannot be signed with DKIM: {error}")) from None
-            return Prepared([], [], [], False)
-        if prepared.left_out:
-            reason = "a bare address, which smtpd will complete"
-            log("dkim-not-covered", self.session, fields=",".join(prepared.left_out), reason=reason)
+            return Prepared([], [], {}, False)
+        for reason in dict.fromkeys(prepared.left_out.values()):
+            names = [name for name, why in prepared.left_out.items() if why == reason]
+            log("dkim-not-covered", self.session, fields=",".join(names), reason=reason)
         return prepared
 
 

@@ -45,9 +45,19 @@ def relaxed(field: HeaderField) -> bytes:
     return field[0].lower() + b":" + relaxed_value(field[2])
 
 
+def verifiers_differ(value: bytes) -> bool:
+    """Return whether verifiers disagree on the "relaxed" form of this value.
+
+    RFC 6376 section 2.8 knows two kinds of white space, the space and the tab. Of CR, VT and FF,
+    OpenDKIM takes all for white space, go-msgauth CR, rspamd CR and FF; Mail::DKIM takes all for
+    white space where they stand in front, and dkimpy at both ends.
+    """
+    return _ODD_SPACE.search(value) is not None
+
+
 def relaxed_value(value: bytes) -> bytes:
     """Return a value unfolded, its white space reduced to single spaces between words."""
-    if _ODD_SPACE.search(value):  # split would take these for white space too; RFC 6376 does not
+    if verifiers_differ(value):  # split would take CR, VT and FF for white space, too
         return squeeze(value.replace(b"\n", b"")).strip(b" ")
     return b" ".join(value.split())
 

@@ -1,7 +1,7 @@
 """The signer: a message's lines in, its DKIM-Signature fields out."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import NamedTuple
 from weakref import WeakSet
 
@@ -10,7 +10,8 @@ from opensmtpd.mail.dkim.author import author_domain
 from opensmtpd.mail.dkim.canonical_body import RelaxedBody, SimpleBody
 from opensmtpd.mail.dkim.canonical_header import CANONICAL, HeaderField, copied, finder, text
 from opensmtpd.mail.dkim.keys.keyring import Identity, Keyring
-from opensmtpd.mail.dkim.sign.smtpd_changes import APPENDED, added_fields, completes
+from opensmtpd.mail.dkim.sign.left_out import left_out
+from opensmtpd.mail.dkim.sign.smtpd_changes import added_fields, completed
 from opensmtpd.mail.dkim.sign.style import Style
 from opensmtpd.mail.dkim.signature import Covered, Template
 
@@ -30,8 +31,8 @@ class Prepared(NamedTuple):
     """Each signs, and returns the lines of a DKIM-Signature field."""
     front: list[bytes]
     """Lines of fields that were missing."""
-    left_out: list[str]
-    """Names of the fields that are not covered, because smtpd will complete an address in them."""
+    left_out: dict[str, str]
+    """Names of the fields that are not covered, and the reason for each."""
     slow: bool
     """True where signing takes so long that it belongs into a thread."""
 
@@ -135,24 +136,24 @@ class Signing:
         if self._add_missing:
             front = added_fields(header, identities[0].domain.encode("ascii"), now)
             fields = signer.find(b"\n" + b"\n".join(front)) + fields if front else fields
-        left_out = dict.fromkeys(name for field in fields if (name := _completed(field)))
-        if left_out:
-            fields = [field for field in fields if field[0].lower() not in left_out]
+        spared = left_out(fields, signer.style.header)
+        if spared:
+            fields = [field for field in fields if field[0].lower() not in spared]
         covered = Covered(
             b"".join([signer.canonical(field) + b"\r\n" for field in reversed(fields)]),
-            self._names(fields, left_out),
+            self._names(fields, spared),
             self._body.digest(),
             self._copies(fields, front),
             signer.times(now),
         )
-        names = [name.decode("ascii") for name in left_out]
+        reasons = {name.decode("ascii"): reason for name, reason in spared.items()}
         slow = any(identity.key.slow for identity in identities)
-        return Prepared(signer.parts(identities, covered), front, names, slow)
+        return Prepared(signer.parts(identities, covered), front, reasons, slow)
 
-    def _names(self, fields: list[HeaderField], left_out: dict[bytes, None]) -> list[bytes]:
+    def _names(self, fields: list[HeaderField], spared: Container[bytes]) -> list[bytes]:
         """For ``h=``: from bottom to top, as section 5.4.2 has it, then those that are absent."""
         names = [field[0].lower() for field in reversed(fields)]
-        return names + [name for name in self._signer.style.oversigned if name not in left_out]
+        return names + [name for name in self._signer.style.oversigned if name not in spared]
 
     def _copies(self, fields: list[HeaderField], front: list[bytes]) -> bytes | None:
         copies = self._signer.style.copies
@@ -168,16 +169,9 @@ def _author(fields: list[HeaderField]) -> bytes:
     authors = [field for field in fields if field[0].lower() == b"from"]
     if not authors:
         raise Unsignable("no From field")
-    if any(map(_completed, authors)):
+    if any(map(completed, authors)):
         raise Unsignable("a bare address in From, which smtpd will complete")
     domain = author_domain(authors[0][2])
     if domain is None:
         raise Unsignable("no domain in From")
     return domain
-
-
-def _completed(field: HeaderField) -> bytes | None:
-    """Return the field's name in lower case if smtpd will change it."""
-    name, gap, value = field
-    lower = name.lower()
-    return lower if lower in APPENDED and not gap and completes(value) else None

@@ -12,6 +12,8 @@ import re
 import time
 from itertools import pairwise
 
+from opensmtpd.mail.dkim.canonical_header import HeaderField
+
 APPENDED = frozenset([b"from", b"to", b"cc"])
 """The fields in which smtpd completes addresses."""
 ADDED = frozenset([b"date", b"message-id"])
@@ -24,6 +26,16 @@ _SPACE = b" \t\n\v\f\r"
 _ADDED_NAME = re.compile(rb"\n(date|message-id):", re.IGNORECASE)
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def completed(field: HeaderField) -> bool:
+    """Return whether smtpd will complete an address in this field, and so change it.
+
+    smtpd compares the whole text in front of the colon, so that no name with a blank behind it is
+    one of its own.
+    """
+    name, gap, value = field
+    return not gap and name.lower() in APPENDED and completes(value)
 
 
 def completes(value: bytes) -> bool:

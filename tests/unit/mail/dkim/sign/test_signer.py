@@ -153,10 +153,45 @@ def test_smtpd_completes_no_field_with_a_gap(keyring: Keyring) -> None:
 def test_what_smtpd_will_complete_is_not_covered(keyring: Keyring) -> None:
     header = [*HEADER, b"Cc: root", b"CC: dave@example.org", b"to: eve@example.org"]
     prepared = prepare(keyring, header)
-    assert prepared.left_out == ["cc"]
+    assert prepared.left_out == {"cc": "a bare address, which smtpd will complete"}
     assert tags(prepared.lines())[b"h"] == b"to:date:subject:to:from"
     header[8] = b"Cc: root@example.com"  # what smtpd makes of it
     assert verifies([*prepared.lines(), *header, b"", *BODY])
+
+
+@pytest.mark.parametrize("name", [b"Date", b"DATE", b"Message-ID"])
+def test_a_field_below_which_smtpd_adds_its_own_is_not_covered(
+    keyring: Keyring, name: bytes
+) -> None:
+    """smtpd does not know the name with a blank behind it; verifiers count from the bottom."""
+    style = Style(names=field_names("from:subject:date:message-id"))
+    header = [b"From: ann@example.com", name + b" : x", b"Subject: y"]
+    prepared = prepare(keyring, header, style=style)
+    assert list(prepared.left_out) == [name.decode().lower()]
+    assert tags(prepared.lines())[b"h"] == b"subject:from"
+    known = [*header, name + b": smtpd knows this one"]
+    covered = tags(prepare(keyring, known, style=style).lines())[b"h"]
+    assert covered == b"%b:subject:%b:from" % (name.lower(), name.lower())
+
+
+def test_a_field_that_we_add_makes_smtpd_add_none(keyring: Keyring) -> None:
+    header = [b"From: ann@example.com", b"Date : x"]
+    prepared = prepare(keyring, header, add_missing=True)
+    assert prepared.left_out == {}
+    assert tags(prepared.lines())[b"h"] == b"date:from:date"
+
+
+@pytest.mark.parametrize("odd", [b"\r", b"\v", b"\f"])
+def test_what_verifiers_read_differently_is_not_covered(keyring: Keyring, odd: bytes) -> None:
+    header = [b"From: ann@example.com", b"Subject: x" + odd, b"Subject: y", b"To: z@example.org"]
+    prepared = prepare(keyring, header, style=Style("relaxed", oversigned=(b"to", b"subject")))
+    assert prepared.left_out == {
+        "subject": "CR, VT or FF, which verifiers do not canonicalize alike"
+    }
+    assert tags(prepared.lines())[b"h"] == b"to:from:to"
+    assert tags(sign(keyring, header))[b"h"] == b"to:subject:subject:from"  # simple is simple
+    odd_author = [b"From: " + odd + b"Ann <ann@example.com>" + odd]
+    assert tags(sign(keyring, odd_author, style=Style("relaxed")))[b"h"] == b"from"
 
 
 def test_header_too_large(keyring: Keyring) -> None:
