@@ -23,6 +23,7 @@ from opensmtpd.mail.dkim.keys.key import ALGORITHMS, RSA
 from opensmtpd.mail.dkim.sign import style
 from opensmtpd.mail.dkim.sign.signer import TIME_MAX, Prepared, Signer, Signing
 from opensmtpd.mail.dkim.sign.smtpd_changes import is_submission
+from opensmtpd.mail.dkim.sign.strangers import STRANGERS_MAX
 
 EPILOG = """\
 In smtpd.conf, for one domain:
@@ -44,6 +45,8 @@ For many domains, or for RSA and Ed25519 side by side, a key table (-f), a line 
 
 SIGHUP has it read keys, key table and domain files anew.
 """
+
+STRANGER = "add a key for the domain, or leave such mail unsigned with -u skip"
 
 
 class DkimSign(Filter):
@@ -71,16 +74,16 @@ class DkimSign(Filter):
     def on_message(self, session: Session) -> HeldMessage:
         """Return a message that is signed when it is complete."""
         add = self.flags.add_missing and is_submission(session.destination)
-        return Message(Signing(self.signer, add), session.id, self.flags.unsigned)
+        return Message(Signing(self.signer, add), session.id, self.flags)
 
 
 class Message(HeldMessage):
     """A message that is held until it is signed."""
 
-    def __init__(self, signing: Signing, session: str, unsigned: str) -> None:
+    def __init__(self, signing: Signing, session: str, flags: argparse.Namespace) -> None:
         self.signing = signing
         self.session = session
-        self.unsigned = unsigned
+        self.flags = flags
 
     def header(self, lines: list[bytes]) -> None:
         """Give a run of header lines to the signer."""
@@ -93,12 +96,14 @@ class Message(HeldMessage):
     def end(self) -> Front | Offload[Front]:
         """Return the lines in front; a thread signs where that would keep others waiting."""
         if self.signing.large:
-            return Offload(lambda: self.prepare().lines())
+            return Offload(lambda: self.sign(self.prepare()))
         prepared = self.prepare()
-        return Offload(prepared.lines) if prepared.slow else prepared.lines()
+        if prepared is not None and prepared.slow:
+            return Offload(lambda: self.sign(prepared))
+        return self.sign(prepared)
 
-    def prepare(self) -> Prepared:
-        """Return everything but the signatures.
+    def prepare(self) -> Prepared | None:
+        """Return everything but the signatures, None for a message that goes out unsigned.
 
         Raises Refused for a message that must not leave without a signature.
         """
@@ -106,13 +111,35 @@ class Message(HeldMessage):
             prepared = self.signing.prepare()
         except Unsignable as error:
             log("dkim-unsigned", self.session, reason=error, domain=error.domain)
-            if self.unsigned == "refuse":
+            if self.flags.unsigned == "refuse":
                 raise Refused(Reject(550, f"5.7.20 Cannot be signed with DKIM: {error}")) from None
-            return Prepared([], [], {}, False)
+            return None
         for reason in dict.fromkeys(prepared.left_out.values()):
             names = [name for name, why in prepared.left_out.items() if why == reason]
             log("dkim-not-covered", self.session, fields=",".join(names), reason=reason)
+        self.tell_stranger(prepared)
         return prepared
+
+    def tell_stranger(self, prepared: Prepared) -> None:
+        """Log that the first domain signs for an author without a key, once for each domain."""
+        (first, *_), stranger = prepared.signatories
+        strangers = self.signing.signer.strangers
+        if stranger is None or not (stranger.domain is None or strangers.is_new(stranger.domain)):
+            return
+        log("dkim-unmatched", self.session, reason=stranger, domain=stranger.domain,
+            signs=first.domain, remedy=STRANGER)  # fmt: skip
+        if strangers.full:
+            log("dkim-unmatched", reason=f"{STRANGERS_MAX} domains have no key; no more are named")
+
+    def sign(self, prepared: Prepared | None) -> Front:
+        """Return the lines to put in front of the message."""
+        if prepared is None:
+            return []
+        lines = prepared.lines()
+        if self.flags.log_signed:
+            for domain, selector, _ in prepared.signatories.identities:
+                log("dkim-signed", self.session, domain=domain, selector=selector)
+        return lines
 
 
 def make_signer(flags: argparse.Namespace) -> Signer:
@@ -190,6 +217,7 @@ def parser() -> argparse.ArgumentParser:
         " nobody can add one (not Date and Message-ID, which smtpd itself may add)")
     add("-m", "--add-missing", action="store_true", help="add Date and Message-ID before signing,"
         " where smtpd would add them afterwards: on local listeners and port 587")
+    add("--log-signed", action="store_true", help="log domain and selector of each signature")
     add = flags.add_argument_group("what not to sign").add_argument
     add("-u", "--unmatched", choices=("first", "skip"), default="first", help="what signs for an"
         " author whose domain is not listed: the first domain (default), or nothing")

@@ -41,6 +41,9 @@ SIGNED = {
     "group in To": HEADER.replace(b"To: alice@example.com", b"To: undisclosed:;") + BODY,
     "bare address in To": HEADER.replace(b"To: alice@example.com", b"To: alice, Bob <bob>") + BODY,
     "bare address in Cc": HEADER + b"Cc: root,\r\n\t(x) bob,\r\n carol@example.net\r\n" + BODY,
+    "empty From": HEADER.replace(b"Alice <alice@example.com>", b"") + BODY,
+    "two authors without a comma": HEADER.replace(b"Alice <", b"bob@example.com <") + BODY,
+    "From cut short": HEADER.replace(b"example.com>", b"example.com", 1) + BODY,
     "Bcc": HEADER + b"Bcc: secret@example.net,\r\n other@example.net\r\nX-After: x\r\n" + BODY,
     "repeated everything": HEADER * 3 + BODY,
     "unusual names": HEADER + b"x:\r\nX-Empty:\r\nX-Fold:\r\n \r\n\tx\r\n" + BODY,
@@ -51,7 +54,6 @@ SIGNED = {
 UNSIGNED = {
     "no From": HEADER.partition(b"\r\n")[2] + BODY,
     "bare address in From": HEADER.replace(b"<alice@example.com>", b"<alice>") + BODY,
-    "empty From": HEADER.replace(b"Alice <alice@example.com>", b"") + BODY,
     "no header": BODY,
 }
 SUBMITTED = {

@@ -11,8 +11,6 @@ from lab.support import SUITES, Lab
 
 MAILS = sorted(path for path in (SUITES / "mail").rglob("*") if path.is_file())
 NAMES = [str(path.relative_to(SUITES)) for path in MAILS]
-BROKEN_FROM = ("raw_email_multiple_from.eml",)
-"""Two addresses with nothing between them: there is no telling who the author is."""
 
 
 def wire(path: Path) -> bytes:
@@ -37,7 +35,6 @@ def test_message(lab: Lab, path: Path) -> None:
         assert (reply[0], reply[1][-32:]) == (550, b"Message is not RFC 2822 compliant"[-32:])
         return
     assert reply[0] == 250, reply
-    # Without an author, or where smtpd will complete its address, a message goes out unsigned.
-    readable = path.name not in BROKEN_FROM
-    signed = readable and b"from" in passage.fields - passage.completed
+    # Only without a From, or where smtpd will complete it, a message goes out unsigned.
+    signed = b"from" in passage.fields - passage.completed
     assert_intact(lab.inbox.one(), passage, signed=signed)

@@ -165,6 +165,6 @@ def _complete_one(address: bytes, domain: bytes) -> bytes:
         if before.endswith(b"<"):
             return address
         last = len(before) - 1
-    elif address[last : last + 1].isspace():
-        return address
+    elif not address[last : last + 1].strip():
+        return address  # empty, or nothing but white space and comments
     return address[: last + 1] + b"@" + domain + address[last + 1 :]

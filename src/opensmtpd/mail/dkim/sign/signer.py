@@ -12,6 +12,7 @@ from opensmtpd.mail.dkim.canonical_header import CANONICAL, HeaderField, copied,
 from opensmtpd.mail.dkim.keys.keyring import Identity, Keyring
 from opensmtpd.mail.dkim.sign.left_out import left_out
 from opensmtpd.mail.dkim.sign.smtpd_changes import added_fields, completed
+from opensmtpd.mail.dkim.sign.strangers import Strangers
 from opensmtpd.mail.dkim.sign.style import Style
 from opensmtpd.mail.dkim.signature import Covered, Template
 
@@ -24,11 +25,22 @@ LARGE = 1 << 13
 TIME_MAX = (1 << 63) - 1
 
 
+class Signatories(NamedTuple):
+    """The identities that sign a message."""
+
+    identities: list[Identity]
+    """All of one domain; at least one."""
+    stranger: Unsignable | None
+    """The reason why the first domain signs for an author who has none of ours; else None."""
+
+
 class Prepared(NamedTuple):
     """A message that only lacks the signatures themselves."""
 
     parts: list[Callable[[], list[bytes]]]
     """Each signs, and returns the lines of a DKIM-Signature field."""
+    signatories: Signatories
+    """The identities of these parts, in the same order."""
     front: list[bytes]
     """Lines of fields that were missing."""
     left_out: dict[str, str]
@@ -55,18 +67,24 @@ class Signer:
         self.body = SimpleBody if style.body == "simple" else RelaxedBody
         self.large: WeakSet[Signing] = WeakSet()
         """Messages under way with a large header."""
+        self.strangers = Strangers()
         self._templates = {
             identity: Template(identity, style.header, style.body) for identity in keyring
         }
 
-    def identities(self, domain: bytes) -> list[Identity]:
-        """Return who signs for a domain. Raises Unsignable where nobody does."""
-        found = self.keyring.find(domain)
-        if found is None and self.style.unmatched == "first":
-            found = self.keyring.first
-        if found is None:
-            raise Unsignable("no key for the domain", domain)
-        return found
+    def signatories(self, author: bytes | None) -> Signatories:
+        """Return who signs for an author's domain, None where it cannot be read.
+
+        Raises Unsignable where nobody does.
+        """
+        found = self.keyring.find(author) if author is not None else None
+        if found is not None:
+            return Signatories(found, None)
+        reason = "no domain in From" if author is None else "no key for the domain"
+        stranger = Unsignable(reason, author)
+        if self.style.unmatched == "skip":
+            raise stranger
+        return Signatories(self.keyring.first, stranger)
 
     def parts(
         self, identities: list[Identity], covered: Covered
@@ -87,11 +105,11 @@ class Signer:
 class Signing:
     """One message on its way to a signature."""
 
-    __slots__ = ("__weakref__", "_add_missing", "_blocks", "_body", "_signer", "_size", "body")
+    __slots__ = ("__weakref__", "_add_missing", "_blocks", "_body", "_size", "body", "signer")
 
     def __init__(self, signer: Signer, add_missing: bool = False) -> None:
         """``add_missing`` puts Date and Message-ID in front, where they lack."""
-        self._signer = signer
+        self.signer = signer
         self._add_missing = add_missing
         self._blocks: list[bytes] = []  # not lines: a short one takes twenty times its size
         self._size = 0
@@ -105,8 +123,8 @@ class Signing:
             return
         self._size += sum(map(len, lines)) + len(lines)
         if self.large:
-            self._signer.large.add(self)
-            if sum(each.kept for each in self._signer.large) > ALL_HEADERS_MAX:
+            self.signer.large.add(self)
+            if sum(each.kept for each in self.signer.large) > ALL_HEADERS_MAX:
                 self._size = HEADER_MAX + 1
         if self._size <= HEADER_MAX:
             self._blocks.append(b"\n".join(lines))
@@ -127,10 +145,11 @@ class Signing:
         """Do all but sign. Raises Unsignable for a message that must not be signed."""
         if self._size > HEADER_MAX:
             raise Unsignable(f"header larger than {HEADER_MAX} bytes, or too many such at once")
-        signer = self._signer
+        signer = self.signer
         header = b"\n" + b"\n".join(self._blocks)
         fields = signer.find(header)
-        identities = signer.identities(_author(fields))
+        signatories = signer.signatories(_author(fields))
+        identities = signatories.identities
         now = signer.clock()
         front: list[bytes] = []
         if self._add_missing:
@@ -148,15 +167,15 @@ class Signing:
         )
         reasons = {name.decode("ascii"): reason for name, reason in spared.items()}
         slow = any(identity.key.slow for identity in identities)
-        return Prepared(signer.parts(identities, covered), front, reasons, slow)
+        return Prepared(signer.parts(identities, covered), signatories, front, reasons, slow)
 
     def _names(self, fields: list[HeaderField], spared: Container[bytes]) -> list[bytes]:
         """For ``h=``: from bottom to top, as section 5.4.2 has it, then those that are absent."""
         names = [field[0].lower() for field in reversed(fields)]
-        return names + [name for name in self._signer.style.oversigned if name not in spared]
+        return names + [name for name in self.signer.style.oversigned if name not in spared]
 
     def _copies(self, fields: list[HeaderField], front: list[bytes]) -> bytes | None:
-        copies = self._signer.style.copies
+        copies = self.signer.style.copies
         if not copies:
             return None
         if copies > 1:
@@ -164,14 +183,14 @@ class Signing:
         return copied([line for field in fields for line in text(field).split(b"\n")])
 
 
-def _author(fields: list[HeaderField]) -> bytes:
-    """Return the author's domain. Raises Unsignable where From has none, or not yet its last."""
+def _author(fields: list[HeaderField]) -> bytes | None:
+    """Return the author's domain, None where it cannot be read.
+
+    Raises Unsignable where there is no From, or one that smtpd will change.
+    """
     authors = [field for field in fields if field[0].lower() == b"from"]
     if not authors:
         raise Unsignable("no From field")
     if any(map(completed, authors)):
         raise Unsignable("a bare address in From, which smtpd will complete")
-    domain = author_domain(authors[0][2])
-    if domain is None:
-        raise Unsignable("no domain in From")
-    return domain
+    return author_domain(authors[0][2])
