@@ -148,12 +148,16 @@ def make_signer(flags: argparse.Namespace) -> Signer:
     if "bcc" in (flags.headers or "").lower().split(":"):
         log("dkim-not-covered", fields="bcc", reason="smtpd drops this field after its filters")
     chosen = None if flags.headers is None else style.field_names(flags.headers)
+    oversigned = style.oversigned(chosen) if flags.oversign else ()
+    if flags.oversign and chosen and len(oversigned) < len(chosen):
+        names = [name.decode("ascii") for name in chosen if name not in oversigned]
+        log("dkim-not-oversigned", fields=",".join(names), reason="mail systems add these fields")
     header, body = style.canonicalization(flags.canonicalization)
     how = style.Style(
         header=header,
         body=body,
         names=chosen or style.field_names(style.NAMES),
-        oversigned=style.oversigned(chosen) if flags.oversign else (),
+        oversigned=oversigned,
         timestamp=flags.timestamp,
         lifetime=flags.expire,
         copies=flags.copy_headers,
@@ -214,7 +218,7 @@ def parser() -> argparse.ArgumentParser:
     add("-z", "--copy-headers", action="count", default=0,
         help="add a copy of the fields that are covered; twice: of the whole header")
     add("--oversign", action="store_true", help="cover each field once more than it occurs, so that"
-        " nobody can add one (not Date and Message-ID, which smtpd itself may add)")
+        " nobody can add one (not Date, Message-ID, and what mail systems on the way add)")
     add("-m", "--add-missing", action="store_true", help="add Date and Message-ID before signing,"
         " where smtpd would add them afterwards: on local listeners and port 587")
     add("--log-signed", action="store_true", help="log domain and selector of each signature")

@@ -159,3 +159,11 @@ def test_bcc_is_not_covered(pair: Callable[..., Pair]) -> None:
     message = [b"From: a@example.com", b"Bcc: b@example.com", b"", b"body"]
     assert tags(both.theirs(message))[b"h"] == b"bcc:from"
     assert tags(both.ours(message))[b"h"] == b"from"
+
+
+def test_one_click_unsubscription_is_covered(pair: Callable[..., Pair]) -> None:
+    both = pair()
+    one_click = [b"List-Unsubscribe: <https://x>", b"List-Unsubscribe-Post: y"]
+    message = [b"From: a@example.com", *one_click, b"", b"body"]
+    assert tags(both.theirs(message))[b"h"] == b"list-unsubscribe:from"
+    assert tags(both.ours(message))[b"h"] == b"list-unsubscribe-post:list-unsubscribe:from"

@@ -58,7 +58,7 @@ def test_defaults(folder: Path) -> None:
     signer = make(rsa(folder)).signer
     assert signer.style[:2] == ("simple", "simple")
     assert signer.style[3:] == ((), False, 0, 0, "first")
-    assert len(signer.style.names) == 19
+    assert len(signer.style.names) == 20
     assert [one.key.algorithm for one in signer.keyring] == ["rsa-sha256"]
 
 
@@ -68,6 +68,18 @@ def test_oversign(folder: Path) -> None:
     )  # fmt: skip
     chosen = make(ed(folder, "--oversign", "-h", "from:date:x")).signer.style
     assert chosen.oversigned == (b"from", b"x")
+
+
+def test_what_cannot_be_oversigned_is_told(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    asked = make(ed(folder, "--oversign", "-h", "from:to:dkim-signature:date")).signer.style
+    assert asked.names == (b"from", b"to", b"dkim-signature", b"date")
+    assert asked.oversigned == (b"from", b"to")
+    assert capfd.readouterr().err == (
+        'dkim-not-oversigned fields=dkim-signature,date reason="mail systems add these fields"\n'
+    )
+    make(ed(folder, "-h", "from:dkim-signature"))
+    make(ed(folder, "--oversign"))
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

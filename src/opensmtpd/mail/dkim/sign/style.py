@@ -8,16 +8,25 @@ from opensmtpd.mail.dkim.sign.smtpd_changes import ADDED, DROPPED
 
 Canonicalization: TypeAlias = Literal["simple", "relaxed"]
 
-# RFC 6376 section 5.4.1, in the order of the C filter-dkimsign.
+# RFC 6376 section 5.4.1, in the order of the C filter-dkimsign, which lacks List-Unsubscribe-Post:
+# RFC 8058 section 4 demands that a signature covers it.
 AUTHOR_NAMES = "from:reply-to:subject:date:to:cc"
 RESENT_NAMES = "resent-date:resent-from:resent-to:resent-cc"
 THREAD_NAMES = "in-reply-to:references"
-LIST_NAMES = "list-id:list-help:list-unsubscribe:list-subscribe:list-post:list-owner:list-archive"
+LIST_NAMES = (
+    "list-id:list-help:list-unsubscribe:list-unsubscribe-post:list-subscribe:list-post:list-owner"
+    ":list-archive"
+)
 NAMES = ":".join((AUTHOR_NAMES, RESENT_NAMES, THREAD_NAMES, LIST_NAMES))
 """The fields that a signature covers unless told otherwise."""
 
 # RFC 5322 section 3.6.8, without the semicolon, which would end the tag.
 _NAME = re.compile(r"[!-9<-~]+")
+_ADDED_ON_THE_WAY = re.compile(
+    rb"received|received-spf|return-path|delivered-to|authentication-results|dkim-signature"
+    rb"|domainkey-signature|arc-.*|x-spam.*"
+)
+"""Fields that mail systems add in front of a message; our own signature is one of them."""
 _CANONICALIZATION = re.compile(r"(simple|relaxed)(?:/(simple|relaxed))?")
 
 
@@ -73,9 +82,12 @@ def oversigned(names: tuple[bytes, ...] | None) -> tuple[bytes, ...]:
     """Return the fields to cover once more than they occur.
 
     ``names`` are those that an administrator asked for; None leaves the choice to us. Date and
-    Message-ID are never among them, since smtpd may add them; nor, unless asked for, are the
-    fields that those who resend mail and mailing lists add rightly.
+    Message-ID are never among them, since smtpd may add them, nor are the fields that each mail
+    system on the way adds: every signature would break. Unless asked for, nor are those that
+    mailing lists, and people who resend mail, add rightly.
     """
     if names is None:
         names = field_names(f"{AUTHOR_NAMES}:{THREAD_NAMES}")
-    return tuple(name for name in names if name not in ADDED)
+    return tuple(
+        name for name in names if name not in ADDED and not _ADDED_ON_THE_WAY.fullmatch(name)
+    )

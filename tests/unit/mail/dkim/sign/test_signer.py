@@ -273,6 +273,30 @@ def test_oversigning(keyring: Keyring, style: Style) -> None:
     assert not verifies([*lines, b"Cc: added later", *HEADER, b"", *BODY])
 
 
+@pytest.mark.parametrize("style", STYLES, ids=lambda style: f"{style.header}/{style.body}")
+def test_other_signatures_may_be_covered_but_not_oversigned(
+    style: Style, rsa_file: str, ed25519_file: str
+) -> None:
+    names = field_names("from:to:dkim-signature:received")
+    style = style._replace(names=names, oversigned=oversigned(names))
+    both = ring(("example.com", "mail", rsa_file), ("example.com", "ed", ed25519_file))
+    header = [*HEADER, b"DKIM-Signature: v=1; a=rsa-sha256; d=other.example; b="]
+    lines = sign(both, header, style=style)
+    assert tags(lines)[b"h"] == b"dkim-signature:to:from:received:from:to"
+    for index in (0, 1):
+        assert verifies([*lines, *header, b"", *BODY], index)
+    assert verifies([b"Received: from elsewhere", *lines, *header, b"", *BODY])
+
+
+def test_one_click_unsubscription_is_covered(keyring: Keyring) -> None:
+    """RFC 8058 section 4 wants both fields covered."""
+    one_click = [b"List-Unsubscribe: <https://x>", b"List-Unsubscribe-Post: y"]
+    lines = sign(keyring, [*HEADER, *one_click])
+    covered = tags(lines)[b"h"]
+    assert covered == b"list-unsubscribe-post:list-unsubscribe:date:subject:to:from"
+    assert verifies([*lines, *HEADER, *one_click, b"", *BODY])
+
+
 def test_what_is_left_out_is_not_oversigned(keyring: Keyring) -> None:
     style = Style(oversigned=oversigned(None))
     lines = sign(keyring, [b"From: ann@example.com", b"To: root"], style=style)

@@ -6,11 +6,11 @@ from opensmtpd.errors import ConfigError
 from opensmtpd.mail.dkim.sign.style import NAMES, Style, canonicalization, field_names, oversigned
 
 
-def test_the_default_list_is_that_of_the_c_filter() -> None:
+def test_the_default_list_is_that_of_the_c_filter_and_list_unsubscribe_post() -> None:
     assert NAMES == (
         "from:reply-to:subject:date:to:cc:resent-date:resent-from:resent-to:resent-cc:in-reply-to"
-        ":references:list-id:list-help:list-unsubscribe:list-subscribe:list-post:list-owner"
-        ":list-archive"
+        ":references:list-id:list-help:list-unsubscribe:list-unsubscribe-post:list-subscribe"
+        ":list-post:list-owner:list-archive"
     )
     assert Style().names == field_names(NAMES)
 
@@ -67,3 +67,19 @@ def test_oversigned_by_default() -> None:
 def test_oversigned_as_asked_for() -> None:
     names = field_names("from:date:list-id:message-id:resent-to")
     assert oversigned(names) == (b"from", b"list-id", b"resent-to")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [b"dkim-signature", b"received", b"return-path", b"delivered-to", b"received-spf", b"x-spam",
+     b"x-spam-status", b"authentication-results", b"arc-seal", b"arc-message-signature"],
+)  # fmt: skip
+def test_what_mail_systems_add_is_not_oversigned(name: bytes) -> None:
+    names = field_names(f"from:{name.decode()}:to")
+    assert names == (b"from", name, b"to")
+    assert oversigned(names) == (b"from", b"to")
+
+
+def test_names_that_only_look_alike_are_oversigned() -> None:
+    names = field_names("from:x-received:search:dkim-signature2")
+    assert oversigned(names) == names
