@@ -183,6 +183,22 @@ def test_one_key_signs_other_domains_unless_told_otherwise(folder: Path) -> None
     assert send(Talk(make(ed(folder, "-u", "skip"))), other) == [*other, b"."]
 
 
+@pytest.mark.parametrize("configured", ["b\u00fccher.example", "XN--bcher-kva.example"])
+@pytest.mark.parametrize(
+    "author", [b"j@b\xc3\xbccher.example", b"j@B\xc3\x9cCHER.example", b"j@xn--bcher-kva.EXAMPLE"]
+)
+def test_a_domain_in_another_script(folder: Path, configured: str, author: bytes) -> None:
+    """Whichever form From and configuration have, d= has the A-label (RFC 8616)."""
+    message = [b"From: J <" + author + b">", b"", b"body"]
+    flags = ed(folder, "-d", configured)
+    assert tags(send(Talk(make(flags)), message))[b"d"].lower() == b"xn--bcher-kva.example"
+    text = f"example.com ed ed.key\n{configured} ed ed.key\n"
+    (folder / "table").write_text(text, encoding="utf-8")
+    lines = send(Talk(make(["-f", str(folder / "table"), "-u", "skip"])), message)
+    assert tags(lines)[b"d"].lower() == b"xn--bcher-kva.example"
+    assert verifies(unstuffed(lines))
+
+
 def test_reload_reads_all_anew(folder: Path) -> None:
     filter = make(table(folder, "example.com ed ed.key\n"))
     talk = Talk(filter)

@@ -8,6 +8,8 @@ at the end.
 
 import re
 
+from opensmtpd.mail.dkim.a_label import to_a_labels
+
 _ATOM = rb'[^\s"(),:;<>@\\\[\]]+'
 _HOST = rb"([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)"
 
@@ -37,11 +39,21 @@ def author_domain(value: bytes) -> bytes | None:
     """Return the domain of the first mailbox in lower case, None where there is none.
 
     ``value`` is what follows the colon of a From field, folded lines joined by a line feed.
-    A domain literal is returned with its brackets.
+    A domain literal is returned with its brackets, a label in UTF-8 (RFC 6532) as its A-label.
     """
     everyday = _EVERYDAY.fullmatch(value)
     domain = (everyday[1] or everyday[2]).lower() if everyday else _Reader().read(value)
-    return domain if domain is not None and len(domain) <= _DOMAIN_MAX else None
+    if domain is None or len(domain) > _DOMAIN_MAX:
+        return None
+    return domain if domain.isascii() else _as_in_the_dns(domain)
+
+
+def _as_in_the_dns(domain: bytes) -> bytes | None:
+    try:
+        name = to_a_labels(domain.decode())
+    except UnicodeDecodeError:
+        return None
+    return name.encode("ascii") if len(name) <= _DOMAIN_MAX else None
 
 
 class _Reader:

@@ -72,9 +72,9 @@ def command(
       opensmtpd-plugins genkey --domain example.com --selector mail
       opensmtpd-plugins genkey --domain example.com --rotate /etc/mail/dkim/keytable
     """
-    names.check("domain", domain)
+    domain = names.check("domain", domain)
     if selector is not None:
-        names.check("selector", selector)
+        selector = names.check("selector", selector)
         record.name(domain, selector)
         for doubt in names.doubts(domain, selector):
             complain(f"warning: {doubt}")

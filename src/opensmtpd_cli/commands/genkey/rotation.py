@@ -75,8 +75,8 @@ def successor(
     if selector is not None and (newest.domain.lower(), selector.lower()) in taken:
         remedy = "choose another, or leave --selector out"
         raise ConfigError(f"selector {selector} is taken", path=table, remedy=remedy)
-    for name in [selector] if selector is not None else following(newest.selector):
-        names.check("selector", name)
+    for given in [selector] if selector is not None else following(newest.selector):
+        name = names.check("selector", given)
         record.name(newest.domain, name)
         word = key or folder + key_file.named("", newest.domain, name)
         path = key_table.beside(table, word)

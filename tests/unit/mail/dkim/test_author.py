@@ -57,7 +57,11 @@ TABLE: list[tuple[bytes, bytes | None, str]] = [
     (b" a@other.example <a@example.com>", b"example.com", FIRST),
     (b" Ann [work] <a@example.com>", b"example.com", FIRST),
     (b" a@[192.0.2.1]", b"[192.0.2.1]", FIRST),
-    (b" \xc3\xbc@\xc3\xbc.example", b"\xc3\xbc.example", FIRST),
+    (b" \xc3\xbc@\xc3\xbc.example", b"xn--tda.example", FIRST),
+    (b" <j@B\xc3\x9cCHER.example>", b"xn--bcher-kva.example", FIRST),
+    (b" <j@bu\xcc\x88cher.example>", b"xn--bcher-kva.example", FIRST),
+    (b" J <j@mail.b\xc3\xbccher.example.>", b"mail.xn--bcher-kva.example", FIRST),
+    (b" J <j@XN--BCHER-KVA.example>", b"xn--bcher-kva.example", SAME),
     # Nothing that could be signed for.
     (b"", None, FIRST),
     (b" ", None, FIRST),
@@ -75,6 +79,8 @@ TABLE: list[tuple[bytes, bytes | None, str]] = [
     (b" Undisclosed:;", None, FIRST),
     (b" root, a@example.com", None, FIRST),
     (b" a>example.com", None, FIRST),
+    (b" \xfc@\xfc.example", None, FIRST),  # not UTF-8
+    (b" a@" + b"\xc3\xbc" * 130, None, FIRST),
 ]
 
 
@@ -98,6 +104,7 @@ def test_domain(value: bytes, expected: bytes | None, c: str) -> None:
         b"a." * 32_000 + b"@" + b"a." * 100 + b".",
         b"," * 65_000,
         b"a@" + b"b.." * 20_000,
+        b"a@" + b"\xc3\xbc" * 30_000,
     ],
     ids=lambda value: repr(value[:3]),
 )
@@ -110,8 +117,11 @@ def test_hostile_fields_take_linear_time(value: bytes) -> None:
 def test_the_quick_way_says_what_the_reader_says(text: str) -> None:
     value = text.encode("latin-1").replace(b"\n", b"\n ")
     quick = author_domain(value)
-    assert quick == _Reader().read(value)
+    slow = _Reader().read(value)
+    if slow is None or slow.isascii():
+        assert quick == slow
     if quick is not None:
+        assert quick.isascii()
         assert quick == quick.lower()
         assert b"@" not in quick
         assert b" " not in quick

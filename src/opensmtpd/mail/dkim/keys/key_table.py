@@ -92,8 +92,8 @@ def _entry(line: str, path: str, number: int) -> KeyTableEntry:
         fault = f"{len(words)} words where 3 or 4 belong"
         raise ConfigError(fault, path=path, line=number, remedy=FORM)
     domain, selector, file, *rest = words
-    names.check("domain", domain, path, number)
-    names.check("selector", selector, path, number)
+    domain = names.check("domain", domain, path, number)
+    selector = names.check("selector", selector, path, number)
     record.name(domain, selector, path, number)
     if "\0" in file:
         raise ConfigError("a NUL byte", path=path, line=number, remedy="remove it")

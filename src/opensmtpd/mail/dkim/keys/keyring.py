@@ -15,7 +15,7 @@ class Identity(NamedTuple):
     """A domain with a selector, and the key that is published under the two."""
 
     domain: str
-    """As it was configured: ``d=`` repeats it letter by letter."""
+    """As it was configured, but with A-labels: ``d=`` repeats it letter by letter."""
     selector: str
     key: Key
 
@@ -66,10 +66,10 @@ def one_key(domains: Iterable[str], selector: str, key: Key) -> Keyring:
 
     Raises ConfigError for a domain or a selector that a signature cannot hold.
     """
-    names.check("selector", selector)
+    selector = names.check("selector", selector)
     unique: dict[str, str] = {}
-    for domain in domains:
-        names.check("domain", domain)
+    for name in domains:
+        domain = names.check("domain", name)
         record.name(domain, selector)
         unique.setdefault(domain.lower(), domain)
     return Keyring([Identity(domain, selector, key) for domain in unique.values()])
@@ -80,10 +80,10 @@ def domain_file(path: str) -> list[str]:
 
     Raises ConfigError for a file that cannot be read, and for what is no domain.
     """
-    domains = list(table.lines(table.read(path)))
-    for number, domain in domains:
+    return [
         names.check("domain", domain, path, number)
-    return [domain for _, domain in domains]
+        for number, domain in table.lines(table.read(path))
+    ]
 
 
 def key_table(path: str) -> Keyring:

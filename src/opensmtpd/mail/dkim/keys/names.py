@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from opensmtpd.errors import ConfigError
+from opensmtpd.mail.dkim.a_label import to_a_labels
 
 _LABEL_MAX, _NAME_MAX = 63, 253  # bytes: RFC 1035 section 2.3.4
 # RFC 6376 section 3.5, with the underscore that names in the DNS may have.
@@ -16,16 +17,22 @@ _WORDS = "use letters, digits, hyphens and dots (names in other scripts as xn--â
 _SHORTER = "choose a shorter one"
 
 
-def check(what: str, name: str, path: str | None = None, line: int | None = None) -> None:
-    """Raise ConfigError for a text that is no name in the DNS: it would spoil the signature.
+def check(what: str, name: str, path: str | None = None, line: int | None = None) -> str:
+    """Return a name as a signature holds it: as it was given, but with A-labels for U-labels.
 
-    ``what`` is "domain" or "selector"; ``path`` and ``line`` are where the name stands.
+    ``what`` is "domain" or "selector"; ``path`` and ``line`` are where the name stands. Raises
+    ConfigError for a text that is no name in the DNS: it would spoil the signature.
     """
-    for fault, remedy in _faults(name):
+    try:
+        found = to_a_labels(name)
+    except UnicodeEncodeError:
+        found = name  # its characters are the fault
+    for fault, remedy in _faults(found):
         # Words of a file are not repeated: it may be a key, given by mistake.
         text = f"not a {what}" if path else f"{name!r} is no {what}"
         text = f"{text}: {fault}" if fault else text
         raise ConfigError(text, path=path, line=line, remedy=remedy)
+    return found
 
 
 def doubts(domain: str, selector: str) -> Iterator[str]:

@@ -87,6 +87,12 @@ def test_warnings_about_names_and_keys_come_once_each() -> None:
     assert one_key(["a.example"], "mail.2026", KEY).warnings == []
 
 
+def test_a_name_in_another_script_becomes_an_a_label() -> None:
+    ring = one_key(["B\u00dcCHER.example", "xn--bcher-kva.example", "A.example"], "\u00fc", KEY)
+    assert names(ring) == [("xn--bcher-kva.example", "xn--tda"), ("A.example", "xn--tda")]
+    assert ring.find(b"mail.xn--bcher-kva.example") is not None
+
+
 # --- domain files -------------------------------------------------------------------------------
 
 
@@ -100,6 +106,8 @@ def write(folder: Path, name: str, text: str) -> str:
 def test_domain_file(tmp_path: Path) -> None:
     path = write(tmp_path, "domains", "# ours\nb.example\n\n  a.example  \r\n#c.example\nd.example")
     assert domain_file(path) == ["b.example", "a.example", "d.example"]
+    path = write(tmp_path, "domains", "B\u00dcCHER.example\nxn--tda.example\n")
+    assert domain_file(path) == ["xn--bcher-kva.example", "xn--tda.example"]
 
 
 def test_domain_file_errors_name_the_line_but_not_what_it_says(tmp_path: Path) -> None:
@@ -154,6 +162,15 @@ def test_key_table(folder: Path) -> None:
     assert names(ring) == [("a.example", "mail"), ("a.example", "ed"), ("B.example", "mail")]
     assert [one.key.algorithm for one in ring] == ["rsa-sha256", "ed25519-sha256", "rsa-sha256"]
     assert names(ring.find(b"x.a.example")) == [("a.example", "mail"), ("a.example", "ed")]
+
+
+def test_a_key_table_in_another_script(folder: Path) -> None:
+    path = write(folder, "table", "bu\u0308cher.example mail rsa.key\n\u00fc.example mail ed.key\n")
+    ring = key_table(path)
+    assert names(ring) == [("xn--bcher-kva.example", "mail"), ("xn--tda.example", "mail")]
+    both = "b\u00fccher.example mail rsa.key\nxn--bcher-kva.example MAIL ed.key\n"
+    with pytest.raises(ConfigError, match=r"table:2: MAIL\._domainkey\.xn--bcher-kva\.example "):
+        key_table(write(folder, "table", both))
 
 
 def test_a_key_is_read_once(folder: Path) -> None:

@@ -22,7 +22,9 @@ FAULTS = {
     "a\tb": f"; {WORDS}",
     "a\nb": f"; {WORDS}",
     "a=b": f"; {WORDS}",
-    "b\u00fccher.example": f"; {WORDS}",
+    "\udcfc.example": f"; {WORDS}",  # what is no UTF-8 on a command line
+    "\u00fc b.example": f"; {WORDS}",
+    "\u00fc..example": ": nothing between two dots; leave one of them out",
     "x" * 64: ": 64 bytes between two dots, of 63 at most; choose a shorter one",
     "a." + "x" * 64 + ".b": ": 64 bytes between two dots, of 63 at most; choose a shorter one",
     ".".join(["x" * 50] * 5): ": 254 bytes, of 253 at most; choose a shorter one",
@@ -57,7 +59,13 @@ def test_a_word_of_a_file_is_not_repeated(name: str) -> None:
     ],
 )
 def test_what_is_a_name(name: str) -> None:
-    check("domain", name)
+    assert check("domain", name) == name
+
+
+def test_a_name_in_another_script_becomes_an_a_label() -> None:
+    assert check("domain", "B\u00fccher.example") == "xn--bcher-kva.example"
+    with pytest.raises(ConfigError, match="of 63 at most; choose a shorter one"):
+        check("domain", "\u00fc" + "\u4f8b" * 60)
     check("selector", name)
 
 

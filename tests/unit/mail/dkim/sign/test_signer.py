@@ -147,6 +147,7 @@ NO_DOMAIN = [
     b"From: a@b@example.com",
     b"From: a@example.com b@example.com",
     b"From: <a@example.com",
+    b"From: \xfc@\xfc.example",  # not UTF-8
     b"From: <a@" + b"a." * 127 + b"bc>",  # longer than a name in the DNS
     b"From : root",  # smtpd completes no field with a gap
 ]
