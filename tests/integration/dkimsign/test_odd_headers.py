@@ -10,18 +10,17 @@ import re
 import smtplib
 import subprocess
 from collections import Counter
-from collections.abc import Callable
 from random import Random
 
 import pytest
 
+from integration.support.more_flags import more_flags
 from integration.support.odd_headers import message
 from lab.peers import mail
 from lab.peers.maildir import Delivered
-from lab.peers.passage import Passage, through_smtpd
+from lab.peers.passage import FRONT, Passage, through_smtpd
 from lab.peers.second_verifier import Field, fields, flaw, tags
 from lab.peers.verify import flaw as dkimpy_flaw
-from lab.shows.guide import Guide
 from lab.support import Lab, Setup
 from opensmtpd.mail.dkim.sign.style import NAMES
 
@@ -40,20 +39,8 @@ MENDED = f"{PLAIN} -c relaxed/relaxed -m --oversign"
 ODD_SPACE = re.compile(rb"[\r\v\f]")
 
 
-def flags(more: str) -> Callable[[Guide], None]:
-    """Return what gives the guide's filter-dkimsign more flags."""
-
-    def prepare(guide: Guide) -> None:
-        path = guide.view / "etc/mail/smtpd.conf"
-        text = path.read_text()
-        assert text.count("filter-dkimsign -d") == 1
-        path.write_text(text.replace("filter-dkimsign -d", f"filter-dkimsign {more} -d"))
-
-    return prepare
-
-
 SETUPS = [
-    Setup(version, name, flags(more))
+    Setup(version, name, more_flags(more))
     for version in ("7.6", "7.9")
     for name, more in (("odd-plain", PLAIN), ("odd-mended", MENDED))
 ]
@@ -87,6 +74,8 @@ def test_what_is_signed_verifies(lab: Lab, listener: str) -> None:
                 adds = mended and listener != "465"
                 expected = covered(passage, relaxed=mended, adds=adds, oversigns=mended)
                 assert judged(delivered) == expected, (sent, delivered)
+                changed = listener != "465" and (expected is None or not mended)
+                assert difference(passage, delivered.message, submission=changed) is None
                 signed += expected is not None
     assert signed > COUNT / 2
 
@@ -102,6 +91,15 @@ def test_what_sendmail_submits_verifies(lab: Lab) -> None:
             continue  # it, or smtpd, refused this header
         signed += judged(lab.inbox.one()) is not None
     assert signed > COUNT / 8
+
+
+def difference(passage: Passage, delivered: bytes, *, submission: bool) -> str | None:
+    """Return where a delivered message is not what smtpd makes of what was sent."""
+    received = re.search(rb"(?m)^Received: ", delivered)
+    assert received is not None
+    front = FRONT.match(delivered, received.start())
+    assert front is not None, delivered
+    return passage.difference(delivered[front.end() :], submission)
 
 
 def judged(copy: Delivered) -> Counter[bytes] | None:

@@ -7,6 +7,7 @@ blanks before a colon (RFC 5322 section 4.5), and takes the space and the tab al
 
 import re
 from base64 import b64decode
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -61,10 +62,10 @@ def tags(signature: Field) -> dict[bytes, bytes]:
     return {name: text for name, _, text in pairs}
 
 
-def flaw(message: bytes) -> str | None:
+def flaw(message: bytes, record: Callable[[bytes], bytes | None] = txt) -> str | None:
     """Return what is wrong with the topmost DKIM signature of a delivered message, or None.
 
-    Its line ends are LF.
+    Its line ends are LF. ``record`` finds the TXT record of a name.
     """
     lines = message.split(b"\n")[:-1]
     blank = lines.index(b"") if b"" in lines else len(lines)
@@ -78,9 +79,9 @@ def flaw(message: bytes) -> str | None:
     chosen = _chosen([one for one in header if one is not signature], said[b"h"].split(b":"))
     data = b"".join(_form(one, header_form.decode()) for one in chosen)
     data += _form(_unsigned(signature), header_form.decode()).removesuffix(b"\r\n")
-    record = txt(said[b"s"] + b"._domainkey." + said[b"d"])
-    assert record is not None
-    key = load_der_public_key(b64decode(record.partition(b"p=")[2]))
+    published = record(said[b"s"] + b"._domainkey." + said[b"d"])
+    assert published is not None
+    key = load_der_public_key(b64decode(published.partition(b"p=")[2]))
     assert isinstance(key, RSAPublicKey)
     try:
         key.verify(b64decode(said[b"b"]), data, PKCS1v15(), SHA256())
