@@ -77,6 +77,13 @@ def decisions(command: list[str]) -> tuple[list[str], str]:
     return [decision for *_, decision in sorted(said, key=lambda one: one[1])], text
 
 
+def logged(text: str) -> int:
+    """Return how many lines were logged, with those that the limit of the log left out."""
+    lines = text.splitlines()
+    left_out = [int(line.split("=")[1]) for line in lines if line.startswith("log-limited lines=")]
+    return len(lines) - len(left_out) + sum(left_out)
+
+
 def program(name: str, *options: str) -> list[str]:
     return [str(Path(sys.executable).with_name(name)), *ASK, *options]
 
@@ -84,8 +91,10 @@ def program(name: str, *options: str) -> list[str]:
 def test_names(slow: NameServer) -> None:
     found, log = decisions(program("filter-rdns", "--verify", "--fcrdns=junk"))
     assert found == ["junk", "junk", "proceed", "proceed"] * (COUNT // 4)
-    assert log.count(" junk check=rdns,fcrdns ") == log.count(" junk check=fcrdns ") == COUNT // 4
-    assert len(log.splitlines()) == COUNT // 2
+    written = log.count(" junk check=rdns,fcrdns "), log.count(" junk check=fcrdns ")
+    assert min(written) > 0
+    assert sum(written) == log.count(" junk ") >= 100
+    assert logged(log) == COUNT // 2
     # No question twice, but for those that were lost on the way or came too late.
     kinds = Counter(kind for _, kind in dict.fromkeys(slow.asked))
     assert (kinds["PTR"], kinds["A"]) == (COUNT, COUNT // 4 * 3)
@@ -95,4 +104,4 @@ def test_lists(slow: NameServer) -> None:
     found, log = decisions(program("filter-dnsbl", "bl.test"))
     usual = ["proceed", "proceed", "proceed", "disconnect|421 Listed at bl.test"]
     assert found == usual * (COUNT // 4)
-    assert len(log.splitlines()) == COUNT // 4
+    assert logged(log) == COUNT // 4
