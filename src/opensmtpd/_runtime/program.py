@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 from opensmtpd import log
+from opensmtpd._protocol.failures import place
 from opensmtpd._runtime import signals
 from opensmtpd._runtime.lifecycle import LifeCycle
 from opensmtpd._runtime.loop import Loop
@@ -39,7 +40,7 @@ def run(
         signals.outlive(0)
     stdin, stdout = (0, 1) if options.check else _put_away()
     try:
-        plugin = make(options)
+        plugin = _made(make, options)
         if options.check:
             print(f"{parser.prog}: configuration OK{_readers(make, parser, options, argv)}")
             sys.exit(0)
@@ -52,6 +53,24 @@ def run(
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+def _made(make: Callable[[argparse.Namespace], T], options: argparse.Namespace) -> T:
+    """Return the plugin. Raises LocalError, whatever ``make`` raises, but not with ``--debug``.
+
+    A traceback would fill smtpd's log. The text of an exception is left out where it may quote a
+    file or a password.
+    """
+    try:
+        return make(options)
+    except (LocalError, VersionError):
+        raise
+    except Exception as error:
+        if getattr(options, "debug", False):
+            raise
+        reason = f": {error}" if isinstance(error, OSError | ImportError) else ""
+        fault = f"{type(error).__name__} at {place(error)}{reason}"
+        raise LocalError(f"{fault}; --debug shows the traceback") from None
 
 
 def _readers(
@@ -69,7 +88,7 @@ def _readers(
     from opensmtpd._runtime.smtpd_user import check_as_users  # noqa: PLC0415  for this only
 
     given = sys.argv[1:] if argv is None else argv
-    users = check_as_users(parser.prog, given, lambda: make(options))
+    users = check_as_users(parser.prog, given, lambda: _made(make, options))
     return f", read as {' and '.join(['root', *users])}"
 
 

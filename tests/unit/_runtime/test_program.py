@@ -8,7 +8,7 @@ import pytest
 
 from opensmtpd._runtime import program
 from opensmtpd.errors import ConfigError, VersionError
-from unit.support.child import Child
+from unit.support.child import PREAMBLE, Child
 from unit.support.processes import CHECKED
 
 SOURCE = """
@@ -59,6 +59,36 @@ def test_what_cannot_be_used_is_one_line_and_status_1(
     source = SOURCE + f"def make(options):\n    raise {error}\n"
     with Child(tmp_path, source, *argv, main=MAIN) as child:
         assert child.wait() == (1, b"", f"some-plugin: {text}\n")
+
+
+@pytest.mark.parametrize("argv", [[], ["-n"]])
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        ("ValueError('secret')", "ValueError at {}"),
+        ("UnicodeDecodeError('utf-8', b'secret', 0, 1, 'x')", "UnicodeDecodeError at {}"),
+        ("OSError(2, 'No such file', '/k')",
+            "FileNotFoundError at {}: [Errno 2] No such file: '/k'"),
+        ("ImportError('no x')", "ImportError at {}: no x"),
+    ],
+)  # fmt: skip
+def test_any_other_error_is_one_line_with_its_place(
+    tmp_path: Path, error: str, text: str, argv: list[str]
+) -> None:
+    source = SOURCE + f"def make(options):\n    raise {error}\n"
+    with Child(tmp_path, source, *argv, main=MAIN) as child:
+        place = f"filter.py:{(PREAMBLE + SOURCE).count(chr(10)) + 2}"
+        line = f"some-plugin: {text.format(place)}; --debug shows the traceback\n"
+        assert child.wait() == (1, b"", line)
+
+
+def test_debug_shows_where_it_comes_from(tmp_path: Path) -> None:
+    source = SOURCE + "options.set_defaults(debug=True)\ndef make(options):\n    {}['key']\n"
+    with Child(tmp_path, source, main=MAIN) as child:
+        status, out, log = child.wait()
+        assert (status, out) == (1, b"")
+        assert log.startswith("Traceback (most recent call last):\n")
+        assert log.endswith("\nKeyError: 'key'\n")
 
 
 def test_what_serving_raises_is_one_line_too(tmp_path: Path) -> None:
