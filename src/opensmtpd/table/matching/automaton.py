@@ -72,7 +72,7 @@ class Automaton:
         """How many bytes of memory it takes, about."""
         self.state_size = 300 + 8 * len(classes) + size // 8
         """How many bytes each state takes, about."""
-        self.work = 100 + size // 4
+        self.work = 60 + size * 2 // 5
         """What a new step costs, where one that is remembered costs 1."""
         self.forget()
 
@@ -89,23 +89,29 @@ class Automaton:
         """How many states are remembered."""
         return len(self._states)
 
-    def match(self, key: bytes) -> bool:
-        """Return whether the expression matches anywhere in ``key``."""
+    def match(self, key: bytes, most: int) -> bool | None:
+        """Return whether the expression matches anywhere in ``key``.
+
+        None where that takes more than ``most`` new steps; those made so far are remembered.
+        """
         moves, state = self._moves, 0
+        self._limit = self.steps + most
         for kind in key.translate(self._class_of):
             to = moves[state][kind]
             if to < 0:
                 if to == _UNKNOWN:
                     to = moves[state][kind] = self._step(state, kind)
                 if to < 0:
-                    return to == _FOUND
+                    return None if to == _UNKNOWN else to == _FOUND
             state = to
         active, before = self._states[state]
         place = self._places[before, _EDGE]
         return bool(active & place.ends | place.first & self._end)
 
     def _step(self, state: int, kind: int) -> int:
-        """Return the state that a byte of a class leads to."""
+        """Return the state that a byte of a class leads to, unknown where the limit is reached."""
+        if self.steps >= self._limit:
+            return _UNKNOWN
         self.steps += 1
         active, before = self._states[state]
         after = self._before[kind]

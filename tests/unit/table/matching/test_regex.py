@@ -231,9 +231,9 @@ def test_no_key_makes_a_match_take_more_than_its_bytes(row: str) -> None:
     automaton = compile_row(row).automaton
     for key in keys(3):
         before = automaton.steps
-        automaton.match(key.encode())
+        assert automaton.match(key.encode(), len(key)) is not None
         assert automaton.steps - before <= len(key)
-    assert automaton.work <= 350
+    assert automaton.work <= 460
 
 
 def test_a_lookup_ends_when_it_has_worked_enough(monkeypatch: pytest.MonkeyPatch) -> None:
