@@ -19,13 +19,13 @@ _SCHEME = re.compile(r"\{([A-Za-z0-9.-]{1,40})\}")
 _DOMAIN = re.compile(
     r"(?:[a-z0-9-]{1,63}\.)+(?:[a-z]{2}|com|net|org|edu|gov|mil|int|biz|info|name|example|test)"
 )
-"""What is hardly the name of a user."""
+"""Names that users hardly have."""
 _NEW_HASH = "write what 'smtpctl encrypt' makes"
 _OURS = "have table-sqlite check passwords by query_auth (smtpd 7.9)"
 
 
 def judges(uses: Iterable[Use]) -> list[Judge]:
-    """Return what judges the rows of a table, by the uses that smtpd.conf makes of it."""
+    """Return the judges of a table's rows, by the uses that smtpd.conf makes of the table."""
     found: list[Judge] = [mark]
     for use in uses:
         found += _BY_WORDS.get(use.words, ())
@@ -35,7 +35,7 @@ def judges(uses: Iterable[Use]) -> list[Judge]:
 
 
 def mark(key: str, _value: str) -> str:
-    """Judge what stands before the first key of a file."""
+    """Judge the first key of a file, which may have a byte order mark in front."""
     if not key.startswith(_BOM):
         return ""
     return (
@@ -51,7 +51,7 @@ def login(key: str, value: str) -> str:
 
 
 def _login_fault(value: str) -> tuple[str, str] | None:
-    """Return what is the matter with a hash, and what to do."""
+    """Return the fault of a hash and its remedy, None where there is no fault."""
     first, colon, hash = value.partition(":")
     if colon and _is_hash(first):
         return "colons stand behind the hash and are a part of it", "remove them"

@@ -1,4 +1,4 @@
-"""Hide passwords, hashes and what a login sends, wherever lines of a table are shown.
+"""Hide passwords, hashes and the keys of logins in all lines of a table that are shown.
 
 Of a row of credentials, only the user that was asked for is shown. A password in clear looks like
 anything else; so what follows ``found|`` is hidden whole, and a hash wherever it stands.
@@ -26,7 +26,7 @@ def hashes_hidden(text: str) -> str:
 
 
 class Secrets:
-    """What has been asked for, and what has been found: the secrets among that are not shown."""
+    """The request that is under way, its answer, and the secrets in both."""
 
     def __init__(self) -> None:
         self.unanswered = False

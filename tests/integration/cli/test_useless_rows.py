@@ -71,7 +71,7 @@ pytestmark = pytest.mark.parametrize("running", setups("rows", prepare), indirec
 
 @pytest.fixture(scope="session")
 def warned(running: Lab) -> list[str]:
-    """What import says of these tables."""
+    """Return the warnings of import about these tables."""
     ended = inside.tried(
         running.guide.view, "opensmtpd-plugins", "import", moves.CONF, "/etc/mail/new.sqlite"
     )

@@ -37,7 +37,7 @@ PASSWORD_MAX = 511
 
 
 class Inspection(NamedTuple):
-    """What a hash says of itself."""
+    """The properties of a hash that can be told without computing it."""
 
     scheme: str
     """Its kind, as ``SHA-512-crypt``; "unknown" for a kind that is not known, and for what is no

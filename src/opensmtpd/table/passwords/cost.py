@@ -27,7 +27,7 @@ _SPARE = 8192
 
 
 class Cost(NamedTuple):
-    """What computing a hash takes: bytes, parallel parts, seconds."""
+    """The work to compute a hash: bytes of memory, parallel parts, seconds."""
 
     memory: int = 0
     lanes: int = 1

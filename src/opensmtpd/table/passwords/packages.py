@@ -28,7 +28,7 @@ class Way(NamedTuple):
     """A way to check hashes of a scheme."""
 
     needs: str
-    """What has to be installed."""
+    """The package or library to install."""
     check: _Check
     second: bool = False
     """True where crypt(3) is asked first: it is several times as fast, without the interpreter."""
@@ -89,7 +89,7 @@ WAYS = {
     b"$5$": Way("libpass", _passlib("sha256_crypt"), second=True),
     b"$6$": Way("libpass", _passlib("sha512_crypt"), second=True),
 }
-"""By what the hashes begin with."""
+"""Ways by the beginning of the hash."""
 
 
 def way(hash: bytes) -> Way | None:

@@ -17,7 +17,7 @@ _STARTS: dict[str, tuple[str, ...]] = {
     "ARGON2I": ("$argon2i$",),
     "ARGON2ID": ("$argon2id$",),
 }
-"""What the hashes begin with that such a scheme may stand in front of."""
+"""For each scheme, the beginnings of the hashes that may follow it."""
 
 
 def split(hash: str) -> tuple[str, str]:

@@ -107,7 +107,7 @@ SCHEMES = {
     b"$3$": _scheme("NT", rb"\$3\$\$[0-9a-f]{32}"),
     b"_": _scheme("BSDi DES", rb"_(<D>{4})<D>{15}", _bsdi),
 }
-"""By what they begin with; what no one does is DES, or none."""
+"""Schemes by the beginning of their hashes. A hash with another beginning is DES, or unknown."""
 DES = _scheme("DES", rb"<D>{13}")
 
 _START = re.compile(rb"\$md5(?=[,$])|\$[0-9a-z]+\$|_")

@@ -274,6 +274,17 @@ def test_a_hash_in_a_wrong_answer_is_not_shown(libexec: Path, answer: str) -> No
     assert f"< table|0.1|T|t|lookup|credentials|{ID}|alice:***" in plain(result.output)
 
 
+@pytest.mark.parametrize("last", ["sys.exit(0)", "time.sleep(300)"])
+def test_the_log_is_shown_where_no_answer_comes(libexec: Path, graceless: None, last: str) -> None:
+    program(
+        libexec, "hello('credentials')\nsys.stdin.readline(); sys.stderr.write('broken\\n')\n"
+        f"sys.stderr.flush(); {last}"
+    )  # fmt: skip
+    result = run(lookup, LINE, "credentials", "alice", "--timeout", "2")
+    assert result.exit_code == 3
+    assert plain(result.output).count("! broken") == 1
+
+
 @pytest.mark.parametrize("service", ["alias", "string", "mailaddrmap", "userinfo"])
 def test_a_hash_that_another_service_gives_is_not_shown(libexec: Path, service: str) -> None:
     """table-flat has a row, whatever it is asked for."""
