@@ -14,7 +14,8 @@ HIDDEN = "***"
 _LOGINS = (Service.CREDENTIALS, Service.AUTH)
 _ANSWER = re.compile(r"([a-z]+-result\|[0-9a-f]*\|)(?:(found|error)\|(.*)|found|error|not-found)")
 _HASH = re.compile(
-    r"(?:\{[A-Za-z0-9.-]{1,40}\})?\$(?:[0-9A-Za-z-]{1,16}\$|md5,)\S*|\{[A-Z0-9.-]{3,40}\}\S+"
+    r"(?:\{[A-Za-z0-9.-]{1,40}\})?\$(?:[0-9A-Za-z-]{1,16}\$|md5,)\S*"
+    r"|\{[A-Z0-9.-]{3,40}\}(?![,;:]?(?:\s|$))\S+"  # a scheme with something behind
 )
 _SHORT = 4
 """Characters from which on a text is looked for in others: shorter ones are anywhere."""

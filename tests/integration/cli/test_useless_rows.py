@@ -164,4 +164,5 @@ def test_import_warns_of_them(warned: list[str]) -> None:
             text = warning(warned, "accounts", line)
             assert text.startswith(f"{user}: ")
             assert ": nobody can log in; " in text
+    assert "; remove {CRYPT}, or have table-sqlite check" in warning(warned, "accounts", 3)
     assert len(warned) == len(WARNINGS) + len(USERS) - 2

@@ -20,6 +20,8 @@ HASH = "$argon2id$v=19$m=8192,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2g"
         ("{crypt}$6$a$b", "***"),
         ("$md5,rounds=5$a$b", "***"),
         ("$HOME/$x, 5 $ and 6 $", "$HOME/$x, 5 $ and 6 $"),
+        ("remove {CRYPT}, or {PLAIN}: or {SHA}", "remove {CRYPT}, or {PLAIN}: or {SHA}"),
+        ("{PLAIN},secret {SHA}:x", "*** ***"),
         ("%{user.username}@x", "%{user.username}@x"),
         ("", ""),
     ],
