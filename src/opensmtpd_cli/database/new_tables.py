@@ -52,6 +52,11 @@ class NewTables:
             file.write(schema.encoded(queries.configuration(entry, self._database)))
         return entry
 
+    @property
+    def paths(self) -> list[str]:
+        """The paths of the configuration files."""
+        return list(self._lines)
+
     def place(self) -> None:
         """Give the files their names. Raises OSError. To be called before the commit."""
         self._files.place()

@@ -24,13 +24,11 @@ def lacking(path: str) -> str:
     if user is not None:
         with acting.being(user.pw_uid):
             return denied.missing(path, write=False)
-    lacks = [
-        f"enter the directory {way}" for way in denied.ways(os.path.dirname(path)) if _shut(way)
-    ]
+    shut = [folder for folder in denied.ways(os.path.dirname(path)) if _shut(folder)]
+    lacks = [f"enter {', '.join(shut)}"] if shut else []
     if not readers(path):
-        lacks.append(
-            f"read it: chgrp _smtpd {path} && chmod 640 {path} (on Debian: chgrp opensmtpd)"
-        )
+        command = f"chgrp _smtpd {path} && chmod 640 {path}"
+        lacks.append(f"read it: {command} (on Debian: chgrp opensmtpd)")
     return f"let smtpd's user {' and '.join(lacks)}" if lacks else ""
 
 

@@ -17,6 +17,7 @@ from opensmtpd_cli.database.schema import COLUMNS, CatalogueEntry
 from opensmtpd_cli.output import complain, note
 from opensmtpd_cli.plugin import row_warnings
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
+from opensmtpd_cli.system import readers
 from opensmtpd_cli.usage import CommandGroup
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -142,6 +143,9 @@ def user_add(
                 rows.insert(db, other, *place)
             new.place()
         new.keep()
+    for path in new.paths:
+        if lacking := readers.lacking(path):
+            complain(f"{path}: smtpd cannot read it; {lacking}")
     note(f"added {key} to {entry.name}")
 
 

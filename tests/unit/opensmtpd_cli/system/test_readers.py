@@ -80,9 +80,12 @@ def test_who_is_not_root_goes_by_the_modes(place: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(users, "USERS", ("no-such-group",))
     (place / "sub").mkdir(0o750)
-    (place / "sub" / "file").touch(0o644)
-    path = str(place / "sub" / "file")
-    assert readers.lacking(path) == f"let smtpd's user enter the directory {place}/sub"
+    (place / "sub" / "more").mkdir(0o700)
+    (place / "sub" / "more" / "file").touch(0o644)
+    path = str(place / "sub" / "more" / "file")
+    assert readers.lacking(path) == f"let smtpd's user enter {place}/sub, {place}/sub/more"
     monkeypatch.setattr(users, "USERS", (users.group_of(str(place)),))
+    assert readers.lacking(path) == f"let smtpd's user enter {place}/sub/more"
+    (place / "sub" / "more").chmod(0o710)
     assert readers.lacking(path) == ""
     assert readers.readers(path) == "everybody"

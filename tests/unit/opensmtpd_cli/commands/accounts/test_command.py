@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from opensmtpd_cli.commands.accounts.command import alias, domain, user
-from unit.support.account_commands import content, done, dump, refused, run
+from unit.support.account_commands import TABLES, content, done, dump, make, refused, run
 
 pytestmark = pytest.mark.usefixtures("quick_hash")
 
@@ -48,14 +48,15 @@ def test_no_password(database: str) -> None:
     assert content(database, "logins") == []
 
 
-def test_a_user_with_a_home(database: str, tmp_path: Path) -> None:
+def test_a_user_with_a_home(place: Path) -> None:
     """There is no table for that yet."""
+    database = make(place / "mail.db", *TABLES)
     where = ("--uid", "1000", "--gid", "100", "--home", "/home/alice")
     said = done(user, "add", database, "Alice", *where, stdin="one\n")
-    assert said == (f"table userinfo sqlite:{tmp_path}/userinfo.conf\nadded alice to logins\n")
+    assert said == (f"table userinfo sqlite:{place}/userinfo.conf\nadded alice to logins\n")
     assert content(database, "userinfo") == [("alice", 1000, 100, "/home/alice")]
     assert ("userinfo", "userinfo", "userinfo") in content(database, "smtpd_tables")
-    text = (tmp_path / "userinfo.conf").read_text()
+    text = (place / "userinfo.conf").read_text()
     assert f"dbpath {database}\n" in text
     assert 'query_userinfo SELECT uid, gid, home FROM "userinfo" WHERE key = ?\n' in text
     said = done(user, "add", database, "bob", *where, stdin="one\n")
