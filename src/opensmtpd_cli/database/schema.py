@@ -24,10 +24,11 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from opensmtpd.errors import ConfigError
+from opensmtpd.errors import ConfigError, nearest
 from opensmtpd.table import KEY_MAX, VALUE_MAX, Service
 from opensmtpd.table.limits import HOME_MAX, ID_MAX
 from opensmtpd_cli.database import faults
@@ -164,7 +165,13 @@ def connect(path: str, *, write: bool = False) -> sqlite3.Connection:
 
 def missing(path: str) -> ConfigError:
     """Return the error for a database that is not there."""
+    folder, name = os.path.split(path)
+    near = None
+    with suppress(OSError):
+        near = nearest(name, os.listdir(folder or "."))
     remedy = "write one: opensmtpd-plugins import /etc/mail/smtpd.conf DATABASE"
+    if near:
+        remedy = f"did you mean {os.path.join(folder, near)}? Else {remedy}"
     return ConfigError("there is no such database", path=path, remedy=remedy)
 
 

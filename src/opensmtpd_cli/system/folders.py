@@ -22,6 +22,8 @@ _LINKS_MAX = 40
 _DIRECTORY = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PASSED = getattr(os, "O_PATH", os.O_RDONLY) | _DIRECTORY
 """Who passes a directory need not be able to list it."""
+_LISTED = os.O_RDONLY | _DIRECTORY
+"""A directory that is synced to the disk is opened as if it were listed."""
 
 _OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
@@ -63,12 +65,12 @@ def opened(path: str) -> int:
 
     Raises OSError with ``path``, and ConfigError for a symbolic link that is somebody else's.
     """
-    return _walked(path)[0]
+    return _walked(path, _LISTED)[0]
 
 
 def way(path: str) -> Way:
     """Return the way to the directory at ``path``, which is a full path. Raises as ``opened``."""
-    here, found = _walked(path)
+    here, found = _walked(path, _PASSED)
     os.close(here)
     return found
 
@@ -80,7 +82,7 @@ def behind(path: str) -> str:
     """
     for _ in range(_LINKS_MAX):
         folder, name = os.path.split(path)
-        here = opened(folder)
+        here, _ = _walked(folder, _PASSED)
         try:
             leads = _leads(here, name, path)
         finally:
@@ -91,17 +93,19 @@ def behind(path: str) -> str:
     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
 
 
-def _walked(path: str) -> tuple[int, Way]:
+def _walked(path: str, last: int) -> tuple[int, Way]:
+    """Walk to a directory, and open it with the flags ``last``."""
     left, real, links = _names(path), ["/"], 0
     with naming(path):
-        here = os.open("/", _flags(left))
+        here = os.open("/", _PASSED if left else last)
         passed = [os.fstat(here)]
         try:
             while left:
                 name = left.pop()
                 leads = _leads(here, name, path)
                 if leads is None:
-                    here = _closing(here, os.open(name, _flags(left), dir_fd=here))
+                    flags = _PASSED if left else last
+                    here = _closing(here, os.open(name, flags, dir_fd=here))
                     passed.append(os.fstat(here))
                     real.append(name)
                     continue
@@ -116,10 +120,6 @@ def _walked(path: str) -> tuple[int, Way]:
             os.close(here)
             raise
     return here, Way(os.path.normpath(os.path.join(*real)), passed)
-
-
-def _flags(left: list[str]) -> int:
-    return _PASSED if left else os.O_RDONLY | _DIRECTORY
 
 
 def _names(path: str) -> list[str]:
@@ -149,6 +149,8 @@ def _leads(here: int, name: str, path: str) -> str | None:
         after = os.stat(name, dir_fd=here, follow_symlinks=False)
     except FileNotFoundError:
         return None
+    except PermissionError as error:  # the directory may not be entered
+        raise OSError(error.errno, error.strerror, path) from error
     if before.st_uid not in _trusted():
         fault = f"{name} is a symbolic link of {name_of(before.st_uid)}, and is not followed"
         raise ConfigError(fault, path=path, remedy="give the path that it leads to")

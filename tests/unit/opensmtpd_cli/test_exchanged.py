@@ -173,3 +173,28 @@ def test_undisturbed_each_command_does_its_work(
     scene = Scene(run, place, command)
     said = command(run, scene.conf, scene.folder)
     assert said.status == 0, said.err
+
+
+@pytest.mark.parametrize("command", [alias_add, alias_list, user_add, forced_import])
+def test_a_second_name_of_a_database_of_roots(run: Program, place: Path, command: Command) -> None:
+    """SQLite would write the pages of a journal that lies beside it into the database of root."""
+    scene = Scene(run, place, command)
+    (scene.folder / "smtpd.db").unlink()
+    os.link(scene.victims / "smtpd.db", scene.folder / "smtpd.db")
+    before = state(scene.victims)
+    said = command(run, scene.conf, scene.folder)
+    assert said.status == 1
+    assert state(scene.victims) == before
+
+
+def test_a_link_to_a_database_of_roots(run: Program, place: Path) -> None:
+    scene = Scene(run, place, alias_add)
+    (scene.folder / "smtpd.db").unlink()
+    (scene.folder / "smtpd.db").symlink_to(scene.victims / "smtpd.db")
+    theirs(scene.folder / "smtpd.db")
+    before = state(scene.victims)
+    for command in (alias_add, alias_list, user_add, forced_import, export_of_theirs):
+        said = command(run, scene.conf, scene.folder)
+        assert "smtpd.db is a symbolic link of user nobody, and is not followed" in said.err
+        assert said.status == 1
+    assert state(scene.victims) == before

@@ -142,3 +142,13 @@ def test_a_later_schema(path: str) -> None:
 def test_tables_that_cannot_be_files(name: str) -> None:
     with pytest.raises(ConfigError, match="there can be no file of this name"):
         schema.file_name(name)
+
+
+def test_a_database_whose_name_was_misspelt(tmp_path: Path) -> None:
+    (tmp_path / "smtpd.db").touch()
+    with pytest.raises(ConfigError) as error:
+        schema.connect(str(tmp_path / "smptd.db"))
+    assert str(error.value) == (
+        f"{tmp_path}/smptd.db: there is no such database; did you mean {tmp_path}/smtpd.db?"
+        " Else write one: opensmtpd-plugins import /etc/mail/smtpd.conf DATABASE"
+    )

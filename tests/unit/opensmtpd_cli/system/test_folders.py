@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from opensmtpd.errors import ConfigError
-from opensmtpd_cli.system import folders
+from opensmtpd_cli.system import acting, folders
 from unit.support.exchange import NOBODY, theirs
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
@@ -123,3 +123,31 @@ def test_what_is_ours_in_a_directory_for_all_stays_ours(tmp_path: Path) -> None:
     assert folders.way(str(tmp_path / "all" / "ours")).owners == []
     (tmp_path / "all").chmod(0o777)
     assert folders.way(str(tmp_path / "all" / "ours")).owners == [-1]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may list all directories")
+def test_a_directory_that_may_be_passed_but_not_listed(tmp_path: Path) -> None:
+    (tmp_path / "shut" / "sub").mkdir(parents=True)
+    (tmp_path / "shut").chmod(0o300)
+    assert reached(tmp_path / "shut" / "sub") == number(tmp_path / "shut" / "sub")
+    assert folders.way(str(tmp_path / "shut")).path == str(tmp_path / "shut")
+    (tmp_path / "shut").chmod(0o700)
+
+
+@root
+def test_the_same_as_somebody_else(place: Path) -> None:
+    (place / "shut" / "sub").mkdir(parents=True)
+    (place / "shut").chmod(0o711)
+    with acting.being(NOBODY):
+        assert reached(place / "shut" / "sub") == number(place / "shut" / "sub")
+        assert folders.way(str(place / "shut")).path == str(place / "shut")
+        assert folders.behind(str(place / "shut" / "file")) == str(place / "shut" / "file")
+
+
+@root
+def test_a_directory_that_may_not_be_entered_is_named_in_the_remedy(place: Path) -> None:
+    (place / "shut").mkdir(0o700)
+    path = str(place / "shut" / "file")
+    with acting.being(NOBODY), pytest.raises(PermissionError) as error:
+        folders.behind(path)
+    assert error.value.filename == path
