@@ -13,6 +13,15 @@ USES: tuple[SessionAttribute, ...] = ("rdns", "fcrdns", "source", "destination")
 """The fields of a session that ``Client.of`` reads."""
 
 
+MAPPED = "mapped"
+"""A verdict besides those of smtpd, for a client with an IPv4-mapped address and without a name.
+
+smtpd looks such an address up as it stands, and no IPv4-mapped address has a name (``proxy.c``,
+``smtp_getnameinfo_cb`` in ``smtp_session.c``). A proxy that listens for IPv6 sends them by
+``proxy-v2``.
+"""
+
+
 class Client(NamedTuple):
     """A client, as smtpd reported it."""
 
@@ -27,7 +36,7 @@ class Client(NamedTuple):
     """
     fcrdns: str
     """The result of FCrDNS (RFC 8601 section 2.7.3): ``"pass"`` where the name leads back to the
-    address, ``"fail"`` where it does not, ``"error"`` where the DNS did not tell.
+    address, ``"fail"`` where it does not, ``"error"`` where the DNS did not tell, and ``MAPPED``.
     """
     helo: bytes = b""
     """The argument of HELO or EHLO, empty before it."""
@@ -38,7 +47,11 @@ class Client(NamedTuple):
     def of(cls, session: Session) -> "Client":
         """Return the client of a session that uses ``USES``."""
         listener = _listener(session.destination)
-        return cls(host(session.source), listener, rdns(session.rdns), session.fcrdns)
+        address, name, verdict = host(session.source), rdns(session.rdns), session.fcrdns
+        # An IPv4 address that stood in the brackets of IPv6 was an IPv4-mapped one.
+        if name is None and verdict != "pass" and isinstance(address, IPv4Address):
+            verdict = MAPPED if session.source.startswith(b"[") else verdict
+        return cls(address, listener, name, verdict)
 
     @property
     def local(self) -> bool:

@@ -68,6 +68,14 @@ def test_ipv6_and_mapped_addresses() -> None:
     assert connect(verified({}), b"x.example", b"pass", b"[2001:db8::5]:4711") == JUNK
 
 
+def test_a_mapped_address_without_verify_is_not_to_blame() -> None:
+    mapped = (b"<unknown>", b"fail", b"[::ffff:192.0.2.5]:4711")
+    for prog in ("filter-rdns", "filter-fcrdns"):
+        assert connect(Talk(make(prog=prog)), *mapped) == PROCEED
+        assert connect(Talk(make("--dns-failure", "junk", prog=prog)), *mapped) == JUNK
+        assert connect(verified({}, prog=prog), *mapped) == JUNK
+
+
 def test_a_client_with_a_thousand_names_costs_few_questions() -> None:
     names = tuple(f"n{number}.example" for number in range(1000))
     zone = Zone({PTR: Found(names)})

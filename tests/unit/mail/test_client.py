@@ -4,7 +4,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from opensmtpd.mail.client import host, rdns
+from opensmtpd.filter import Session
+from opensmtpd.mail.client import MAPPED, Client, host, rdns
 from unit.support.mail_client import client
 
 
@@ -62,3 +63,29 @@ def test_a_local_client() -> None:
     assert client("192.168.0.1").local
     assert client("192.0.2.5")._replace(address=None).local
     assert not client("192.0.2.5").local
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "source", "verdict"),
+    [
+        (b"<unknown>", "fail", b"[::ffff:192.0.2.5]:4711", MAPPED),
+        (b"<unknown>", "error", b"[::ffff:c000:205]:4711", MAPPED),
+        (b"192.0.2.5", "fail", b"[::ffff:192.0.2.5]:4711", MAPPED),
+        (b"<unknown>", "pass", b"[::ffff:192.0.2.5]:4711", "pass"),
+        (b"mx.example", "fail", b"[::ffff:192.0.2.5]:4711", "fail"),
+        (b"<unknown>", "fail", b"192.0.2.5:4711", "fail"),
+        (b"<unknown>", "fail", b"[2001:db8::5]:4711", "fail"),
+        (b"<unknown>", "fail", b"[::192.0.2.5]:4711", "fail"),
+        (b"<unknown>", "fail", b"[64:ff9b::c000:205]:4711", "fail"),
+        (b"<unknown>", "fail", b"[fe80::1%eth0]:4711", "fail"),
+        (b"<unknown>", "error", b"unix:/var/run/smtpd.sock", "error"),
+    ],
+)
+def test_smtpd_finds_no_name_for_a_mapped_address(
+    name: bytes, told: str, source: bytes, verdict: str
+) -> None:
+    session = Session("0" * 16)
+    session.rdns, session.fcrdns = name, told
+    session.source, session.destination = source, b"192.168.0.1:25"
+    found = Client.of(session)
+    assert (found.fcrdns, found.address) == (verdict, host(source))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from opensmtpd.dns import Lookup
 from opensmtpd.dns.names import is_query_name
-from opensmtpd.mail.client import Client
+from opensmtpd.mail.client import MAPPED, Client
 from opensmtpd.mail.policy import helo
 from opensmtpd.mail.policy.dynamic_names import looks_dynamic
 from opensmtpd.mail.policy.filter import CONNECT, HELO
@@ -49,6 +49,10 @@ CHECKS = {
 }
 
 
+_FAILURES = {
+    "error": "could not be looked up",
+    MAPPED: "was looked up by smtpd as an IPv4-mapped address, which has no name",
+}
 EMPTY = "an empty name"
 """The text of a finding in the place of a name without a character but dots."""
 
@@ -65,19 +69,19 @@ class Finding(NamedTuple):
 def name_findings(client: Client, dynamic: bool) -> Iterator[Finding]:
     """Yield the findings about the client's name in the DNS.
 
-    They are failures where its ``fcrdns`` is ``error``. The check for names that look dynamic runs
-    only if ``dynamic``.
+    They are failures where its ``fcrdns`` is ``error`` or ``MAPPED``. The check for names that look
+    dynamic runs only if ``dynamic``.
     """
-    failed = client.fcrdns == "error"
+    failed = client.fcrdns in _FAILURES
     if client.rdns is None:
-        how = "could not be looked up" if failed else "has no name in the DNS"
+        how = _FAILURES.get(client.fcrdns, "has no name in the DNS")
         yield Finding("rdns", f"{client.address} {how}", failed)
         # smtpd says "pass" of an address whose PTR record reads like an address.
         if client.fcrdns != "pass":
             yield Finding("fcrdns", f"{client.address} {how}", failed)
         return
     if client.fcrdns != "pass":
-        how = "could not be looked up" if failed else f"does not lead to {client.address}"
+        how = _FAILURES.get(client.fcrdns, f"does not lead to {client.address}")
         yield Finding("fcrdns", f"{client.rdns or EMPTY} {how}", failed)
     sign = looks_dynamic(client.rdns, client.address) if dynamic and client.address else None
     if sign is not None:

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterable
+from ipaddress import IPv4Address
 
-from opensmtpd.dns.names import address
 from opensmtpd.errors import ConfigError
 from opensmtpd.mail.client import Client
 from opensmtpd.table import Patterns, Service
 from opensmtpd.table.file import FileKind, TableFile, lines
-from opensmtpd.table.matching.netaddr import read_network
+from opensmtpd.table.matching.netaddr import Network, read_network
 
 _DOMAIN = re.compile(r"[a-z0-9_*-]+(\.[a-z0-9_*-]+)*")
 
@@ -31,9 +31,9 @@ class Exemptions:
         file = TableFile(lines(path), path)
         file.kind = FileKind.LIST  # a first row with colons may be an IPv6 address
         for line, row, _ in file:
-            if read_network(row) is not None:
-                plain = address(row)  # an IPv4-mapped address is IPv4 here, as it is in Client
-                self._networks.add(row if plain is None else str(plain))
+            network = read_network(row)
+            if network is not None:
+                self._networks.add(_as_ipv4(network) or row)
             elif _DOMAIN.fullmatch(row):
                 self._domains.add(row)
             else:
@@ -47,3 +47,10 @@ class Exemptions:
         if client.rdns is None or client.fcrdns != "pass":
             return False
         return len(self._domains) > 0 and self._domains.find(client.rdns) is not None
+
+
+def _as_ipv4(network: Network) -> str | None:
+    """Return an IPv4-mapped address or network as IPv4, as addresses are in Client; else None."""
+    if network.size != 128 or network.value >> 32 != 0xFFFF or network.bits < 96:
+        return None
+    return f"{IPv4Address(network.value & 0xFFFFFFFF)}/{network.bits - 96}"

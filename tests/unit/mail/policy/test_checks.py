@@ -5,10 +5,12 @@ from collections.abc import Coroutine, Mapping
 import pytest
 
 from opensmtpd.dns import Failed, Found, Question, RecordType, Reply, run_lookup
-from opensmtpd.mail.client import Client
+from opensmtpd.mail.client import MAPPED, Client
 from opensmtpd.mail.policy.checks import CHECKS, Finding, helo_findings, name_findings
 from opensmtpd.testing.zone import Zone
 from unit.support.mail_client import client
+
+NO_NAME = "was looked up by smtpd as an IPv4-mapped address, which has no name"
 
 # --- the name in the DNS --------------------------------------------------------------------------
 
@@ -41,6 +43,14 @@ from unit.support.mail_client import client
             [
                 Finding("rdns", "192.0.2.5 could not be looked up", True),
                 Finding("fcrdns", "192.0.2.5 could not be looked up", True),
+            ],
+        ),
+        (
+            None,
+            MAPPED,
+            [
+                Finding("rdns", f"192.0.2.5 {NO_NAME}", True),
+                Finding("fcrdns", f"192.0.2.5 {NO_NAME}", True),
             ],
         ),
         ("", "fail", [Finding("fcrdns", "an empty name does not lead to 192.0.2.5")]),

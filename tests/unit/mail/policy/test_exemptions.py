@@ -12,6 +12,8 @@ ROWS = """\
 2001:db8:1::/48
 # ours
 ::ffff:203.0.113.77
+[IPv6:::FFFF:203.0.113.128]
+::ffff:203.0.113.192/122
 198.51.100.0/24
 203.0.113.9
 
@@ -27,6 +29,10 @@ friend.example
         ("203.0.113.9", None, "error", True),
         ("203.0.113.10", None, "fail", False),
         ("203.0.113.77", None, "fail", True),
+        ("203.0.113.128", None, "fail", True),
+        ("203.0.113.191", None, "fail", False),
+        ("203.0.113.192", None, "fail", True),
+        ("203.0.113.255", None, "fail", True),
         ("2001:db8:1:2::3", None, "fail", True),
         ("2001:db8:2::3", None, "fail", False),
         ("192.0.2.5", "mx.example.org", "pass", True),
