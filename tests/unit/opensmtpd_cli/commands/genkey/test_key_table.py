@@ -240,3 +240,19 @@ def test_runs_side_by_side_lose_no_line(table: Path) -> None:
     names = {f"ed{number}" for number in range(2, 6)}
     assert {one.partition(".")[0] for one in said} == names
     assert [one.selector for one in keyring.key_table(str(table))] == ["ed", *sorted(names), "x"]
+
+
+def test_a_fifo_in_the_place_of_the_table_or_of_a_key(run: Program, table: Path) -> None:
+    """It is an error at once, and nothing waits for somebody who writes to it."""
+    key = table.with_name("ed.key")
+    key.unlink()
+    os.mkfifo(key)
+    before = state(table.parent)
+    said = rotate(run, table)
+    assert (said.status, said.out) == (1, "")
+    fault = "a FIFO, not a regular file; name a regular file"
+    assert said.err == f"opensmtpd-plugins: {table}:2: {key}: {fault}\n"
+    assert state(table.parent) == before
+    table.unlink()
+    os.mkfifo(table)
+    assert rotate(run, table).err == f"opensmtpd-plugins: {table}: {fault}\n"
