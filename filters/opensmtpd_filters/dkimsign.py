@@ -46,7 +46,7 @@ For many domains, or for RSA and Ed25519 side by side, a key table (-f), a line 
 SIGHUP has it read keys, key table and domain files anew.
 """
 
-STRANGER = "add a key for the domain, or leave such mail unsigned with -u skip"
+STRANGER = "name this domain, too (-d, or a line of the key table), or leave it unsigned (-u skip)"
 
 
 class DkimSign(Filter):
@@ -123,11 +123,17 @@ class Message(HeldMessage):
     def tell_stranger(self, prepared: Prepared) -> None:
         """Log that the first domain signs for an author without a key, once for each domain."""
         (first, *_), stranger = prepared.signatories
-        strangers = self.signing.signer.strangers
-        if stranger is None or not (stranger.domain is None or strangers.is_new(stranger.domain)):
+        if stranger is None:
             return
-        log("dkim-unmatched", self.session, reason=stranger, domain=stranger.domain,
-            signs=first.domain, remedy=STRANGER)  # fmt: skip
+        signs, domain = first.domain, stranger.domain
+        if domain is None:
+            log("dkim-unmatched", self.session, reason=stranger, signs=signs)
+            return
+        strangers = self.signing.signer.strangers
+        if not strangers.is_new(domain):
+            return
+        log("dkim-unmatched", self.session, reason=stranger, domain=domain, signs=signs,
+            remedy=STRANGER)  # fmt: skip
         if strangers.full:
             log("dkim-unmatched", reason=f"{STRANGERS_MAX} domains have no key; no more are named")
 
@@ -224,7 +230,8 @@ def parser() -> argparse.ArgumentParser:
     add("--log-signed", action="store_true", help="log domain and selector of each signature")
     add = flags.add_argument_group("what not to sign").add_argument
     add("-u", "--unmatched", choices=("first", "skip"), default="first", help="what signs for an"
-        " author whose domain is not listed: the first domain (default), or nothing")
+        " author whose domain is not listed, or cannot be read: the first domain (default), or"
+        " nothing")
     add("--unsigned", choices=("pass", "refuse"), default="pass", help="what becomes of a message"
         " that stays unsigned: it goes out, and the log says why (default), or it is refused")
     # fmt: on

@@ -29,7 +29,7 @@ _TOKEN = re.compile(
 )
 _IN_COMMENT = re.compile(rb"\\.?|[()]|[^()\\]++", re.DOTALL)
 _LABELS = re.compile(rb"\[[^\[\]@]*\]|[^\s@\"<>,\[\]]+")
-_WHITE = b" \t\n\r"
+_WHITE = b" \t\n\v\f\r"
 _DOMAIN_MAX = 255
 """Octets of a domain name (RFC 1035 section 2.3.4). Names that are longer are refused: the search
 for the parents of a name tries each of its labels, and a client chooses the name."""

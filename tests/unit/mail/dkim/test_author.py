@@ -46,6 +46,8 @@ TABLE: list[tuple[bytes, bytes | None, str]] = [
     (b" <a@example.com(c)>", b"example.com", FIRST),
     (b" a@ example.com", b"example.com", FIRST),
     (b" a@example . com", b"example.com", FIRST),
+    (b" a@example.com\v", b"example.com", SAME),
+    (b" <a@\fexample.com\r>", b"example.com", FIRST),
     (b" a@example.com , b@other.example", b"example.com", FIRST),
     # The routes of old (RFC 5322 section 4.4): the C filter crashes, and smtpd stops with it.
     (b" <@relay.example:a@example.com>", b"example.com", DIES),
