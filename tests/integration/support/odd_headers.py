@@ -6,8 +6,9 @@ from random import Random
 SIGNED_FOR = [b"ann@example.com", b"Ann <ann@example.com>", b'"A, B" <a@sub.example.com>,',
     b"Ann\r\n\t(the\r\n one)\r\n <ann@example.com>", b"a@example.com b@example.com", b"", b"<>",
     b"a@", b"Friends: a@example.com, b@example.org;", b"J\xc3\xbcrgen <j@b\xc3\xbccher.example>",
-    b"a@[192.0.2.1]", b"\xff@\xff"]
-BARE = [b"root", b"root (Cron Daemon)", b"Ann <ann>, b@example.org", b"a@example.com\\,root"]
+    b"a@[192.0.2.1]", b"\xff@\xff", b"root\\:", b"ann\\@example.com"]
+BARE = [b"root", b"root (Cron Daemon)", b"Ann <ann>, b@example.org", b"a@example.com\\,root",
+    b"Ann \\<root>", b'"a\\"b" root']
 NAMES = [b"Date", b"Message-ID", b"Subject", b"Reply-To", b"In-Reply-To", b"References", b"Sender",
     b"Resent-Date", b"Resent-From", b"Resent-To", b"Resent-Cc", b"Resent-Bcc", b"Resent-Message-ID",
     b"List-Id", b"List-Unsubscribe", b"List-Unsubscribe-Post", b"Received", b"Return-Path",

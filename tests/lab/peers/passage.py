@@ -142,20 +142,20 @@ def _complete_one(address: bytes, domain: bytes) -> bytes:
     escape = quote = bracket = False
     comment = last = close = 0
     for place, byte in enumerate(_each(address)):
-        plain = not escape and not quote and not comment
+        outside = not quote and not comment  # a backslash in front of these hides none of them
         if byte == b"(" and not escape and not quote:
             comment += 1
         elif byte == b")" and not escape and not quote and comment:
             comment -= 1
         elif byte == b'"' and not escape and not comment:
             quote = not quote
-        elif plain and byte in b"@:":
+        elif outside and byte in b"@:":
             return address  # it has a domain, or is a group
-        elif plain and byte == b"<":
+        elif outside and byte == b"<":
             bracket = True
-        elif plain and byte == b">" and bracket:
+        elif outside and byte == b">" and bracket:
             bracket, close = False, place
-        escape = byte == b"\\" and plain
+        escape = byte == b"\\" and outside and not escape
         if not comment and byte != b")" and not byte.isspace():
             last = place
     if escape or quote or comment or bracket:
