@@ -18,8 +18,10 @@ from unit.support.lookups import answer, check, lookup, update
 from unit.support.table_child import TableChild
 from unit.support.talk import HELLO, TEMPFAIL, data, datalines, report, request, result
 
-BCRYPT = "$2b$10$abcdefghijklmnopqrstuuOXyVGvkE1jqTc4o4wqWbfXhPzmmv7Ke"
+BCRYPT = "$2b$04$abcdefghijklmnopqrstuuOXyVGvkE1jqTc4o4wqWbfXhPzmmv7Ke"
 SHA = "$6$rounds=1000$abcdefgh$" + "a" * 86
+ARGON2 = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA"
+SCRYPT = f"$scrypt$ln=4,r=8,p=1$c29tZXNhbHQ${'A' * 43}"
 LINK = report(b"link-connect", b"<unknown>", b"fail", b"203.0.113.9:1", b"192.0.2.1:25")
 CONNECT = request(b"connect", b"<unknown>|203.0.113.9")
 MAIL = (b"From: a@example.com", b"Subject: x", b"", b"text", b".")
@@ -58,8 +60,9 @@ def test_dkimsign(tmp_path: Path, more: list[str]) -> None:
         signed = program.until(b"|.\n")
         assert b"DKIM-Signature: " in signed
         assert b"d=example.com" in signed
-        program.send(data(b"From: odd\x01@\xff", b"", b"."))  # the log says that it stays unsigned
-        program.until(b"|.\n")
+        for author in (b"odd\x01@\xff", "a@b\u00fccher.example".encode(), b"none"):
+            program.send(data(b"From: " + author, b"", b"."))
+            program.until(b"|.\n")
         assert_nothing_late(program)
 
 
@@ -128,6 +131,19 @@ def test_a_table_of_files(tmp_path: Path) -> None:
         rows.unlink()
         program.send(update())
         assert b"|error|" in program.lines()[0]
+        assert_nothing_late(program)
+
+
+def test_a_table_that_checks_passwords(tmp_path: Path) -> None:
+    rows = tmp_path / "rows"
+    hashes = {"alice": BCRYPT, "bob": SHA, "carol": ARGON2, "dave": SCRYPT}
+    text = "".join(f"{user} {hash}\n" for user, hash in hashes.items())
+    rows.write_text(f"# @auth force\n{text}")
+    with Program(tmp_path, "opensmtpd_tables.flat", str(rows)) as program:
+        ready(program, TABLE_HELLO)
+        for user in (*hashes, "nobody"):
+            program.send(check(f"{user}:password".encode(), b"auth"))
+            assert program.lines() == [answer(b"not-found", b"check")]
         assert_nothing_late(program)
 
 

@@ -3,6 +3,8 @@
 import resource
 import sys
 from contextlib import suppress
+from functools import cache
+from typing import Any
 
 _SET_DUMPABLE = 4
 """PR_SET_DUMPABLE of prctl(2)."""
@@ -20,6 +22,12 @@ def guard() -> None:
     if sys.platform == "linux":
         # A Python without ctypes signs mail all the same.
         with suppress(ImportError, OSError, AttributeError):
-            import ctypes  # noqa: PLC0415  2 ms
+            _c_library().prctl(_SET_DUMPABLE, 0, 0, 0, 0)
 
-            ctypes.CDLL(None).prctl(_SET_DUMPABLE, 0, 0, 0, 0)
+
+@cache
+def _c_library() -> Any:
+    """Return the C library: opened once, since a reload opens no library any more."""
+    import ctypes  # noqa: PLC0415  2 ms
+
+    return ctypes.CDLL(None)
