@@ -77,4 +77,19 @@ MAILADDR = [
     "+", "a*@example.org",
 ]  # fmt: skip
 
-ROWS = {"netaddr": NETADDR, "regex": REGEX, "mailaddr": MAILADDR}
+DOMAIN = [
+    "example.org", "EXAMPLE.org", "mail.example.org", "*.example.org", "*.*.example.org", "*",
+    "*.*", "**", "**.example.org", "*.*.*", "mail*.example.org", "*mail.example.org",
+    "m*l.example.org", "*.org", "*org", "example.*", "mail.*.org", "*.example.*",
+    "*.m*.example.org", "example.org.", ".example.org", "*.example.org.", "example", "*-*",
+    "*1*", "*.*.*.*.org",
+    "*a*", "mail.*", "a.*.example.org", "*.b.example.org", "?.example.org",
+    "10.0.0.1", "[10.0.0.1]", "localhost",
+]  # fmt: skip
+HELOS = [
+    "example.org", "mail.example.org", "a.b.example.org", "Mail1.Example.ORG", "example.com", "org",
+    "mail.example.com", "m-l.example.org", "mail.mail.example.org", "a.b.c.d.org", "localhost",
+    "mail-1.example.org", "xmail.example.org", "[10.0.0.1]",
+]  # fmt: skip
+
+ROWS = {"netaddr": NETADDR, "regex": REGEX, "mailaddr": MAILADDR, "domain": DOMAIN}

@@ -1,5 +1,6 @@
 """table-flat: the files of table(5), asked as smtpd asks."""
 
+import random
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from opensmtpd import log as log_module
 from opensmtpd.errors import ConfigError
 from opensmtpd.table import Service, matching, passwords
 from opensmtpd.table.passwords import encrypt
+from opensmtpd.testing import ask
 from opensmtpd_tables import flat
 from opensmtpd_tables.flat import Flat
 from unit.support.processes import CHECKED
@@ -319,3 +321,18 @@ def test_what_checks_passwords_is_loaded_at_start(
     path.write_text("# @auth\nalice: bob\n")
     Flat(flags(path))
     assert prepared == [True]
+
+
+def test_a_key_that_is_too_much_for_all_rows_is_one_error_and_one_line(
+    path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"(a|b)*a(a|b){{{300 + number}}}!\n" for number in range(60))
+    path.write_text(f"# @list\n{rows}")
+    table = Flat(flags(path))
+    key = "".join(random.Random(1).choices("ab", k=1023))
+    reason = "a key of 1023 bytes that takes too long to match with all rows"
+    assert ask(table, "check", "regex", key) == ("error", reason)
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("check-failed table=")
+    assert line.endswith(f' service=regex error=LocalError reason="{reason}"')
+    assert ask(table, "check", "regex", "alice@example.org") == ("not-found", "")
