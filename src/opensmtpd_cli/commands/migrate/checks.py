@@ -121,8 +121,8 @@ def _netaddr(row: Row) -> str:
 
 
 def _regex(row: Row) -> str:
-    readable = not matching.Patterns(Service.REGEX, [row.key]).unreadable
-    return "" if readable else f"{row.key} matches nothing: it is no regular expression"
+    reason = matching.Patterns(Service.REGEX, [row.key]).reason
+    return f"{row.key} matches nothing: {reason}" if reason else ""
 
 
 _CHECKS = {

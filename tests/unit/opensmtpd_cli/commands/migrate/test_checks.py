@@ -94,7 +94,8 @@ def test_what_smtpd_fails_on(service: Service, key: str, value: str | None) -> N
         (Service.NETADDR, "10.0.0.300", None, "10.0.0.300 matches nothing"),
         (Service.NETADDR, "[::1", None, r"\[::1 matches nothing"),
         (Service.NETADDR, "[2001:db8::]/32", None, r"\[2001:db8::\]/32 matches nothing"),
-        (Service.REGEX, "a(", None, r"a\( matches nothing: it is no regular expression"),
+        (Service.REGEX, "a(", None, r"a\( matches nothing: a group without its end"),
+        (Service.REGEX, "(a{9}){999}", None, r".* matches nothing: with its repeats written out,"),
         (Service.DOMAIN, "\udcff", None, "a key that is not UTF-8"),
     ],
 )
