@@ -15,6 +15,7 @@ from opensmtpd import options, run
 from opensmtpd.backends.sqlite import config
 from opensmtpd.backends.sqlite.database import Database
 from opensmtpd.backends.sqlite.rows import Rotation, text, value
+from opensmtpd.backends.sqlite.statements import check_alone
 from opensmtpd.errors import ConfigError, HandlerTimeout, Unavailable
 from opensmtpd.log import log
 from opensmtpd.table import Patterns, Service, Table, passwords
@@ -39,10 +40,10 @@ class Sqlite(Table):
     """Asks the database anew for each key: what others change counts at once."""
 
     def __init__(self, flags: argparse.Namespace) -> None:
-        """Raises ConfigError for a configuration or a query that cannot be used.
+        """Raises ConfigError for a configuration that no database makes good.
 
-        A database that cannot be used is an error when it is asked, for that may end by itself;
-        with ``-n`` it is one, too.
+        What is the database's fault, or may be, is an error when it is asked, for that may end by
+        itself, and somebody else may have caused it; with ``-n`` it is one at once.
         """
         self.path: str = flags.path
         self.state = State(config.read(self.path))
@@ -52,8 +53,12 @@ class Sqlite(Table):
             passwords.prepare()
         self.force_auth = self.state.config.force_auth
         self.delimiter = self.state.config.delimiter
+        check_alone(self.state.config)
         try:
-            self.state.learn()
+            if flags.check:
+                self.state.learn()
+            else:
+                self.state.learn_what_can_be()
         except Unavailable as error:
             if flags.check:
                 line = self.state.config.dbpath_line
@@ -63,6 +68,7 @@ class Sqlite(Table):
     def update(self) -> None:
         """Read the configuration anew. Raises ConfigError, Unavailable, and keeps the old one."""
         new = State(config.read(self.path))
+        check_alone(new.config)
         try:
             new.learn()
         except BaseException:
@@ -119,6 +125,15 @@ class State:
         Raises ConfigError, Unavailable.
         """
         self.database.check()
+        self._load()
+
+    def learn_what_can_be(self) -> None:
+        """Do the same, but only log a statement that cannot be used. Raises Unavailable."""
+        for fault in self.database.faults():
+            log("query-unusable", reason=fault)
+        self._load()
+
+    def _load(self) -> None:
         for key in self.config.statements:
             if key.startswith("patterns_"):
                 self.patterns(Service(key.removeprefix("patterns_")))
@@ -144,7 +159,7 @@ class State:
             return index.patterns
         version = self.database.version()
         if index is None or version != index.version:
-            rows = [text(row[0]) for row in self.database.rows(statement)]
+            rows = [text(row[0]) for row in self.database.all_rows(statement)]
             if index is None:
                 index = self._indexes[service] = Index(service, rows, self.config, version)
             elif not index.still(rows, version):
@@ -162,7 +177,7 @@ class State:
             raise ConfigError(f"no fetch_{service}", path=self.config.path)
         rotation = self._rotations.get(service)
         if rotation is None or rotation.spent(self.config):
-            rows = self.database.rows(statement)
+            rows = self.database.all_rows(statement)
             rotation = self._rotations[service] = Rotation(text(row[0]) for row in rows)
         return rotation.next()
 
@@ -171,7 +186,7 @@ class Index:
     """The rows of ``patterns_SERVICE`` at one version of the database."""
 
     def __init__(
-        self, service: Service, rows: list[str], limits: config.Config, version: tuple[int, int]
+        self, service: Service, rows: list[str], limits: config.Config, version: int
     ) -> None:
         self.patterns = Patterns(service, rows, limits.delimiter)
         self.version = version
@@ -186,7 +201,7 @@ class Index:
                 reason=self.patterns.reason,
             )
 
-    def still(self, rows: list[str], version: tuple[int, int]) -> bool:
+    def still(self, rows: list[str], version: int) -> bool:
         """Return whether the rows are these.
 
         Most likely they are: a change of the database seldom is one of these rows.

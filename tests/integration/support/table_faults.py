@@ -114,3 +114,25 @@ SPOILERS = (
     rename_tables,
     drop_columns,
 )
+
+
+def replace_aliases(lab: Lab, sql: str) -> Undo:
+    """Run a statement after the table ``aliases`` was renamed."""
+    good = path(lab).read_bytes()
+    with database(lab) as db:
+        db.execute("ALTER TABLE aliases RENAME TO away")
+        db.execute(sql)
+    return lambda: path(lab).write_bytes(good)
+
+
+def break_the_schema(lab: Lab) -> Undo:
+    """The text of an entry is no SQL, nor UTF-8."""
+    good = path(lab).read_bytes()
+    with database(lab) as db:
+        db.execute("CREATE VIEW broken AS SELECT 1")
+        db.execute("PRAGMA writable_schema = 1")
+        db.execute(
+            "UPDATE sqlite_master SET sql = CAST(x'435245415445205649455720ff20ff20ff' AS TEXT)"
+            " WHERE name = 'broken'"
+        )
+    return lambda: path(lab).write_bytes(good)

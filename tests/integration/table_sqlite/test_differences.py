@@ -199,11 +199,51 @@ def test_several_parameters(trixie_root: Path, tmp_path: Path) -> None:
         assert both.ours.lookup("alias", b"k") == b"found|v"
 
 
-def test_no_parameter(trixie_root: Path, tmp_path: Path) -> None:
-    conf = lay_out(tmp_path, "dbpath {folder}/test.db\nquery_alias SELECT 'v'\n")
+@pytest.mark.parametrize("service", ["alias", "domain", "netaddr", "mailaddr", "mailaddrmap"])
+def test_no_parameter(trixie_root: Path, tmp_path: Path, service: str) -> None:
+    """Mail of everybody would go to "v"."""
+    conf = lay_out(tmp_path, f"dbpath {{folder}}/test.db\nquery_{service} SELECT 'v'\n")
     with Both(trixie_root, conf) as both:
-        assert both.theirs.lookup("alias", b"k") == b"error"
+        assert both.ask(b"lookup", service, b"k") == b"error"
+        assert both.ask(b"check", service, b"k") == b"error"
+        with conf.open("a") as file:
+            file.write(f"constant_{service} yes\n")
+        assert both.ask(b"update") == b"ok"
+        assert both.theirs.lookup(service, b"k") == b"error"
+        assert both.ours.lookup(service, b"k") == b"found|v"
+
+
+def test_one_user_for_all(trixie_root: Path, tmp_path: Path) -> None:
+    conf = lay_out(
+        tmp_path, "dbpath {folder}/test.db\nquery_userinfo SELECT 1000, 100, '/home/all'\n"
+    )
+    with Both(trixie_root, conf) as both:
+        assert both.theirs.lookup("userinfo", b"k") == b"error"
+        assert both.ours.lookup("userinfo", b"k") == b"found|1000:100:/home/all"
+
+
+def test_a_parameter_in_quotes(trixie_root: Path, tmp_path: Path) -> None:
+    """It is none: no row is found, and mail would be refused for good."""
+    conf = lay_out(
+        tmp_path, "dbpath {folder}/test.db\nquery_alias SELECT value FROM one WHERE key = '?'\n"
+    )
+    insert(tmp_path, "alias", "v")
+    with Both(trixie_root, conf) as both:
+        assert both.ask(b"lookup", "alias", b"k") == b"error"
+
+
+def test_write_ahead_log(trixie_root: Path, tmp_path: Path) -> None:
+    """C maps the file -shm, and who truncates it kills the program."""
+    conf = lay_out(tmp_path)
+    insert(tmp_path, "alias", "v")
+    with Both(trixie_root, conf) as both, connect(tmp_path) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        assert both.theirs.lookup("alias", b"k") == b"found|v"
+        assert b"PRAGMA journal_mode=DELETE" in both.ours.lookup("alias", b"k")
+        both.theirs.close()
+        db.execute("PRAGMA journal_mode = DELETE")
         assert both.ours.lookup("alias", b"k") == b"found|v"
+    db.close()
 
 
 def test_a_query_that_writes(trixie_root: Path, tmp_path: Path) -> None:

@@ -253,18 +253,3 @@ def test_what_others_write_is_seen_at_once(trixie_root: Path, tmp_path: Path) ->
         db.execute("VACUUM")
         assert both.ask(b"lookup", "alias", b"k") == b"found|c"
     db.close()
-
-
-def test_write_ahead_log(trixie_root: Path, tmp_path: Path) -> None:
-    conf = lay_out(tmp_path)
-    with connect(tmp_path) as db:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("INSERT INTO one VALUES ('k', 'a')")
-        with Both(trixie_root, conf) as both:
-            assert both.ask(b"lookup", "alias", b"k") == b"found|a"
-            db.execute("BEGIN EXCLUSIVE")
-            db.execute("UPDATE one SET value = 'b'")
-            assert both.ask(b"lookup", "alias", b"k") == b"found|a"
-            db.execute("COMMIT")
-            assert both.ask(b"lookup", "alias", b"k") == b"found|b"
-    db.close()

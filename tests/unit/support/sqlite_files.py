@@ -25,6 +25,23 @@ def write(path: Path, *statements: str, wait: float = 0.0) -> None:
             connection.execute(statement)
 
 
+def write_elsewhere(path: Path, *statements: str) -> str:
+    """Have another process change a database at once; return its error, "" where there was none.
+
+    Locks of POSIX belong to a process: only another one meets ours.
+    """
+    source = (
+        "import sqlite3, sys\n"
+        "connection = sqlite3.connect(sys.argv[1], timeout=0)\n"
+        "with connection:\n"
+        "    for statement in sys.argv[2:]:\n"
+        "        connection.execute(statement)\n"
+    )
+    command = [sys.executable, "-c", source, str(path), *statements]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    return done.stderr.rpartition("OperationalError: ")[2].strip()
+
+
 def create(path: Path, **rows: str) -> Path:
     """Make a database with one table of keys and values."""
     write(path, "CREATE TABLE rows (key, value)")

@@ -1,5 +1,7 @@
 """table-sqlite: what smtpd is answered, whatever the rows say."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -182,6 +184,8 @@ def test_a_table_that_grew_or_shrank(path: Path) -> None:
     )
 
 
+GONE = "No such file or directory; make it, or correct dbpath"
+
 # --- at start -------------------------------------------------------------------------------------
 
 
@@ -208,22 +212,18 @@ def test_a_database_that_is_not_there_yet(
 ) -> None:
     path = tmp_path / "later.db"
     some = table(path, f"query_alias {LOOKUP}")
-    assert capfd.readouterr().err == (
-        f'database-unavailable reason="{path}: No such file or directory"\n'
-    )
+    assert capfd.readouterr().err == (f'database-unavailable reason="{path}: {GONE}"\n')
     for _ in range(2):
         assert ask(some, "lookup", "alias", "alice") == (
             "error",
-            f"{path}: No such file or directory",
+            f"{path}: {GONE}",
         )
     create(path, alice="bob")
     assert ask(some, "lookup", "alias", "alice") == ("found", "bob")
     path.unlink()
     with pytest.raises(ConfigError) as caught:
         table(path, f"query_alias {LOOKUP}", check=True)
-    assert str(caught.value) == (
-        f"{path.with_suffix('.conf')}:1: {path}: No such file or directory"
-    )
+    assert str(caught.value) == (f"{path.with_suffix('.conf')}:1: {path}: {GONE}")
 
 
 def test_a_statement_that_turns_out_to_be_wrong_later(tmp_path: Path) -> None:
@@ -240,3 +240,114 @@ def test_a_database_that_is_locked_at_start(path: Path) -> None:
     with locked(path):
         some = table(path)
     assert ask(some, "lookup", "alias", "alice") == ("found", "bob")
+
+
+# --- faults that may be the database's: smtpd starts ----------------------------------------------
+
+
+def break_the_schema(path: Path) -> None:
+    """Write bytes into an entry of the schema that are no UTF-8."""
+    write(path, "CREATE VIEW broken AS SELECT 1")
+    write(
+        path,
+        "PRAGMA writable_schema = 1",
+        "UPDATE sqlite_master SET sql = CAST(x'435245415445205649455720ff20ff20ff' AS TEXT)"
+        " WHERE name = 'broken'",
+    )
+
+
+SPOILERS: dict[str, tuple[Callable[[Path], object], str, str]] = {
+    "a schema that is no UTF-8": (
+        break_the_schema,
+        "database-unavailable reason=",
+        "its schema is no UTF-8; put a backup in its place",
+    ),
+    "a table that is gone": (
+        lambda path: write(path, "ALTER TABLE rows RENAME TO others"),
+        "query-unusable reason=",
+        "no such table: rows",
+    ),
+    "a column that is gone": (
+        lambda path: write(path, "ALTER TABLE rows RENAME COLUMN value TO other"),
+        "query-unusable reason=",
+        "no such column: value",
+    ),
+    "WAL mode": (
+        lambda path: write(path, "PRAGMA journal_mode = WAL"),
+        "database-unavailable reason=",
+        "PRAGMA journal_mode=DELETE",
+    ),
+    "no database": (
+        lambda path: path.write_bytes(b"no database at all" * 100),
+        "database-unavailable reason=",
+        "file is not a database; correct dbpath, or put a backup in its place",
+    ),
+    "pages that are none": (
+        lambda path: path.write_bytes(path.read_bytes()[:100] + b"\xff" * 30_000),
+        "database-unavailable reason=",
+        "database disk image is malformed; put a backup in its place",
+    ),
+    "an empty file": (
+        lambda path: path.write_bytes(b""),
+        "query-unusable reason=",
+        "no such table: rows",
+    ),
+    "a directory": (
+        lambda path: (path.unlink(), path.mkdir()),
+        "database-unavailable reason=",
+        "a directory, not a regular file; name a regular file",
+    ),
+    "a FIFO": (
+        lambda path: (path.unlink(), os.mkfifo(path)),
+        "database-unavailable reason=",
+        "a FIFO, not a regular file; name a regular file",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spoil", "event", "text"), SPOILERS.values(), ids=SPOILERS)
+def test_a_database_that_is_spoilt_at_start(
+    path: Path,
+    spoil: Callable[[Path], object],
+    event: str,
+    text: str,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    good = path.read_bytes()
+    spoil(path)
+    lines = (f"query_alias {LOOKUP}", "query_string SELECT 'x' WHERE ?")
+    some = table(path, *lines)
+    logged = capfd.readouterr().err.splitlines()
+    assert len(logged) == 1
+    assert logged[0].startswith(event)
+    assert text in logged[0]
+    assert ask(some, "lookup", "alias", "alice").result == "error"
+    with pytest.raises(ConfigError) as caught:
+        table(path, *lines, check=True)
+    assert text in str(caught.value)
+    assert str(caught.value).startswith(f"{path.with_suffix('.conf')}:")
+    if path.is_file():
+        path.write_bytes(good)
+    else:
+        path.rmdir() if path.is_dir() else path.unlink()
+        path.write_bytes(good)
+    assert ask(some, "lookup", "alias", "alice") == ("found", "bob")
+
+
+def test_a_query_without_its_key(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Mail of everybody would go to bob, or to nobody at all."""
+    lines = ("query_alias SELECT value FROM rows WHERE key <> '?'", f"query_domain {LOOKUP}")
+    some = table(path, *lines)
+    said = (
+        f"{path.with_suffix('.conf')}:3: query_alias: it never uses the key, so all keys have one"
+        " answer; put ? where the key belongs, or say 'constant_alias yes'"
+    )
+    assert capfd.readouterr().err == f'query-unusable reason="{said}"\n'
+    assert ask(some, "lookup", "alias", "carol") == ("error", said[:200])
+    assert ask(some, "check", "domain", "alice") == ("found", "")
+    with pytest.raises(ConfigError) as caught:
+        table(path, *lines, check=True)
+    assert str(caught.value) == said
+    assert ask(some, "update") == ("error", said[:200])
+    allowed = table(path, *lines, "constant_alias yes", check=True)
+    assert ask(allowed, "lookup", "alias", "carol") == ("found", "bob")

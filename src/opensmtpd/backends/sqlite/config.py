@@ -28,6 +28,18 @@ COLUMNS = {
 }
 """Keys whose values are SQL, and the number of columns that each must give."""
 
+KEYED = {
+    f"constant_{service}": service.value
+    for service in Service
+    if service not in (Service.USERINFO, Service.ADDRNAME, Service.RELAYHOST, Service.SOURCE)
+}
+"""Keys that allow a query to have one answer for all keys, and their services.
+
+The answer of these services decides whom smtpd lets in, and whose mail goes where: the same for
+everybody is most often a mistake. The other services only say how mail is delivered or sent, and
+one user, name, relay or address for all is what many want.
+"""
+
 
 class Statement:
     """A line of SQL: its key, its text, and its number."""
@@ -56,6 +68,8 @@ class Config:
         """Seconds to wait for a database that somebody writes to."""
         self.delimiter = "+"
         self.force_auth = False
+        self.constant: set[str] = set()
+        """Services whose query may have one answer for all keys."""
 
 
 def read(path: str) -> Config:
@@ -100,15 +114,24 @@ def _set(config: Config, number: int, key: str, value: str) -> None:
         config.statements[key] = Statement(key, value, number)
     elif key == "dbpath":
         config.dbpath, config.dbpath_line = value, number
-    elif key in _NUMBERS:
-        name, read_value = _NUMBERS[key]
+    elif key in KEYED or key in _NUMBERS:
         try:
-            setattr(config, name, read_value(value))
+            _set_option(config, key, value)
         except ValueError as error:
             message = f"bad value for {key}: {error}"
             raise ConfigError(message, path=config.path, line=number) from None
     else:
         log("key-ignored", key=key, at=where, reason="it is unknown")
+
+
+def _set_option(config: Config, key: str, value: str) -> None:
+    if key not in KEYED:
+        name, read_value = _NUMBERS[key]
+        setattr(config, name, read_value(value))
+    elif _yes(value):
+        config.constant.add(KEYED[key])
+    else:
+        config.constant.discard(KEYED[key])
 
 
 def _must_be_text(sql: str, path: str, line: int) -> None:

@@ -1,6 +1,5 @@
 """A database that others lock, change and look at."""
 
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +8,20 @@ import pytest
 
 from opensmtpd.backends.sqlite import config
 from opensmtpd.backends.sqlite.database import Database
+from opensmtpd.backends.sqlite.file import DatabaseFile
+from opensmtpd.backends.sqlite.statements import Arguments
 from opensmtpd.errors import HandlerTimeout, Unavailable
 from unit.support.handlers import explode
-from unit.support.sqlite_files import create, fill, locked, opened, put, settings, write
+from unit.support.sqlite_files import (
+    create,
+    fill,
+    locked,
+    opened,
+    put,
+    settings,
+    write,
+    write_elsewhere,
+)
 
 
 @pytest.fixture
@@ -30,7 +40,7 @@ def checked(path: Path, line: str) -> Database:
 # --- others who write -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("journal", ["DELETE", "WAL", "TRUNCATE"])
+@pytest.mark.parametrize("journal", ["DELETE", "PERSIST", "TRUNCATE"])
 def test_what_others_change_is_seen_at_once(path: Path, journal: str) -> None:
     write(path, f"PRAGMA journal_mode = {journal}")
     database, query = opened(path)
@@ -48,7 +58,7 @@ def test_writers_are_not_locked_out_after_a_row(path: Path) -> None:
     assert database.rows(query, "alice") == [("eve",)]
     write(path, "DELETE FROM rows")
     with pytest.raises(Unavailable):
-        database.rows(query)  # a parameter, and nothing to put there
+        database.all_rows(query)  # a parameter, and nothing to put there
     write(path, "DROP TABLE rows")
     with pytest.raises(Unavailable, match="no such table"):
         database.row(query, "alice")
@@ -73,14 +83,14 @@ def test_a_change_just_before_the_first_query(path: Path) -> None:
     database, query = opened(path)
     database.row(query, "alice")
     query.parameters = None
-    count = Database._count
+    arguments = Database._arguments
 
-    def changed(self: Database, statement: config.Statement) -> int:
+    def changed(self: Database, statement: config.Statement, key: str) -> Arguments:
         put(path, carol="dave")
-        return count(self, statement)
+        return arguments(self, statement, key)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Database, "_count", changed)
+        patch.setattr(Database, "_arguments", changed)
         assert database.row(query, "alice") == ("bob",)
 
 
@@ -162,24 +172,24 @@ def test_the_version_tells_what_others_did(path: Path, tmp_path: Path) -> None:
 # --- several queries with one look ----------------------------------------------------------------
 
 
+CHANGE = "UPDATE rows SET value = 'eve'"
+
+
 def test_in_a_snapshot_nothing_changes(path: Path) -> None:
-    write(path, "PRAGMA journal_mode = WAL")
     database, query = opened(path)
     with database.snapshot():
         assert database.row(query, "alice") == ("bob",)
-        write(path, "UPDATE rows SET value = 'eve'")
+        assert write_elsewhere(path, CHANGE) == "database is locked"
         assert database.row(query, "alice") == ("bob",)
         assert database.rows(query, "alice") == [("bob",)]
+    assert write_elsewhere(path, CHANGE) == ""
     assert database.row(query, "alice") == ("eve",)
 
 
 def is_free(path: Path) -> bool:
-    try:
-        write(path, "CREATE TABLE free (x)", "DROP TABLE free")
-    except sqlite3.OperationalError as error:
-        assert str(error) == "database is locked"  # noqa: PT017  or else something is wrong
-        return False
-    return True
+    error = write_elsewhere(path, "CREATE TABLE free (x)", "DROP TABLE free")
+    assert error in ("", "database is locked")
+    return not error
 
 
 def test_the_lock_of_a_snapshot_is_gone_with_it(path: Path) -> None:
@@ -199,23 +209,21 @@ def test_also_when_something_is_raised(path: Path, error: BaseException) -> None
     assert database.row(query, "alice") == ("bob",)
 
 
-def test_the_watchdog_leaves_no_transaction_open(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_watchdog_leaves_no_lock(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     database, query = opened(path)
-    execute = Database._execute
+    lock = DatabaseFile.lock
 
-    def struck(self: Database, sql: str, arguments: tuple[object, ...]) -> None:
-        execute(self, sql, arguments)
+    def struck(self: DatabaseFile) -> None:
+        lock(self)
         explode(HandlerTimeout())
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Database, "_execute", struck)
-        with pytest.raises(HandlerTimeout), database.snapshot():
-            pass
+    for act in (lambda: database.row(query, "alice"), lambda: database.snapshot().__enter__()):
+        with monkeypatch.context() as patch:
+            patch.setattr(DatabaseFile, "lock", struck)
+            with pytest.raises(HandlerTimeout):
+                act()
+        assert is_free(path)
     assert database.row(query, "alice") == ("bob",)
-    write(path, "UPDATE rows SET value = 'eve'")
-    assert database.row(query, "alice") == ("eve",)
 
 
 def test_also_when_a_query_fails(path: Path) -> None:
@@ -234,14 +242,13 @@ def test_also_when_a_query_fails(path: Path) -> None:
 
 
 def test_a_snapshot_within_a_snapshot(path: Path) -> None:
-    write(path, "PRAGMA journal_mode = WAL")
     database, query = opened(path)
     with database.snapshot():
         with database.snapshot():
             assert database.row(query, "alice") == ("bob",)
-        write(path, "UPDATE rows SET value = 'eve'")
+        assert not is_free(path)
         assert database.row(query, "alice") == ("bob",)
-    assert database.row(query, "alice") == ("eve",)
+    assert is_free(path)
 
 
 def test_a_snapshot_of_what_is_not_there(tmp_path: Path) -> None:
@@ -257,9 +264,9 @@ def test_a_snapshot_of_what_is_not_there(tmp_path: Path) -> None:
 
 def test_a_database_that_is_locked_when_a_snapshot_begins(path: Path) -> None:
     database, query = opened(path)
+    with locked(path), database.snapshot(), pytest.raises(Unavailable):
+        database.row(query, "alice")
     with database.snapshot():
-        with locked(path), pytest.raises(Unavailable):
-            database.row(query, "alice")
         assert database.row(query, "alice") == ("bob",)
     assert is_free(path)
 

@@ -1,0 +1,114 @@
+"""A connection to SQLite that bounds what a database can do to the process.
+
+Whoever writes a database also writes its schema: a view can compute without end, make cells of
+a gigabyte, or keep a single instruction of SQLite's machine busy for hours. So memory, cells and
+time are bounded here. Source: https://www.sqlite.org/security.html and limits.html there.
+"""
+
+import os
+import sqlite3
+from time import monotonic
+from urllib.parse import quote
+
+from opensmtpd.table import to_str
+
+STEPS = 100
+"""Instructions of SQLite's machine between two looks at the clock: a lookup takes some 20."""
+CELL_MAX = 4096
+"""Bytes of a cell. smtpd takes 2,047 of a value; the longest single instruction, instr() say, takes
+time by the square of this."""
+SCHEMA_MAX = 1 << 20
+"""Bytes of a CREATE statement: those of other programs' triggers and views may be long."""
+CACHE = 4096
+"""KiB of the database that are kept in memory."""
+HEAP = 24 << 20
+"""Bytes that SQLite may take in this process."""
+
+LIMITS = {
+    sqlite3.SQLITE_LIMIT_LENGTH: CELL_MAX,
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 1 << 16,
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 200,
+    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 50,
+    sqlite3.SQLITE_LIMIT_VDBE_OP: 25_000,
+    sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: CELL_MAX,
+    sqlite3.SQLITE_LIMIT_ATTACHED: 0,
+    sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 1,
+    sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
+}
+PRAGMAS = (
+    f"hard_heap_limit = {HEAP}",
+    f"cache_size = -{CACHE}",
+    "mmap_size = 0",  # a file that is truncated while it is mapped is a SIGBUS
+    "trusted_schema = OFF",
+    "cell_size_check = ON",
+    "query_only = ON",
+)
+ALLOWED = frozenset(
+    [
+        sqlite3.SQLITE_SELECT,
+        sqlite3.SQLITE_READ,
+        sqlite3.SQLITE_FUNCTION,
+        sqlite3.SQLITE_RECURSIVE,
+    ]
+)
+"""What a statement may do, and the views that it asks."""
+
+FAULTS = (sqlite3.Error, sqlite3.Warning, MemoryError, UnicodeError)
+"""What sqlite3 raises: UnicodeError for words of a database that are no UTF-8, MemoryError at
+HEAP."""
+
+
+class Clock:
+    """The time at which the current query is to be interrupted."""
+
+    def __init__(self) -> None:
+        self._end = 0.0
+
+    def start(self, seconds: float) -> None:
+        """Give the next query so much time."""
+        self._end = monotonic() + seconds
+
+    def is_over(self) -> bool:
+        """Return whether the time is up. Called by SQLite now and then."""
+        return monotonic() > self._end
+
+
+def connect(path: str, clock: Clock) -> sqlite3.Connection:
+    """Open a file, an absolute path, that nobody changes until the connection is closed.
+
+    Raises FAULTS.
+    """
+    uri = f"file:{quote(os.fsencode(path))}?mode=ro&immutable=1"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+    try:
+        _bound(connection, clock)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def scratch(clock: Clock) -> sqlite3.Connection:
+    """Return an empty database in memory."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    _bound(connection, clock)
+    return connection
+
+
+def _bound(connection: sqlite3.Connection, clock: Clock) -> None:
+    connection.text_factory = to_str
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, SCHEMA_MAX)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, SCHEMA_MAX)
+    # Python code that is run while a query is: there the watchdog can strike, too.
+    connection.set_progress_handler(clock.is_over, STEPS)
+    for pragma in PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}").close()
+    connection.execute("SELECT 1 FROM sqlite_master LIMIT 0").close()  # reads the schema
+    for limit, value in LIMITS.items():
+        connection.setlimit(limit, value)
+
+    def authorize(action: int, *_: object) -> int:
+        good = action in ALLOWED and not clock.is_over()
+        return sqlite3.SQLITE_OK if good else sqlite3.SQLITE_DENY
+
+    connection.set_authorizer(authorize)

@@ -1,0 +1,183 @@
+"""The file of a database: opened, locked and judged here, before SQLite reads it.
+
+SQLite itself opens ``-journal``, ``-wal`` and ``-shm`` beside a database as it finds them. It maps
+``-shm`` into memory, so that whoever truncates that file kills the process with SIGBUS, and it
+waits for ever at a FIFO. Therefore SQLite is told that the file never changes, and opens nothing
+but the file. The locks that other programs respect are taken here, and as long as one is held no
+program that uses SQLite changes the file, nor its journal mode.
+
+Source of the locks: https://www.sqlite.org/lockingv3.html and ``os_unix.c`` of SQLite.
+"""
+
+import fcntl
+import os
+import pwd
+import stat
+from time import monotonic, sleep
+
+from opensmtpd.errors import ConfigError, Unavailable
+from opensmtpd.files import reading
+
+PENDING, RESERVED, SHARED, SHARED_SIZE = 0x40000000, 0x40000001, 0x40000002, 510
+"""Offsets of the bytes that are locked, which lie in no page of a database."""
+HEADER = 100
+"""Bytes at the beginning: https://www.sqlite.org/fileformat.html section 1.3."""
+WAL = 2
+"""The value of bytes 18 and 19 in WAL mode."""
+PAUSE = 0.005
+"""Seconds between two attempts to get a lock."""
+
+State = tuple[int, int, int, int, bytes]
+"""What is another one when the file has other contents.
+
+Device, inode, size, nanosecond of the last change, and the header, which holds SQLite's counter of
+changes. The counter alone does not tell a copy that was written over the file, and the time alone
+does not tell two changes within one tick of the clock.
+"""
+
+
+class DatabaseFile:
+    """A descriptor of the file that has the name now, and the lock on it.
+
+    All methods raise Unavailable. To close any other descriptor of the file ends the lock, too:
+    that is a rule of POSIX.
+    """
+
+    def __init__(self, path: str, wait: float) -> None:
+        """``wait`` is in seconds: the time to wait for a lock."""
+        self.path = path
+        self._wait = wait
+        self._descriptor = -1
+        self._opened = (0, 0)
+
+    def close(self) -> None:
+        """Close the descriptor, which ends the lock."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def lock(self) -> State:
+        """Lock the file that has the name now against changes, and return its state."""
+        for _ in range(3):
+            self._open()
+            self._wait_for_lock()
+            status = self._status()
+            if (status.st_dev, status.st_ino) == self._opened:
+                header = os.pread(self._descriptor, HEADER, 0)
+                self._judge(header)
+                return *self._opened, status.st_size, status.st_mtime_ns, header
+            self.close()
+        raise Unavailable(f"{self.path}: it is replaced again and again")
+
+    def unlock(self) -> None:
+        """Let others change the file. Without a lock, this does nothing."""
+        if self._descriptor >= 0:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, SHARED_SIZE + 2, PENDING)
+
+    def is_still(self, state: State) -> bool:
+        """Return whether the file that was locked has the name yet."""
+        status = self._status()
+        return (status.st_dev, status.st_ino) == state[:2]
+
+    def _status(self) -> os.stat_result:
+        try:
+            return os.stat(self.path)
+        except FileNotFoundError as error:
+            self.close()
+            fault = f"{self.path}: {error.strerror}; make it, or correct dbpath"
+            raise Unavailable(fault) from None
+        except OSError:
+            self.close()
+            return os.fstat(self._readable())
+
+    def _open(self) -> None:
+        if self._descriptor < 0:
+            self._status()
+            status = os.fstat(self._readable())
+            self._opened = status.st_dev, status.st_ino
+
+    def _readable(self) -> int:
+        """Open it, if it is a regular file; the error has the remedy of its cause."""
+        try:
+            with reading(self.path) as file:
+                self._descriptor = os.dup(file.fileno())
+        except ConfigError as error:
+            raise Unavailable(str(error)) from None
+        return self._descriptor
+
+    # --- locks ----------------------------------------------------------------------------------
+
+    def _wait_for_lock(self) -> None:
+        end = monotonic() + self._wait
+        while not self._locked():
+            if monotonic() >= end:
+                remedy = "another program changes it; busy_timeout says how long to wait"
+                raise Unavailable(f"{self.path}: database is locked; {remedy}")
+            sleep(PAUSE)
+
+    def _locked(self) -> bool:
+        """Try to get the lock of a reader; a writer who waits for readers to leave goes first."""
+        if not self._share(PENDING, 1):
+            return False
+        try:
+            return self._share(SHARED, SHARED_SIZE)
+        finally:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, PENDING)
+
+    def _share(self, offset: int, length: int) -> bool:
+        try:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, length, offset)
+        except (BlockingIOError, PermissionError):  # POSIX leaves the choice
+            return False
+        except OSError as error:
+            remedy = "put it on a file system with locks"
+            raise Unavailable(f"{self.path}: cannot lock it: {error.strerror}; {remedy}") from None
+        return True
+
+    # --- what must not be read as it is ---------------------------------------------------------
+
+    def _judge(self, header: bytes) -> None:
+        if WAL in header[18:20] or (
+            os.access(f"{self.path}-wal", os.F_OK) and _content(f"{self.path}-wal")
+        ):
+            remedy = self._as_owner("PRAGMA journal_mode=DELETE")
+            raise Unavailable(f"{self.path}: it is in WAL mode, which is not read here; {remedy}")
+        # A second look: the first may have met a writer who was about to end.
+        if os.access(f"{self.path}-journal", os.F_OK) and self._half() and self._half():
+            fault = f"a writer was interrupted, and left {self.path}-journal"
+            raise Unavailable(
+                f"{self.path}: {fault}; {self._as_owner('SELECT 1 FROM sqlite_master')}"
+            )
+
+    def _half(self) -> bool:
+        """Return whether a change was left half done, by somebody who is gone.
+
+        Source: ``hasHotJournal`` in ``pager.c`` of SQLite.
+        """
+        if _content(f"{self.path}-journal") in (b"", b"\0"):
+            return False
+        free = self._share(RESERVED, 1)
+        if free:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, RESERVED)
+        return free
+
+    def _as_owner(self, sql: str) -> str:
+        owner = os.fstat(self._descriptor).st_uid
+        try:
+            name = pwd.getpwuid(owner).pw_name
+        except KeyError:
+            name = str(owner)
+        return f"its owner, {name}, runs: sqlite3 {self.path} '{sql}'"
+
+
+def _content(path: str) -> bytes:
+    """Return the first byte of a file; none of what is no regular file, and so cannot count."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return b""
+        with reading(path) as file:
+            return file.read(1)
+    except FileNotFoundError:
+        return b""
+    except (OSError, ConfigError):  # it cannot be known: take it for one that counts
+        return b"?"

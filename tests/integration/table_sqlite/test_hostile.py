@@ -1,0 +1,173 @@
+"""A database in the hands of somebody who wants to stop smtpd, or all mail."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+
+from integration.support.table_faults import (
+    DATABASE,
+    FOLDER,
+    Undo,
+    break_the_schema,
+    database,
+    path,
+    replace_aliases,
+)
+from integration.support.table_scenes import ALICE
+from lab.peers import mail
+from lab.shows import moves
+from lab.shows.demo import STRANGER
+from lab.shows.guide import Guide
+from lab.support import Lab, setups
+
+
+def prepare(guide: Guide) -> None:
+    """Put the database into a folder, and change it as somebody may while smtpd is stopped."""
+    (guide.view / FOLDER[1:]).mkdir()
+    moves.to_credentials(guide, DATABASE)
+
+
+pytestmark = pytest.mark.parametrize("running", setups("hostile", prepare), indirect=True, ids=str)
+
+
+def strangers_mail() -> int:
+    """Return the code that a mail from outside ends with."""
+    with mail.connect() as client:
+        return mail.send(client, STRANGER, ALICE, mail.compose(STRANGER, ALICE, "hostile"))[0]
+
+
+def all_is_well(lab: Lab) -> None:
+    assert strangers_mail() == 250
+    assert lab.inbox.one().folder == "inbox"
+
+
+def switch_to_wal(lab: Lab) -> Undo:
+    """Somebody else has it open, with the files beside it that SQLite maps into memory."""
+    with database(lab) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+
+    def back() -> None:
+        with database(lab) as db:
+            assert db.execute("PRAGMA journal_mode = DELETE").fetchone() == ("delete",)
+
+    return back
+
+
+WRITER = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("UPDATE aliases SET value = value")
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_database_in_wal_mode(lab: Lab) -> None:
+    all_is_well(lab)
+    undo = switch_to_wal(lab)
+    command = ["python3", "-c", WRITER, path(lab)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"open\n"
+        shm = path(lab).with_name("smtpd.sqlite-shm")
+        for size in (shm.stat().st_size, 0):
+            os.truncate(shm, size)
+            assert 400 <= strangers_mail() < 500
+            lab.server.check()
+        other.kill()
+    undo()
+    all_is_well(lab)
+    assert "PRAGMA journal_mode=DELETE" in lab.log
+
+
+COUNT = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT 'alice' AS key, "
+VIEWS = {
+    "one instruction for seconds": COUNT
+    + "instr(zeroblob(499999)||x'01'||i, zeroblob(250000)||x'01'||i) AS value FROM n LIMIT 2000",
+    "rows without end": COUNT + "hex(zeroblob(500000)) AS value FROM n",
+    "small rows without end": COUNT + "hex(zeroblob(900)) AS value FROM n",
+    "no row, without end": COUNT + "i AS value FROM n WHERE i < 0",
+    "one row of all": COUNT + "group_concat(i) AS value FROM n",
+}
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
+def test_a_view_in_a_tables_place(lab: Lab, view: str) -> None:
+    all_is_well(lab)
+    undo = replace_aliases(lab, f"CREATE VIEW aliases AS {view}")
+    try:
+        assert 400 <= strangers_mail() < 500
+        for process in lab.server.tables():
+            assert peak(process) < 100_000
+        lab.server.check()
+    finally:
+        undo()
+    all_is_well(lab)
+
+
+def peak(process: int) -> int:
+    """Return the most memory that a process has had, in KiB."""
+    with open(f"/proc/{process}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+
+
+def test_files_beside_it_that_nobody_can_read(lab: Lab) -> None:
+    """They are none that SQLite made, and hold up nobody."""
+    folder = path(lab).parent
+    (folder / "smtpd.sqlite-wal").mkdir()
+    os.mkfifo(folder / "smtpd.sqlite-journal")
+    try:
+        all_is_well(lab)
+        path(lab).touch()
+        all_is_well(lab)
+    finally:
+        (folder / "smtpd.sqlite-wal").rmdir()
+        (folder / "smtpd.sqlite-journal").unlink()
+    all_is_well(lab)
+
+
+def test_a_fifo_in_its_place(lab: Lab) -> None:
+    all_is_well(lab)
+    away = path(lab).with_name("away")
+    path(lab).rename(away)
+    os.mkfifo(path(lab))
+    try:
+        assert 400 <= strangers_mail() < 500
+        lab.server.check()
+    finally:
+        away.rename(path(lab))
+    all_is_well(lab)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        break_the_schema,
+        lambda lab: replace_aliases(lab, "CREATE TABLE others (key, value)"),
+        switch_to_wal,
+    ],
+    ids=["schema", "table", "wal"],
+)
+def test_smtpd_starts_with_it(running: Lab, spoil: Callable[[Lab], Undo]) -> None:
+    undo = spoil(running)
+    try:
+        running.server.restart()
+        assert 400 <= strangers_mail() < 500
+    finally:
+        undo()
+    running.server.check()
+    all_is_well(running)
+
+
+def test_how_long_mail_waits(lab: Lab) -> None:
+    """A view that would keep a lookup for ever keeps it for half a second: far less than this."""
+    undo = replace_aliases(lab, f"CREATE VIEW aliases AS {VIEWS['no row, without end']}")
+    try:
+        start = time.monotonic()
+        assert 400 <= strangers_mail() < 500
+        assert time.monotonic() - start < 60
+    finally:
+        undo()
