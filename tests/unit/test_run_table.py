@@ -220,7 +220,7 @@ def test_a_hangup_means_nothing(tmp_path: Path, first: bytes) -> None:
 
 def test_another_protocol_is_one_line_and_the_end(tmp_path: Path) -> None:
     with TableChild(tmp_path, ROWS, listen=True) as child:
-        child.send(struct.pack("=IHHIII", 0, 276, 0, 0, 4711, 2))
+        child.send(struct.pack("=IHHIII", 2, 2068, 0, 0, 4711, 2))
         status, out, log = child.wait()
         assert (status, out) == (1, b"")
         text = "smtpd speaks another table protocol; tables need smtpd 7.6 or later"

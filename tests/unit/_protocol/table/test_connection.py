@@ -93,7 +93,7 @@ def test_another_protocol(version: bytes, size: int) -> None:
         talk.say(b"config|protocol|%s\n" % version, size=size)
 
 
-IMSG = struct.pack("=IHHIII", 0, 16 + 260, 0, 0, 4711, 2) + b"aliases".ljust(256, b"\0")
+IMSG = struct.pack("=IHHIII", 2, 16 + 2052, 0, 0, 4711, 2) + b"aliases".ljust(2048, b"\0")
 """``PROC_TABLE_OPEN`` of smtpd 6.8: type, length, flags, peer, process; version and name."""
 
 
