@@ -167,19 +167,19 @@ def _matches(secret: bytes, hash: bytes, scheme: Scheme) -> bool:
     """Raises ValueError with the reason why it cannot be told."""
     if fault := schemes.fault(hash, scheme):
         raise ValueError(fault)
-    way = packages.way(hash)
-    found = _by_system(secret, hash) if way is None or way.second else None
+    checker = packages.checker(hash)
+    found = _by_system(secret, hash) if checker is None or checker.second else None
     if found is not None:
         return found
     reason = "it is malformed, or unknown to the crypt(3) of this system"
-    if way is not None:
+    if checker is not None:
         try:
-            return way.check(secret, hash)
+            return checker.check(secret, hash)
         except ImportError:
-            reason = f"install {way.needs}"
+            reason = f"install {checker.needs}"
         except packages.FAULTS:
             reason = "it is malformed, or there is no memory for it"
-        found = None if way.second else _by_system(secret, hash)  # less strict about salts
+        found = None if checker.second else _by_system(secret, hash)  # less strict about salts
         if found is not None:
             return found
     raise ValueError(reason)

@@ -24,8 +24,8 @@ _Check: TypeAlias = Callable[[bytes, bytes], bool]
 """Takes password and hash."""
 
 
-class Way(NamedTuple):
-    """A way to check hashes of a scheme."""
+class Checker(NamedTuple):
+    """A library that checks hashes of a scheme."""
 
     needs: str
     """The package or library to install."""
@@ -78,31 +78,31 @@ def _passlib(name: str) -> _Check:
     return check
 
 
-WAYS = {
-    b"$argon2id$": Way("argon2-cffi", _argon2),
-    b"$argon2i$": Way("argon2-cffi", _argon2),
-    b"$argon2d$": Way("argon2-cffi", _argon2),
-    b"$scrypt$": Way("a Python whose OpenSSL knows scrypt", _scrypt),
-    b"$2a$": Way("bcrypt", _bcrypt),
-    b"$2b$": Way("bcrypt", _bcrypt),
-    b"$2y$": Way("bcrypt", _bcrypt),
-    b"$5$": Way("libpass", _passlib("sha256_crypt"), second=True),
-    b"$6$": Way("libpass", _passlib("sha512_crypt"), second=True),
+CHECKERS = {
+    b"$argon2id$": Checker("argon2-cffi", _argon2),
+    b"$argon2i$": Checker("argon2-cffi", _argon2),
+    b"$argon2d$": Checker("argon2-cffi", _argon2),
+    b"$scrypt$": Checker("a Python whose OpenSSL knows scrypt", _scrypt),
+    b"$2a$": Checker("bcrypt", _bcrypt),
+    b"$2b$": Checker("bcrypt", _bcrypt),
+    b"$2y$": Checker("bcrypt", _bcrypt),
+    b"$5$": Checker("libpass", _passlib("sha256_crypt"), second=True),
+    b"$6$": Checker("libpass", _passlib("sha512_crypt"), second=True),
 }
-"""Ways by the beginning of the hash."""
+"""Checkers by the beginning of the hash."""
 
 
-def way(hash: bytes) -> Way | None:
-    """Return the way to check a hash, None where only crypt(3) may know it."""
+def checker(hash: bytes) -> Checker | None:
+    """Return the checker of a hash, None where only crypt(3) may know it."""
     parts = hash.split(b"$", 2)
-    return WAYS.get(b"$" + parts[1] + b"$") if len(parts) == 3 else None
+    return CHECKERS.get(b"$" + parts[1] + b"$") if len(parts) == 3 else None
 
 
 def load() -> None:
-    """Load all that there is: each way computes a hash that takes next to no time."""
+    """Load all that there is: each checker computes a hash that takes next to no time."""
     for hash in _CHEAP:
         with suppress(ImportError, *FAULTS):
-            WAYS[hash[: hash.index(b"$", 1) + 1]].check(b"", hash)
+            CHECKERS[hash[: hash.index(b"$", 1) + 1]].check(b"", hash)
 
 
 _CHEAP = (

@@ -11,9 +11,9 @@ SCRYPT = b"$scrypt$ln=14,r=8,p=1$U29kaXVtQ2hsb3JpZGU$cCO9yzr9c0hGHAbNgf046/2o+7q
 
 
 def check(secret: bytes, hash: bytes) -> bool:
-    way = packages.way(hash)
-    assert way is not None
-    return way.check(secret, hash)
+    checker = packages.checker(hash)
+    assert checker is not None
+    return checker.check(secret, hash)
 
 
 def test_scrypt_by_openssl() -> None:
@@ -40,7 +40,7 @@ def test_an_openssl_without_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_hashes_for_crypt_alone() -> None:
     for hash in (b"$y$jCT$salt$hash", b"$2x$04$" + 53 * b".", b"abNANd1rDfiNc", b"_J9..abcd", b""):
-        assert packages.way(hash) is None
+        assert packages.checker(hash) is None
 
 
 def test_all_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
