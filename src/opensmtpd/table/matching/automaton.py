@@ -48,6 +48,15 @@ class _Place(NamedTuple):
         return reached
 
 
+class _Met(NamedTuple):
+    """The states that were met: a state is a set of positions and what stands before a place."""
+
+    states: list[tuple[int, int]]
+    numbers: dict[tuple[int, int], int]
+    moves: list[list[int]]
+    """The state that each class of bytes leads to."""
+
+
 class Automaton:
     """Tells whether an expression matches anywhere in a text. Not for several threads at once."""
 
@@ -80,40 +89,40 @@ class Automaton:
         """Forget the states and steps that are remembered."""
         self.steps = 0
         """How many steps are remembered."""
-        self._states = [(0, _EDGE)]  # sets of positions, and what stands before
-        self._numbers = {self._states[0]: 0}
-        self._moves = [[_UNKNOWN] * len(self._before)]
+        start = (0, _EDGE)
+        self._met = _Met([start], {start: 0}, [[_UNKNOWN] * len(self._before)])
 
     @property
     def states(self) -> int:
         """How many states are remembered."""
-        return len(self._states)
+        return len(self._met.states)
 
     def match(self, key: bytes, most: int) -> bool | None:
         """Return whether the expression matches anywhere in ``key``.
 
         None where that takes more than ``most`` new steps; those made so far are remembered.
         """
-        moves, state = self._moves, 0
+        met, state = self._met, 0
+        moves = met.moves
         self._limit = self.steps + most
         for kind in key.translate(self._class_of):
             to = moves[state][kind]
             if to < 0:
                 if to == _UNKNOWN:
-                    to = moves[state][kind] = self._step(state, kind)
+                    to = moves[state][kind] = self._step(met, state, kind)
                 if to < 0:
                     return None if to == _UNKNOWN else to == _FOUND
             state = to
-        active, before = self._states[state]
+        active, before = met.states[state]
         place = self._places[before, _EDGE]
         return bool(active & place.ends | place.first & self._end)
 
-    def _step(self, state: int, kind: int) -> int:
+    def _step(self, met: _Met, state: int, kind: int) -> int:
         """Return the state that a byte of a class leads to, unknown where the limit is reached."""
         if self.steps >= self._limit:
             return _UNKNOWN
         self.steps += 1
-        active, before = self._states[state]
+        active, before = met.states[state]
         after = self._before[kind]
         reached = self._places[before, after].after(active)
         if reached & self._end:
@@ -121,10 +130,12 @@ class Automaton:
         active = reached & self._takers[kind]
         if not active and not self._inside:
             return _LOST
-        number = self._numbers.setdefault((active, after), len(self._states))
-        if number == len(self._states):
-            self._states.append((active, after))
-            self._moves.append([_UNKNOWN] * len(self._before))
+        number = met.numbers.get((active, after))
+        if number is None:  # in an order in which an exception of a signal does no harm
+            number = len(met.states)
+            met.moves[number:] = [[_UNKNOWN] * len(self._before)]
+            met.states.append((active, after))
+            met.numbers[active, after] = number
         return number
 
 

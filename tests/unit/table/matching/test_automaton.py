@@ -1,5 +1,9 @@
 """Matching: where in a key an expression may begin and end, and what is remembered."""
 
+import sys
+from types import FrameType
+from typing import Any
+
 import pytest
 
 from opensmtpd.table.matching.automaton import Automaton
@@ -94,3 +98,49 @@ def test_it_ends_after_so_many_new_steps_and_goes_on_from_there() -> None:
     assert answers[-1] is True
     assert answers == sorted(answers, key=bool)  # and never unknown again
     assert some.match(key, 0) is True
+
+
+class EnoughError(Exception):
+    """What a signal handler raises."""
+
+
+def test_an_exception_at_any_line_leaves_it_sound() -> None:
+    """A watchdog's signal may end a match anywhere; those that follow are right nevertheless."""
+    keys = [
+        (b"abbabbb", True),
+        (b"abbbbbb", False),
+        (b"bbaabbb", True),
+        (b"babab", True),
+        (b"", False),
+    ]
+
+    def interrupted(some: Automaton, at: int) -> bool:
+        lines = iter(range(at))
+
+        def trace(frame: FrameType, event: str, _: Any) -> Any:
+            if not frame.f_code.co_filename.endswith("/automaton.py"):
+                return None
+            if event == "line" and next(lines, None) is None:
+                raise EnoughError
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            for key, _ in keys:
+                some.match(key, MANY)
+        except EnoughError:
+            return True
+        finally:
+            sys.settrace(before)
+        return False
+
+    some = automaton("(a|b)*a(a|b){3}$")
+    for at in range(10_000):
+        some.forget()
+        ended = not interrupted(some, at)
+        for key, expected in keys:
+            assert some.match(key, MANY) is expected
+        if ended:
+            break
+    assert 50 < at < 9_999
