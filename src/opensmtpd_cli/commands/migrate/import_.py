@@ -213,8 +213,9 @@ def _tell(configuration: Configuration, database: str, targets: list[Target]) ->
     for table in configuration.tables.values():
         if table.name not in moved:
             note(f"{table.name}: stays as it is ({table.target})")
-    for brace in configuration.nameless:
-        note(f"{brace.path}:{brace.line}: a table without a name stays as it is")
+    if configuration.nameless:
+        places = ", ".join(f"{brace.path}:{brace.line}" for brace in configuration.nameless)
+        note(f"tables without a name stay as they are: {places}")
     files = (*(target.path for target in targets), database)
     for path in {os.path.dirname(path): path for path in files}.values():  # one of each directory
         if lacking := readers.lacking(path):

@@ -275,8 +275,8 @@ def test_names_for_rdns_are_no_mistakes(run: Program, mail: Path, place: Path) -
 
 
 def test_what_import_does_not_judge_is_said_once(run: Program, mail: Path, place: Path) -> None:
-    conf = smtpd_conf(mail, "table t { a }\nnonsense\nmatch for domain { x } reject\n")
+    conf = smtpd_conf(mail, "table t { a }\nnonsense\nmatch for domain {\n x } tag { y } reject\n")
     said = run("import", conf, place / "smtpd.db")
     assert said.status == 0
-    assert f"{conf}:3: a table without a name stays as it is\n" in said.err
+    assert f"\ntables without a name stay as they are: {conf}:3, {conf}:4\n" in said.err
     assert said.err.count("smtpd -n judges all other directives") == 1
