@@ -1,6 +1,6 @@
 """The form of all commands: errors in one line, behind the program's name; ``--quiet`` anywhere."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,7 +25,13 @@ class CommandGroup(click.Group):
             raise click.UsageError(f"no such command: {args[0]}{near}", error.ctx) from None
 
 
-class Choice(click.Choice[str]):
+if TYPE_CHECKING:
+    _WordChoice = click.Choice[str]
+else:
+    _WordChoice = click.Choice  # no generic one before click 8.2
+
+
+class Choice(_WordChoice):
     """A choice of words that suggests one for another that was misspelt."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> str:

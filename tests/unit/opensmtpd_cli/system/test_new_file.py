@@ -100,3 +100,22 @@ def test_a_long_name_of_many_bytes(tmp_path: Path, folder: int) -> None:
     file.place()
     file.clear()
     assert [path.name for path in tmp_path.iterdir()] == ["é" * 120]
+
+
+def test_a_name_on_the_way_that_somebody_has_made(
+    tmp_path: Path, folder: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """He would have to guess it, and it is of no use to him."""
+    monkeypatch.setattr("secrets.token_hex", lambda _: "guessed")
+    (tmp_path / "victim").write_bytes(b"kept")
+    for name in ("hard", "soft"):
+        way = tmp_path / f".{name}.guessed"
+        if name == "hard":
+            way.hardlink_to(tmp_path / "victim")
+        else:
+            way.symlink_to("victim")
+        file = NewFile(str(tmp_path / name), folder, force=False)
+        with pytest.raises(FileExistsError) as error, file.writing(users.give_to_all):
+            pass
+        assert error.value.filename == str(tmp_path / name)
+    assert (tmp_path / "victim").read_bytes() == b"kept"
