@@ -13,7 +13,8 @@ from contextlib import AbstractContextManager
 
 from opensmtpd import options, run
 from opensmtpd.backends.sqlite import config
-from opensmtpd.backends.sqlite.database import Database
+from opensmtpd.backends.sqlite.database import LOAD_SECONDS, START_SECONDS, Database
+from opensmtpd.backends.sqlite.file import State as FileState
 from opensmtpd.backends.sqlite.rows import Rotation, text, value
 from opensmtpd.backends.sqlite.statements import check_alone
 from opensmtpd.errors import ConfigError, HandlerTimeout, Unavailable
@@ -136,7 +137,7 @@ class State:
     def _load(self) -> None:
         for key in self.config.statements:
             if key.startswith("patterns_"):
-                self.patterns(Service(key.removeprefix("patterns_")))
+                self.patterns(Service(key.removeprefix("patterns_")), START_SECONDS)
 
     def query(self, service: Service) -> config.Statement:
         """Return ``query_SERVICE``. Raises ConfigError."""
@@ -145,7 +146,7 @@ class State:
             raise ConfigError(f"no query_{service}", path=self.config.path)
         return statement
 
-    def patterns(self, service: Service) -> Patterns | None:
+    def patterns(self, service: Service, seconds: float = LOAD_SECONDS) -> Patterns | None:
         """Return the index of ``patterns_SERVICE``, if there are any. Raises Unavailable.
 
         Regular expressions are compiled at start and by ``smtpctl update table`` only: that takes
@@ -159,15 +160,17 @@ class State:
             return index.patterns
         version = self.database.version()
         if index is None or version != index.version:
-            rows = [text(row[0]) for row in self.database.all_rows(statement)]
-            if index is None:
-                index = self._indexes[service] = Index(service, rows, self.config, version)
-            elif not index.still(rows, version):
-                try:
+            try:
+                rows = [text(row[0]) for row in self.database.all_rows(statement, seconds)]
+                if index is None or not index.still(rows, version):
                     index = self._indexes[service] = Index(service, rows, self.config, version)
-                except HandlerTimeout as error:  # it would be cut off again and again
-                    remedy = "smtpctl update table"
-                    log("patterns-kept", service=service, reason=error, remedy=remedy)
+            except (HandlerTimeout, Unavailable) as error:
+                too_slow = isinstance(error, HandlerTimeout) or self.database.interrupted
+                if index is None or not too_slow:
+                    raise
+                index.version = version  # it would be cut off again and again
+                remedy = "smtpctl update table"
+                log("patterns-kept", service=service, reason=error, remedy=remedy)
         return index.patterns
 
     def fetch(self, service: Service) -> str | None:
@@ -186,7 +189,7 @@ class Index:
     """The rows of ``patterns_SERVICE`` at one version of the database."""
 
     def __init__(
-        self, service: Service, rows: list[str], limits: config.Config, version: int
+        self, service: Service, rows: list[str], limits: config.Config, version: FileState | None
     ) -> None:
         self.patterns = Patterns(service, rows, limits.delimiter)
         self.version = version
@@ -201,7 +204,7 @@ class Index:
                 reason=self.patterns.reason,
             )
 
-    def still(self, rows: list[str], version: int) -> bool:
+    def still(self, rows: list[str], version: FileState | None) -> bool:
         """Return whether the rows are these.
 
         Most likely they are: a change of the database seldom is one of these rows.

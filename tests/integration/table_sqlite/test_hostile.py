@@ -68,7 +68,7 @@ sys.stdin.read()
 def test_a_database_in_wal_mode(lab: Lab) -> None:
     all_is_well(lab)
     undo = switch_to_wal(lab)
-    command = ["python3", "-c", WRITER, path(lab)]
+    command = ["python3", "-c", WRITER, str(path(lab))]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"open\n"
@@ -153,6 +153,10 @@ def test_a_fifo_in_its_place(lab: Lab) -> None:
 )
 def test_smtpd_starts_with_it(running: Lab, spoil: Callable[[Lab], Undo]) -> None:
     undo = spoil(running)
+    end = time.monotonic() + 60
+    while moves.smtpctl(running.guide, "show", "queue"):  # or it may be delivered twice
+        assert time.monotonic() < end
+        time.sleep(0.05)
     try:
         running.server.restart()
         assert 400 <= strangers_mail() < 500
@@ -160,14 +164,3 @@ def test_smtpd_starts_with_it(running: Lab, spoil: Callable[[Lab], Undo]) -> Non
         undo()
     running.server.check()
     all_is_well(running)
-
-
-def test_how_long_mail_waits(lab: Lab) -> None:
-    """A view that would keep a lookup for ever keeps it for half a second: far less than this."""
-    undo = replace_aliases(lab, f"CREATE VIEW aliases AS {VIEWS['no row, without end']}")
-    try:
-        start = time.monotonic()
-        assert 400 <= strangers_mail() < 500
-        assert time.monotonic() - start < 60
-    finally:
-        undo()

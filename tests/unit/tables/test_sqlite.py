@@ -256,6 +256,16 @@ def break_the_schema(path: Path) -> None:
     )
 
 
+def replace_by_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def replace_by_a_fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 SPOILERS: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "a schema that is no UTF-8": (
         break_the_schema,
@@ -293,12 +303,12 @@ SPOILERS: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "no such table: rows",
     ),
     "a directory": (
-        lambda path: (path.unlink(), path.mkdir()),
+        replace_by_a_folder,
         "database-unavailable reason=",
         "a directory, not a regular file; name a regular file",
     ),
     "a FIFO": (
-        lambda path: (path.unlink(), os.mkfifo(path)),
+        replace_by_a_fifo,
         "database-unavailable reason=",
         "a FIFO, not a regular file; name a regular file",
     ),
@@ -326,11 +336,11 @@ def test_a_database_that_is_spoilt_at_start(
         table(path, *lines, check=True)
     assert text in str(caught.value)
     assert str(caught.value).startswith(f"{path.with_suffix('.conf')}:")
-    if path.is_file():
-        path.write_bytes(good)
-    else:
-        path.rmdir() if path.is_dir() else path.unlink()
-        path.write_bytes(good)
+    if path.is_dir():
+        path.rmdir()
+    elif not path.is_file():
+        path.unlink()
+    path.write_bytes(good)
     assert ask(some, "lookup", "alias", "alice") == ("found", "bob")
 
 

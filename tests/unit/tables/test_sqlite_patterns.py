@@ -131,6 +131,28 @@ def test_an_index_that_takes_too_long_to_make(
     assert ask(some, "check", "domain", "nn.example.org") == ("found", "")
 
 
+def test_rows_that_take_too_long_to_read(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The old index counts, and only the next change makes mail wait again."""
+    put(path, **{"m*.example.org": "x"})
+    some = domains(path)
+    write(path, "ALTER TABLE rows RENAME TO others")
+    endless = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+        " SELECT key, value FROM others UNION ALL SELECT i, NULL FROM n WHERE i < 0"
+    )
+    write(path, f"CREATE VIEW rows(key, value) AS {endless}")
+    for _ in range(2):
+        with some.snapshot():
+            kept = some.patterns(Service.DOMAIN)
+        assert kept is not None
+        assert kept.find("mm.example.org") == "m*.example.org"
+    log = capfd.readouterr().err
+    assert log.count("patterns-kept service=domain") == 1
+    assert f"{path}: patterns_domain: it takes longer than 2 s; an index may help" in log
+    write(path, "DROP VIEW rows", "ALTER TABLE others RENAME TO rows")
+    assert ask(some, "check", "domain", "mm.example.org") == ("found", "")
+
+
 def test_an_index_when_the_database_is_locked(path: Path) -> None:
     put(path, **{"m*.example.org": "x"})
     some = domains(path)

@@ -1,5 +1,6 @@
 """Rows of an SQLite database.
 
-``config`` reads the configuration file of table-sqlite, ``database`` asks the database, and
-``rows`` makes values for smtpd of its rows.
+``config`` reads the configuration file of table-sqlite, and ``statements`` judges the SQL in it.
+``database`` asks the database: ``file`` opens and locks it, ``connection`` bounds what it can do to
+the process. ``rows`` makes values for smtpd of its rows.
 """

@@ -22,7 +22,9 @@ Row = tuple[object, ...]
 QUERY_SECONDS = 0.5
 """For a query: all mail waits meanwhile."""
 LOAD_SECONDS = 2.0
-"""For all rows of ``fetch_*`` or ``patterns_*``."""
+"""For all rows of ``fetch_*`` or ``patterns_*``, while mail waits."""
+START_SECONDS = 20.0
+"""For the same at start, and for an update."""
 LOAD_MAX = 64 << 20
 """Bytes of such rows, counted with ROW_COST for each."""
 ROW_COST = 64
@@ -50,7 +52,9 @@ class Database:
         self._state: State | None = None
         self._shared = False
         self.opened = 0
-        """The number of times that it was opened: another one when it may have changed."""
+        """The number of times that it was opened."""
+        self.interrupted = False
+        """True where the last error was that a query took too long."""
 
     def close(self) -> None:
         """Close it. The next query opens it again."""
@@ -91,27 +95,27 @@ class Database:
         finally:
             self._release()
 
-    def all_rows(self, statement: Statement) -> list[Row]:
+    def all_rows(self, statement: Statement, seconds: float = LOAD_SECONDS) -> list[Row]:
         """Return all rows of a statement without a key. Raises Unavailable."""
         try:
             connection = self._open()
-            self._clock.start(LOAD_SECONDS)
+            self._clock.start(seconds)
             rows, size = _up_to(LOAD_MAX, connection.execute(statement.sql), ROW_COST)
         except FAULTS as error:
-            raise self._failed(error, statement, LOAD_SECONDS) from None
+            raise self._failed(error, statement, seconds) from None
         finally:
             self._release()
         if size > LOAD_MAX:
             raise Unavailable(f"{self._path}: {statement.key} gives more than {LOAD_MAX >> 20} MiB")
         return rows
 
-    def version(self) -> int:
-        """Return another number than before when the database has changed. Raises Unavailable."""
+    def version(self) -> State | None:
+        """Return what is another one when the database has changed. Raises Unavailable."""
         try:
             self._open()
         finally:
             self._release()
-        return self.opened
+        return self._state
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -186,12 +190,13 @@ class Database:
         """Forget what is cached of a database that is in trouble."""
         self.close()
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without what an extended code adds
+        self.interrupted = code in (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_AUTH)
         what, remedy = str(error), REMEDIES.get(code, "")
         if isinstance(error, MemoryError):
             what = "it takes more memory than SQLite may have here"
         elif isinstance(error, UnicodeError):
             what, remedy = "its schema is no UTF-8", REMEDIES[sqlite3.SQLITE_CORRUPT]
-        elif code in (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_AUTH):
+        elif self.interrupted:
             what, remedy = f"it takes longer than {limit:g} s", "an index may help"
         elif not remedy and statement is not None:
             remedy = f"look at {self.config.path}:{statement.line}"

@@ -24,6 +24,7 @@ HEADER = 100
 """Bytes at the beginning: https://www.sqlite.org/fileformat.html section 1.3."""
 WAL = 2
 """The value of bytes 18 and 19 in WAL mode."""
+TRY = fcntl.LOCK_SH | fcntl.LOCK_NB
 PAUSE = 0.005
 """Seconds between two attempts to get a lock."""
 
@@ -47,6 +48,7 @@ class DatabaseFile:
         """``wait`` is in seconds: the time to wait for a lock."""
         self.path = path
         self._wait = wait
+        self._wal, self._journal = f"{path}-wal", f"{path}-journal"
         self._descriptor = -1
         self._opened = (0, 0)
 
@@ -60,7 +62,8 @@ class DatabaseFile:
         """Lock the file that has the name now against changes, and return its state."""
         for _ in range(3):
             self._open()
-            self._wait_for_lock()
+            if not self._locked():
+                self._wait_for_lock()
             status = self._status()
             if (status.st_dev, status.st_ino) == self._opened:
                 header = os.pread(self._descriptor, HEADER, 0)
@@ -117,16 +120,12 @@ class DatabaseFile:
 
     def _locked(self) -> bool:
         """Try to get the lock of a reader; a writer who waits for readers to leave goes first."""
-        if not self._share(PENDING, 1):
-            return False
         try:
-            return self._share(SHARED, SHARED_SIZE)
-        finally:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, PENDING)
-
-    def _share(self, offset: int, length: int) -> bool:
-        try:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, length, offset)
+            fcntl.lockf(self._descriptor, TRY, 1, PENDING)
+            try:
+                fcntl.lockf(self._descriptor, TRY, SHARED_SIZE, SHARED)
+            finally:
+                fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, PENDING)
         except (BlockingIOError, PermissionError):  # POSIX leaves the choice
             return False
         except OSError as error:
@@ -137,37 +136,37 @@ class DatabaseFile:
     # --- what must not be read as it is ---------------------------------------------------------
 
     def _judge(self, header: bytes) -> None:
-        if WAL in header[18:20] or (
-            os.access(f"{self.path}-wal", os.F_OK) and _content(f"{self.path}-wal")
-        ):
-            remedy = self._as_owner("PRAGMA journal_mode=DELETE")
-            raise Unavailable(f"{self.path}: it is in WAL mode, which is not read here; {remedy}")
+        wal = WAL in header[18:20] or (os.access(self._wal, os.F_OK) and _content(self._wal))
+        if wal:
+            fault = "it is in WAL mode, which is not read here"
+            raise Unavailable(f"{self.path}: {fault}; {self._owners('PRAGMA journal_mode=DELETE')}")
         # A second look: the first may have met a writer who was about to end.
-        if os.access(f"{self.path}-journal", os.F_OK) and self._half() and self._half():
-            fault = f"a writer was interrupted, and left {self.path}-journal"
-            raise Unavailable(
-                f"{self.path}: {fault}; {self._as_owner('SELECT 1 FROM sqlite_master')}"
-            )
+        if os.access(self._journal, os.F_OK) and self._is_half() and self._is_half():
+            fault = "a writer was interrupted, and left its journal"
+            raise Unavailable(f"{self.path}: {fault}; {self._owners('any SELECT')}")
 
-    def _half(self) -> bool:
+    def _is_half(self) -> bool:
         """Return whether a change was left half done, by somebody who is gone.
 
         Source: ``hasHotJournal`` in ``pager.c`` of SQLite.
         """
-        if _content(f"{self.path}-journal") in (b"", b"\0"):
+        if _content(self._journal) in (b"", b"\0"):
             return False
-        free = self._share(RESERVED, 1)
-        if free:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, RESERVED)
-        return free
+        try:
+            fcntl.lockf(self._descriptor, TRY, 1, RESERVED)
+        except OSError:
+            return False  # a writer has it, who is at work
+        fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, RESERVED)
+        return True
 
-    def _as_owner(self, sql: str) -> str:
+    def _owners(self, sql: str) -> str:
+        """Return the remedy: what the owner of the file is to do with sqlite3(1)."""
         owner = os.fstat(self._descriptor).st_uid
         try:
             name = pwd.getpwuid(owner).pw_name
         except KeyError:
             name = str(owner)
-        return f"its owner, {name}, runs: sqlite3 {self.path} '{sql}'"
+        return f"{sql} by its owner, {name}, ends that"
 
 
 def _content(path: str) -> bytes:

@@ -40,7 +40,7 @@ def test_the_handshake(size: int) -> None:
     )
     assert talk.protocol.ready is True
     assert talk.say(b"config|ready\n") == b""
-    assert talk.logged == []
+    assert talk.logged == ['line-ignored reason="a config line behind config|ready"']
 
 
 def test_a_silent_handshake() -> None:

@@ -61,6 +61,17 @@ def test_what_is_no_select_is_denied(connection: sqlite3.Connection, sql: str) -
     assert caught.value.sqlite_errorcode == sqlite3.SQLITE_AUTH
 
 
+def test_sqlite_opens_no_other_file(path: Path) -> None:
+    """Not in WAL mode either, should somebody set it unseen."""
+    write(path, "PRAGMA journal_mode = WAL")
+    before = sorted(path.parent.iterdir())
+    clock = Clock()
+    clock.start(60)
+    with closing(connect(str(path), clock)) as connection:
+        assert connection.execute("SELECT value FROM rows").fetchone() == ("bob",)
+        assert sorted(path.parent.iterdir()) == before
+
+
 def test_others_texts_may_be_long(path: Path) -> None:
     """Cells that are not asked for, and statements of the schema."""
     write(path, "ALTER TABLE rows ADD COLUMN photo", "UPDATE rows SET photo = zeroblob(1000000)")

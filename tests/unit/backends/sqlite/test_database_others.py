@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -217,7 +218,11 @@ def test_the_watchdog_leaves_no_lock(path: Path, monkeypatch: pytest.MonkeyPatch
         lock(self)
         explode(HandlerTimeout())
 
-    for act in (lambda: database.row(query, "alice"), lambda: database.snapshot().__enter__()):
+    acts: list[Callable[[], object]] = [
+        lambda: database.row(query, "alice"),
+        lambda: database.snapshot().__enter__(),
+    ]
+    for act in acts:
         with monkeypatch.context() as patch:
             patch.setattr(DatabaseFile, "lock", struck)
             with pytest.raises(HandlerTimeout):

@@ -13,7 +13,7 @@ import pytest
 
 from opensmtpd.backends.sqlite.file import DatabaseFile
 from opensmtpd.errors import Unavailable
-from unit.support.sqlite_files import NEEDS_PROC, create, opened, write, write_elsewhere
+from unit.support.sqlite_files import NEEDS_PROC, create, fill, opened, write, write_elsewhere
 
 
 @pytest.fixture
@@ -113,8 +113,13 @@ def test_the_state_is_another_one_after_each_change(path: Path, tmp_path: Path) 
     assert file.lock() == seen[0]
     file.unlock()
     times = path.stat().st_atime_ns, path.stat().st_mtime_ns
+
+    def change_in_one_tick() -> None:
+        assert write_elsewhere(path, CHANGE) == ""
+        os.utime(path, ns=times)
+
     changes: list[Callable[[], object]] = [
-        lambda: (write_elsewhere(path, CHANGE), os.utime(path, ns=times)),  # in one tick, say
+        change_in_one_tick,
         lambda: shutil.copyfile(create(tmp_path / "copy.db", alice="eve"), path),
         lambda: create(tmp_path / "new.db").rename(path),
         lambda: os.truncate(path, 5000),
@@ -141,8 +146,8 @@ def refusal(path: Path) -> str:
 
 def wal_text(path: Path) -> str:
     return (
-        f"{path}: it is in WAL mode, which is not read here; its owner, {path.owner()}, runs:"
-        f" sqlite3 {path} 'PRAGMA journal_mode=DELETE'"
+        f"{path}: it is in WAL mode, which is not read here;"
+        f" PRAGMA journal_mode=DELETE by its owner, {path.owner()}, ends that"
     )
 
 
@@ -261,8 +266,8 @@ def test_a_change_that_is_half_done_is_not_read(path: Path) -> None:
         with pytest.raises(Unavailable) as caught:
             database.row(query, "alice")
         assert str(caught.value) == (
-            f"{path}: a writer was interrupted, and left {path}-journal; its owner,"
-            f" {path.owner()}, runs: sqlite3 {path} 'SELECT 1 FROM sqlite_master'"
+            f"{path}: a writer was interrupted, and left its journal;"
+            f" any SELECT by its owner, {path.owner()}, ends that"
         )
     write(path, "SELECT 1 FROM sqlite_master")
     assert not beside(path, "journal").exists()
@@ -307,6 +312,22 @@ def ask_or_say_why(path: Path) -> str:
         return str(error)
 
 
+@pytest.mark.parametrize("size", [0, 100, 1000, 5000])
+def test_a_file_that_is_truncated_while_it_is_locked(path: Path, size: int) -> None:
+    fill(path)
+    good = path.read_bytes()
+    database, query = opened(path)
+    with database.snapshot():
+        assert database.row(query, "key1") == ("x" * 500,)
+        os.truncate(path, size)
+        database.close()
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                database.row(query, "key499")
+    path.write_bytes(good)
+    assert database.row(query, "key499") == ("x" * 500,)
+
+
 # --- what cannot be opened ------------------------------------------------------------------------
 
 
@@ -332,7 +353,9 @@ def test_in_the_place_of_the_database(path: Path, make: Callable[[str], object],
         with pytest.raises(Unavailable) as caught:
             some.row(query, "alice")
         assert str(caught.value).startswith(f"{path}: {text}")
-    away.replace(path) if not path.is_dir() else (path.rmdir(), away.rename(path))
+    if path.is_dir():
+        path.rmdir()
+    away.replace(path)
     assert database.row(query, "alice") == ("bob",)
 
 
