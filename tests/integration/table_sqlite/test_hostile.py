@@ -153,14 +153,37 @@ def test_a_fifo_in_its_place(lab: Lab) -> None:
 )
 def test_smtpd_starts_with_it(running: Lab, spoil: Callable[[Lab], Undo]) -> None:
     undo = spoil(running)
-    end = time.monotonic() + 60
-    while moves.smtpctl(running.guide, "show", "queue"):  # or it may be delivered twice
-        assert time.monotonic() < end
-        time.sleep(0.05)
     try:
-        running.server.restart()
+        restart(running)
         assert 400 <= strangers_mail() < 500
     finally:
         undo()
     running.server.check()
+    all_is_well(running)
+
+
+def restart(lab: Lab) -> None:
+    """Restart smtpd with an empty queue: a mail that is in it may be delivered twice."""
+    end = time.monotonic() + 60
+    while moves.smtpctl(lab.guide, "show", "queue"):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    lab.server.restart()
+
+
+@pytest.mark.parametrize("condition", ["", " WHERE key = '?'", " WHERE key <> '?'"])
+def test_a_query_without_its_key(running: Lab, condition: str) -> None:
+    """Nobody's mail goes to everybody, and none is refused for good."""
+    conf = path(running).with_name("aliases.conf")
+    good = conf.read_text()
+    conf.write_text(f"dbpath {DATABASE}\nquery_alias SELECT value FROM aliases{condition}\n")
+    try:
+        assert moves.smtpctl(running.guide, "update", "table", "aliases") == "command failed"
+        all_is_well(running)  # with the old configuration
+        restart(running)
+        assert 400 <= strangers_mail() < 500
+        assert "query_alias: it never uses the key, so all keys have one answer" in running.log
+    finally:
+        conf.write_text(good)
+    assert moves.smtpctl(running.guide, "update", "table", "aliases") == "command succeeded"
     all_is_well(running)
