@@ -58,8 +58,10 @@ def _login_fault(value: str) -> tuple[str, str] | None:
     hash = hash if colon else first
     if ":" in hash:
         return "more fields stand behind the hash and are a part of it", "remove them"
-    word, *more = hash.split(maxsplit=1)
-    if more and _is_hash(word):
+    words = hash.split(maxsplit=1)
+    if not words:
+        return "no hash stands behind the colon", _NEW_HASH
+    if len(words) > 1 and _is_hash(words[0]):
         what = "the text behind the hash is a part of it, for only whole lines are comments"
         return what, "remove it"
     scheme = _SCHEME.match(hash)

@@ -47,7 +47,7 @@ def test_no_more_than_256_domains_are_named(
     assert len(lines) == 257
     assert lines[255] == f"{NO_KEY} domain=d255.example signs=example.com {REMEDY}"
     assert lines[256] == 'dkim-unmatched reason="256 domains have no key; no more are named"'
-    filter.reload()
+    filter.reload().function()()
     send(talk, b"a@d299.example")
     assert capfd.readouterr().err == f"{NO_KEY} domain=d299.example signs=example.com {REMEDY}\n"
 

@@ -21,6 +21,7 @@ CLEAR = (
     "the password is no hash, to which smtpd compares it: nobody can log in; write what"
     " 'smtpctl encrypt' makes"
 )
+EMPTY = "no hash stands behind the colon: nobody can log in; write what 'smtpctl encrypt' makes"
 OURS = "have table-sqlite check passwords by query_auth (smtpd 7.9)"
 
 
@@ -75,6 +76,8 @@ OURS = "have table-sqlite check passwords by query_auth (smtpd 7.9)"
             ARGON,
             f"an argon2id hash, which smtpd cannot check itself: nobody can log in; {OURS}",
         ),
+        ("alice:", EMPTY),
+        ("alice: ", EMPTY),
     ],
 )
 def test_logins(value: str, warning: str) -> None:
