@@ -47,8 +47,10 @@ lint: setup
 dist: setup
 	@$(BIN)/hatchling build -d dist
 
-deb: packages setup
-	@PYTHONPATH=tests $(BIN)/python -m lab.root.debs dist
+# With the system's own Python and its packages: no .venv, and nothing of the lab.
+deb:
+	@$(PYTHON) tests/lab/root/packages.py building
+	@PYTHONPATH=tests $(PYTHON) -B -m lab.root.debs dist
 
 bench: packages setup
 	@$(LAB) bench

@@ -1,6 +1,7 @@
 """packaging/debian: what each package gets, and what the words of its files promise."""
 
 import re
+import shutil
 import subprocess
 import tomllib
 from collections import Counter
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lab.root import packages
+from lab.root.debs import to_install
 from lab.root.plugin import TREE
 
 DEBIAN = TREE / "packaging/debian"
@@ -54,7 +56,39 @@ def test_what_it_is_built_with_is_installed_where_it_is_built() -> None:
     fields = stanzas()[""]["Build-Depends"].split(",")
     wanted = {field.split()[0] for field in fields} - {"dh-sequence-installsysusers"}  # debhelper's
     names = {"debhelper-compat": "debhelper", "dh-sequence-python3": "dh-python"}
-    assert {names.get(name, name) for name in wanted} == set(packages.BUILDING)
+    wanted = {names.get(name, name) for name in wanted} | {"dpkg-dev"}  # which builds
+    assert wanted == set(packages.BUILDING)
+
+
+def test_a_build_installs_what_the_packages_are_built_with_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(packages, "installed", lambda _: False)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    assert packages.missing(building=True) == list(packages.BUILDING)
+    more = set(packages.missing(building=False)) - set(packages.BUILDING)
+    assert more >= {"debootstrap", "lintian", "zsh"}
+
+
+def test_make_deb_asks_for_what_it_builds_with_and_makes_no_venv() -> None:
+    done = subprocess.run(
+        ["make", "--dry-run", "--always-make", "deb", "PYTHON=python3"],
+        cwd=TREE, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == [
+        "python3 tests/lab/root/packages.py building",
+        "PYTHONPATH=tests python3 -B -m lab.root.debs dist",
+    ]
+
+
+def test_a_build_ends_with_commands_that_install_each_plugin() -> None:
+    names = [name for name in stanzas() if name]
+    debs = [Path(f"dist/{name}_1_all.deb") for name in sorted(names)]
+    _, *commands = to_install(debs).splitlines()
+    base = "    apt install ./dist/python3-opensmtpd_1_all.deb ./dist/opensmtpd-plugins_1_all.deb"
+    assert commands == [
+        f"{base} ./dist/{name}_1_all.deb" for name in sorted(names) if name.endswith("-py")
+    ]
 
 
 def test_each_program_is_in_one_package() -> None:

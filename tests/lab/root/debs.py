@@ -14,6 +14,8 @@ from lab.root import inside, packages
 from lab.root.plugin import TREE
 
 BUILT = (".deb", ".dsc", ".orig.tar.gz", ".debian.tar.xz", ".changes", ".buildinfo")
+BASE = ("python3-opensmtpd", "opensmtpd-plugins")
+"""What goes with every plugin: the library, which it needs, and the command."""
 AT_HAND = "debs"
 """Where a view has the packages, to install them from."""
 
@@ -30,8 +32,8 @@ def obstacle() -> str | None:
     return f"Debian packages need {', '.join(lacking)} to be built" if lacking else None
 
 
-def build(folder: Path) -> None:
-    """Build the packages from this tree, and leave them in ``folder``. Raises DebError."""
+def build(folder: Path) -> list[Path]:
+    """Build the packages from this tree, and return their places in ``folder``. Raises DebError."""
     why = obstacle()
     if why:
         raise DebError(why)
@@ -43,14 +45,14 @@ def build(folder: Path) -> None:
         unchecked = "--no-check-builddeps"
         _run("dpkg-buildpackage", "--no-sign", "--build=full", unchecked, cwd=source)
         folder.mkdir(parents=True, exist_ok=True)
-        for path in work.iterdir():
-            if path.name.endswith(BUILT):
-                shutil.copy(path, folder)
+        made = [path for path in sorted(work.iterdir()) if path.name.endswith(BUILT)]
+        copies = [Path(shutil.copy(path, folder)) for path in made]
+    return [path for path in copies if path.suffix == ".deb"]
 
 
 def _unpacked_sdist(work: Path) -> Path:
     """Make the sdist in ``work``, under the name of an upstream tarball, and unpack it."""
-    _run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(work), cwd=TREE)
+    _run("python3", "-m", "hatchling", "build", "-t", "sdist", "-d", str(work), cwd=TREE)
     (made,) = work.glob("*.tar.gz")
     distribution, _, version = made.name.removesuffix(".tar.gz").rpartition("-")
     debian = distribution.replace("_", "-")
@@ -96,15 +98,23 @@ def apt(view: Path, *arguments: str) -> str:
 
 
 def main(folder: str) -> int:
-    """Build into ``folder``, and say what came of it."""
+    """Build into ``folder``, and say how to install what came of it."""
+    print(f"deb: building packages, which will be in {folder} (half a minute)", flush=True)
     try:
-        build(Path(folder))
+        debs = build(Path(folder))
     except DebError as error:
         print(f"deb: {error}", file=sys.stderr)
         return 1
-    for path in sorted(Path(folder).glob("*.deb")):
-        print(path)
+    print(to_install(debs))
     return 0
+
+
+def to_install(debs: list[Path]) -> str:
+    """Return a command for each plugin that installs it and all that it needs of ours."""
+    paths = {path.name.partition("_")[0]: f"./{path}" for path in debs}
+    base = " ".join(paths.pop(name) for name in BASE)
+    lines = [f"    apt install {base} {path}" for path in paths.values()]
+    return "\n".join(["deb: install, as root, one of these, or several:", *lines])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Install the Debian packages that demo and tests need, and say so.
 
 A script for the system's own Python, standard library only: it runs before there is a ``.venv``.
-Without root and sudo it says in one line what cannot run, and succeeds: the rest can.
+With the argument ``building`` it installs no more than ``make deb`` needs. Without root and sudo it
+says in one line what cannot run, and succeeds: the rest can.
 """
 
 import importlib.util
@@ -21,14 +22,13 @@ PROGRAMS = {
     "zsh": "zsh",
     "fish": "fish",
     "lintian": "lintian",
-    "fakeroot": "fakeroot",
-    "dpkg-buildpackage": "dpkg-dev",
 }
 """Program and the Debian package that brings it."""
 
 BUILDING = (
     "debhelper",
     "dh-python",
+    "dpkg-dev",
     "pybuild-plugin-pyproject",
     "python3-all",
     "python3-click",
@@ -40,10 +40,12 @@ BUILDING = (
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
 
-def missing() -> list[str]:
-    """Return the names of the packages whose program is not there."""
-    wanted = [pkg for program, pkg in PROGRAMS.items() if not shutil.which(program, path=PATH)]
-    wanted += [package for package in BUILDING if not installed(package)]
+def missing(building: bool) -> list[str]:
+    """Return the names of the packages that are not there: of all, or of those to build with."""
+    wanted = [package for package in BUILDING if not installed(package)]
+    if building:
+        return wanted
+    wanted += [pkg for program, pkg in PROGRAMS.items() if not shutil.which(program, path=PATH)]
     if importlib.util.find_spec("ensurepip") is None:
         wanted.append("python3-venv")
     return wanted
@@ -73,7 +75,7 @@ def privileged() -> list[str] | None:
 
 def main() -> None:
     """Install what is missing. Where that fails, what needs it says so when its turn comes."""
-    wanted = missing()
+    wanted = missing(building=sys.argv[1:] == ["building"])
     if not wanted:
         return
     names = " ".join(wanted)
