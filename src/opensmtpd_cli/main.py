@@ -9,6 +9,7 @@ import click
 from opensmtpd.errors import LocalError
 from opensmtpd.options import DISTRIBUTION
 from opensmtpd_cli import completion, usage
+from opensmtpd_cli.commands import help as help_
 from opensmtpd_cli.commands import lookup
 from opensmtpd_cli.commands.accounts import command as accounts
 from opensmtpd_cli.commands.filter import command as filter_
@@ -74,6 +75,7 @@ for command in (
     accounts.alias,
     accounts.domain,
     install.command,
+    help_.command,
     completion.command,
 ):
     usage.quiet_everywhere(command)

@@ -20,6 +20,7 @@ COMMANDS = [
     "export",
     "filter",
     "genkey",
+    "help",
     "import",
     "install",
     "lookup",
