@@ -141,7 +141,12 @@ def test_what_is_in_the_wheel(dist: Dist) -> None:
         scripts = ConfigParser()
         scripts.read_string(archive.read(f"{info}/entry_points.txt").decode())
     about = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
-    assert names - modules == {f"{info}/{name}" for name in about}
+    pages = {path.name for path in (TREE / "packaging/man").iterdir()}
+    data = f"{info.removesuffix('dist-info')}data/data/share/man"
+    assert names - modules == {f"{info}/{name}" for name in about} | {
+        f"{data}/man{page[-1]}/{page}" for page in pages
+    }
+    assert "filter-dkimsign.8" in pages
     assert modules - names == set()
     assert {f"{package}/py.typed" for package in PACKAGES} <= names
     assert dict(scripts["console_scripts"]) == PROJECT["scripts"]

@@ -94,6 +94,9 @@ def test_from_pipx_to_a_signed_mail_and_back() -> None:
     assert machine.libexec() == without | {name: f"{VENV}/{name}" for name in PLUGINS}
     assert machine.done("opensmtpd-plugins --quiet install") == ""
 
+    page = "/usr/local/share/man/man8/filter-dkimsign.8"  # where man(1) of Debian looks
+    assert ".Dt FILTER-DKIMSIGN 8" in machine.done(f"cat {page}")
+
     machine.done("useradd --system --no-create-home _dkimsign")
     guide = lay_out(machine.view)
     with NameServer(records(guide)), Sink() as sink:

@@ -15,7 +15,7 @@ from lab.root import inside
 from lab.root.root import CACHE, VENV, Recipe, RootError, building
 
 TREE = Path(__file__).parents[3]
-SOURCES = ("pyproject.toml", "README.md", "LICENSE", "src", "filters", "tables")
+SOURCES = ("pyproject.toml", "README.md", "LICENSE", "src", "filters", "tables", "packaging/man")
 LIBEXEC = "usr/libexec/opensmtpd"
 ORIGINAL = ".c-original"
 """What the name of a C program ends in while ours has its place."""
