@@ -89,10 +89,10 @@ class Some(Filter):
 
 def test_many_quick_calls_are_not_taken_for_one_that_blocks(tmp_path: Path) -> None:
     source = """
-watchdog.STALL = 0.1
+watchdog.STALL = 1.0
 class Some(Filter):
     def on_noop(self, session, request):
-        time.sleep(0.01)
+        time.sleep(0.03)
         return PROCEED
 """
     with Child(tmp_path, source) as child:
