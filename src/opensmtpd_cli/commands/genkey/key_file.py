@@ -3,9 +3,10 @@
 import grp
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 from opensmtpd.errors import ConfigError
+from opensmtpd_cli.system import folders
 from opensmtpd_cli.system.folders import naming
 
 DIRECTORY = "/etc/mail/dkim"
@@ -84,38 +85,56 @@ def _directory(path: str, readers: int | None) -> Iterator[int]:
     Others may be able to write there, and to exchange what leads there: once it is open, it is this
     one, whatever its path is by then.
     """
-    made: list[str] = []
-    try:
+    with ExitStack() as stack:
         if path == DIRECTORY and readers is not None:
-            _make(path, readers, made)
+            stack.enter_context(_made(os.path.dirname(path), 0, 0o755))
+            stack.enter_context(_made(path, readers, 0o750))
         folder = _opened(path)
-        try:
-            yield folder
-        finally:
-            os.close(folder)
+        stack.callback(os.close, folder)
+        yield folder
+
+
+@contextmanager
+def _made(path: str, gid: int, mode: int) -> Iterator[None]:
+    """Make a directory of root's if it is missed; what fails inside unmakes it."""
+    above, name = os.path.split(path)
+    folder, made = _opened(above), False
+    try:
+        with suppress(FileExistsError):
+            os.mkdir(name, 0o700, dir_fd=folder)
+            made = True
+            _give(path, folder, gid, mode)
+        yield
     except BaseException:
-        for directory in reversed(made):
+        if made:
             with suppress(OSError):  # somebody has put something into it
-                os.rmdir(directory)
+                os.rmdir(name, dir_fd=folder)
         raise
+    finally:
+        os.close(folder)
+
+
+def _give(path: str, folder: int, gid: int, mode: int) -> None:
+    """Set group and mode of a new directory, and of nothing that was put in its place."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    with naming(path):
+        new = os.open(os.path.basename(path), flags, dir_fd=folder)
+        try:
+            if os.fstat(new).st_uid != 0 or os.listdir(new):
+                remedy = "let nobody else write to its directory"
+                raise ConfigError("somebody exchanged it meanwhile", path=path, remedy=remedy)
+            os.fchown(new, 0, gid)
+            os.fchmod(new, mode)
+        finally:
+            os.close(new)
 
 
 def _opened(path: str) -> int:
     try:
-        return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        return folders.opened(path)
     except FileNotFoundError:
         how = "run it as root" if path == DIRECTORY else "make it"
         remedy = f"{how}, or name a file elsewhere with --key"
         raise ConfigError("there is no such directory", path=path, remedy=remedy) from None
     except PermissionError as error:
         raise _denied(path, error) from None
-
-
-def _make(path: str, readers: int, made: list[str]) -> None:
-    above = os.path.dirname(path)
-    for directory, gid, mode in ((above, 0, 0o755), (path, readers, 0o750)):
-        with suppress(FileExistsError):
-            os.mkdir(directory, 0o700)
-            made.append(directory)
-            os.chown(directory, 0, gid)
-            os.chmod(directory, mode)

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.mail.dkim.keys import key_table
+from opensmtpd_cli.system import folders
 from opensmtpd_cli.system.folders import naming
 
 WAIT = 5.0
@@ -73,12 +74,13 @@ class KeyTableFile:
 def locked(path: str) -> Iterator[KeyTableFile]:
     """Open a table, and keep other runs off: its directory is locked, for it is replaced itself.
 
-    Of a symbolic link, it is the file behind. Raises ConfigError, also where another run does not
-    end in time, OSError.
+    ``path`` is a full path. Of a symbolic link, it is the file behind. Raises ConfigError, also
+    where another run does not end in time, OSError.
     """
-    place = os.path.realpath(path)
+    place = path
     try:
-        folder = os.open(os.path.dirname(place), os.O_RDONLY | os.O_DIRECTORY)
+        place = folders.behind(path)
+        folder = folders.opened(os.path.dirname(place))
         try:
             end = time.monotonic() + WAIT
             while not _lock(folder):

@@ -70,9 +70,9 @@ def test_a_directory_that_is_there_stays_as_it_is(directory: Path) -> None:
 def test_two_at_once_make_the_directory(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.mkdir
 
-    def mkdir(path: str, mode: int) -> None:
-        real(path, 0o711)  # the other one was faster
-        real(path, mode)
+    def mkdir(path: str, mode: int, *, dir_fd: int) -> None:
+        real(path, 0o711, dir_fd=dir_fd)  # the other one was faster
+        real(path, mode, dir_fd=dir_fd)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "mkdir", mkdir)
@@ -122,12 +122,16 @@ def failing(number: int) -> Callable[..., None]:
 def test_nothing_is_left_of_what_fails(
     directory: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(f"os.{step}", failing(errno.ENOSPC))
-        with pytest.raises(OSError, match="No space left on device") as caught:
-            write(str(directory / "a.key"), PEM)
-    assert caught.value.filename == str(directory / "a.key")
-    assert not directory.parent.exists()
+    for path in (directory / "a.key" if step == "fsync" else directory.parent, directory / "a.key"):
+        there = directory.exists()
+        with monkeypatch.context() as patch:
+            patch.setattr(f"os.{step}", failing(errno.ENOSPC))
+            with pytest.raises(OSError, match="No space left on device") as caught:
+                write(str(directory / "a.key"), PEM)
+        assert caught.value.filename == str(path)
+        assert not any(directory.parent.glob("*/*"))
+        assert directory.parent.exists() is there
+        directory.mkdir(parents=True, exist_ok=True)
 
 
 def test_nothing_is_left_of_what_is_interrupted(
