@@ -4,11 +4,9 @@ Sources: ``fork_proc_backend`` and ``fork_filter_process`` in ``smtpd.c``.
 """
 
 import os
-import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from errno import EPERM
 from typing import NamedTuple
 
@@ -79,28 +77,3 @@ def _confinement(program: Program) -> Callable[[], None] | None:
         os.setuid(who.user)
 
     return confine
-
-
-@contextmanager
-def signals_held_back() -> Iterator[None]:
-    """Have SIGHUP, SIGINT and SIGTERM take effect at the end of the block, not inside.
-
-    Their handlers raise an exception between any two steps. Between the start of a process and the
-    assignment of its id, that would leave a process that nobody ends. The signals are not blocked:
-    the process would inherit that. Ignored ones stay ignored. For the main thread only.
-    """
-    caught: list[int] = []
-    handlers = {
-        number: handler
-        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
-        if callable(handler := signal.getsignal(number))
-    }
-    for number in handlers:
-        signal.signal(number, lambda number, _: caught.append(number))
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        if caught:
-            signal.raise_signal(caught[0])

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from opensmtpd_cli.plugin.start import Program, signals_held_back, start
+from opensmtpd_cli.plugin.start import Program, start
+from opensmtpd_cli.system.signals import signals_held_back
 
 _READ = 65536
 _GRACE = 1.0

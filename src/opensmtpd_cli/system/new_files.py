@@ -9,6 +9,7 @@ from typing import BinaryIO
 from opensmtpd.errors import ConfigError
 from opensmtpd_cli.system import folders
 from opensmtpd_cli.system.new_file import NewFile
+from opensmtpd_cli.system.signals import signals_held_back
 
 
 class NewFiles:
@@ -33,11 +34,12 @@ class NewFiles:
         traceback: TracebackType | None,
     ) -> None:
         """Remove what was not placed."""
-        for file in self._files.values():
-            file.clear()
-        for folder in self._folders.values():
-            os.close(folder)
-        self._folders.clear()
+        with signals_held_back():
+            for file in self._files.values():
+                file.clear()
+            for folder in self._folders.values():
+                os.close(folder)
+            self._folders.clear()
 
     def new(self, path: str, give: Callable[[int], None]) -> AbstractContextManager[BinaryIO]:
         """Return a context with the new file, to be written there: ``NewFile.writing``.
@@ -56,10 +58,10 @@ class NewFiles:
     def place(self, lock: AbstractContextManager[object] | None = None) -> None:
         """Give all files their names, inside of ``lock``.
 
-        Raises ConfigError, OSError; then all is as it was. Only a crash of the system, or being
-        killed, can end it half done.
+        Raises ConfigError, OSError; then all is as it was. Signals wait until it is done. Only a
+        crash of the system, or being killed, can end it half done.
         """
-        with lock or nullcontext():
+        with lock or nullcontext(), signals_held_back():
             try:
                 for step in (NewFile.keep, NewFile.place):
                     for file in self._files.values():
@@ -67,11 +69,11 @@ class NewFiles:
             except BaseException:
                 self.undo()
                 raise
-        for file in self._files.values():
-            file.settle()
-        for folder in self._folders.values():
-            with suppress(OSError):  # it is done; have it outlast a crash, too
-                os.fsync(folder)
+            for file in self._files.values():
+                file.settle()
+            for folder in self._folders.values():
+                with suppress(OSError):  # it is done; have it outlast a crash, too
+                    os.fsync(folder)
 
     def undo(self) -> None:
         """Take new files back that ``place`` has placed. Raises OSError.

@@ -18,6 +18,7 @@ from opensmtpd_cli.output import complain, note
 from opensmtpd_cli.plugin import row_warnings
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
 from opensmtpd_cli.system import readers
+from opensmtpd_cli.system.signals import signals_held_back
 from opensmtpd_cli.usage import CommandGroup
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -134,7 +135,7 @@ def user_add(
     place = (key, uid or 0, gid or 0, names.checked_home(home)) if home is not None else None
     _refuse_known(database, key, table)
     hash = _hash()
-    with NewTables(database) as new:
+    with signals_held_back(), NewTables(database) as new:
         with rows.opened(database, write=True) as db:
             entry = rows.chosen(db, *LOGINS, table) or new.table(db, *LOGINS)
             rows.insert(db, entry, key, key, hash)

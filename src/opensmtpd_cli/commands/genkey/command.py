@@ -17,6 +17,7 @@ from opensmtpd_cli.commands.genkey import key_file, rotation
 from opensmtpd_cli.commands.genkey.key_table import locked
 from opensmtpd_cli.commands.genkey.text import conf_line, publish, steps
 from opensmtpd_cli.output import complain, note
+from opensmtpd_cli.system.signals import signals_held_back
 
 if TYPE_CHECKING:
     from opensmtpd.mail.dkim.keys.generate import NewKey
@@ -92,7 +93,7 @@ def _first(domain: str, selector: str, algorithm: str, bits: int | None, key: st
     path = key or key_file.named(key_file.DIRECTORY, domain, selector)
     line = conf_line(domain, selector, path, algorithm)
     new = _made(algorithm, bits)
-    with key_file.new(path, new.pem):
+    with signals_held_back(), key_file.new(path, new.pem):
         pass
     with _printing(path, "remove this key"):
         _tell_file(path)
@@ -117,7 +118,7 @@ def _rotate(
         line = rotation.line(found, file.text, next.selector, next.word)
         text = rotation.added(file.text, number, line)
         new = _made(found.algorithm, bits)
-        with key_file.new(next.path, new.pem, lambda: file.replaced):
+        with signals_held_back(), key_file.new(next.path, new.pem, lambda: file.replaced):
             file.replace(text)
     with _printing(next.path, f"take line {number + 1} out of {table}, remove this key"):
         _tell_file(next.path)

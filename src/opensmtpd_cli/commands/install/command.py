@@ -19,6 +19,7 @@ from opensmtpd_cli.commands.install.owner import owner
 from opensmtpd_cli.output import note
 from opensmtpd_cli.plugin.table_program import suggested
 from opensmtpd_cli.system import denied, folders, libexec, table_support
+from opensmtpd_cli.system.signals import signals_held_back
 
 NEEDS = {
     "filter-dkimsign": ("cryptography", "dkim"),
@@ -129,10 +130,11 @@ def link(folder: str, wanted: Mapping[str, str]) -> list[str]:
     made: list[str] = []
     here = folders.opened(folder)
     try:
-        for name, program in wanted.items():
-            if target(folder, name) is None:
-                os.symlink(program, name, dir_fd=here)
-                made.append(name)
+        with signals_held_back():
+            for name, program in wanted.items():
+                if target(folder, name) is None:
+                    os.symlink(program, name, dir_fd=here)
+                    made.append(name)
     except BaseException as error:
         for name in made:
             os.unlink(name, dir_fd=here)
