@@ -15,7 +15,17 @@ from opensmtpd_cli.smtpdconf.table_uses import Use
 Judge = Callable[[str, str], str]
 
 _BOM = "\ufeff"
-_SCHEME = re.compile(r"\{([A-Za-z0-9.-]{1,40})\}")
+_SCHEME = re.compile(r"\{([A-Za-z0-9-]{1,40})(\.[A-Za-z0-9]{1,40})?\}")
+_SCHEMES = frozenset(
+    [
+        *("ARGON2I", "ARGON2ID", "BLF-CRYPT", "CLEAR", "CLEARTEXT", "CRAM-MD5", "CRYPT"),
+        *("DES-CRYPT", "DIGEST-MD5", "HMAC-MD5", "LANMAN", "LDAP-MD5", "MD5", "MD5-CRYPT", "NTLM"),
+        *("OTP", "PBKDF2", "PLAIN", "PLAIN-MD5", "PLAIN-TRUNC", "RPA", "SCRAM-SHA-1"),
+        *("SCRAM-SHA-256", "SHA", "SHA1", "SHA256", "SHA256-CRYPT", "SHA512", "SHA512-CRYPT"),
+        *("SKEY", "SMD5", "SSHA", "SSHA256", "SSHA512"),
+    ]
+)
+"""The schemes of Dovecot. Other words in braces may be the beginning of a password."""
 _DOMAIN = re.compile(
     r"(?:[a-z0-9-]{1,63}\.)+(?:[a-z]{2}|com|net|org|edu|gov|mil|int|biz|info|name|example|test)"
 )
@@ -79,7 +89,8 @@ def _braces(scheme: str, hash: str) -> tuple[str, str]:
     """Judge a hash with a scheme of Dovecot in front."""
     bare = passwords.bare(hash)
     if bare == hash:
-        return f"{{{scheme}}} is no scheme that smtpd or our tables can check", _NEW_HASH
+        named = f"{{{scheme}}}" if scheme.upper() in _SCHEMES else "what stands in braces"
+        return f"{named} is no scheme that smtpd or our tables can check", _NEW_HASH
     remedy = f"remove {{{scheme}}}, or {_OURS}"
     return f"smtpd does not know {{{scheme}}}, and takes it for a part of the hash", remedy
 

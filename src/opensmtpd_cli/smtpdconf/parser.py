@@ -172,9 +172,12 @@ def _rows(words: list[Token], brace: Token) -> list[Row]:
     while at < len(words):
         kinds = [word.kind for word in words[at : at + 3]]
         mapping = len(kinds) > 1 and kinds[1] in ("=", ARROW)
-        for word in words[at : at + 3 if mapping else at + 1]:
-            if word.kind in (KEYWORD, NUMBER):
-                raise _reserved(word, "smtpd takes no such key or value here")
+        if kinds[0] in (KEYWORD, NUMBER):
+            raise _reserved(words[at], "smtpd takes no such key or value here")
+        if mapping and kinds[2:] in ([KEYWORD], [NUMBER]):  # it may be a password
+            what = "a number" if kinds[2] == NUMBER else "a word of smtpd.conf's own"
+            fault = f"the value of {words[at].text} is {what}: smtpd takes no such value here"
+            raise _error(fault, words[at + 2], "put it in quotes")
         if kinds[0] != WORD or (mapping and kinds[2:] != [WORD]):
             raise _not_a_table(words[at])
         if rows and mapping is (rows[0].value is None):

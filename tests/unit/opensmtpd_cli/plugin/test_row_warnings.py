@@ -57,6 +57,16 @@ OURS = "have table-sqlite check passwords by query_auth (smtpd 7.9)"
             " what 'smtpctl encrypt' makes",
         ),
         (
+            "{ssha.b64}AAAA",
+            "{ssha} is no scheme that smtpd or our tables can check: nobody can log in; write"
+            " what 'smtpctl encrypt' makes",
+        ),
+        (
+            "{correcthorse}battery",
+            "what stands in braces is no scheme that smtpd or our tables can check: nobody can log"
+            " in; write what 'smtpctl encrypt' makes",
+        ),
+        (
             "{PLAIN}correcthorse",
             "{PLAIN} is no scheme that smtpd or our tables can check: nobody can log in; write"
             " what 'smtpctl encrypt' makes",

@@ -113,7 +113,16 @@ RESERVED = "alias is a word of smtpd.conf's own: "
         ("table t { 10 }", 1, "10 is a number: smtpd takes no such key or value here"),
         ("table t { *.a }", 1, "not a table"),
         ("table t {\nalias }", 2, RESERVED + "smtpd takes no such key or value here"),
-        ("table t { a = alias }", 1, RESERVED + "smtpd takes no such key or value here"),
+        (
+            "table t { a = alias }",
+            1,
+            "the value of a is a word of smtpd.conf's own: smtpd takes no such value here",
+        ),
+        (
+            "table t { a = 4711 }",
+            1,
+            "the value of a is a number: smtpd takes no such value here",
+        ),
         ("table t { { a } }", 1, "not a table"),
         ("table t { a } b", 1, "not a table"),
         ("table alias { a }", 1, RESERVED + "a table cannot be called so"),
