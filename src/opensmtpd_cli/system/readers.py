@@ -1,6 +1,7 @@
 """Whether smtpd's user can read a file, with the directories on the way to it."""
 
 import os
+import pwd
 import stat
 
 from opensmtpd_cli.system import acting, denied, users
@@ -22,14 +23,26 @@ def lacking(path: str) -> str:
     """
     user = users.smtpd_user()
     if user is not None:
-        with acting.being(user.pw_uid):
-            return denied.missing(path, write=False)
+        return lacking_of(user.pw_name, path)
     shut = [folder for folder in denied.ways(os.path.dirname(path)) if _shut(folder)]
     lacks = [f"enter {', '.join(shut)}"] if shut else []
     if not readers(path):
         command = f"chgrp _smtpd {path} && chmod 640 {path}"
         lacks.append(f"read it: {command} (on Debian: chgrp opensmtpd)")
     return f"let smtpd's user {' and '.join(lacks)}" if lacks else ""
+
+
+def lacking_of(name: str, path: str) -> str:
+    """Return what to let a user do, so that he can read a file; "" where he can, or is not there.
+
+    For root alone.
+    """
+    try:
+        number = pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return ""
+    with acting.being(number):
+        return denied.missing(path, write=False)
 
 
 def _shut(folder: str) -> bool:

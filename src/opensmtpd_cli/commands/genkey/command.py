@@ -17,6 +17,7 @@ from opensmtpd_cli.commands.genkey import key_file, rotation
 from opensmtpd_cli.commands.genkey.key_table import locked
 from opensmtpd_cli.commands.genkey.text import conf_line, publish, steps
 from opensmtpd_cli.output import complain, note
+from opensmtpd_cli.system import readers
 from opensmtpd_cli.system.signals import signals_held_back
 
 if TYPE_CHECKING:
@@ -160,6 +161,10 @@ def _printing(path: str, undo: str) -> Iterator[None]:
 
 def _tell_file(path: str) -> None:
     if os.geteuid() == 0:
-        note(f"wrote {path}: the group {key_file.USER} can read it, and nobody else but root")
+        if lacking := readers.lacking_of(key_file.USER, path):
+            note(f"wrote {path}")
+            complain(f"{path}: the filter cannot read it; {lacking}")
+        else:
+            note(f"wrote {path}: the group {key_file.USER} can read it, and nobody else but root")
     else:
         note(f"wrote {path}: you alone can read it; the user of the filter must be able to, too")

@@ -216,11 +216,13 @@ def _tell(configuration: Configuration, database: str, targets: list[Target]) ->
     if configuration.nameless:
         places = ", ".join(f"{brace.path}:{brace.line}" for brace in configuration.nameless)
         note(f"tables without a name stay as they are: {places}")
-    files = (*(target.path for target in targets), database)
-    for path in {os.path.dirname(path): path for path in files}.values():  # one of each directory
-        if lacking := readers.lacking(path):
-            complain(f"{path}: smtpd cannot read it; {lacking}")
+    shut: dict[tuple[str, str], str] = {}
+    for path in (*(target.path for target in targets), database):
+        if lacking := readers.lacking(path):  # of a closed directory, one file is enough
+            shut[lacking, "" if " enter " in lacking else path] = path
         elif path == database:
             note(f"{database}: readable for {readers.readers(database) or 'smtpd'}")
+    for (lacking, _), path in shut.items():
+        complain(f"{path}: smtpd cannot read it; {lacking}")
     note("Only tables, macros and include were read: smtpd -n judges all other directives.")
     note("Next: patch -d / -p1 < DIFF (standard output), smtpd -n, and restart smtpd.")

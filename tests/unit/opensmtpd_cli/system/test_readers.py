@@ -61,6 +61,34 @@ def test_configuration_files_that_smtpd_cannot_reach(
     )
 
 
+@root
+def test_replaced_files_that_only_root_could_read(
+    run: Program, mail: Path, place: Path, smtpd: str
+) -> None:
+    """They keep their mode."""
+    conf = guide(mail)
+    assert run("import", conf, place / "smtpd.db").status == 0
+    for name in ("aliases", "users"):
+        (place / f"{name}.conf").chmod(0o600)
+    said = run("--quiet", "import", "--force", conf, place / "smtpd.db")
+    assert said.err == (
+        f"{place}/aliases.conf: smtpd cannot read it; let user nobody read it\n"
+        f"{place}/users.conf: smtpd cannot read it; let user nobody read it\n"
+    )
+
+
+@root
+def test_what_a_user_lacks(place: Path) -> None:
+    (place / "shut").mkdir(0o700)
+    (place / "shut" / "file").touch(0o644)
+    (place / "file").touch(0o644)
+    assert readers.lacking_of("nobody", str(place / "file")) == ""
+    assert readers.lacking_of("nobody", str(place / "shut" / "file")) == (
+        f"let user nobody enter the directory {place}/shut"
+    )
+    assert readers.lacking_of("no-such-user", str(place / "shut" / "file")) == ""
+
+
 def test_no_other_group_reads_it(
     run: Program, mail: Path, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
