@@ -1,7 +1,7 @@
-"""The README's way from nothing to a signed mail, in its own words, on Debian 13.
+"""The README's way from nothing to a signed mail, in its own words, on Debian 13 and 12.
 
-Once with the Debian packages and once with pipx: each command that it shows, in order. Two do not
-run here: ``make deb``, for it has made the packages before the network was closed, and
+On 13, once with the Debian packages and once with pipx: each command that it shows, in order. Two
+do not run here: ``make deb``, for it has made the packages before the network was closed, and
 ``systemctl``, for the root has no systemd; what its unit does is done by hand.
 """
 
@@ -24,6 +24,7 @@ from lab.support import ALONE, need_stage
 
 pytestmark = ALONE
 WAYS = ("Debian packages", "With pipx, anywhere")
+ON_12 = "Debian 12"
 SIGN, TABLES = "Sign your mail", "Move your tables to SQLite"
 CLONE, CONF = Path("/root/opensmtpd-plugins"), "/etc/smtpd.conf"
 RESTART = " && systemctl restart opensmtpd"
@@ -35,10 +36,10 @@ RECORD = re.compile(r"^\S+\._domainkey\.\S+ .*\bTXT\b[^()]*\([^()]*\)$", re.MULT
 
 
 class Machine:
-    """A Debian 13 with an smtpd as Debian installs it, a user, and a clone of our tree."""
+    """A Debian with an smtpd as Debian installs it, a user, and a clone of our tree."""
 
     def __init__(self, stage: Stage, debs: Path, way: str) -> None:
-        self.view = namespace.view(stage.root, f"readme-{WAYS.index(way)}")
+        self.view = namespace.view(stage.root, f"readme-{[*WAYS, ON_12].index(way)}")
         self.server = Server(self.view, CONF, "127.0.0.1")
         self.dns = NameServer({})
         shutil.copytree(stage.wheels, self.view / plugin.WHEELS)
@@ -100,19 +101,35 @@ class Machine:
 
 def test_each_command_is_on_the_way() -> None:
     headings = {block.heading for block in readme.blocks() if block.kind == "sh"}
-    assert headings == {*WAYS, SIGN, TABLES}
+    assert headings == {*WAYS, ON_12, SIGN, TABLES}
+
+
+def sign(machine: Machine) -> None:
+    """Follow the README to a key and a filter, and send a mail, which must be signed."""
+    (machine.view / f"{CLONE}/message.eml".lstrip("/")).write_text(MESSAGE)
+    said = machine.follow(SIGN)
+    assert said.endswith(MESSAGE)
+    signed = machine.sent("alice@example.com").message
+    assert (signatures(signed), verifies(signed)) == (1, True)
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_from_nothing_to_a_signed_mail_and_on(way: str, debs: Path) -> None:
     machine = Machine(need_stage("7.6"), debs, way)
     machine.follow(way)
-    (machine.view / f"{CLONE}/message.eml".lstrip("/")).write_text(MESSAGE)
     with machine.dns, machine.server:
-        said = machine.follow(SIGN)
-        assert said.endswith(MESSAGE)
-        signed = machine.sent("alice@example.com").message
-        assert (signatures(signed), verifies(signed)) == (1, True)
+        sign(machine)
         machine.follow(TABLES)
         assert verifies(machine.sent("sales@example.com").message)
         assert len(machine.server.tables()) == 1
+
+
+def test_from_nothing_to_a_signed_mail_where_smtpd_is_older_than_tables(debs: Path) -> None:
+    machine = Machine(need_stage("6.8"), debs, ON_12)
+    machine.follow(ON_12)
+    libexec = machine.view / plugin.LIBEXEC
+    assert sorted(path.name for path in libexec.iterdir() if path.is_symlink()) == [
+        f"filter-{name}" for name in ("dkimsign", "dnsbl", "fcrdns", "rdns")
+    ]
+    with machine.dns, machine.server:
+        sign(machine)
