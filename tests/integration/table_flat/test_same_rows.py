@@ -135,6 +135,8 @@ def found_here(tables: list[tuple[str, Table]], service: str, key: str) -> dict[
     found: dict[str, set[str]] = {"Flat": set(), "Sqlite": set()}
     for row, table in tables:
         answer = ask(table, "check", service, wire)
+        if isinstance(table, sqlite.Sqlite):  # SQLite's limit of memory is one for all of them
+            table.state.database.close()
         assert answer.result in ("found", "not-found"), (row, answer)
         if answer.result == "found":
             found[type(table).__name__].add(row)
