@@ -1,5 +1,6 @@
 """What tests ask for: a prepared stage, the published test material, a running mail server."""
 
+import inspect
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,8 +51,18 @@ class Setup:
         return f"{self.smtpd}-{self.name}"
 
 
+_names: dict[str, str] = {}
+"""Names of setups, and the files of their functions: a module may be imported under two names."""
+
+
 def setups(name: str, prepare: Callable[[Guide], object]) -> list[Setup]:
-    """Return one for each version of smtpd."""
+    """Return one for each version of smtpd. Raises ValueError for a name that another module has.
+
+    Each setup has a folder of its name.
+    """
+    file = inspect.getfile(prepare)
+    if _names.setdefault(name, file) != file:
+        raise ValueError(f"there are setups {name!r} already: choose another name")
     return [Setup("7.6", name, prepare), Setup("7.9", name, prepare)]
 
 

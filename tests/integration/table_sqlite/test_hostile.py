@@ -30,7 +30,7 @@ def prepare(guide: Guide) -> None:
     moves.to_credentials(guide, DATABASE)
 
 
-pytestmark = pytest.mark.parametrize("running", setups("hostile", prepare), indirect=True, ids=str)
+pytestmark = pytest.mark.parametrize("running", setups("spoilt", prepare), indirect=True, ids=str)
 
 
 def strangers_mail() -> int:
