@@ -106,12 +106,17 @@ def failing_at(number: int) -> Iterator[list[str]]:
     Yields a list that holds the line, or nothing as long as so many were not reached.
     """
     left, struck = [number], list[str]()
+    here: tuple[FrameType, int] | None = None
 
     def trace(frame: FrameType, event: str, _argument: object) -> Any:
         lines = places(frame.f_code.co_filename)
         if not lines:
             return None
-        if event == "line" and not struck and frame.f_lineno in lines:
+        nonlocal here
+        last, here = here, (frame, frame.f_lineno)
+        # Python 3.13 comes to the line of a comprehension with each element, and forgets what is
+        # raised there. No line of the engine is a loop by itself but those.
+        if event == "line" and not struck and frame.f_lineno in lines and here != last:
             left[0] -= 1
             if left[0] < 0:
                 name = Path(frame.f_code.co_filename).name

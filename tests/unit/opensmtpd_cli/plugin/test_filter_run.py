@@ -4,7 +4,6 @@ import time
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from opensmtpd.testing.model.client import SmtpClient
 from opensmtpd_cli.commands.filter.command import command
@@ -19,6 +18,7 @@ from unit.support.small_filters import (
     loops,
     program,
     run_x,
+    runner,
     timeless,
 )
 
@@ -167,7 +167,7 @@ def test_messages_that_a_filter_makes_longer(
         "    line(session, token, text)\n    if text[:1] == b'x': line(session, token, text)\n",
     )
     message = b"\n" + (b"x" * 1000 + b"\n") * 1000
-    result = CliRunner().invoke(command, ["filter-x"], input=message)
+    result = runner().invoke(command, ["filter-x"], input=message)
     assert result.exit_code == 0
 
 

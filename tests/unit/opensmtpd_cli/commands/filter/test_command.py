@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from opensmtpd_cli.commands.filter import command as filter_command
 from opensmtpd_cli.main import main
-from unit.support.small_filters import ECHO, MAIL, decides, program, run, timeless
+from unit.support.small_filters import ECHO, MAIL, decides, program, run, runner, timeless
 
 pytestmark = pytest.mark.usefixtures("libexec", "patient")
 
@@ -61,13 +61,13 @@ for phase, session, token, text in requests():
 
 def test_quiet_says_nothing_of_what_goes_well(libexec: Path) -> None:
     program(libexec, "sys.stderr.write('a log\\n')\n" + ECHO)
-    result = CliRunner().invoke(main, ["--quiet", "filter", "filter-x"], input=MAIL)
+    result = runner().invoke(main, ["--quiet", "filter", "filter-x"], input=MAIL)
     assert (result.exit_code, result.stdout_bytes, result.stderr) == (0, MAIL, "")
 
 
 def test_quiet_says_what_is_wrong(libexec: Path) -> None:
     program(libexec, "sys.stderr.write('no key\\n'); sys.exit(2)")
-    result = CliRunner().invoke(main, ["--quiet", "filter", "filter-x"], input=MAIL)
+    result = runner().invoke(main, ["--quiet", "filter", "filter-x"], input=MAIL)
     assert result.exit_code == 3
     assert result.stderr.splitlines() == [
         "! no key",
@@ -76,7 +76,7 @@ def test_quiet_says_what_is_wrong(libexec: Path) -> None:
     ]
     program(libexec, decides("helo", "proceed") + decides("ehlo", "reject|550 No"))
     program(libexec, decides("ehlo", "reject|550 No"))
-    result = CliRunner().invoke(main, ["--quiet", "filter", "filter-x"], input=MAIL)
+    result = runner().invoke(main, ["--quiet", "filter", "filter-x"], input=MAIL)
     assert (result.exit_code, result.stderr) == (1, "refused: 550 No\n")
 
 
