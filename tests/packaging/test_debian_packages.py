@@ -170,8 +170,62 @@ def scripts(package: Path, folder: Path) -> Path:
 
 def test_which_scripts_dpkg_runs(package: Path, tmp_path: Path) -> None:
     there = {path.name for path in scripts(package, tmp_path).iterdir()}
-    wanted = {"python3-opensmtpd": {"postinst", "prerm"}, DKIMSIGN: {"postinst", "postrm"}}
-    assert there == {"control", "md5sums"} | wanted.get(name_of(package), set())
+    name = name_of(package)
+    wanted = set() if name == "opensmtpd-plugins" else {"postinst", "prerm"}
+    more = {"postrm"} if name == DKIMSIGN else set()
+    assert there == {"control", "md5sums"} | wanted | more
+
+
+NAMED = {
+    "filter-dkimsign": 'filter "x" proc-exec "filter-dkimsign -d a.example" user _dkimsign',
+    "filter-dnsbl": "filter lists proc-exec filter-dnsbl",
+    "filter-fcrdns": 'proc x "/usr/libexec/opensmtpd/filter-fcrdns"',
+    "filter-rdns": 'filter "x" proc-exec "filter-rdns"',
+    "table-flat": "table aliases flat:/etc/aliases",
+    "table-passwd": 'table "users" "passwd:/etc/mail/passwd"',
+    "table-sqlite": "\ttable a sqlite:/etc/mail/a.conf",
+}
+"""Programs, and a line of smtpd.conf each that has smtpd run it."""
+OTHERS = """\
+# filter "x" proc-exec "filter-dkimsign filter-dnsbl filter-fcrdns filter-rdns"
+#table a sqlite:/x
+filter "y" proc-exec "filter-dkimsign2 x"
+filter "z" proc-exec "my-filter-rdns"
+table flat file:/etc/mail/passwd
+table sqlite { "passwd", "flat" }
+"""
+"""Lines that run none of them."""
+
+
+@pytest.mark.parametrize("program", NAMED)
+def test_who_removes_or_upgrades_a_program_that_smtpd_runs_is_told(
+    program: str, debs: Path, tmp_path: Path
+) -> None:
+    package = "rdns" if program == "filter-fcrdns" else program.partition("-")[2]
+    (deb,) = debs.glob(f"opensmtpd-{program.partition('-')[0]}-{package}-py_*_all.deb")
+    control, conf = scripts(deb, tmp_path), tmp_path / "smtpd.conf"
+
+    def said(script: str, *arguments: str) -> str:
+        text = (control / script).read_text().replace("/etc/", f"{tmp_path}/")
+        text = "no_users() { :; }\n" + text.replace("systemd-sysusers", "no_users")
+        command = ["sh", "-c", text, script, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return done.stderr.replace(f"{tmp_path}/", "/etc/")
+
+    (tmp_path / "mail/dkim").mkdir(parents=True)
+    assert said("prerm", "remove") == said("postinst", "configure", "0.1") == ""
+    conf.write_text(OTHERS)
+    assert said("prerm", "remove") == said("postinst", "configure", "0.1") == ""
+    conf.write_text(f"{OTHERS}{NAMED[program]}\n")
+    assert said("prerm", "remove").startswith(
+        f"/etc/smtpd.conf names {program}: smtpd will not start again without it.\n"
+    )
+    assert said("prerm", "remove", "in-favour", "another", "1") == ""
+    assert said("prerm", "upgrade", "0.2") == said("postinst", "configure", "") == ""
+    assert said("postinst", "configure", "0.1") == (
+        f"smtpd runs {program} as it was before, until it is restarted:"
+        " systemctl restart opensmtpd\n"
+    )
 
 
 def test_lintian_has_no_word(debs: Path) -> None:

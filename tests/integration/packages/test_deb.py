@@ -166,6 +166,27 @@ def test_a_package_takes_the_place_of_one_only(smtpd: str, debs: Path) -> None:
     done(view, "dpkg", "--install", "/other.deb")  # fails where nothing provides it
 
 
+def test_who_upgrades_or_removes_what_smtpd_runs_is_told(debs: Path) -> None:
+    view = fresh("7.6", "told")
+    install(view, debs)
+    (view / "etc/smtpd.conf").write_text(
+        'table aliases flat:/etc/aliases\nfilter "x" proc-exec "filter-fcrdns"\n'
+    )
+
+    def told(what: str) -> list[str]:
+        said = done(view, "sh", "-c", f"apt-get --yes {what} 2>&1")
+        return [line for line in said.splitlines() if "smtpd " in line and "filter-" in line]
+
+    (deb,) = debs.glob("opensmtpd-filter-rdns-py_*.deb")
+    restart = "it was before, until it is restarted: systemctl restart opensmtpd"
+    again = f"install --reinstall /debs/{deb.name}"
+    assert told(again) == [f"smtpd runs filter-fcrdns as {restart}"]
+    gone = "smtpd will not start again without it."
+    assert told("remove opensmtpd-filter-rdns-py opensmtpd-filter-dnsbl-py") == [
+        f"/etc/smtpd.conf names filter-fcrdns: {gone}"
+    ]
+
+
 def test_purging_the_c_filter_takes_the_user_along_who_can_come_back(debs: Path) -> None:
     view = fresh("7.6", "user")
     install(view, debs, "python3-opensmtpd", SIGNER)
