@@ -95,7 +95,8 @@ def _statement(lexer: Lexer) -> list[Token] | None:
         if token.kind == NEWLINE and not open_braces:
             return words
         words.append(token)
-        if [word.kind for word in words] == [KEYWORD, WORD] and words[0].text == "include":
+        kinds = [word.kind for word in words[:3]]  # no more: there may be very many
+        if kinds == [KEYWORD, WORD] and words[0].text == "include":
             lexer.include(token)  # read at once: what follows on the line comes after the file
             return []
         if token.kind == "{":

@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -248,3 +249,11 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         for table in parser.read(str(path)).tables.values():
             where = path.read_bytes()[table.start : table.end]
             assert table.target is not None or re.search(rb"[}$]", where)
+
+
+def test_a_table_of_many_rows_takes_time_for_each_of_them_only(tmp_path: Path) -> None:
+    """It took minutes; the bound is to be kept by the slowest machine."""
+    text = "table t {\n" + ",\n".join(f'"key{number}"' for number in range(50_000)) + "\n}\n"
+    began = time.monotonic()
+    assert len(read(tmp_path, text).tables["t"].rows) == 50_000
+    assert time.monotonic() - began < 60
