@@ -2,9 +2,12 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
+from opensmtpd.errors import ConfigError
 from opensmtpd_cli.terminal import shown
 
 
@@ -29,6 +32,19 @@ def fail(text: str, ctx: click.Context | None = None) -> None:
     """Say why a command does not do its work, behind the name of the program."""
     context = ctx or click.get_current_context()
     complain(f"{context.find_root().info_name}: {text}")
+
+
+@contextmanager
+def printing(path: str, done: str, remedy: str) -> Iterator[None]:
+    """Say what was done and what to do where the results cannot be printed. Raises ConfigError."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has enough
+        raise
+    except OSError as error:
+        fault = f"{done} could not be printed: {error.strerror}"
+        raise ConfigError(fault, path=path, remedy=remedy) from None
 
 
 def forget_unwritten() -> None:

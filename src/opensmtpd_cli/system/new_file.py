@@ -54,16 +54,15 @@ class NewFile:
         with naming(self.path):
             file = os.open(self._temporary, _FLAGS, 0o600, dir_fd=self._folder)
             self._made = os.fstat(file)
-        with open(file, "wb") as stream:
+        with naming(self.path), open(file, "wb") as stream:
             yield stream
-            with naming(self.path):
-                stream.flush()
-                if self._old is None:
-                    give(file)
-                else:
-                    os.fchown(file, self._old.st_uid, self._old.st_gid)
-                    os.fchmod(file, self._old.st_mode & 0o777)
-                os.fsync(file)
+            stream.flush()
+            if self._old is None:
+                give(file)
+            else:
+                os.fchown(file, self._old.st_uid, self._old.st_gid)
+                os.fchmod(file, self._old.st_mode & 0o777)
+            os.fsync(file)
 
     def keep(self) -> None:
         """Give the file that is replaced a second name. Raises ConfigError, OSError."""

@@ -14,7 +14,7 @@ from opensmtpd_cli.commands.accounts import names
 from opensmtpd_cli.database import rows, schema
 from opensmtpd_cli.database.new_tables import NewTables
 from opensmtpd_cli.database.schema import COLUMNS, CatalogueEntry
-from opensmtpd_cli.output import complain, note
+from opensmtpd_cli.output import complain, note, printing
 from opensmtpd_cli.plugin import row_warnings
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
 from opensmtpd_cli.system import readers
@@ -143,7 +143,9 @@ def user_add(
                 other = rows.chosen(db, *PLACES, None) or new.table(db, *PLACES)
                 rows.insert(db, other, *place)
             new.place()
-        new.keep()
+        done = f"{key} was added, but the lines for smtpd.conf"
+        with printing(database, done, f"write one for sqlite:{' and sqlite:'.join(new.paths)}"):
+            new.keep()
     for path in new.paths:
         if lacking := readers.lacking(path):
             complain(f"{path}: smtpd cannot read it; {lacking}")

@@ -1,8 +1,7 @@
 """``opensmtpd-plugins genkey``: a key for filter-dkimsign, and its record for the DNS."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from opensmtpd_cli import completion
 from opensmtpd_cli.commands.genkey import key_file, rotation
 from opensmtpd_cli.commands.genkey.key_table import locked
 from opensmtpd_cli.commands.genkey.text import conf_line, publish, steps
-from opensmtpd_cli.output import complain, note
+from opensmtpd_cli.output import complain, note, printing
 from opensmtpd_cli.system import readers
 from opensmtpd_cli.system.signals import signals_held_back
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
 ALGORITHMS = {"rsa": RSA, "ed25519": ED25519}
 _LEAST, _USUAL, _MOST = 2048, 2048, 4096
+MADE = "made, but its record"
 
 today: Callable[[], date] = date.today
 
@@ -96,7 +96,7 @@ def _first(domain: str, selector: str, algorithm: str, bits: int | None, key: st
     new = _made(algorithm, bits)
     with signals_held_back(), key_file.new(path, new.pem):
         pass
-    with _printing(path, "remove this key"):
+    with printing(path, MADE, "remove this key, and try again"):
         _tell_file(path)
         publish(domain, record.name(domain, selector), new.record)
         note('And this belongs into smtpd.conf, with: filter "dkimsign" on the listeners of your')
@@ -121,7 +121,8 @@ def _rotate(
         new = _made(found.algorithm, bits)
         with signals_held_back(), key_file.new(next.path, new.pem, lambda: file.replaced):
             file.replace(text)
-    with _printing(next.path, f"take line {number + 1} out of {table}, remove this key"):
+    undo = f"take line {number + 1} out of {table}, remove this key, and try again"
+    with printing(next.path, MADE, undo):
         _tell_file(next.path)
         note(f"added line {number + 1} to {table}: {' '.join(line.split())}")
         name = record.name(found.newest.domain, next.selector)
@@ -145,18 +146,6 @@ def _made(algorithm: str, bits: int | None) -> "NewKey":
         remedy = "pip install 'opensmtpd-plugins[dkim]'"
         raise ConfigError(f"keys need cryptography: {error}", remedy=remedy) from None
     return generate.ed25519() if algorithm == ED25519 else generate.rsa(size)
-
-
-@contextmanager
-def _printing(path: str, undo: str) -> Iterator[None]:
-    """Say what to do where all is done, and the disk is full that the output is to go to."""
-    try:
-        yield
-    except BrokenPipeError:  # the reader has enough
-        raise
-    except OSError as error:
-        fault = f"made, but its record could not be printed: {error.strerror}"
-        raise ConfigError(fault, path=path, remedy=f"{undo}, and try again") from None
 
 
 def _tell_file(path: str) -> None:

@@ -17,7 +17,7 @@ from opensmtpd_cli.commands.migrate import lock
 from opensmtpd_cli.commands.migrate.rows import Complaints, Source, file_rows, fill
 from opensmtpd_cli.database import queries, schema
 from opensmtpd_cli.database.schema import CatalogueEntry
-from opensmtpd_cli.output import complain, note, progress_wanted
+from opensmtpd_cli.output import complain, note, printing, progress_wanted
 from opensmtpd_cli.smtpdconf import parser, table_uses
 from opensmtpd_cli.smtpdconf.diff import diff
 from opensmtpd_cli.smtpdconf.parser import Configuration, Definition
@@ -82,7 +82,8 @@ def command(smtpd_conf: str, database: str, config_dir: str | None, force: bool)
         types = {target.entry.name: f"sqlite:{target.path}" for target in targets}
         changes = diff(configuration, types)
         files.place(lock.locked(place) if force else None)
-    click.echo(changes, nl=False)
+    with printing(database, "written, but the diff", "do it again, with --force"):
+        click.echo(changes, nl=False)
     _tell(configuration, database, targets)
 
 
