@@ -232,7 +232,9 @@ def command(names: tuple[str, ...], directory: str | None, undo: bool) -> None:
     made = link(folder, wanted)
     for path in made:
         note(f"linked {path} to {os.readlink(path)}")
-    if made:
+    if made and os.path.realpath(folder) not in map(os.path.realpath, libexec.folders()):
+        note(f"{folder}: smtpd does not look there: it finds filters by their paths, and no tables")
+    elif made:
         note(f"now smtpd.conf can name them: {os.readlink(made[0])} --help shows how")
     else:
         note(f"{folder}: all is linked already")

@@ -69,7 +69,12 @@ def test_quiet(run: Program, bin: Path, place: Path) -> None:
 
 def test_another_directory(run: Program, bin: Path, place: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    assert run("install", "--directory", tmp_path / "other", "table-flat").status == 0
+    said = run("install", "--directory", tmp_path / "other", "table-flat")
+    assert said.status == 0
+    assert said.err.splitlines()[1:] == [
+        f"{tmp_path}/other: smtpd does not look there: it finds filters by their paths, and no"
+        " tables"
+    ]
     assert links(tmp_path / "other") == {"table-flat": f"{bin}/table-flat"}
     assert links(place) == {}
 
