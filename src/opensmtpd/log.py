@@ -86,7 +86,8 @@ class _Limit:
         """Write how many lines were left out, if any were."""
         count, self.left_out = self.left_out, 0
         if count:
-            _write(form("log-limited", lines=count))
+            with contextlib.suppress(MemoryError):
+                _write(form("log-limited", lines=count))
 
 
 _limit: _Limit | None = None
@@ -123,24 +124,30 @@ def emit(line: str) -> None:
 def _write(line: str) -> None:
     """Write a line, or count it as lost where that cannot be done at once."""
     global _lost  # noqa: PLW0603  stderr is the process's, and so is the count
-    to_syslog(line)
-    if _lost:
-        line += f"\nlog-lines-lost count={_lost}"
+    written = False
     try:
-        writable = select.select([], [_STDERR], [], 0)[1]
-        if writable:
+        to_syslog(line)
+        if _lost:
+            line += f"\nlog-lines-lost count={_lost}"
+        if select.select([], [_STDERR], [], 0)[1]:
             os.write(_STDERR, line.encode("utf-8", "backslashreplace") + b"\n")
-    except (OSError, ValueError):  # nobody to tell it to
-        writable = []
-    _lost = 0 if writable else _lost + 1
+            written = True
+    except (OSError, ValueError, MemoryError):  # nobody to tell it to
+        pass
+    _lost = 0 if written else _lost + 1
 
 
 def log(event: str, session: str | None = None, **fields: object) -> None:
     """Write a line to stderr. ``session`` is its id; values are str, bytes, numbers, exceptions.
 
-    Never pass a password, a key, or the parameter of AUTH.
+    Never pass a password, a key, or the parameter of AUTH. Where there is no memory for the line,
+    it is counted as lost.
     """
-    emit(form(event, session, **fields))
+    global _lost  # noqa: PLW0603  as in ``_write``
+    try:
+        emit(form(event, session, **fields))
+    except MemoryError:
+        _lost += 1
 
 
 def _value(value: object) -> str:

@@ -131,19 +131,40 @@ class Dispatcher:
         return self.pending.take()
 
     def resolve(self, job: Job, result: object) -> None:
-        """Take the result of a job; it is ignored where nobody waits for it any more."""
-        if self.pending.settle(job):
+        """Take the result of a job; it is ignored where nobody waits for it any more.
+
+        Raises MemoryError, as ``_refuse`` does.
+        """
+        if job in self.pending:
             try:
                 job.answer(result)
             except Exception as error:
-                job.refuse(error)
+                self._refuse(job, error)
+            self.pending.settle(job)
             self._job_ended()
 
     def fail(self, job: Job, error: BaseException) -> None:
-        """Take the exception of a job; it is ignored where nobody waits for it any more."""
-        if self.pending.settle(job):
-            job.refuse(error)
+        """Take the exception of a job; it is ignored where nobody waits for it any more.
+
+        Raises MemoryError, as ``_refuse`` does.
+        """
+        if job in self.pending:
+            self._refuse(job, error)
             self._job_ended()
+
+    def _refuse(self, job: Job, error: BaseException) -> None:
+        """Refuse a job, and wait for it no more.
+
+        Raises MemoryError, and then it is still waited for: it is refused again when it is late.
+        """
+        try:
+            job.refuse(error)
+        except MemoryError:
+            raise
+        except BaseException:
+            self.pending.settle(job)
+            raise
+        self.pending.settle(job)
 
     def next_deadline(self) -> float | None:
         """Return the time when ``expire`` is to be called next, None for never."""
@@ -156,12 +177,12 @@ class Dispatcher:
     def expire(self, now: float) -> None:
         """Refuse the jobs whose deadline has passed, with HandlerTimeout; run timers that are due.
 
-        A timer's run may leave a job.
+        A timer's run may leave a job. Raises MemoryError, and then it is to be called again.
         """
         self.now = max(self.now, now)
         late = self.pending.timed_out(self.now)
         for job in late:
-            job.refuse(HandlerTimeout(f"no answer within {self.deadline:g} s"))
+            self._refuse(job, HandlerTimeout(f"no answer within {self.deadline:g} s"))
         if late:
             self._job_ended()
         if self.timers is not None:

@@ -73,10 +73,15 @@ class Pending:
             self._owned.setdefault(job.owner, {})[job] = None
         (self._patient if patient else self._jobs)[job] = None
 
+    def __contains__(self, job: Job) -> bool:
+        """Return whether ``job`` is still waited for."""
+        return job in self._jobs or job in self._patient
+
     def take(self) -> list[Job]:
-        """Return the jobs that have not been taken yet."""
-        fresh, self._fresh = self._fresh, []
-        return [job for job in fresh if not job.cancelled]
+        """Return the jobs that have not been taken yet. Raises MemoryError, and takes none then."""
+        jobs = [job for job in self._fresh if not job.cancelled]
+        self._fresh = []
+        return jobs
 
     def settle(self, job: Job) -> bool:
         """Return whether ``job`` was still waited for; from now on it is not."""
@@ -100,14 +105,13 @@ class Pending:
             job.cancel()
 
     def timed_out(self, now: float) -> list[Job]:
-        """Return the jobs whose deadline has passed; they are settled and cancelled."""
+        """Cancel the jobs whose deadline has passed, and return them: they are to be settled."""
         jobs = []
         for job in self._jobs:  # in the order of their deadlines: all have the same time
             if job.deadline > now:
                 break
             jobs.append(job)
         for job in jobs:
-            self._remove(job)
             job.cancel()
         return jobs
 

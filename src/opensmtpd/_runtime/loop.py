@@ -4,11 +4,14 @@ Standard input and output are one socket pair with smtpd at the other end. Readi
 writing: bytes that smtpd does not take yet stay queued.
 """
 
+import errno
 import os
 import select
 import signal
 import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from types import CoroutineType, FrameType
 from typing import Protocol, TypeVar
 
@@ -29,7 +32,9 @@ WRITE = 256 * 1024
 """
 
 PAUSE = 0.05
-"""Seconds to wait where the system has no memory to read into."""
+"""Seconds to wait where the system has no memory."""
+NO_ROOM = frozenset([errno.ENOMEM, errno.ENOBUFS])
+"""Errors of read(2) and write(2) where the system has no memory for the bytes at this moment."""
 
 HUNG_MAX = 4
 """Threads that hang at once before reloads are refused.
@@ -68,12 +73,17 @@ class Loop:
         self.stdin, self.stdout = stdin, stdout
         self.watchdog = watchdog
         self.wake, wake = os.pipe()
+        self._wake = wake
         self.threads = Threads(wake)
-        self.coroutines: list[Job] = []
+        self.coroutines: deque[Job] = deque()
         self.hangup = self.reloading = False
+        self._unread = b""
+        """Bytes from smtpd that the connection has not taken yet, for want of memory."""
         self._data = b""
         self._sent = 0
         """Bytes for smtpd, and how many of them it has taken."""
+        self._watching = False
+        """True while the poll is told to say when smtpd takes bytes."""
         for fd in (self.wake, wake):
             os.set_blocking(fd, False)
         if reload is not None:
@@ -93,7 +103,8 @@ class Loop:
     def guarded(self, call: Callable[..., T], *args: object, otherwise: T) -> T:
         """Return the result of ``call``, or ``otherwise`` if it raises: that is a bug of ours.
 
-        The bug is logged, and the mail server goes on. Raises VersionError only.
+        The bug is logged, and the mail server goes on. Raises VersionError, and MemoryError: the
+        loop waits for memory then.
         """
         try:
             return call(*args)
@@ -102,6 +113,8 @@ class Loop:
         except Exception as error:
             log("internal-error", error=type(error).__name__, at=place(error))
             self.dispatcher.log_traceback(error)
+            if isinstance(error, MemoryError):
+                raise
             return otherwise
 
     def reload(self) -> None:
@@ -155,20 +168,25 @@ class Loop:
     # --- smtpd --------------------------------------------------------------------------------
 
     def read(self) -> None:
-        """Take bytes from smtpd. Raises SmtpdGone at their end."""
+        """Take bytes from smtpd. Raises SmtpdGone at their end, and MemoryError, as ``step``."""
         try:
             data = os.read(self.stdin, READ)
         except BlockingIOError:
             return
-        except MemoryError:  # smtpd's bytes wait where they are
-            time.sleep(PAUSE)
-            return
-        except OSError:
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise MemoryError from None
             data = b""
         if not data:
             raise SmtpdGone
+        self._unread = data
+        self._receive()
+
+    def _receive(self) -> None:
+        """Give bytes that were read to the connection. Raises MemoryError, and then they stay."""
         self.watchdog.watch()
-        self.guarded(self.connection.receive, data, time.monotonic(), otherwise=None)
+        self.guarded(self.connection.receive, self._unread, time.monotonic(), otherwise=None)
+        self._unread = b""
 
     def write(self) -> bool:
         """Send bytes that wait, WRITE at the most; return whether more wait. Raises SmtpdGone."""
@@ -181,9 +199,11 @@ class Loop:
                     return False
             try:
                 count = os.write(self.stdout, memoryview(self._data)[self._sent :])
-            except (BlockingIOError, MemoryError):
+            except BlockingIOError:
                 return True
-            except OSError:
+            except OSError as error:
+                if error.errno in NO_ROOM:
+                    raise MemoryError from None
                 raise SmtpdGone from None
             self._sent += count
             sent += count
@@ -201,7 +221,12 @@ class Loop:
                 break
 
     def step(self) -> bool:
-        """Do all that follows from an event; return whether bytes wait to be written."""
+        """Do all that follows from an event; return whether bytes wait to be written.
+
+        Raises MemoryError, and then it is to be called again: nothing is lost.
+        """
+        if self._unread:
+            self._receive()
         for job, error, result in self.threads.finished():
             if error is None:
                 self.guarded(self.dispatcher.resolve, job, result, otherwise=None)
@@ -214,19 +239,36 @@ class Loop:
         if self.hangup and not self.reloading:
             self.reload()
         for job in self.dispatcher.take_jobs():
-            if isinstance(job.task, CoroutineType):
-                self.coroutines.append(job)
-            else:
-                self.threads.start(job, time.monotonic())
+            try:
+                self._start(job)
+            except Exception as error:  # no memory: the others must start
+                self._fail(job, error)
         return self.write()
+
+    def _start(self, job: Job) -> None:
+        if isinstance(job.task, CoroutineType):
+            self.coroutines.append(job)
+        else:
+            self.threads.start(job, time.monotonic())
+
+    def _fail(self, job: Job, error: Exception) -> None:
+        """Refuse a job that cannot run, at once or, where memory ends, when it is late."""
+        with suppress(MemoryError):
+            self.guarded(self.dispatcher.fail, job, error, otherwise=None)
+
+    def rest(self) -> None:
+        """Wait where there is no memory, and have ``step`` called again, by a byte in the pipe."""
+        time.sleep(PAUSE)
+        with suppress(BlockingIOError):  # a full pipe wakes as it is
+            os.write(self._wake, b"\0")
 
     def refuse_coroutines(self, error: Exception) -> None:
         """Refuse the coroutines that wait: there is no asyncio loop to run them, for ``error``."""
-        jobs, self.coroutines = self.coroutines, []
-        for job in jobs:
+        while self.coroutines:
+            job = self.coroutines.popleft()
             assert not callable(job.task)
             job.task.close()
-            self.guarded(self.dispatcher.fail, job, error, otherwise=None)
+            self._fail(job, error)
 
     def timeout(self) -> float | None:
         """Return the seconds until the next deadline, None for no deadline."""
@@ -239,20 +281,31 @@ class Loop:
         poll = select.poll()
         poll.register(self.wake, select.POLLIN)
         poll.register(self.stdin, select.POLLIN)
-        waiting = False
-        while True:
-            if self.step() != waiting:
-                waiting = not waiting
-                self._watch(poll, waiting)
-            if self.coroutines:
-                return
-            timeout = self.timeout()
-            ready = poll.poll(None if timeout is None else timeout * 1000 + 1)
-            for fd, event in ready:
-                if fd == self.wake:
-                    self.drain_wake()
-                elif fd == self.stdin and event & ~select.POLLOUT:
-                    self.read()
+        self._watching = False
+        short = False
+        while not self.coroutines or short:
+            try:
+                if short:
+                    self.rest()
+                short = False
+                self._turn(poll)
+            except MemoryError:
+                short = True  # and nothing more: it would take memory
+
+    def _turn(self, poll: select.poll) -> None:
+        """Do what there is to do, then wait for the next event, unless there is a coroutine."""
+        waiting = self.step()
+        if waiting != self._watching:
+            self._watch(poll, waiting)
+            self._watching = waiting
+        if self.coroutines:
+            return
+        timeout = self.timeout()
+        for fd, event in poll.poll(None if timeout is None else timeout * 1000 + 1):
+            if fd == self.wake:
+                self.drain_wake()
+            elif fd == self.stdin and event & ~select.POLLOUT:
+                self.read()
 
     def _watch(self, poll: select.poll, writable: bool) -> None:
         out = select.POLLOUT if writable else 0

@@ -75,6 +75,8 @@ class _AsyncLoop:
         self.events = events
         self.tasks: set[asyncio.Task[None]] = set()
         self.writing = False
+        self.short = False
+        """True from the moment when memory ended until the loop has waited for more."""
         self.more = False
         """True while a call is scheduled that begins more coroutines."""
         self.timer: asyncio.TimerHandle | None = None
@@ -88,7 +90,10 @@ class _AsyncLoop:
         self.events.call_soon(self.event, lambda: None)
         try:
             while self.end is None:
-                self._run()
+                try:
+                    self._run()
+                except MemoryError:
+                    self.short = True  # and nothing more: it would take memory
         finally:  # the plugin's stop may still need the loop, without these
             self.events.remove_reader(self.loop.stdin)
             self.events.remove_reader(self.loop.wake)
@@ -102,10 +107,15 @@ class _AsyncLoop:
         through, or stop the event loop. Not asyncio.run, nor a task of ours to wait for: a plugin
         that cancels all tasks would end it, and asyncio.run waits for tasks and threads.
         """
+        if self.short:
+            self.loop.rest()
+        self.short = False
         try:
             self.events.run_forever()
-            if self.end is None:
+            if self.end is None and not self.short:
                 raise LocalError("the plugin stopped the event loop")
+        except MemoryError:  # asyncio may have dropped a call of ours
+            raise
         except BaseException as error:  # see Dispatcher.dispatch
             self.loop.dispatcher.log_failure(b"", TASK, error)
 
@@ -116,27 +126,33 @@ class _AsyncLoop:
         try:
             first()
             waiting = self.loop.step()
+            self.loop.guarded(self._go_on, waiting, otherwise=None)
+        except MemoryError:
+            self.short = True
+            self.events.stop()
         except BaseException as error:  # SmtpdGone above all; the loop must not swallow others
             self.end = error
             self.events.stop()
-            return
+
+    def _go_on(self, waiting: bool) -> None:
+        """Begin coroutines, and have asyncio call at the next event."""
         self._start_coroutines()
         self._watch(waiting)
         self._set_timer()
 
     def _start_coroutines(self) -> None:
-        waiting = self.loop.coroutines
-        jobs, self.loop.coroutines = waiting[:STARTS], waiting[STARTS:]
-        if self.loop.coroutines and not self.more:
-            self.more = True
-            self.events.call_soon(self._start_more)
-        for job in jobs:
+        coroutines = self.loop.coroutines
+        for _ in range(min(STARTS, len(coroutines))):
+            job = coroutines.popleft()
             if job.cancelled:
                 continue
             task = self.events.create_task(self._await(job))
             self.tasks.add(task)
             task.add_done_callback(partial(self._ended, job))
             job.when_cancelled(task.cancel)
+        if coroutines and not self.more:
+            self.events.call_soon(self._start_more)
+            self.more = True
 
     def _ended(self, job: Job, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
@@ -160,11 +176,11 @@ class _AsyncLoop:
     def _watch(self, waiting: bool) -> None:
         if waiting == self.writing:
             return
-        self.writing = waiting
         if waiting:
             self.events.add_writer(self.loop.stdout, self.event, lambda: None)
         else:
             self.events.remove_writer(self.loop.stdout)
+        self.writing = waiting
 
     def _set_timer(self) -> None:
         if self.timer is not None:

@@ -4,11 +4,15 @@ import os
 import select
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from opensmtpd._protocol.dispatch import Dispatcher
 from opensmtpd._protocol.table.connection import TableConnection
+from opensmtpd._runtime.loop import NO_ROOM, PAUSE
 from opensmtpd._runtime.watchdog import Watchdog
 from opensmtpd.errors import SmtpdGone
+
+T = TypeVar("T")
 
 READ = 16 * 1024
 """Bytes of one read: many requests."""
@@ -32,7 +36,7 @@ def serve_blocking(
         read = _timed_read(dispatcher, stdin, watchdog)
     while not connection.busy:
         try:
-            data = read(stdin, READ)
+            data = _patiently(read, stdin, READ)
         except OSError:
             data = b""
         except _TimerLeftJob:
@@ -41,12 +45,25 @@ def serve_blocking(
             raise SmtpdGone
         watchdog.watch()
         connection.receive(data, time.monotonic())
-        rest = connection.data_to_send()
+        rest = _patiently(connection.data_to_send)
         while rest:
             try:
-                rest = rest[os.write(stdout, rest) :]
+                rest = rest[_patiently(os.write, stdout, rest) :]
             except OSError:
                 raise SmtpdGone from None
+
+
+def _patiently(call: Callable[..., T], *args: object) -> T:
+    """Return the result of a call, which is made again where the system has no memory for it."""
+    while True:
+        try:
+            return call(*args)
+        except MemoryError:
+            pass
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+        time.sleep(PAUSE)
 
 
 def _timed_read(

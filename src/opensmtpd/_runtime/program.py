@@ -103,15 +103,22 @@ def serve(loop: Loop, life: LifeCycle) -> None:
             loop.serve()
         while True:
             try:
-                events = life.event_loop()
-                from opensmtpd._runtime.loop_asyncio import serve_async  # noqa: PLC0415  see LifeCycle.prepare
-            except Exception as error:  # a package that is gone may raise anything
-                loop.refuse_coroutines(error)
-                loop.serve()
-            else:
-                serve_async(loop, events)
+                _serve_coroutines(loop, life)
+            except MemoryError:  # before the loop was made: it is made again
+                continue
     except SmtpdGone:
         return
+
+
+def _serve_coroutines(loop: Loop, life: LifeCycle) -> None:
+    try:
+        events = life.event_loop()
+        from opensmtpd._runtime.loop_asyncio import serve_async  # noqa: PLC0415  see LifeCycle.prepare
+    except Exception as error:  # a package that is gone may raise anything
+        loop.refuse_coroutines(error)
+        loop.serve()
+    else:
+        serve_async(loop, events)
 
 
 def _put_away() -> tuple[int, int]:

@@ -80,7 +80,7 @@ class Threads:
         if self._count < self._limit + self._stuck:
             try:
                 self._add()
-            except RuntimeError as error:  # the system has no thread to give
+            except (RuntimeError, MemoryError) as error:  # the system has no thread to give
                 if not self._count:
                     self._ends.append((job, error, None))
                     self._wake_up()
@@ -95,13 +95,19 @@ class Threads:
         """Yield the jobs that have ended since the last call, each with its end."""
         self._woken = False  # before the first look: a job that ends from now on wakes anew
         while self._ends:
-            yield self._ends.popleft()
+            yield self._ends[0]
+            self._ends.popleft()  # not before: where memory ends meanwhile, it comes again
 
     def _run(self) -> None:
         while True:
-            job = self._queue.get()
-            if job.cancelled:
+            try:
+                self._run_next()
+            except BaseException:  # no memory for the end of a job: it will be late
                 continue
+
+    def _run_next(self) -> None:
+        job = self._queue.get()
+        if not job.cancelled:
             self._ends.append(self._end(job))
             self._wake_up()
 

@@ -62,9 +62,11 @@ def test_late() -> None:
     assert pending.next_deadline() == 1.0
     assert pending.timed_out(0.9) == []
     assert pending.timed_out(1.0) == [early]
-    assert (early.cancelled, pending.settle(early)) == (True, False)
+    assert (early.cancelled, pending.settle(early)) == (True, True)
     assert pending.next_deadline() == 2.0
     assert pending.timed_out(9.0) == [late]
+    assert pending.timed_out(9.0) == [late]  # until it is settled
+    assert pending.settle(late) is True
     assert pending.next_deadline() is None
 
 

@@ -6,6 +6,7 @@ or an illegal one becomes the failure policy's answer and a line in the log. Sou
 """
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -59,6 +60,8 @@ class FilterConnection:
         self._failure = TEMPFAIL if on_failure == "tempfail" else PROCEED
         self._log = log
         self._lines = LineBuffer()
+        self._unfed: deque[bytes] = deque()
+        """Bytes from smtpd that are not cut into lines yet, for want of memory."""
         self._states: dict[bytes, SessionState] = {}
         self._transfers = Transfers(filter, self.dispatcher, budget or Budget(), on_failure)
         self._out: list[bytes] = []
@@ -96,7 +99,14 @@ class FilterConnection:
         return [message for state in self._states.values() for message in state.messages.values()]
 
     def data_to_send(self) -> bytes:
-        """Return the next bytes for smtpd, some 100 KB at the most; ``b""`` when none wait."""
+        """Return the next bytes for smtpd, some 100 KB at the most; ``b""`` when none wait.
+
+        Raises MemoryError where there may be some, and then it is to be called again.
+        """
+        if self._unfed:
+            self._feed()
+            if self._unfed:
+                raise MemoryError
         if self._out:
             answers = b"".join(self._out)
             self._out = []
@@ -104,17 +114,41 @@ class FilterConnection:
         return self._transfers.data_to_send()
 
     def receive(self, data: bytes, now: float) -> None:
-        """Take bytes from smtpd. Raises VersionError, in the handshake only."""
-        self.dispatcher.now = max(self.dispatcher.now, now)
+        """Take bytes from smtpd. Raises VersionError, in the handshake only.
+
+        Raises MemoryError, and then nothing was taken. Where memory ends later, the bytes wait for
+        ``data_to_send``.
+        """
+        latest = max(self.dispatcher.now, now)
+        self._unfed.append(data)
+        self.dispatcher.now = latest
+        self._feed()
+
+    def _feed(self) -> None:
+        """Take the bytes that wait, as far as memory goes."""
+        while self._unfed:
+            try:
+                lines = self._lines.feed(self._unfed[0])
+            except MemoryError:
+                if not self._halved():
+                    return
+            else:
+                self._unfed.popleft()
+                self._take(lines)
+
+    def _halved(self) -> bool:
+        """Cut the bytes that come next in two; return whether that could be done."""
+        half = len(self._unfed[0]) // 2
         try:
-            lines = self._lines.feed(data)
+            first, rest = self._unfed[0][:half], self._unfed[0][half:]
+            if first:
+                self._unfed.appendleft(first)
+                self._unfed[1] = rest
         except MemoryError:
-            half = len(data) // 2
-            if not half:
-                raise
-            self.receive(data[:half], now)
-            self.receive(data[half:], now)
-            return
+            return False
+        return half > 0
+
+    def _take(self, lines: list[bytes]) -> None:
         if self._lines.dropped:
             self._log("line-ignored", reason="longer than any of smtpd's")
             self._lines.dropped = 0

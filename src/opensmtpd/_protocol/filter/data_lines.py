@@ -79,13 +79,13 @@ class Transfers:
         def answer(front: object) -> None:
             if message.state not in (ENDED, SENT):
                 message.close_input(front)
-                self._queue(state, message)
+            self._queue(state, message)
 
         def refuse(error: BaseException) -> None:
             if message.state not in (ENDED, SENT):
                 self._fail(state, message, "end", error)
                 message.close_input(())
-                self._queue(state, message)
+            self._queue(state, message)  # in any case: it may be what failed, for want of memory
 
         if state.refusal is not None:
             message.detach()  # another place of the chain refused the message
@@ -180,6 +180,8 @@ class Transfers:
         try:
             out = b"".join(taken)
         except MemoryError:
+            while taken and not taken[0]:
+                del taken[0]
             return taken.pop(0) if taken else b""
         taken.clear()
         return out

@@ -59,9 +59,13 @@ class TableConnection:
     # --- for the loop and the tests -----------------------------------------------------------
 
     def data_to_send(self) -> bytes:
-        """Return the next bytes for smtpd; ``b""`` when none wait."""
-        answers, self._out = self._out, []
-        return b"".join(answers)
+        """Return the next bytes for smtpd; ``b""`` when none wait.
+
+        Raises MemoryError, and then it is to be called again.
+        """
+        answers = b"".join(self._out)
+        self._out = []
+        return answers
 
     def receive(self, data: bytes, now: float) -> None:
         """Take bytes from smtpd. Raises VersionError, in the handshake only."""
