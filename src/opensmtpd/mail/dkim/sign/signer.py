@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Container
 from typing import NamedTuple
-from weakref import WeakSet
 
 from opensmtpd.errors import Unsignable
 from opensmtpd.mail.dkim.author import author_domain
@@ -53,6 +52,25 @@ class Prepared(NamedTuple):
         return [line for part in self.parts for line in part()] + self.front
 
 
+class LargeHeaders:
+    """Counts the bytes that messages under way keep of headers over LARGE."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._freed: list[int] = []
+
+    def add(self, more: int) -> int:
+        """Count more bytes, or fewer; return how many there are."""
+        while self._freed:
+            self._bytes -= self._freed.pop()
+        self._bytes += more
+        return self._bytes
+
+    def free(self, size: int) -> None:
+        """Count bytes no more. Any thread may call it, for a message may end in one."""
+        self._freed.append(size)
+
+
 class Signer:
     """Signs messages as one configuration says; threads may share it."""
 
@@ -65,8 +83,7 @@ class Signer:
         self.find = finder(style.names)
         self.canonical = CANONICAL[style.header]
         self.body = SimpleBody if style.body == "simple" else RelaxedBody
-        self.large: WeakSet[Signing] = WeakSet()
-        """Messages under way with a large header."""
+        self.large = LargeHeaders()
         self.strangers = Strangers()
         self._templates = {
             identity: Template(identity, style.header, style.body) for identity in keyring
@@ -105,11 +122,12 @@ class Signer:
 class Signing:
     """One message on its way to a signature."""
 
-    __slots__ = ("__weakref__", "_add_missing", "_blocks", "_body", "_size", "body", "signer")
+    __slots__ = ("_add_missing", "_blocks", "_body", "_counted", "_size", "body", "signer")
 
     def __init__(self, signer: Signer, add_missing: bool = False) -> None:
         """``add_missing`` puts Date and Message-ID in front, where they lack."""
         self.signer = signer
+        self._counted = 0
         self._add_missing = add_missing
         self._blocks: list[bytes] = []  # not lines: a short one takes twenty times its size
         self._size = 0
@@ -122,14 +140,21 @@ class Signing:
         if not lines:
             return
         self._size += sum(map(len, lines)) + len(lines)
-        if self.large:
-            self.signer.large.add(self)
-            if sum(each.kept for each in self.signer.large) > ALL_HEADERS_MAX:
-                self._size = HEADER_MAX + 1
+        if self.large and self._count() > ALL_HEADERS_MAX:
+            self._size = HEADER_MAX + 1
+            self._count()
         if self._size <= HEADER_MAX:
             self._blocks.append(b"\n".join(lines))
         else:
             self._blocks = []
+
+    def _count(self) -> int:
+        """Count what this message keeps; return what all keep that have a large header."""
+        more, self._counted = self.kept - self._counted, self.kept
+        return self.signer.large.add(more)
+
+    def __del__(self) -> None:
+        self.signer.large.free(self._counted)
 
     @property
     def large(self) -> bool:

@@ -13,7 +13,7 @@ import pytest
 from opensmtpd.errors import Unsignable
 from opensmtpd.mail.dkim.keys import load
 from opensmtpd.mail.dkim.keys.keyring import one_key
-from opensmtpd.mail.dkim.sign.signer import ALL_HEADERS_MAX, HEADER_MAX, Signer, Signing
+from opensmtpd.mail.dkim.sign.signer import ALL_HEADERS_MAX, HEADER_MAX, LARGE, Signer, Signing
 from opensmtpd.mail.dkim.sign.style import Style
 
 Header = Callable[[int], list[bytes]]
@@ -96,3 +96,25 @@ def test_all_headers_together_are_bounded(signer: Signer) -> None:
     after = Signing(signer)
     after.header([b"From: a@b.example", *[b"ab"] * 10_000])
     assert len(after.prepare().parts) == 1
+
+
+def test_large_headers_of_others_cost_a_message_nothing(signer: Signer) -> None:
+    def lines_for_a_run(others: int) -> int:
+        signings = [Signing(signer) for _ in range(others + 1)]
+        for each in signings:
+            each.header([b"ab"] * (LARGE // 3 + 1))
+        steps = 0
+
+        def trace(_frame: FrameType, _event: str, _argument: Any) -> Any:
+            nonlocal steps
+            steps += 1
+            return trace
+
+        sys.settrace(trace)
+        try:
+            signings[0].header([b"Subject: x"])
+        finally:
+            sys.settrace(None)
+        return steps
+
+    assert lines_for_a_run(500) == lines_for_a_run(5) < 60
