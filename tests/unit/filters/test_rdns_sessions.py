@@ -7,6 +7,7 @@ import pytest
 
 from opensmtpd.dns import Failed, Found, Question, RecordType, Reply
 from opensmtpd.testing.zone import Zone
+from unit.support.child import Child
 from unit.support.rdns_client import JUNK, PROCEED, PTR, a, connect, greet, link, make, verified
 from unit.support.talk import Talk, data, datalines, report, request, result
 
@@ -55,8 +56,28 @@ def test_exempt_files_are_read_again(tmp_path: Path) -> None:
     clients = make("--exempt", str(file))
     assert connect(Talk(clients)) == PROCEED
     file.write_text("198.51.100.0/24\n")
-    clients.reload()
+    clients.reload().function()()
     assert connect(Talk(clients)) == JUNK
+
+
+def test_files_that_hang_at_a_reload_keep_no_client_waiting(tmp_path: Path) -> None:
+    file = tmp_path / "spared"
+    file.write_text("192.0.2.0/24\n")
+    source = f"""
+from opensmtpd.mail.policy import exemptions
+from opensmtpd_filters.rdns import Clients, parser
+def filter():
+    made = Clients(parser().parse_args(["--exempt", {str(file)!r}]))
+    exemptions.lines = lambda path: (log("hangs"), time.sleep(3600))
+    return made
+"""
+    main = 'run.filter(lambda _: filter(), filter_parser("x", "x"), ["--deadline", "600"])'
+    with Child(tmp_path, source, main=main) as child:
+        child.hello()
+        child.hang_up()
+        assert child.log() == "hangs"
+        child.send(link(), request(b"connect", b"<unknown>|192.0.2.5"))
+        assert child.lines() == [PROCEED]
 
 
 def sent(talk: Talk, *before: bytes) -> bytes:

@@ -140,7 +140,7 @@ def test_sighup_and_the_end_reach_the_resolver() -> None:
     clients = make("--verify")
     clients.dns = zone = Zone({})
     assert (zone.reread, zone.saved) == (0, 0)
-    clients.reload()
+    clients.reload().function()()
     assert (zone.reread, zone.saved) == (1, 0)
     clients.stop()
     assert (zone.reread, zone.saved) == (1, 1)

@@ -3,10 +3,10 @@
 It decides in which phases a client is judged, exempts clients, and reports the reasons.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from opensmtpd.answer import Answer
+from opensmtpd.answer import Answer, Offload
 from opensmtpd.dns import Dns, Lookup, run_lookup
 from opensmtpd.filter import (
     PROCEED,
@@ -82,10 +82,22 @@ class PolicyFilter(Filter):
         """Return the verdict of the checks of these phases; None lets the client proceed."""
         raise NotImplementedError
 
-    def reload(self) -> None:
-        """Read the exemptions and resolv.conf again. Raises ConfigError."""
-        self.exemptions = Exemptions(self.rules.exempt)
-        self.dns.reread_servers()
+    def reload(self) -> Offload[Callable[[], None]]:
+        """Have a thread read the exemptions again: on a dead mount, open(2) never returns.
+
+        Then resolv.conf is read with the next question.
+        """
+        return Offload(self.read_again)
+
+    def read_again(self) -> Callable[[], None]:
+        """Return what puts the new exemptions in the place of the old. Raises ConfigError."""
+        exemptions = Exemptions(self.rules.exempt)
+
+        def swap() -> None:
+            self.exemptions = exemptions
+            self.dns.reread_servers()
+
+        return swap
 
     def stop(self) -> None:
         """Save the cache of the DNS."""

@@ -168,13 +168,13 @@ def test_exemptions_are_of_the_time_of_the_connection(tmp_path: Path) -> None:
     talk = Talk(judge)
     assert talk.say(connect()) == PROCEED
     file.write_text("*.example.net\n")
-    judge.reload()
+    judge.reload().function()()
     assert talk.say(helo(b"A")) == PROCEED
     assert Talk(judge).say(connect(b"mail.example.net")) == PROCEED
     assert Talk(judge).say(connect(b"mail.example.org")) == JUNK
     file.write_text("a b\n")
     with pytest.raises(ConfigError, match=f"^{file}:1: 'a b' is none of these"):
-        judge.reload()
+        judge.reload().function()
     assert Talk(judge).say(connect(b"mail.example.net")) == PROCEED
 
 
@@ -223,6 +223,6 @@ def test_without_header_nothing_is_added() -> None:
 def test_the_end_of_the_process_saves_the_cache() -> None:
     zone = Zone({QUESTION: Found(("192.0.2.1",))})
     judge = Judge(zone=zone)
-    judge.reload()
+    judge.reload().function()()
     judge.stop()
     assert (zone.reread, zone.saved, zone.asked) == (1, 1, [])
