@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
+from itertools import islice
 from typing import Any, TypeAlias
 
 import aiodns
@@ -202,7 +203,9 @@ def _old(kind: RecordType, result: Any) -> tuple[Iterable[str], float]:
 
 
 def _clean(kind: RecordType, values: Iterable[str | bytes]) -> Iterable[str]:
-    texts = [value.decode("latin-1") if isinstance(value, bytes) else value for value in values]
+    # Cut before each is looked at: an answer may hold 4,000, and all clients wait meanwhile.
+    first = islice(values, RECORDS_MAX)
+    texts = [value.decode("latin-1") if isinstance(value, bytes) else value for value in first]
     if kind is RecordType.TXT:
         return texts
     if kind in (RecordType.A, RecordType.AAAA):
