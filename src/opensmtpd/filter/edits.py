@@ -67,21 +67,23 @@ class Edits:
         if at < 0:
             raise DecisionError(f"a field is inserted at an index of 0 or more, not {at}")
         new = field.make(name, value, self._line_max)
+        places = self._read()
+        if at == 0:  # without a look at the fields, which takes long after each edit
+            return self._put(self._top(), new)
         fields = self.fields()
-        if at == 0:
-            where = self._top()
-        elif at < len(fields):
-            where = self._places.index(self._place_of[fields[at]])
-        else:
-            where = len(self._places)
+        if at < len(fields):
+            return self._put(places.index(self._place_of[fields[at]]), new)
+        return self._put(len(places), new)
+
+    def append(self, name: bytes, value: Value) -> Field:
+        """Add a field behind the header."""
+        return self._put(len(self._read()), field.make(name, value, self._line_max))
+
+    def _put(self, where: int, new: Field) -> Field:
         place = self._place_of[new] = _Place(new)
         self._places.insert(where, place)
         self._changed()
         return new
-
-    def append(self, name: bytes, value: Value) -> Field:
-        """Add a field behind the header."""
-        return self.insert(len(self.fields()) or 1, name, value)  # never at the top
 
     def _top(self) -> int:
         """Return where a field at the top goes: a line with a blank in front would continue it."""

@@ -1,5 +1,8 @@
 """Edits of a header and a body, one after the other."""
 
+import sys
+from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -171,3 +174,34 @@ def test_no_lines_of_a_body(lines: list[bytes]) -> None:
     with pytest.raises(DecisionError):
         edits.replace_body(lines)
     assert (edits.body, edits.appended) == (None, [])
+
+
+@pytest.mark.parametrize("edit", ["prepend", "append", "replace", "remove"])
+def test_an_edit_takes_no_longer_in_a_longer_header(edit: str) -> None:
+    """A handler that adds a field for each would take time by the square of a client's header."""
+
+    def steps(count: int) -> int:
+        edits = Edits(b"X: y\n" * count, 100)
+        first, *_ = edits.fields()
+        edits.insert(0, b"X", b"y")
+        calls: dict[str, Callable[[], object]] = {
+            "prepend": lambda: edits.insert(0, b"X", b"y"),
+            "append": lambda: edits.append(b"X", b"y"),
+            "replace": lambda: edits.replace(first, b"y"),
+            "remove": lambda: edits.remove(first),
+        }
+        seen = [0]
+
+        def trace(_frame: FrameType, _event: str, _argument: object) -> Any:
+            seen[0] += 1
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            calls[edit]()
+        finally:
+            sys.settrace(before)
+        return seen[0]
+
+    assert steps(1000) == steps(10)
