@@ -7,13 +7,11 @@ time are bounded here. Source: https://www.sqlite.org/security.html and limits.h
 
 import os
 import sqlite3
-from time import monotonic
 from urllib.parse import quote
 
+from opensmtpd.backends.sqlite.clock import Clock
 from opensmtpd.table import to_str
 
-STEPS = 100
-"""Instructions of SQLite's machine between two looks at the clock: a lookup takes some 20."""
 CELL_MAX = 4096
 """Bytes of a cell. smtpd takes 2,047 of a value; the longest single instruction, instr() say, takes
 time by the square of this."""
@@ -58,21 +56,6 @@ FAULTS = (sqlite3.Error, sqlite3.Warning, MemoryError, UnicodeError)
 HEAP."""
 
 
-class Clock:
-    """The time at which the current query is to be interrupted."""
-
-    def __init__(self) -> None:
-        self._end = 0.0
-
-    def start(self, seconds: float) -> None:
-        """Give the next query so much time."""
-        self._end = monotonic() + seconds
-
-    def is_over(self) -> bool:
-        """Return whether the time is up. Called by SQLite now and then."""
-        return monotonic() > self._end
-
-
 def connect(path: str, clock: Clock) -> sqlite3.Connection:
     """Open a file, an absolute path, that nobody changes until the connection is closed.
 
@@ -99,8 +82,7 @@ def _bound(connection: sqlite3.Connection, clock: Clock) -> None:
     connection.text_factory = to_str
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, SCHEMA_MAX)
     connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, SCHEMA_MAX)
-    # Python code that is run while a query is: there the watchdog can strike, too.
-    connection.set_progress_handler(clock.is_over, STEPS)
+    clock.watch(connection)
     for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}").close()
     connection.execute("SELECT 1 FROM sqlite_master LIMIT 0").close()  # reads the schema

@@ -5,8 +5,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from opensmtpd.backends.sqlite.clock import Clock
 from opensmtpd.backends.sqlite.config import Config, Statement
-from opensmtpd.backends.sqlite.connection import FAULTS, Clock, connect
+from opensmtpd.backends.sqlite.connection import FAULTS, connect
 from opensmtpd.backends.sqlite.file import DatabaseFile, State
 from opensmtpd.backends.sqlite.statements import (
     Arguments,

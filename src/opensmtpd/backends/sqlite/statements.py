@@ -9,8 +9,9 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 
+from opensmtpd.backends.sqlite.clock import Clock
 from opensmtpd.backends.sqlite.config import COLUMNS, KEYED, Config, Statement
-from opensmtpd.backends.sqlite.connection import FAULTS, Clock, scratch
+from opensmtpd.backends.sqlite.connection import FAULTS, scratch
 from opensmtpd.errors import ConfigError
 
 Arguments = tuple[object, ...] | dict[str, object]

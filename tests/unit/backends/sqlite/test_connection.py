@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.backends.sqlite.connection import FAULTS, HEAP, LIMITS, Clock, connect, scratch
+from opensmtpd.backends.sqlite.clock import Clock
+from opensmtpd.backends.sqlite.connection import FAULTS, HEAP, LIMITS, connect, scratch
 from opensmtpd.errors import LocalError, Unavailable
 from unit.support.sqlite_files import create, opened, put, write
 

@@ -1,0 +1,80 @@
+"""The time that a query may take.
+
+SQLite asks between its instructions whether to go on. A single instruction may never end, though:
+one counts all rows of a table, and in a damaged file pages can lead to the same pages again and
+again. Within an instruction SQLite runs no Python, and looks at nothing but the mark that an
+interrupt leaves. Therefore a thread interrupts what still runs when its time is up.
+"""
+
+import functools
+import signal
+import sqlite3
+import threading
+from contextlib import suppress
+from queue import SimpleQueue
+from time import monotonic, sleep
+
+STEPS = 100
+"""Instructions of SQLite's machine between two looks at the clock: a lookup takes some 20."""
+PAUSE = 0.1
+"""Seconds between two looks at whether another query with less time runs now."""
+
+
+class Clock:
+    """The time at which the current query of a connection is to be interrupted."""
+
+    def __init__(self) -> None:
+        self._end = 0.0
+        self._connection: sqlite3.Connection | None = None
+        self._interrupter = _interrupter()
+
+    def start(self, seconds: float) -> None:
+        """Give the next query so much time."""
+        self._end = monotonic() + seconds
+        if self._connection is not None:
+            self._interrupter.watch(self._connection, self._end)
+
+    def watch(self, connection: sqlite3.Connection) -> None:
+        """Interrupt this connection from now on."""
+        self._connection = connection
+        self._interrupter.watch(connection, self._end)
+        # Python code that is run while a query is: there the watchdog can strike, too.
+        connection.set_progress_handler(self.is_over, STEPS)
+
+    def is_over(self) -> bool:
+        """Return whether the time is up. Called by SQLite now and then."""
+        return monotonic() > self._end
+
+
+class _Interrupter:
+    """A thread that interrupts queries. An idle process does not wake up for it.
+
+    A signal may raise an exception anywhere in ``watch``: there is no lock in it that could stay
+    locked, and no mark that could stay set.
+    """
+
+    def __init__(self) -> None:
+        self._query: tuple[sqlite3.Connection, float] | None = None
+        self._told: SimpleQueue[None] = SimpleQueue()
+        threading.Thread(target=self._run, daemon=True, name="interrupter").start()
+
+    def watch(self, connection: sqlite3.Connection, end: float) -> None:
+        """Interrupt the query that begins now if it still runs at ``end``."""
+        self._query = connection, end
+        if self._told.empty():
+            self._told.put(None)
+
+    def _run(self) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        while True:
+            self._told.get()
+            while (query := self._query) and (left := query[1] - monotonic()) > 0:
+                sleep(min(left, PAUSE))
+            if query is not None and query is self._query:
+                with suppress(sqlite3.ProgrammingError):  # it is closed
+                    query[0].interrupt()  # nothing, if no query runs
+
+
+@functools.cache
+def _interrupter() -> _Interrupter:
+    return _Interrupter()

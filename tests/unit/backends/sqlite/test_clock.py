@@ -1,0 +1,73 @@
+"""The end of a query whose time is up, wherever SQLite is by then."""
+
+import sqlite3
+import struct
+import subprocess
+import sys
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+
+from opensmtpd.backends.sqlite.clock import Clock
+from unit.support.sqlite_files import create, settings, write
+
+PAGE = 4096
+CHILDREN = 300
+LEVELS = 10
+ASK = """
+import sys
+from opensmtpd.backends.sqlite import config
+from opensmtpd.backends.sqlite.database import Database
+from opensmtpd.errors import Unavailable
+
+read = config.read(sys.argv[1])
+try:
+    Database(read).row(read.statements["query_domain"], "alice")
+except Unavailable as error:
+    print(error)
+"""
+
+
+def damage(path: Path, table: str) -> None:
+    """Make a tree of pages in which all children of a page are the same page."""
+    for number in range(LEVELS):
+        write(path, f"CREATE TABLE spare{number} (x)", f"INSERT INTO spare{number} VALUES (1)")
+    with closing(sqlite3.connect(path)) as connection:
+        query = "SELECT rootpage FROM sqlite_master WHERE name = ? OR name LIKE 'spare%' ORDER BY 1"
+        pages = [number for (number,) in connection.execute(query, (table,))]
+    data = bytearray(path.read_bytes())
+    for page, child in pairwise(pages):
+        cells = b"".join(struct.pack(">IB", child, 1) + b"\0" for _ in range(CHILDREN))
+        start = PAGE - len(cells)
+        head = struct.pack(">BHHHBI", 5, 0, CHILDREN, start, 0, child)
+        places = struct.pack(f">{CHILDREN}H", *range(start, PAGE, 6))
+        data[(page - 1) * PAGE : page * PAGE] = (head + places).ljust(start, b"\0") + cells
+    path.write_bytes(data)
+
+
+def test_an_instruction_without_end(tmp_path: Path) -> None:
+    """One instruction counts the rows, and the pages lead to 300**10 of them."""
+    path = tmp_path / "test.db"
+    write(path, "CREATE TABLE rows (key, value)", "CREATE TABLE names (key)")
+    write(path, "INSERT INTO names VALUES ('alice')")
+    write(
+        path, "CREATE VIEW counted AS SELECT key, (SELECT count(*) FROM rows) AS value FROM names"
+    )
+    damage(path, "rows")
+    conf = settings(path, "query_domain SELECT value FROM counted WHERE key = ?")
+    command = [sys.executable, "-c", ASK, str(conf)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert "query_domain: it takes longer than 0.5 s" in done.stdout
+
+
+def test_a_clock_without_a_query(tmp_path: Path) -> None:
+    """What comes after the time is up is not interrupted, and a closed connection does no harm."""
+    path = create(tmp_path / "test.db", alice="bob")
+    clock = Clock()
+    for _ in range(2):
+        with closing(sqlite3.connect(path)) as connection:
+            clock.watch(connection)
+            clock.start(0)
+            clock.start(60)
+            assert connection.execute("SELECT value FROM rows").fetchone() == ("bob",)
+            clock.start(0)
