@@ -15,8 +15,9 @@ from opensmtpd.table import to_str
 CELL_MAX = 4096
 """Bytes of a cell. smtpd takes 2,047 of a value; the longest single instruction, instr() say, takes
 time by the square of this."""
-SCHEMA_MAX = 1 << 20
-"""Bytes of a CREATE statement: those of other programs' triggers and views may be long."""
+SCHEMA_MAX = 1 << 16
+"""Bytes of a CREATE statement: those of other programs' triggers and views may be long. SQLite
+does not look at the clock within one, and compares each UNIQUE with all the others."""
 CACHE = 4096
 """KiB of the database that are kept in memory."""
 HEAP = 24 << 20

@@ -76,7 +76,7 @@ def test_sqlite_opens_no_other_file(path: Path) -> None:
 def test_others_texts_may_be_long(path: Path) -> None:
     """Cells that are not asked for, and statements of the schema."""
     write(path, "ALTER TABLE rows ADD COLUMN photo", "UPDATE rows SET photo = zeroblob(1000000)")
-    write(path, f"CREATE VIEW other AS SELECT {' + '.join(['1'] * 900)} /* {'x' * 100_000} */")
+    write(path, f"CREATE VIEW other AS SELECT {' + '.join(['1'] * 900)} /* {'x' * 60_000} */")
     database, query = opened(path)
     assert database.row(query, "alice") == ("bob",)
     query.sql = "SELECT photo FROM rows WHERE key = ?"
@@ -135,6 +135,11 @@ EVIL = {
     " (key, value AS (instr(zeroblob(4000)||key, zeroblob(2000)||key)));"
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
     " INSERT INTO evil SELECT 'alice' FROM n",
+    "constraints": "CREATE VIEW evil AS SELECT 1; CREATE TABLE other (x);"
+    " PRAGMA writable_schema = 1; UPDATE sqlite_master SET sql = 'CREATE TABLE other ("
+    + ",".join(f"c{number}" for number in range(300))
+    + "".join(f",UNIQUE(c{one},c{two})" for one in range(300) for two in range(180) if one != two)
+    + ")' WHERE name = 'other'",
     "a pragma": "CREATE VIEW evil AS SELECT 'alice' AS key, name AS value"
     " FROM pragma_function_list",
     "no UTF-8": "CREATE VIEW evil AS SELECT 1; PRAGMA writable_schema = 1; UPDATE sqlite_master SET"
