@@ -28,12 +28,13 @@ TRY = fcntl.LOCK_SH | fcntl.LOCK_NB
 PAUSE = 0.005
 """Seconds between two attempts to get a lock."""
 
-State = tuple[int, int, int, int, bytes]
+State = tuple[int, int, int, int, int, bytes]
 """What is another one when the file has other contents.
 
-Device, inode, size, nanosecond of the last change, and the header, which holds SQLite's counter of
-changes. The counter alone does not tell a copy that was written over the file, and the time alone
-does not tell two changes within one tick of the clock.
+Device, inode, size, nanoseconds of the last change of the contents and of the inode, and the
+header, which holds SQLite's counter of changes. The counter alone does not tell a copy that was
+written over the file, and times alone do not tell two changes within one tick of the clock. The
+time of the contents can be set to any (``cp -p``, rsync), that of the inode cannot.
 """
 
 
@@ -68,7 +69,8 @@ class DatabaseFile:
             if (status.st_dev, status.st_ino) == self._opened:
                 header = os.pread(self._descriptor, HEADER, 0)
                 self._judge(header)
-                return *self._opened, status.st_size, status.st_mtime_ns, header
+                times = status.st_mtime_ns, status.st_ctime_ns
+                return *self._opened, status.st_size, *times, header
             self.close()
         raise Unavailable(f"{self.path}: it is replaced again and again")
 

@@ -81,6 +81,21 @@ def test_replaced_files_are_closed(path: Path, tmp_path: Path) -> None:
     assert descriptors(path) == 0
 
 
+def test_overwritten_by_a_copy_with_its_time(path: Path, tmp_path: Path) -> None:
+    """By ``cp -p`` or rsync: of equal size, header and time of the last change."""
+    other = create(tmp_path / "other.db", alice="eve")
+    for each in (path, other):
+        os.utime(each, (1_000_000_000, 1_000_000_000))
+    assert path.read_bytes()[:100] == other.read_bytes()[:100]
+    database, query = opened(path)
+    assert database.row(query, "alice") == ("bob",)
+    before = path.stat()
+    while path.stat().st_ctime_ns == before.st_ctime_ns:  # till the kernel's clock has ticked
+        shutil.copy2(other, path)
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert database.row(query, "alice") == ("eve",)
+
+
 def test_overwritten_in_place(path: Path, tmp_path: Path) -> None:
     """``cp new.db test.db``, where both were made alike: SQLite's own counters are the same."""
     new = create(tmp_path / "new.db", alice="eve")
