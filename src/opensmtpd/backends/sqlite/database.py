@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 
 from opensmtpd.backends.sqlite.clock import Clock
 from opensmtpd.backends.sqlite.config import Config, Statement
@@ -22,6 +23,9 @@ Row = tuple[object, ...]
 
 QUERY_SECONDS = 0.5
 """For a query: all mail waits meanwhile."""
+LATE_SECONDS = 0.002
+"""For each query of a snapshot, once its queries had QUERY_SECONDS together: a client chooses how
+many rows its domain may match."""
 LOAD_SECONDS = 2.0
 """For all rows of ``fetch_*`` or ``patterns_*``, while mail waits."""
 START_SECONDS = 20.0
@@ -51,7 +55,7 @@ class Database:
         self._clock = Clock()
         self._connection: sqlite3.Connection | None = None
         self._state: State | None = None
-        self._shared = False
+        self._shared, self._shared_end = False, 0.0
         self.opened = 0
         """The number of times that it was opened."""
         self.interrupted = False
@@ -71,7 +75,7 @@ class Database:
         try:
             arguments = self._arguments(statement, key)  # first: it may open the database
             connection = self._open()
-            self._clock.start(QUERY_SECONDS)
+            self._start_clock()
             cursor = connection.execute(statement.sql, arguments)
             row: Row | None = cursor.fetchone()
             cursor.close()
@@ -89,7 +93,7 @@ class Database:
         try:
             arguments = self._arguments(statement, key)  # first: it may open the database
             connection = self._open()
-            self._clock.start(QUERY_SECONDS)
+            self._start_clock()
             return _up_to(VALUE_MAX, connection.execute(statement.sql, arguments), 0)[0]
         except FAULTS as error:
             raise self._failed(error, statement, QUERY_SECONDS) from None
@@ -134,9 +138,13 @@ class Database:
     def _share(self) -> None:
         try:
             self._open()
-            self._shared = True
+            self._shared, self._shared_end = True, monotonic() + QUERY_SECONDS
         except Unavailable:  # each query will say itself what is wrong
             return
+
+    def _start_clock(self) -> None:
+        left = self._shared_end - monotonic() if self._shared else QUERY_SECONDS
+        self._clock.start(max(left, LATE_SECONDS))
 
     # --- the connection -------------------------------------------------------------------------
 

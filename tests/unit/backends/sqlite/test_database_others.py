@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -244,6 +245,18 @@ def test_also_when_a_query_fails(path: Path) -> None:
     with database.snapshot():
         assert database.row(query, "alice") == ("bob",)
     assert is_free(path)
+
+
+def test_slow_queries_of_a_snapshot_share_their_time(path: Path) -> None:
+    """Each takes some 10 ms, and a domain of many labels asks for 500."""
+    count = "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)"
+    write(path, f"CREATE VIEW slow AS SELECT key, {count} SELECT max(i) FROM n) AS value FROM rows")
+    database, query = opened(path)
+    query.sql = "SELECT value FROM slow WHERE key = ?"
+    assert database.row(query, "alice") == (100_000,)
+    with database.snapshot(), pytest.raises(Unavailable, match=r"it takes longer than 0\.5 s"):
+        list(map(database.row, repeat(query, 500), repeat("alice")))
+    assert database.row(query, "alice") == (100_000,)
 
 
 def test_a_snapshot_within_a_snapshot(path: Path) -> None:
