@@ -2,6 +2,7 @@
 
 import pytest
 
+from opensmtpd.table import Patterns, Service
 from opensmtpd.table.matching.domain import Domains, domain_candidates
 
 
@@ -138,3 +139,30 @@ def test_candidates(name: str, rows: list[str]) -> None:
 
 def test_candidates_are_no_longer_than_rows_may_be() -> None:
     assert list(domain_candidates("..ab", limit=5)) == ["*..ab", "*.*.*", "*"]
+
+
+# --- rows that would keep a lookup busy -----------------------------------------------------------
+
+
+def test_rows_that_all_would_have_to_be_tried() -> None:
+    """All begin and end alike, so that each lookup tries them: 50,000 took a second."""
+    index = Patterns(Service.DOMAIN, [f"{'*a' * 100}b{number}c*" for number in range(1000)])
+    assert len(index) == 80_000 // 104
+    assert len(index.unreadable) == 1000 - len(index)
+    assert index.reason == "too many rows with stars within begin and end like it"
+    assert index.find(f"{'a' * 100}b7cx") == f"{'*a' * 100}b7c*"
+    assert index.find(f"{'a' * 100}b999cx") is None
+
+
+def test_begins_and_ends_of_many_lengths() -> None:
+    """A lookup tries all pairs of lengths that there are."""
+    rows = [f"{'a' * begin}*b*{'c' * end}" for begin in range(400) for end in range(50)]
+    index = Patterns(Service.DOMAIN, rows)
+    assert 0 < len(index) < len(rows) == len(index) + len(index.unreadable)
+
+
+def test_rows_that_end_otherwise_cost_nothing() -> None:
+    rows = [f"mail*.example{number}.org" for number in range(100_000)]
+    index = Patterns(Service.DOMAIN, rows)
+    assert len(index) == 100_000
+    assert index.find("mail7.example99999.org") == "mail*.example99999.org"
