@@ -2,7 +2,8 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
@@ -34,6 +35,8 @@ LOAD_MAX = 64 << 20
 """Bytes of such rows, counted with ROW_COST for each."""
 ROW_COST = 64
 """Bytes that a row takes in memory besides its text."""
+
+_NOTHING = sys.getsizeof("")
 
 REMEDIES = {
     sqlite3.SQLITE_CORRUPT: "put a backup in its place",
@@ -94,7 +97,7 @@ class Database:
             arguments = self._arguments(statement, key)  # first: it may open the database
             connection = self._open()
             self._start_clock()
-            return _up_to(VALUE_MAX, connection.execute(statement.sql, arguments), 0)[0]
+            return _up_to(VALUE_MAX, connection.execute(statement.sql, arguments), _length)[0]
         except FAULTS as error:
             raise self._failed(error, statement, QUERY_SECONDS) from None
         finally:
@@ -105,7 +108,7 @@ class Database:
         try:
             connection = self._open()
             self._clock.start(seconds)
-            rows, size = _up_to(LOAD_MAX, connection.execute(statement.sql), ROW_COST)
+            rows, size = _up_to(LOAD_MAX, connection.execute(statement.sql), _memory)
         except FAULTS as error:
             raise self._failed(error, statement, seconds) from None
         finally:
@@ -238,17 +241,29 @@ class Database:
         return connection.execute(sql, arguments)
 
 
-def _up_to(most: int, cursor: sqlite3.Cursor, cost: int) -> tuple[list[Row], int]:
-    """Return rows until their cells have more than ``most`` bytes, and the number of bytes.
+def _up_to(
+    most: int, cursor: sqlite3.Cursor, size_of: Callable[[object], int]
+) -> tuple[list[Row], int]:
+    """Return rows until ``size_of`` their cells is more than ``most``, and the size.
 
-    A row counts as one byte at least, and as ``cost`` bytes more.
+    A row counts as 1 at least.
     """
     rows: list[Row] = []
     size = 0
     for row in cursor:
         rows.append(row)
-        size += cost + max(1, sum(len(cell) for cell in row if isinstance(cell, str | bytes)))
+        size += max(1, sum(map(size_of, row)))
         if size > most:
             break
     cursor.close()
     return rows, size
+
+
+def _length(cell: object) -> int:
+    """Return the characters of a cell: it has as many bytes or more."""
+    return len(cell) if isinstance(cell, str | bytes) else 0
+
+
+def _memory(cell: object) -> int:
+    """Return what a row of one cell takes: where one character is no ASCII, all take 2 or 4."""
+    return ROW_COST + sys.getsizeof(cell) - _NOTHING

@@ -250,6 +250,19 @@ def test_rows_without_end_are_an_error_where_all_are_read(
     assert str(caught.value).startswith(f"{path}: fetch_source gives more than ")
 
 
+def test_what_counts_is_the_memory_of_a_row(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One character that is no ASCII makes all of a text four times as large."""
+    database, _ = opened(path, "fetch_source SELECT value FROM rows")
+    fetch = database.config.statements["fetch_source"]
+    monkeypatch.setattr("opensmtpd.backends.sqlite.database.LOAD_MAX", 12_000)
+    put(path, more="x" * 4000, most="x" * 4000)
+    assert len(database.all_rows(fetch)) == 3
+    write(path, "DELETE FROM rows")
+    put(path, wide="x" * 3000 + "\N{GRINNING FACE}")
+    with pytest.raises(LocalError, match="fetch_source gives more than"):
+        database.all_rows(fetch)
+
+
 def test_many_rows_of_patterns_are_none_too_many(path: Path) -> None:
     """100,000 networks are an honest list."""
     database, _ = opened(path, "fetch_source SELECT value FROM rows")
