@@ -91,9 +91,8 @@ def program(name: str, *options: str) -> list[str]:
 def test_names(slow: NameServer) -> None:
     found, log = decisions(program("filter-rdns", "--verify", "--fcrdns=junk"))
     assert found == ["junk", "junk", "proceed", "proceed"] * (COUNT // 4)
-    written = log.count(" junk check=rdns,fcrdns "), log.count(" junk check=fcrdns ")
-    assert min(written) > 0
-    assert sum(written) == log.count(" junk ") >= 100
+    kinds_written = log.count(" junk check=rdns,fcrdns "), log.count(" junk check=fcrdns ")
+    assert sum(kinds_written) == log.count(" junk ") >= 100  # which ones, the limit decides
     assert logged(log) == COUNT // 2
     # No question twice, but for those that were lost on the way or came too late.
     kinds = Counter(kind for _, kind in dict.fromkeys(slow.asked))
