@@ -103,60 +103,53 @@ def matching(service: str, key: str) -> set[str]:
     return found
 
 
-@pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[str, Table]]]:
-    """Return the same files in table-flat, and in table-sqlite by ``import``, with their rows."""
+KEYS = {"netaddr": ADDRESSES, "regex": SENDERS, "mailaddr": SENDERS, "domain": HELOS}
+Found = dict[tuple[str, str], dict[str, set[str]]]
+"""Service and key to the rows that match, by the program."""
+
+
+@pytest.fixture(scope="session")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Found:
+    """Return what the same files give in table-flat, and in table-sqlite by ``import``."""
     folder = tmp_path_factory.mktemp("rows")
     lines = write(folder / "files").replace(FOLDER, str(folder / "files"))
     (folder / "smtpd.conf").write_text(f"listen on lo\n{lines}")
     program = Path(sys.executable).with_name("opensmtpd-plugins")
     moved = [str(program), "import", str(folder / "smtpd.conf"), str(folder / "db")]
     subprocess.run(moved, check=True, capture_output=True)
-    tables: dict[str, list[tuple[str, Table]]] = {}
-    for service in ROWS:
-        tables[service] = [
-            (row, table)
-            for name, row in names(service)
-            for table in (
-                flat.Flat(flags(folder / "files" / name)),
-                sqlite.Sqlite(flags(folder / f"{name}.conf")),
-            )
-        ]
-    return tables
+    found: Found = {
+        (service, key): {"Flat": set(), "Sqlite": set()}
+        for service in KEYS
+        for key in KEYS[service]
+    }
+    for service in KEYS:
+        for name, row in names(service):
+            ask_all(flat.Flat(flags(folder / "files" / name)), service, row, found)
+            table = sqlite.Sqlite(flags(folder / f"{name}.conf"))
+            ask_all(table, service, row, found)
+            table.state.database.close()  # SQLite's limit of memory is one for all of them
+    return found
 
 
 def flags(path: Path) -> argparse.Namespace:
     return argparse.Namespace(path=str(path), check=False)
 
 
-def found_here(tables: list[tuple[str, Table]], service: str, key: str) -> dict[str, set[str]]:
-    """Return the rows that match a key here, by the program."""
-    wire = f"[{key}]" if ":" in key else key.lower()
-    found: dict[str, set[str]] = {"Flat": set(), "Sqlite": set()}
-    for row, table in tables:
-        answer = ask(table, "check", service, wire)
-        if isinstance(table, sqlite.Sqlite):  # SQLite's limit of memory is one for all of them
-            table.state.database.close()
-        assert answer.result in ("found", "not-found"), (row, answer)
+def ask_all(table: Table, service: str, row: str, found: Found) -> None:
+    """Ask a table of one row for all keys of a service, and note those that it matches."""
+    for key in KEYS[service]:
+        answer = ask(table, "check", service, f"[{key}]" if ":" in key else key.lower())
+        assert answer.result in ("found", "not-found"), (row, key, answer)
         if answer.result == "found":
-            found[type(table).__name__].add(row)
-    return found
+            found[service, key][type(table).__name__].add(row)
 
 
 @pytest.mark.parametrize(
-    ("service", "key"),
-    [
-        *(("netaddr", address) for address in ADDRESSES),
-        *((service, sender) for service in ("regex", "mailaddr") for sender in SENDERS),
-        *(("domain", name) for name in HELOS),
-    ],
+    ("service", "key"), [(service, key) for service in KEYS for key in KEYS[service]]
 )
-def test_the_same_rows_match(
-    running: Lab, here: dict[str, list[tuple[str, Table]]], service: str, key: str
-) -> None:
+def test_the_same_rows_match(running: Lab, here: Found, service: str, key: str) -> None:
     theirs = matching(service, key) - set(ONLY_THERE)
-    ours = found_here(here[service], service, key)
-    assert ours == {"Flat": theirs, "Sqlite": theirs}
+    assert here[service, key] == {"Flat": theirs, "Sqlite": theirs}
     running.server.check()
 
 
