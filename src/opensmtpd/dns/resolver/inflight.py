@@ -1,8 +1,9 @@
 """Questions in flight: each is asked once at a time; their number and time are bounded."""
 
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,8 @@ class InFlightQuestions:
         self._ares: Ares | None = None
         self._answers = 0
         self._in_flight: dict[Question, InFlight] = {}
-        self._asked: dict[Question, float] = {}  # the time of asking; the oldest first
+        # The time of asking, the oldest first. Not a dict: see ``_protocol.jobs.Pending``.
+        self._asked: OrderedDict[Question, float] = OrderedDict()
         self._waiting: deque[Question] = deque()
 
     def __len__(self) -> int:
@@ -127,7 +129,8 @@ class InFlightQuestions:
         if current is None or current.reply is not future:
             return  # it was given up, or asked again since
         del self._in_flight[question], self._asked[question]
-        self._on_reply(question, reply, ttl)
+        with suppress(Exception):  # no memory to remember it: those who wait get it nevertheless
+            self._on_reply(question, reply, ttl)
         if not future.done():
             future.set_result(reply)
         self._answers += 1

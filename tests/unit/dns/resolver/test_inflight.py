@@ -117,3 +117,14 @@ def test_two_thousand_questions_at_once(lab: Lab) -> None:
     replies = lab.run(lambda: lab.ask(*questions, within=20.0))
     assert set(replies) == {Found(("192.0.2.3",))}
     assert set(lab.asked()) == {question.name for question in questions}
+
+
+def test_a_reply_that_cannot_be_remembered_is_a_reply(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def put(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(lab.resolver._cache, "put", put)
+    replies = lab.run(lambda: lab.ask(*THREE, within=5.0))
+    assert [type(reply) for reply in replies] == [Found] * 3
