@@ -67,7 +67,7 @@ class DatabaseFile:
                 self._wait_for_lock()
             status = self._status()
             if (status.st_dev, status.st_ino) == self._opened:
-                header = os.pread(self._descriptor, HEADER, 0)
+                header = self._header()
                 self._judge(header)
                 times = status.st_mtime_ns, status.st_ctime_ns
                 return *self._opened, status.st_size, *times, header
@@ -94,6 +94,13 @@ class DatabaseFile:
         except OSError:
             self.close()
             return os.fstat(self._readable())
+
+    def _header(self) -> bytes:
+        try:
+            return os.pread(self._descriptor, HEADER, 0)
+        except OSError as error:
+            fault = f"cannot read it: {error.strerror}; see the system's log for the disk"
+            raise Unavailable(f"{self.path}: {fault} that it is on") from None
 
     def _open(self) -> None:
         if self._descriptor < 0:

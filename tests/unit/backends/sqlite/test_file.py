@@ -341,8 +341,13 @@ def test_a_file_that_is_truncated_while_it_is_locked(path: Path, size: int) -> N
             lambda name: os.symlink(name, name),
             "cannot read it: Too many levels of symbolic links; correct the path",
         ),
+        pytest.param(  # as from a disk that fails
+            lambda name: os.symlink("/proc/self/mem", name),
+            "cannot read it: Input/output error; see the system's log for the disk that it is on",
+            marks=NEEDS_PROC,
+        ),
     ],
-    ids=["FIFO", "directory", "device", "loop"],
+    ids=["FIFO", "directory", "device", "loop", "failing"],
 )
 def test_in_the_place_of_the_database(path: Path, make: Callable[[str], object], text: str) -> None:
     database, query = opened(path)
