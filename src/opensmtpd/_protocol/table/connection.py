@@ -5,6 +5,7 @@ answer or an illegal one becomes ``error|message`` and a line in the log. Source
 """
 
 from collections import deque
+from contextlib import suppress
 from functools import partial
 
 from opensmtpd._protocol.dispatch import LATER, Dispatcher, Log
@@ -20,6 +21,7 @@ from opensmtpd.table.service import SERVICES
 
 DEADLINE = 5.0
 """Seconds for an answer: smtpd asks no other table, for no other mail, until it has it."""
+_ANSWERED = frozenset([b"lookup", b"check", b"fetch", b"update"])
 BEGINNING = b"config|"
 """The first bytes that smtpd sends since 7.6."""
 AUTH_SINCE = (7, 9)
@@ -72,7 +74,11 @@ class TableConnection:
         self.dispatcher.now = now
         if not self.ready:
             self._check_beginning(data)
-        lines = self._lines.feed(data)
+        try:
+            lines = self._lines.feed(data)
+        except MemoryError as error:
+            self._lost(data.rstrip(b"\n"), error)  # smtpd sends one request, and waits
+            return
         if self._lines.dropped:
             self._log("line-ignored", reason="longer than any of smtpd's")
             self._lines.dropped = 0
@@ -119,9 +125,20 @@ class TableConnection:
             raise
         except ProtocolError as error:
             self._log("line-ignored", reason=error)
-        except Exception as error:  # a bug of ours: only its line is lost
+        except Exception as error:  # a bug of ours, or no memory
+            self._lost(line, error)
+
+    def _lost(self, line: bytes, error: Exception) -> None:
+        """Answer a request that could not be taken with an error: all mail waits for an answer."""
+        with suppress(Exception):
             self._log("internal-error", error=type(error).__name__, at=place(error))
             self.dispatcher.log_traceback(error)
+        with suppress(Exception):
+            request = line.split(b"|", 3)[-1].removeprefix(self._name + b"|")
+            verb, *rest = request.split(b"|", 3)
+            if verb in _ANSWERED and self.ready:
+                id = rest[0 if verb == b"update" else 1]
+                self._out.append(b"%s-result|%s|error\n" % (verb, id))
 
     def _check_beginning(self, data: bytes) -> None:
         """Raise VersionError where the first bytes from smtpd are not those of the text protocol.
@@ -201,12 +218,12 @@ class TableConnection:
         except BaseException as error:  # sys.exit() in a table must not end the mail server
             self._refuse(request, id, error)
             return
-        self.busy = True
 
         def answer(result: object) -> None:
             self._answer(request, id, request.encode(result))
 
         self.dispatcher.start(result, None, answer, partial(self._refuse, request, id))
+        self.busy = True
 
     def _answer(self, request: Request, id: bytes, result: bytes) -> None:
         self._out.append(b"".join((request.head, id, b"|", result, b"\n")))

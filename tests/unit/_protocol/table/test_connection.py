@@ -285,12 +285,12 @@ def test_lines_that_make_no_sense_are_passed_over(line: bytes, size: int) -> Non
 
 
 @pytest.mark.parametrize("method", ["_call", "_request"])
-def test_bugs_of_ours_cost_one_line(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+def test_bugs_of_ours_are_an_error(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
     talk = Talk(Rows("alice"))
     faulty = functools.partialmethod(lambda self, *_: explode(RuntimeError("a secret")))
     with monkeypatch.context() as patch:
         patch.setattr(TableConnection, method, faulty)
-        assert talk.say(REQUESTS["update"]) == b""
+        assert talk.say(REQUESTS["update"]) == b"update-result|%s|error\n" % ID
     [line] = talk.logged
     assert line.startswith("internal-error error=RuntimeError at=")
     assert talk.say(lookup()) == answer(b"found|found it")
