@@ -25,6 +25,7 @@ WORK_MAX = 600_000
 step (see ``automaton``)."""
 STATES_MAX = 32 * 1024 * 1024
 """Bytes of states that are remembered between lookups, in all rows together, about."""
+_FULL = "the rows before it take all the memory that a table has for them"
 _CASELESS = "(?i)"
 _USUAL = b"abcdefghijklmnopqrstuvwxyz0123456789._+-@"
 """What most keys consist of: a row that has to look at all keys makes these steps in advance."""
@@ -62,13 +63,17 @@ class Regexes:
     def __init__(self) -> None:
         self._rows: list[Compiled] = []
         self._memory = 0
+        self._compiled = 0  # the memory of the rows that were refused included
         self._states = 0
 
     def add(self, row: str) -> None:
         """Add a row. Raises ValueError, with the reason, for one that is refused."""
+        if self._compiled > 2 * MEMORY_MAX:  # to compile what is refused takes time, too
+            raise ValueError(_FULL)
         compiled = compile_row(row)
+        self._compiled += compiled.automaton.size
         if self._memory + compiled.automaton.size > MEMORY_MAX:
-            raise ValueError("the rows before it take all the memory that a table has for them")
+            raise ValueError(_FULL)
         self._memory += compiled.automaton.size
         if compiled.literal in _USUAL:
             compiled.automaton.match(_USUAL, len(_USUAL))
