@@ -51,7 +51,7 @@ class Inspection(NamedTuple):
         """Return the kind with its article, as it stands in front of the word hash."""
         if self.scheme == "unknown":
             return "an unknown kind of"
-        return f"{'an' if self.scheme.startswith(('argon', 'NT')) else 'a'} {self.scheme}"
+        return f"{'an' if self.scheme.startswith(('argon', 'MD5', 'NT')) else 'a'} {self.scheme}"
 
 
 def inspect(hash: str) -> Inspection:
