@@ -1,7 +1,7 @@
-"""Act as the owner of a directory, where root would be led by whoever may write there.
+"""Act as the owner of a directory, where users who may write there could mislead root.
 
 SQLite opens files by their names: the database, and a journal beside it, whose pages it writes into
-the database. Whoever may write to the directory can put a link to another file in the place of
+the database. A user who may write to the directory can put a link to another file in the place of
 either. So root works there with the rights of the directory's owner, and can do no more than he.
 """
 

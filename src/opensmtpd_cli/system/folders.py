@@ -1,6 +1,6 @@
 """Directories on a way that nobody else can bend.
 
-Root also writes into directories that others may write to, and that lie below such ones. Whoever
+Root also writes into directories that others may write to, and that lie below such ones. A user who
 may write to a directory can put a symbolic link there at any moment, and so lead root to another
 place. So a path is walked by descriptor, from one directory to the next, and a link is followed
 only where root or our own user made it.

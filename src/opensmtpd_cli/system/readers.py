@@ -1,4 +1,4 @@
-"""Whether smtpd's user can read a file, with the directories on the way to it."""
+"""Find out whether smtpd's user can read a file, with the directories on the way to it."""
 
 import os
 import pwd

@@ -1,6 +1,6 @@
 """A connection to SQLite that bounds what a database can do to the process.
 
-Whoever writes a database also writes its schema: a view can compute without end, make cells of
+A user who writes a database also writes its schema: a view can compute without end, make cells of
 a gigabyte, or keep a single instruction of SQLite's machine busy for hours. So memory, cells and
 time are bounded here. Source: https://www.sqlite.org/security.html and limits.html there.
 """
@@ -50,10 +50,10 @@ ALLOWED = frozenset(
         sqlite3.SQLITE_RECURSIVE,
     ]
 )
-"""What a statement may do, and the views that it asks."""
+"""Actions that are allowed to a statement, and to the views that it asks."""
 
 FAULTS = (sqlite3.Error, sqlite3.Warning, MemoryError, UnicodeError)
-"""What sqlite3 raises: UnicodeError for words of a database that are no UTF-8, MemoryError at
+"""The exceptions of sqlite3: UnicodeError for words of a database that are no UTF-8, MemoryError at
 HEAP."""
 
 

@@ -1,8 +1,8 @@
 """The file of a database: opened, locked and judged here, before SQLite reads it.
 
 SQLite itself opens ``-journal``, ``-wal`` and ``-shm`` beside a database as it finds them. It maps
-``-shm`` into memory, so that whoever truncates that file kills the process with SIGBUS, and it
-waits for ever at a FIFO. Therefore SQLite is told that the file never changes, and opens nothing
+``-shm`` into memory, so that a program that truncates that file kills the process with SIGBUS, and
+it waits for ever at a FIFO. Therefore SQLite is told that the file never changes, and opens nothing
 but the file. The locks that other programs respect are taken here, and as long as one is held no
 program that uses SQLite changes the file, nor its journal mode.
 
@@ -29,7 +29,7 @@ PAUSE = 0.005
 """Seconds between two attempts to get a lock."""
 
 State = tuple[int, int, int, int, int, bytes]
-"""What is another one when the file has other contents.
+"""A value that differs when the file has other contents.
 
 Device, inode, size, nanoseconds of the last change of the contents and of the inode, and the
 header, which holds SQLite's counter of changes. The counter alone does not tell a copy that was

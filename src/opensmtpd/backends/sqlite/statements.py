@@ -1,4 +1,4 @@
-"""What can be said of the statements of a configuration before a key is looked up.
+"""Check the statements of a configuration before a key is looked up.
 
 First without the database (``check_alone``), where each fault is the configuration's own, then with
 it: the number of parameters, whether the key is used, the number of columns.

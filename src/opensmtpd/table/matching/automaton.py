@@ -17,7 +17,7 @@ from opensmtpd.table.matching.positions import each
 _FOUND, _LOST, _UNKNOWN = -1, -2, -3
 """Where the rest of the key does not count, and a step that has not been made."""
 _EDGE, _OTHER, _LETTER = range(3)
-"""What stands on one side of a place in the key: its begin or end, a byte, a byte of a word."""
+"""Kinds of neighbours of a place in the key: its begin or end, a byte, a byte of a word."""
 _HOLDS: dict[int | str, Callable[[int, int], bool]] = {
     "^": lambda before, after: before == _EDGE,
     "$": lambda before, after: after == _EDGE,
@@ -26,7 +26,7 @@ _HOLDS: dict[int | str, Callable[[int, int], bool]] = {
     "b": lambda before, after: (before == _LETTER) != (after == _LETTER),
     "B": lambda before, after: (before == _LETTER) == (after == _LETTER),
 }
-"""Whether an anchor matches in a place."""
+"""Functions that return whether an anchor matches in a place."""
 
 
 class _Place(NamedTuple):
@@ -37,7 +37,7 @@ class _Place(NamedTuple):
     ends: int
     """The positions behind which it may end there."""
     tables: list[dict[str, int]]
-    """What may follow, by the digits of a set in hexadecimal, the last digit first."""
+    """The positions that may follow, by the digits of a set in hexadecimal, last digit first."""
 
     def after(self, active: int) -> int:
         """Return all that may come there: what begins, and what follows ``active``."""
@@ -78,23 +78,23 @@ class Automaton:
         ]
         size = len(expression.positions.takes)
         self.size = 3000 + size * (100 + tables * (130 + size // 2))
-        """How many bytes of memory it takes, about."""
+        """Bytes of memory that it takes, about."""
         self.state_size = 300 + 8 * len(classes) + size // 8
-        """How many bytes each state takes, about."""
+        """Bytes that each state takes, about."""
         self.work = 60 + size * 2 // 5
-        """What a new step costs, where one that is remembered costs 1."""
+        """The cost of a new step; one that is remembered costs 1."""
         self.forget()
 
     def forget(self) -> None:
         """Forget the states and steps that are remembered."""
         self.steps = 0
-        """How many steps are remembered."""
+        """The number of steps that are remembered."""
         start = (0, _EDGE)
         self._met = _Met([start], {start: 0}, [[_UNKNOWN] * len(self._before)])
 
     @property
     def states(self) -> int:
-        """How many states are remembered."""
+        """Return the number of states that are remembered."""
         return len(self._met.states)
 
     def match(self, key: bytes, most: int) -> bool | None:
@@ -174,7 +174,7 @@ def _places(
 
 
 class _Follow:
-    """What follows positions in places where the anchors ``holding`` match, and no others."""
+    """Finds the positions that follow others in places where only the anchors ``holding`` match."""
 
     def __init__(self, expression: Expression, anchors: int, holding: int) -> None:
         self._expression, self._anchors, self._holding = expression, anchors, holding

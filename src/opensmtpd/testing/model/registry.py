@@ -25,7 +25,7 @@ class Release(NamedTuple):
     ehlo_again: bool
     """True if a client may send EHLO twice; the second one works like RSET."""
     local_characters: bytes
-    """What a local part may hold besides letters, digits, and dots between them: smtpd's
+    """Characters of local parts besides letters, digits, and dots between them: smtpd's
     ``MAILADDR_ALLOWED``."""
     orcpt_xtext: bool
     """True if ORCPT has an address type and xtext (RFC 3461), not just an address."""

@@ -21,7 +21,7 @@ _PEM = {
     ),
     b"CERTIFICATE-----": ("a certificate", "name the private key"),
 }
-"""What stands in a file; the first that does tells the fault and the remedy."""
+"""Text to look for in a file, with the fault and its remedy; the first that is found counts."""
 _SEQUENCE = b"\x30"
 """The first byte of each key in DER, and ``openssl pkey`` reads all kinds of them."""
 _FROM_DER = "openssl pkey -inform DER -out NEWFILE"
