@@ -6,11 +6,9 @@ or an illegal one becomes the failure policy's answer and a line in the log. Sou
 """
 
 import re
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from itertools import groupby
 
 from opensmtpd._protocol.dispatch import Dispatcher, Log
 from opensmtpd._protocol.failures import place
@@ -19,9 +17,9 @@ from opensmtpd._protocol.filter.data_lines import TEMPFAIL, Policy, Transfers
 from opensmtpd._protocol.filter.handshake import Handshake
 from opensmtpd._protocol.filter.message import ENDED, SENT, Message
 from opensmtpd._protocol.filter.registration import handlers
+from opensmtpd._protocol.filter.runs import Runs
 from opensmtpd._protocol.filter.session_state import SessionState, record_report, reports_for
 from opensmtpd._protocol.filter.spool import Budget
-from opensmtpd._protocol.line_buffer import LineBuffer
 from opensmtpd.errors import DecisionError, ProtocolError, Refused, VersionError
 from opensmtpd.filter import PROCEED, Filter, Session
 from opensmtpd.filter.decisions import handler_name
@@ -59,19 +57,12 @@ class FilterConnection:
         self._recorded = reports_for(filter.uses)
         self._failure = TEMPFAIL if on_failure == "tempfail" else PROCEED
         self._log = log
-        self._lines = LineBuffer()
-        self._unfed: deque[bytes] = deque()
-        """Bytes from smtpd that are not cut into lines yet, for want of memory."""
         self._states: dict[bytes, SessionState] = {}
         self._transfers = Transfers(filter, self.dispatcher, budget or Budget(), on_failure)
+        self._runs = Runs(self._transfers, self._line, log)
         self._out: list[bytes] = []
-        # The fast path: the place of session and token in a data-line, and the message they mean.
-        self._head = self._payload = 0
-        self._streams: dict[bytes, tuple[SessionState, Message]] = {}
         self._answered = b""
         """The token of the request that was answered last."""
-        self._taken = 0
-        """The lines of this read that have been taken."""
 
     # --- for the loop and the tests -----------------------------------------------------------
 
@@ -103,9 +94,9 @@ class FilterConnection:
 
         Raises MemoryError where there may be some, and then it is to be called again.
         """
-        if self._unfed:
-            self._feed()
-            if self._unfed:
+        if self._runs.waiting:
+            self._runs.feed()
+            if self._runs.waiting:
                 raise MemoryError
         if self._out:
             answers = b"".join(self._out)
@@ -120,99 +111,9 @@ class FilterConnection:
         ``data_to_send``.
         """
         latest = max(self.dispatcher.now, now)
-        self._unfed.append(data)
+        self._runs.waiting.append(data)
         self.dispatcher.now = latest
-        self._feed()
-
-    def _feed(self) -> None:
-        """Take the bytes that wait, as far as memory goes."""
-        while self._unfed:
-            try:
-                lines = self._lines.feed(self._unfed[0])
-            except MemoryError:
-                if not self._halved():
-                    return
-            else:
-                self._unfed.popleft()
-                self._take(lines)
-
-    def _halved(self) -> bool:
-        """Cut the bytes that come next in two; return whether that could be done."""
-        half = len(self._unfed[0]) // 2
-        try:
-            first, rest = self._unfed[0][:half], self._unfed[0][half:]
-            if first:
-                self._unfed.appendleft(first)
-                self._unfed[1] = rest
-        except MemoryError:
-            return False
-        return half > 0
-
-    def _take(self, lines: list[bytes]) -> None:
-        if self._lines.dropped:
-            self._log("line-ignored", reason="longer than any of smtpd's")
-            self._lines.dropped = 0
-        while lines:
-            self._taken = 0
-            try:
-                lines = self._runs(lines) if self._streams else self._until_message(lines)
-            except MemoryError:
-                self._one_by_one(lines[self._taken :])
-                return
-
-    def _until_message(self, lines: list[bytes]) -> list[bytes]:
-        """Take lines up to the first one of a message; return it and those behind it."""
-        for at, line in enumerate(lines):
-            self._taken = at + 1
-            if not self._line(line):
-                self._taken = at
-                return lines[at:]
-        return []
-
-    def _runs(self, lines: list[bytes]) -> list[bytes]:
-        """Take lines, those of one message together: the hot path.
-
-        Of a data-line only the part from the direction to the token is compared, with the same
-        part of a line that was parsed in full; no client's text can stand so early in any line.
-        Returns the lines that are left when a line turns up that has its parts elsewhere.
-        """
-        head, payload = self._head, self._payload
-        at = 0
-        for key, group in groupby([line[head:payload] for line in lines]):
-            end = at + len(list(group))
-            while at < end:
-                if key in self._streams:
-                    run = lines[at:end]
-                    self._taken = at = end
-                    self._run(key, run)
-                    continue
-                self._taken = at + 1
-                at += self._line(lines[at])
-                self._taken = at
-                if head != self._head or payload != self._payload:
-                    return lines[at:]
-        return []
-
-    def _run(self, key: bytes, lines: list[bytes]) -> None:
-        """Take lines of one message; refuse it where they are lost, for want of memory above all.
-
-        Raises nothing: the lines of other messages must follow.
-        """
-        payload = self._payload
-        state, message = self._streams[key]
-        last = len(lines[-1]) == payload + 1 and lines[-1].endswith(b".")
-        if last:
-            del self._streams[key], state.streams[key]
-        try:
-            self._transfers.receive(state, message, [line[payload:] for line in lines])
-        except Exception as error:
-            self._transfers.lose(state, message, error, last=last)
-
-    def _one_by_one(self, lines: list[bytes]) -> None:
-        """Take lines where there is too little memory to take many at a time."""
-        for line in lines:
-            if not self._line(line):
-                self._run(line[self._head : self._payload], [line])
+        self._runs.feed()
 
     def _line(self, line: bytes) -> bool:
         """Take a line that belongs to no known message; return whether it was taken.
@@ -287,7 +188,7 @@ class FilterConnection:
             if handler is not None:
                 self._hear(state, event, handler, report)
         if event in ("tx-reset", "link-disconnect"):
-            self._forget(state, state.streams)
+            self._runs.end(state)
             self._transfers.end_transaction(state)
         if event == "link-disconnect":
             self.dispatcher.pending.drop(state.id)
@@ -365,19 +266,8 @@ class FilterConnection:
         if message.state == ENDED:
             raise ProtocolError("a data-line behind the final dot")
         if payload == b".":
-            self._forget(state, [key for key, mine in state.streams.items() if mine is message])
+            self._runs.end(state, message)
             self._transfers.receive(state, message, [payload])
             return True
-        # From now on this message's lines are known by the bytes before their payload.
-        self._head = raw.index(b"|", raw.index(b"|", 7) + 1)
-        self._payload = len(raw) - len(payload)
-        key = raw[self._head : self._payload]
-        state.streams[key] = message
-        self._streams[key] = (state, message)
+        self._runs.begin(raw, len(raw) - len(payload), state, message)
         return False
-
-    def _forget(self, state: SessionState, keys: Iterable[bytes]) -> None:
-        """Take lines that begin with ``keys`` for lines of a known message no more."""
-        for key in list(keys):
-            self._streams.pop(key, None)
-            del state.streams[key]
