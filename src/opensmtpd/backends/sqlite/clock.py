@@ -24,7 +24,7 @@ class Clock:
     """The time at which the current query of a connection is to be interrupted."""
 
     def __init__(self) -> None:
-        self._end = 0.0
+        self._end = 0.0  # over, until it is started
         self._connection: sqlite3.Connection | None = None
         self._interrupter = _interrupter()
 
@@ -34,8 +34,12 @@ class Clock:
         if self._connection is not None:
             self._interrupter.watch(self._connection, self._end)
 
+    def stop(self) -> None:
+        """Interrupt no query before the next start."""
+        self._interrupter.forget()
+
     def watch(self, connection: sqlite3.Connection) -> None:
-        """Interrupt this connection from now on."""
+        """Interrupt this connection from now on; the clock has been started."""
         self._connection = connection
         self._interrupter.watch(connection, self._end)
         # Python code that is run while a query is: there the watchdog can strike, too.
@@ -63,6 +67,10 @@ class _Interrupter:
         self._query = connection, end
         if self._told.empty():
             self._told.put(None)
+
+    def forget(self) -> None:
+        """Interrupt nothing: the query has ended, and another one may be about to begin."""
+        self._query = None
 
     def _run(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())

@@ -180,6 +180,7 @@ class Database:
             self.close()
 
     def _release(self) -> None:
+        self._clock.stop()
         if not self._shared:
             self._file.unlock()
 

@@ -32,6 +32,7 @@ def bad(config: Config, statement: Statement, reason: str, remedy: str = "") -> 
 def check_alone(config: Config) -> None:
     """Raise ConfigError for a statement that no database makes good: wrong SQL, or a change."""
     clock = Clock()
+    clock.start(SECONDS)
     with closing(scratch(clock)) as connection:
         for statement in config.statements.values():
             count = 0
