@@ -148,7 +148,10 @@ def test_what_comes_late_is_dropped(hurried: Child, tmp_path: Path) -> None:
     (tmp_path / "fifo").unlink()
     says(hurried, b"first")
     hang_up(hurried, "second", tmp_path)
-    assert hurried.log() == "reloaded"
+    line = hurried.log()
+    if line.startswith("threads-stuck "):  # the thread has not noticed the end of its work yet
+        line = hurried.log()
+    assert line == "reloaded"
     says(hurried, b"second")
 
 
