@@ -3,6 +3,7 @@
 Here an ``open`` that hangs is that of a FIFO which nobody writes to, as on a dead mount.
 """
 
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -91,7 +92,19 @@ def hang(folder: Path) -> None:
 
 def release(folder: Path) -> None:
     """Let one that waits go on."""
-    os.close(os.open(folder / "fifo", os.O_WRONLY))
+    os.close(opened(folder / "fifo"))
+
+
+def opened(fifo: Path) -> int:
+    """Open a FIFO to write, when somebody waits who reads: that one, and later ones, go on."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
 
 
 def test_the_new_state_comes_when_it_is_complete(child: Child, tmp_path: Path) -> None:
@@ -161,9 +174,9 @@ def test_signals_meanwhile_are_one(child: Child, tmp_path: Path) -> None:
     for _ in range(3):
         child.hang_up()
         says(child, b"first")
-    (tmp_path / "fifo").rename(tmp_path / "old")
-    os.close(os.open(tmp_path / "old", os.O_WRONLY))
+    writer = opened(tmp_path / "fifo")
     assert [child.log() for _ in range(3)] == ["reloaded", "reading", "reloaded"]
+    os.close(writer)
     says(child, b"second")
     assert child.end() == (0, b"", "")
 
@@ -191,8 +204,7 @@ def test_threads_that_hang_do_not_pile_up(tmp_path: Path) -> None:
             )
         assert threads(child) == before
         says(child, b"first")
-        (tmp_path / "fifo").rename(tmp_path / "old")
-        writer = os.open(tmp_path / "old", os.O_WRONLY)
+        writer = opened(tmp_path / "fifo")
         end = time.monotonic() + PATIENCE
         while True:  # until they have noticed
             child.hang_up()

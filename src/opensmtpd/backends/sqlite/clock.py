@@ -21,18 +21,20 @@ PAUSE = 0.1
 
 
 class Clock:
-    """The time at which the current query of a connection is to be interrupted."""
+    """The time at which the current query of a connection is to be interrupted.
+
+    The connection refers to its clock, and the clock not to it: a circle would keep its memory.
+    """
 
     def __init__(self) -> None:
         self._end = 0.0  # over, until it is started
-        self._connection: sqlite3.Connection | None = None
         self._interrupter = _interrupter()
 
-    def start(self, seconds: float) -> None:
-        """Give the next query so much time."""
+    def start(self, seconds: float, connection: sqlite3.Connection | None = None) -> None:
+        """Give the next query so much time; without a connection, it is about to be opened."""
         self._end = monotonic() + seconds
-        if self._connection is not None:
-            self._interrupter.watch(self._connection, self._end)
+        if connection is not None:
+            self._interrupter.watch(connection, self._end)
 
     def stop(self) -> None:
         """Interrupt no query before the next start."""
@@ -40,7 +42,6 @@ class Clock:
 
     def watch(self, connection: sqlite3.Connection) -> None:
         """Interrupt this connection from now on; the clock has been started."""
-        self._connection = connection
         self._interrupter.watch(connection, self._end)
         # Python code that is run while a query is: there the watchdog can strike, too.
         connection.set_progress_handler(self.is_over, STEPS)

@@ -78,7 +78,7 @@ class Database:
         try:
             arguments = self._arguments(statement, key)  # first: it may open the database
             connection = self._open()
-            self._start_clock()
+            self._start_clock(connection)
             cursor = connection.execute(statement.sql, arguments)
             row: Row | None = cursor.fetchone()
             cursor.close()
@@ -96,7 +96,7 @@ class Database:
         try:
             arguments = self._arguments(statement, key)  # first: it may open the database
             connection = self._open()
-            self._start_clock()
+            self._start_clock(connection)
             return _up_to(VALUE_MAX, connection.execute(statement.sql, arguments), _length)[0]
         except FAULTS as error:
             raise self._failed(error, statement, QUERY_SECONDS) from None
@@ -107,7 +107,7 @@ class Database:
         """Return all rows of a statement without a key. Raises Unavailable."""
         try:
             connection = self._open()
-            self._clock.start(seconds)
+            self._clock.start(seconds, connection)
             rows, size = _up_to(LOAD_MAX, connection.execute(statement.sql), _memory)
         except FAULTS as error:
             raise self._failed(error, statement, seconds) from None
@@ -145,9 +145,9 @@ class Database:
         except Unavailable:  # each query will say itself what is wrong
             return
 
-    def _start_clock(self) -> None:
+    def _start_clock(self, connection: sqlite3.Connection) -> None:
         left = self._shared_end - monotonic() if self._shared else QUERY_SECONDS
-        self._clock.start(max(left, LATE_SECONDS))
+        self._clock.start(max(left, LATE_SECONDS), connection)
 
     # --- the connection -------------------------------------------------------------------------
 
@@ -238,7 +238,7 @@ class Database:
 
     def _execute(self, sql: str, arguments: Arguments) -> sqlite3.Cursor:
         connection = self._open()
-        self._clock.start(QUERY_SECONDS)
+        self._clock.start(QUERY_SECONDS, connection)
         return connection.execute(sql, arguments)
 
 

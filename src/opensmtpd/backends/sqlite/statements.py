@@ -37,12 +37,12 @@ def check_alone(config: Config) -> None:
         for statement in config.statements.values():
             count = 0
             try:
-                clock.start(SECONDS)
+                clock.start(SECONDS, connection)
                 count, _ = _look(config, statement, connection.execute)
             except ConfigError as error:
                 _unless_missing(statement, error)
             try:
-                clock.start(SECONDS)
+                clock.start(SECONDS, connection)
                 check_columns(config, statement, connection.execute, count)
             except ConfigError as error:
                 _unless_missing(statement, error)

@@ -66,8 +66,9 @@ def test_a_clock_without_a_query(tmp_path: Path) -> None:
     clock = Clock()
     for _ in range(2):
         with closing(sqlite3.connect(path)) as connection:
-            clock.watch(connection)
-            clock.start(0)
             clock.start(60)
+            clock.watch(connection)
+            clock.start(0, connection)
+            clock.start(60, connection)
             assert connection.execute("SELECT value FROM rows").fetchone() == ("bob",)
-            clock.start(0)
+            clock.start(0, connection)
