@@ -212,8 +212,8 @@ def test_threads_that_hang_do_not_pile_up(tmp_path: Path) -> None:
                 break
             assert time.monotonic() < end
             time.sleep(0.01)
-        os.close(writer)
         assert child.log() == "reloaded"
+        os.close(writer)
         says(child, b"second")
 
 
