@@ -12,6 +12,7 @@ from hypothesis import settings
 
 from lab.root.debs import build, obstacle
 from lab.support import need_stage
+from opensmtpd.backends.sqlite import connection
 from opensmtpd.mail.dkim.keys import memory
 
 settings.register_profile("dev", deadline=None, database=None)
@@ -27,6 +28,18 @@ def readable() -> Iterator[None]:
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(memory, "guard", lambda: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def roomy() -> Iterator[None]:
+    """Leave SQLite its memory: its limit is one for the process, and here are many databases.
+
+    ``unit/backends/sqlite/test_connection.py`` tests the limit in processes of its own.
+    """
+    kept = tuple(each for each in connection.PRAGMAS if "heap" not in each)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connection, "PRAGMAS", kept)
         yield
 
 

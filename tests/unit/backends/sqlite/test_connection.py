@@ -32,13 +32,34 @@ def test_limits(connection: sqlite3.Connection) -> None:
     assert connection.getlimit(sqlite3.SQLITE_LIMIT_LENGTH) == 4096
     connection.set_authorizer(None)
     for pragma, value in {
-        "hard_heap_limit": HEAP,
         "mmap_size": 0,
         "trusted_schema": 0,
         "cell_size_check": 1,
         "query_only": 1,
     }.items():
         assert connection.execute(f"PRAGMA {pragma}").fetchone() in [(value,), None]
+
+
+HEAP_LIMIT = """
+import sys
+from opensmtpd.backends.sqlite.clock import Clock
+from opensmtpd.backends.sqlite.connection import connect
+
+clock = Clock()
+clock.start(60)
+connection = connect(sys.argv[1], clock)
+connection.set_authorizer(None)
+print(connection.execute("PRAGMA hard_heap_limit").fetchone()[0])
+"""
+
+
+def test_the_limit_of_memory(path: Path) -> None:
+    """In a process of its own, for it counts for all of a process."""
+    done = subprocess.run(
+        [sys.executable, "-c", HEAP_LIMIT, str(path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"{HEAP}\n"
+    assert HEAP == 25_165_824
 
 
 @pytest.mark.parametrize(
