@@ -4,7 +4,9 @@ Hypothesis as the tests want it: no deadlines, no files, in CI the same examples
 """
 
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,9 @@ def roomy() -> Iterator[None]:
 
     ``unit/backends/sqlite/test_connection.py`` tests the limit in processes of its own.
     """
+    with closing(sqlite3.connect(":memory:")) as database:
+        limit = database.execute("PRAGMA hard_heap_limit").fetchone()
+    assert limit == (0,), "a module of tests opened a database when it was imported"
     kept = tuple(each for each in connection.PRAGMAS if "heap" not in each)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(connection, "PRAGMAS", kept)

@@ -37,6 +37,15 @@ DECISIONS: st.SearchStrategy[Decision | None] = st.one_of(
 )
 
 
+def without_route(value: bytes) -> bytes:
+    """Return the address as smtpd reads it: without its source route; ``@`` is the null sender."""
+    user, at, domain = value.rpartition(b"@")
+    if not at:
+        user, domain = domain, b""
+    user = user.split(b":", 1)[-1]
+    return user + b"@" + domain if domain else user
+
+
 def at_phase(version: str, phase: str) -> tuple[Smtpd, SmtpClient]:
     """Return a client that waits for the answer to ``phase``, the only one the filter is asked."""
     smtpd = Smtpd(version)
@@ -99,7 +108,7 @@ def test_what_can_be_constructed_is_taken(
         addresses = [client.identity]
         for transaction in client.transactions:
             addresses += [transaction.sender, *transaction.recipients]
-        assert decision.value in addresses
+        assert decision.value in addresses or without_route(decision.value) in addresses
 
 
 @pytest.mark.parametrize("phase", PHASES)

@@ -1,6 +1,7 @@
 """No key is ever SQL, and what is asked at once is answered from one state."""
 
 import argparse
+import functools
 import sqlite3
 import tempfile
 from contextlib import closing
@@ -62,14 +63,19 @@ class Store:
 
 
 UNLIKE = ("credentials", "userinfo", "auth")
-STORE = Store()
+
+
+@functools.cache
+def store() -> Store:
+    """Return the database of these tests. It is not made at import: see ``roomy`` in conftest."""
+    return Store()
 
 
 @settings(max_examples=200)
 @given(st.sampled_from([each for each in SERVICES if each != "auth"]), st.one_of(SQL, KEY))
 def test_no_key_is_ever_sql(service: str, key: str) -> None:
-    found = ask(STORE.table, "lookup", service, key)
-    checked = ask(STORE.table, "check", service, key)
+    found = ask(store().table, "lookup", service, key)
+    checked = ask(store().table, "check", service, key)
     assert found.result == checked.result
     assert found.result in ("found", "not-found")
     assert "secret" not in found.value
@@ -80,20 +86,20 @@ def test_no_key_is_ever_sql(service: str, key: str) -> None:
     else:
         value = ROWS["".join(map(str.lower, key))]
         assert found.value in (value, f"{key.lower()}:{value}", f"1:1:{value}")
-    assert ask(STORE.table, "lookup", "alias", "alice") == TableReply("found", "bob")
-    assert STORE.path.read_bytes() == STORE.bytes
+    assert ask(store().table, "lookup", "alias", "alice") == TableReply("found", "bob")
+    assert store().path.read_bytes() == store().bytes
 
 
 @settings(max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from(["lookup", "check"]), SQL), min_size=2, max_size=10))
 def test_what_is_asked_at_once_is_answered_as_if_asked_alone(asked: list[tuple[str, str]]) -> None:
-    wire = Wire(STORE.table, Random(1))
+    wire = Wire(store().table, Random(1))
     for verb, key in asked:
         wire.smtpd.ask(verb, "domain", key)
     wire.protocol.receive(wire.smtpd.data_to_send(), 0.0)
     wire.smtpd.receive(wire.protocol.data_to_send())
-    assert wire.smtpd.answers == [ask(STORE.table, verb, "domain", key) for verb, key in asked]
-    with closing(sqlite3.connect(STORE.path, timeout=0)) as connection:
+    assert wire.smtpd.answers == [ask(store().table, verb, "domain", key) for verb, key in asked]
+    with closing(sqlite3.connect(store().path, timeout=0)) as connection:
         connection.execute("BEGIN EXCLUSIVE")  # nothing holds a lock
         connection.rollback()
-    assert STORE.path.read_bytes() == STORE.bytes
+    assert store().path.read_bytes() == store().bytes

@@ -107,6 +107,7 @@ def test_a_clock_that_has_run_out(path: Path) -> None:
     with pytest.raises(FAULTS):
         connect(str(path), Clock())
     clock = Clock()
+    clock.start(60)
     with closing(scratch(clock)) as connection:
         clock.start(0)
         with pytest.raises(sqlite3.DatabaseError):
