@@ -12,15 +12,16 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from types import CoroutineType, FrameType
+from types import CoroutineType
 from typing import Protocol, TypeVar
 
-from opensmtpd._protocol.dispatch import LATER, Dispatcher
+from opensmtpd._protocol.dispatch import Dispatcher
 from opensmtpd._protocol.failures import place
 from opensmtpd._protocol.jobs import Job
+from opensmtpd._runtime.reload import Reload
 from opensmtpd._runtime.threads import Threads
 from opensmtpd._runtime.watchdog import Watchdog
-from opensmtpd.errors import HandlerTimeout, LocalError, SmtpdGone, VersionError, returned
+from opensmtpd.errors import SmtpdGone, VersionError
 from opensmtpd.log import log
 
 T = TypeVar("T")
@@ -36,12 +37,6 @@ PAUSE = 0.05
 NO_ROOM = frozenset([errno.ENOMEM, errno.ENOBUFS])
 """Errors of read(2) and write(2) where the system has no memory for the bytes at this moment."""
 
-HUNG_MAX = 4
-"""Threads that hang at once before reloads are refused.
-
-A file system that hangs keeps a thread for each reload, and they must not pile up.
-"""
-
 
 class Served(Protocol):
     """The part of a connection that the loop needs: see FilterConnection and TableConnection."""
@@ -55,8 +50,7 @@ class Served(Protocol):
 class Loop:
     """Moves bytes between smtpd and a connection, and runs the jobs that handlers leave.
 
-    ``reload`` is called on SIGHUP; without it the signal stays as it is. Signals that come while a
-    thread reads for it wait for its end, and count as one.
+    ``reload`` is called on SIGHUP; without it the signal stays as it is.
     """
 
     def __init__(
@@ -69,14 +63,13 @@ class Loop:
     ) -> None:
         self.connection = connection
         self.dispatcher = connection.dispatcher
-        self.reloader = reload
         self.stdin, self.stdout = stdin, stdout
         self.watchdog = watchdog
         self.wake, wake = os.pipe()
         self._wake = wake
         self.threads = Threads(wake)
         self.coroutines: deque[Job] = deque()
-        self.hangup = self.reloading = False
+        self.reload = Reload(reload, self.dispatcher, self.threads, watchdog)
         self._unread = b""
         """Bytes from smtpd that the connection has not taken yet, for want of memory."""
         self._data = b""
@@ -86,19 +79,12 @@ class Loop:
         """True while the poll is told to say when smtpd takes bytes."""
         for fd in (self.wake, wake):
             os.set_blocking(fd, False)
-        if reload is not None:
-            signal.signal(signal.SIGHUP, self._on_hangup)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
 
     def begin(self) -> None:
         """Wait for smtpd in a poll only from now on: neither a read nor a write waits."""
         for fd in (self.stdin, self.stdout):
             os.set_blocking(fd, False)
-
-    # --- signals ------------------------------------------------------------------------------
-
-    def _on_hangup(self, _signal: int, _frame: FrameType | None) -> None:
-        self.hangup = True
 
     def guarded(self, call: Callable[..., T], *args: object, otherwise: T) -> T:
         """Return the result of ``call``, or ``otherwise`` if it raises: that is a bug of ours.
@@ -116,54 +102,6 @@ class Loop:
             if isinstance(error, MemoryError):
                 raise
             return otherwise
-
-    def reload(self) -> None:
-        """Call ``reload`` for a SIGHUP, or have a thread do its work.
-
-        A failure is logged, and leaves the old state; one that comes late is a failure.
-        """
-        self.hangup, self.reloading = False, True
-        assert self.reloader is not None
-        try:
-            now = time.monotonic()
-            hung = self.threads.stuck(now)
-            if hung >= HUNG_MAX:
-                raise LocalError(f"{hung} threads hang, which read for reloads before")
-            self.watchdog.watch()
-            result: object = self.dispatcher.call("reload", self.reloader)
-            if isinstance(result, LATER) and not isinstance(result, CoroutineType):
-                self.dispatcher.now = max(self.dispatcher.now, now)
-                self.dispatcher.start(result, None, self._swap, self._reload_failed)
-                return
-            if result is not None:  # an async def above all: it has done nothing
-                raise LocalError(f"reload returned a {type(result).__name__}")
-        except BaseException as error:  # sys.exit() in a plugin must not end the mail server
-            self._reload_failed(error)
-        else:
-            self._reloaded()
-
-    def _swap(self, swap: object) -> None:
-        """Call what the function of an Offload has returned. Raises LocalError."""
-        if not callable(swap):
-            raise LocalError(f"{returned(swap)} for reload, not a function")
-        try:
-            self.dispatcher.call("reload", swap)
-        except BaseException as error:  # as above
-            self._reload_failed(error)
-        else:
-            self._reloaded()
-
-    def _reloaded(self) -> None:
-        self.reloading = False
-        log("reloaded")
-
-    def _reload_failed(self, error: BaseException) -> None:
-        self.reloading = False
-        if isinstance(error, LocalError | HandlerTimeout):
-            log("reload-failed", reason=error, kept="the old configuration")
-        else:
-            log("reload-failed", error=type(error).__name__, kept="the old configuration")
-        self.dispatcher.log_traceback(error)
 
     # --- smtpd --------------------------------------------------------------------------------
 
@@ -236,8 +174,8 @@ class Loop:
         if deadline is not None and deadline <= time.monotonic():
             self.watchdog.watch()
             self.guarded(self.dispatcher.expire, time.monotonic(), otherwise=None)
-        if self.hangup and not self.reloading:
-            self.reload()
+        if self.reload.is_due():
+            self.reload.begin()
         for job in self.dispatcher.take_jobs():
             try:
                 self._start(job)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd._runtime.loop import HUNG_MAX
+from opensmtpd._runtime.reload import HUNG_MAX
 from unit.support.child import PATIENCE, Child
 from unit.support.talk import request, result
 
