@@ -8,7 +8,12 @@ from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
+from opensmtpd.backends.sqlite import config
 from opensmtpd.backends.sqlite.clock import Clock
+from opensmtpd.backends.sqlite.database import Database
+from opensmtpd.backends.sqlite.statements import check_alone
 from unit.support.sqlite_files import create, settings, write
 
 PAGE = 4096
@@ -72,3 +77,27 @@ def test_a_clock_without_a_query(tmp_path: Path) -> None:
             clock.start(60, connection)
             assert connection.execute("SELECT value FROM rows").fetchone() == ("bob",)
             clock.start(0, connection)
+
+
+def test_the_clock_runs_before_a_connection_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that does not run interrupts at once, and whether it strikes is a matter of luck."""
+    over: list[bool] = []
+    watch = Clock.watch
+
+    def watched(clock: Clock, connection: sqlite3.Connection) -> None:
+        over.append(clock.is_over())
+        watch(clock, connection)
+
+    monkeypatch.setattr(Clock, "watch", watched)
+    path = create(tmp_path / "test.db", alice="bob")
+    line = "query_alias SELECT value FROM rows WHERE key = ?"
+    read = config.read(str(settings(path, line)))
+    check_alone(read)
+    database = Database(read)
+    assert database.row(read.statements["query_alias"], "alice") == ("bob",)
+    assert list(database.faults()) == []
+    database.close()
+    assert len(over) >= 2
+    assert not any(over)
