@@ -15,6 +15,7 @@ import pwd
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import BinaryIO
 
 from opensmtpd.errors import ConfigError, nearest
@@ -47,21 +48,44 @@ _REMEDIES = {
 
 
 @contextmanager
-def reading(path: str, *, opener: Callable[[str, int], int] = os.open) -> Iterator[BinaryIO]:
+def reading(path: str, *, opener: Callable[[str, int], int] | None = None) -> Iterator[BinaryIO]:
     """Open a regular file, for bytes, and close it at the end.
 
-    ``opener`` is given the path and the flags of open(2), and returns a descriptor. Raises
+    ``opener`` is given the path and the flags of open(2), and returns a descriptor. Without it,
+    another process opens a file that the sandbox keeps from this one (``before_sandbox``). Raises
     ConfigError with the path and a remedy: for a file that cannot be opened, for one that is not a
     regular file, and in place of an OSError that the block raises while it reads.
     """
     if "\0" in path:
         raise ConfigError("a NUL byte in a path", remedy=_PATH)
     try:
-        with open(_regular(path, opener), "rb") as file:
+        with open(_regular(path, opener or _open), "rb") as file:
             yield file
     except OSError as error:
         fault = f"cannot read it: {error.strerror or type(error).__name__}"
         raise ConfigError(fault, path=path, remedy=_remedy(path, error.errno)) from None
+
+
+def before_sandbox(opener: Callable[[str, int], int] | None) -> None:
+    """Get ready for the sandbox, in which the name of this process's user cannot be found out.
+
+    ``opener`` opens the files that the process itself may not open then, as that of ``reading``.
+    """
+    global _reopen  # noqa: PLW0603  a process has one sandbox
+    _reopen = opener
+    _user(os.geteuid())
+
+
+def _open(path: str, flags: int) -> int:
+    try:
+        return os.open(path, flags)
+    except PermissionError:
+        if _reopen is None:
+            raise
+        return _reopen(path, flags)
+
+
+_reopen: Callable[[str, int], int] | None = None
 
 
 def _regular(path: str, opener: Callable[[str, int], int]) -> int:
@@ -85,8 +109,12 @@ def _remedy(path: str, number: int | None) -> str:
         return _near_miss(path)
     if number not in (errno.EACCES, errno.EPERM):
         return _REMEDIES.get(number or 0, "see the system's log for the disk that it is on")
-    folder = _closed_folder(path)
-    return f"let {_user()} enter the directory {folder}" if folder else f"let {_user()} read it"
+    user = _user(os.geteuid())
+    if folder := _closed_folder(path):
+        return f"let {user} enter the directory {folder}"
+    if os.access(path, os.R_OK, effective_ids=True):
+        return "restart smtpd: the sandbox knows the folders of the start only"
+    return f"let {user} read it"
 
 
 def _near_miss(path: str) -> str:
@@ -112,9 +140,10 @@ def _closed_folder(path: str) -> str | None:
     return None
 
 
-def _user() -> str:
+@cache
+def _user(uid: int) -> str:
     """Return the user of this process, who reads the file."""
     try:
-        return f"user {pwd.getpwuid(os.geteuid()).pw_name}"
+        return f"user {pwd.getpwuid(uid).pw_name}"
     except KeyError:
-        return f"user {os.geteuid()}"
+        return f"user {uid}"

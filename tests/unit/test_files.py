@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from opensmtpd import files
 from opensmtpd.errors import ConfigError
 from opensmtpd.files import reading
 
@@ -192,3 +193,44 @@ def test_a_machine_that_has_nothing_to_give(number: int) -> None:
     assert str(caught.value).endswith(
         "; wait until the machine has more to give, or raise its limit"
     )
+
+
+def test_another_process_opens_what_the_sandbox_keeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what may not be opened: a file that is not there is not asked for again."""
+    (tmp_path / "a").write_text("text")
+    asked: list[str] = []
+
+    def opener(path: str, flags: int) -> int:
+        asked.append(path)
+        return real(path, flags)
+
+    def refuse(path: str, flags: int) -> int:
+        raise (
+            PermissionError(errno.EACCES, "Permission denied")
+            if os.path.exists(path)
+            else FileNotFoundError(errno.ENOENT, "No such file")
+        )
+
+    real = os.open
+    monkeypatch.setattr(files, "_reopen", None)
+    files.before_sandbox(opener)
+    monkeypatch.setattr(os, "open", refuse)
+    with reading(str(tmp_path / "a")) as file:
+        assert file.read() == b"text"
+    with pytest.raises(ConfigError), reading(str(tmp_path / "b")):
+        pass
+    assert asked == [str(tmp_path / "a")]
+
+
+def test_a_file_that_only_the_sandbox_keeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str, flags: int) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    (tmp_path / "a").write_text("text")
+    with pytest.raises(ConfigError) as caught, reading(str(tmp_path / "a"), opener=refuse):
+        pass
+    assert caught.value.remedy == "restart smtpd: the sandbox knows the folders of the start only"
