@@ -8,6 +8,7 @@
     │   ├── DecisionError     an answer that smtpd would not take
     │   ├── SpoolError        no room for a message, neither in memory nor on disk
     │   └── Unavailable       a database or server that cannot be used at this moment
+    │       └── WorkerError   a worker process that did not answer a request
     ├── RemoteError           the other side is wrong, or gone: smtpd, a server, a message
     │   ├── ProtocolError     a line that cannot be understood
     │   │   └── VersionError  a protocol that we do not speak
@@ -38,6 +39,7 @@ __all__ = [
     "Unavailable",
     "Unsignable",
     "VersionError",
+    "WorkerError",
 ]
 
 
@@ -97,6 +99,17 @@ class HandlerTimeout(BaseException):
 
 class Unavailable(LocalError):
     """A database or server that cannot be used at this moment."""
+
+
+class WorkerError(Unavailable):
+    """A worker did not answer a request: it failed, was late, died twice, or has too much to do.
+
+    ``kind`` is the type of the worker's own exception, "" where there was none.
+    """
+
+    def __init__(self, reason: str, kind: str = "") -> None:
+        self.kind = kind
+        super().__init__(reason)
 
 
 class RemoteError(Error):

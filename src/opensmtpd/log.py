@@ -9,7 +9,9 @@ says so. While smtpd is served, clients cannot fill the disk with lines: see ``l
 import contextlib
 import os
 import select
+import sys
 from collections.abc import Callable
+from functools import partial
 
 __all__ = ["log"]
 
@@ -29,11 +31,19 @@ _send: Callable[[str], object] | None = None
 def use_syslog(program: str) -> None:
     """Have each line go to syslog, too, as the mail facility's and under the program's name.
 
-    syslog(3) would wait for a daemon that is stuck; a line that it does not take is lost there.
+    A line that the daemon does not take at once is lost there. On OpenBSD it goes by syslog(3):
+    sendsyslog(2) waits for nobody, and a process that promised ``stdio`` alone may call it.
+    Elsewhere syslog(3) would wait for a daemon that is stuck.
     """
+    global _send  # noqa: PLW0603  the process has one log
+    if sys.platform.startswith("openbsd"):
+        import syslog  # noqa: PLC0415  as below
+
+        syslog.openlog(program, syslog.LOG_PID | syslog.LOG_NDELAY, syslog.LOG_MAIL)
+        _send = partial(syslog.syslog, syslog.LOG_NOTICE)
+        return
     import socket  # noqa: PLC0415  not for filters, whose standard error smtpd logs
 
-    global _send  # noqa: PLW0603  the process has one log
     end = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     end.setblocking(False)
     head = f"<{_MAIL_NOTICE}>{program}[{os.getpid()}]: "
@@ -44,6 +54,11 @@ def use_syslog(program: str) -> None:
             end.sendto((head + line).encode("utf-8", "backslashreplace"), _SYSLOG)
 
     _send = send
+
+
+def goes_to_syslog() -> bool:
+    """Return whether lines go to syslog, too."""
+    return _send is not None
 
 
 def to_syslog(line: str) -> None:

@@ -140,7 +140,8 @@ def filter_parser(prog: str, description: str, epilog: str = "") -> argparse.Arg
     """Return the parser of a filter, with the options that all filters share.
 
     Its namespace holds ``deadline`` (float, seconds), ``on_failure`` (``"tempfail"`` or
-    ``"pass"``), ``spool_max`` (int, bytes), ``check`` and ``debug`` (bool).
+    ``"pass"``), ``spool_max`` (int, bytes), ``message_max`` (int, bytes, or None), ``no_sandbox``,
+    ``check`` and ``debug`` (bool).
     """
     options, add = _common(prog, description, epilog, "filter")
     add(
@@ -165,6 +166,19 @@ def filter_parser(prog: str, description: str, epilog: str = "") -> argparse.Arg
         metavar="SIZE",
         help="let the messages that wait in files take so much of the disk (default 1G); the client"
         " of one for which there is no more room is answered 451",
+    )
+    add(
+        "--message-max",
+        type=size,
+        metavar="SIZE",
+        help="refuse larger messages with 552 (default: smtpd's max-message-size is the only"
+        " bound)",
+    )
+    add(
+        "--no-sandbox",
+        action="store_true",
+        help="keep all rights that the filter does not need, to find out what the sandbox of the"
+        " system refuses it",
     )
     return options
 

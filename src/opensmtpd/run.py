@@ -2,7 +2,8 @@
 
 A plain loop serves until the first coroutine turns up, and an asyncio loop from then on, with the
 same state. A table has the plainest loop of all until an answer has to wait for a coroutine or a
-thread. All that they may need is loaded, opened and made before smtpd is answered ``ready``.
+thread. All that they may need is loaded, opened and made before smtpd is answered ``ready``; then
+the process keeps only what it needs.
 """
 
 import argparse
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from opensmtpd import _methods, log
 from opensmtpd._runtime import program
+from opensmtpd.needs import Needs
 
 __all__ = ["filter", "table"]
 
@@ -32,9 +34,9 @@ def filter(
     ConfigError. ``argv`` are the arguments without the program's name, by default those of the
     process. Exit status: see ``opensmtpd._runtime.program.run``.
     """
-    from opensmtpd._protocol.filter.connection import FilterConnection  # noqa: PLC0415  see above
+    from opensmtpd._protocol.filter import spool  # noqa: PLC0415  see above
+    from opensmtpd._protocol.filter.connection import FilterConnection  # noqa: PLC0415
     from opensmtpd._protocol.filter.registration import registrations  # noqa: PLC0415
-    from opensmtpd._protocol.filter.spool import Budget  # noqa: PLC0415
     from opensmtpd._runtime.lifecycle import LifeCycle  # noqa: PLC0415
     from opensmtpd._runtime.loop import Loop  # noqa: PLC0415
     from opensmtpd._runtime.watchdog import Watchdog  # noqa: PLC0415
@@ -52,7 +54,7 @@ def filter(
             deadline=options.deadline,
             on_failure=options.on_failure,
             debug=options.debug,
-            budget=Budget(disk=options.spool_max),
+            budget=spool.Budget(disk=options.spool_max, message=options.message_max),
         )
         watchdog = Watchdog(connection.dispatcher)
         # Before the start, so that a SIGHUP that comes meanwhile is not lost.
@@ -60,7 +62,9 @@ def filter(
         life = LifeCycle(filter, connection.dispatcher, watchdog)
         classes = (Filter, HeldMessage, StreamedMessage, EditedMessage)
         life.start(coroutines=any(map(_methods.any_coroutine, classes)))
+        program.confine(filter, Needs(writes=(spool.folder(),)))
         loop.threads.open()
+        life.open_threads()
         try:
             program.serve(loop, life)
         finally:
@@ -87,7 +91,7 @@ def table(
     from opensmtpd._runtime.loop_blocking import serve_blocking  # noqa: PLC0415
     from opensmtpd._runtime.watchdog import Watchdog  # noqa: PLC0415
     from opensmtpd.errors import SmtpdGone  # noqa: PLC0415
-    from opensmtpd.table import Table  # noqa: PLC0415
+    from opensmtpd.table import Service, Table  # noqa: PLC0415
 
     def checked(options: argparse.Namespace) -> Table:
         table = make(options)
@@ -96,12 +100,18 @@ def table(
         return table
 
     def serve(table: Table, options: argparse.Namespace, stdin: int, stdout: int) -> None:
+        if Service.AUTH in table.services:
+            from opensmtpd.table.passwords.checks import checks  # noqa: PLC0415  few tables need it
+
+            checks()
         connection = TableConnection(table, debug=options.debug)
         watchdog = Watchdog(connection.dispatcher)
         loop = Loop(connection, stdin, stdout, watchdog)
         life = LifeCycle(table, connection.dispatcher, watchdog)
         life.start(coroutines=_methods.any_coroutine(Table))
+        program.confine(table, Needs())
         loop.threads.open()
+        life.open_threads()
         try:
             if not life.on_asyncio:
                 serve_blocking(connection, stdin, stdout, watchdog)

@@ -178,7 +178,7 @@ def needs(package: str, field: str) -> set[str]:
 def test_what_each_package_needs() -> None:
     python = "python3:any"  # where ${python3:Depends} finds no program, in smtpd's own directory
     assert {name: needs(name, "Depends") for name in stanzas() if name} == {
-        LIBRARY: set(),
+        LIBRARY: {"python3-msgpack (>= 1.0)"},
         "opensmtpd-plugins": {"python3-click (>= 8.1)", "python3-rich (>= 13)"},
         "opensmtpd-filter-dkimsign-py": {python, "python3-cryptography (>= 38)"},
         "opensmtpd-filter-dnsbl-py": {python, "python3-aiodns (>= 3.2)"},
@@ -190,11 +190,11 @@ def test_what_each_package_needs() -> None:
 def test_what_each_package_is_better_with() -> None:
     hashes = {"python3-argon2 (>= 21.1)", "python3-bcrypt (>= 3.2)", "python3-passlib"}
     assert {name: needs(name, "Recommends") for name in stanzas() if name} == {
-        LIBRARY: set(),
+        LIBRARY: {"libseccomp2"},
         "opensmtpd-plugins": {"patch", "python3-cryptography (>= 38)"},
         "opensmtpd-filter-dkimsign-py": set(),
-        "opensmtpd-filter-dnsbl-py": {"python3-msgpack (>= 1.0)"},
-        "opensmtpd-filter-rdns-py": {"python3-aiodns (>= 3.2)", "python3-msgpack (>= 1.0)"},
+        "opensmtpd-filter-dnsbl-py": set(),
+        "opensmtpd-filter-rdns-py": {"python3-aiodns (>= 3.2)"},
         **{f"opensmtpd-table-{name}-py": hashes for name in TABLES},
     }
 

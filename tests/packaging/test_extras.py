@@ -28,6 +28,16 @@ class Forbidden:
 allowed = sys.argv.pop(1).split(",")
 sys.meta_path.insert(0, Forbidden())
 """
+BEHIND = (
+    f"hook = {HOOK!r}"
+    + """
+from opensmtpd.worker import launch
+
+hook = f"import sys; sys.argv.insert(1, {','.join(allowed)!r}); exec({hook!r}); "
+launch._PROGRAM = hook.replace("{", "{{").replace("}", "}}") + launch._PROGRAM
+"""
+)
+"""Has it hold for the processes behind a program, too, which import for themselves."""
 SCRIPTS = {each.name: each for each in entry_points(group="console_scripts")}
 DATABASE = "dbpath {0}/db\nquery_alias SELECT v FROM t WHERE k = ?\n"
 
@@ -37,8 +47,8 @@ def normal(name: str) -> str:
 
 
 def modules(extra: str) -> set[str]:
-    """Return the modules that an extra brings, with what they need themselves."""
-    wanted = [(DISTRIBUTION, extra)]
+    """Return the modules that the library and an extra bring, with what they need themselves."""
+    wanted = [(DISTRIBUTION, extra), (DISTRIBUTION, "")]
     brought: set[str] = set()
     while wanted:
         name, part = wanted.pop()
@@ -61,9 +71,9 @@ INSTALLED = {normal(name) for names in MODULES.values() for name in names}
 
 def limited(extra: str, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run code with Python, our own modules, and those of an extra."""
-    allowed = ",".join(modules(extra)) if extra else ""
+    allowed = ",".join(modules(extra))
     return subprocess.run(
-        [sys.executable, "-c", HOOK + code, allowed, *arguments],
+        [sys.executable, "-c", HOOK + BEHIND + code, allowed, *arguments],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 

@@ -13,12 +13,12 @@ pytestmark = pytest.mark.skipif(missing() != "", reason=missing())
 
 LIBRARY = "lang/python/3 mail/opensmtpd-plugins,-main>=0.1.0"
 PACKAGES = {
-    "py3-opensmtpd-0.1.0": "lang/python/3",
+    "py3-opensmtpd-0.1.0": "lang/python/3 net/py-msgpack",
     "opensmtpd-plugins-0.1.0": f"{LIBRARY} devel/py-click devel/py-rich security/py-bcrypt"
     " security/py-cryptography",
     "opensmtpd-filter-dkimsign-py-0.1.0": f"{LIBRARY} security/py-cryptography",
-    "opensmtpd-filter-dnsbl-py-0.1.0": f"{LIBRARY} net/py-aiodns net/py-msgpack",
-    "opensmtpd-filter-rdns-py-0.1.0": f"{LIBRARY} net/py-aiodns net/py-msgpack",
+    "opensmtpd-filter-dnsbl-py-0.1.0": f"{LIBRARY} net/py-aiodns",
+    "opensmtpd-filter-rdns-py-0.1.0": f"{LIBRARY} net/py-aiodns",
     "opensmtpd-table-flat-py-0.1.0": f"{LIBRARY} security/py-bcrypt",
     "opensmtpd-table-passwd-py-0.1.0": f"{LIBRARY} security/py-bcrypt",
     "opensmtpd-table-sqlite-py-0.1.0": f"{LIBRARY} security/py-bcrypt",

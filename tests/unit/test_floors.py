@@ -25,30 +25,37 @@ LAW: dict[str, frozenset[str]] = {
     for name, allowed in {
         "errors": [],
         "log": [],
+        "needs": [],
         "files": ["errors"],
         "_methods": ["errors"],
+        "_title": [],
         "options": ["errors", "log"],
         "answer": ["errors"],
         "timers": ["errors", "answer"],
-        "table": ["errors", "log", "files", "_methods"],
-        "filter": ["errors", "answer", "_methods"],
+        "worker": ["errors", "log", "needs", "files", "answer", "_title", "_runtime/sandbox"],
+        "table": ["errors", "log", "needs", "files", "answer", "_methods", "worker"],
+        "filter": ["errors", "answer", "needs", "_methods"],
         "dns": ["errors", "log", "files", "options", "answer", "dns/resolver"],
-        "dns/resolver": ["errors", "log", "files", "options", "answer", "dns"],
-        "backends": ["errors", "log", "files", "options", "answer", "table"],
+        "dns/resolver": ["errors", "log", "needs", "files", "options", "answer", "dns", "worker"],
+        "backends": ["errors", "log", "needs", "files", "options", "answer", "table", "worker"],
         "mail": [
-            *("errors", "log", "files", "options", "answer"),
-            *("filter", "table", "dns", "backends"),
+            *("errors", "log", "needs", "files", "options", "answer"),
+            *("filter", "table", "dns", "backends", "worker"),
         ],
         "_protocol": ["errors", "log", "answer"],
         "_protocol/filter": ["errors", "log", "answer", "filter", "_protocol"],
         "_protocol/table": ["errors", "log", "answer", "table", "_protocol"],
-        "_runtime": ["errors", "log", "files", "_protocol", "_protocol/filter", "_protocol/table"],
+        "_runtime/sandbox": ["errors", "log", "needs"],
+        "_runtime": [
+            *("errors", "log", "needs", "files", "answer", "_title", "_runtime/sandbox"),
+            *("_protocol", "_protocol/filter", "_protocol/table"),
+        ],
         "run": [
-            *("errors", "log", "options", "answer", "_methods", "filter", "table", "dns"),
+            *("errors", "log", "needs", "options", "answer", "_methods", "filter", "table", "dns"),
             *("_protocol", "_protocol/filter", "_protocol/table", "_runtime"),
         ],
         "testing": [
-            *("errors", "log", "filter", "table", "dns", "testing/model"),
+            *("errors", "log", "answer", "filter", "table", "dns", "worker", "testing/model"),
             *("_protocol", "_protocol/filter", "_protocol/table"),
         ],
         "testing/model": [],
@@ -83,7 +90,7 @@ fits a module is its part. A module may import its own part.
 WORLD = {
     "signal": {"_runtime"},
     "threading": {"_runtime"},
-    "asyncio": {"_runtime", "_protocol/table"},
+    "asyncio": {"_runtime", "answer"},
     "select": {"_runtime", "log"},
     "time": {"_runtime"},
 }
@@ -91,6 +98,7 @@ WORLD = {
 CORE = (
     "errors",
     "log",
+    "needs",
     "files",
     "options",
     "answer",
@@ -103,8 +111,14 @@ CORE = (
     "_runtime",
 )
 
-NO_TEST = frozenset(["opensmtpd_cli.__main__"])
-"""Run as a process by the tests of the commands."""
+NO_TEST = frozenset(
+    [
+        "opensmtpd_cli.__main__",
+        "opensmtpd.worker.stem_orders",
+        "opensmtpd.dns.resolver.orders",
+    ]
+)
+"""Run as a process by the tests of the commands; numbers only."""
 
 
 @cache

@@ -43,7 +43,7 @@ LEFT_OUT = {
 }
 """Sections that a page has no use for, and why."""
 FOREIGN = frozenset([
-    "openssl.1", "patch.1", "sh.1", "sqlite3.1",
+    "openssl.1", "patch.1", "ps.1", "sh.1", "sqlite3.1",
     "crypt.3", "syslog.3",
     "aliases.5", "passwd.5", "resolv.conf.5", "smtpd.conf.5", "table.5",
     "smtpctl.8", "smtpd.8", "unbound.8",

@@ -40,7 +40,7 @@ PROGRAMS = [
 ]
 WHOLE = {"opensmtpd.options", "opensmtpd.run"}
 """Modules that are imported whole, so that their names stand behind ``options.`` and ``run.``."""
-OTHERS = {"Any", "Exception", "None", "SIGHUP", "argparse.ArgumentParser",
+OTHERS = {"Any", "Exception", "False", "None", "SIGHUP", "SIGKILL", "argparse.ArgumentParser",
           "bool", "bytes", "float", "int", "list[bytes]", "str", "|", "path"}  # fmt: skip
 """Words behind Vt, Dv, Fn and Va that are not the library's: of Python, Unix, and options."""
 

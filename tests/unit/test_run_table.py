@@ -82,14 +82,30 @@ def test_asyncio_from_the_first_coroutine_on(tmp_path: Path) -> None:
         assert child.end() == (0, b"", "")
 
 
-def test_passwords_are_checked_in_threads(tmp_path: Path) -> None:
-    with TableChild(tmp_path, MIXED.replace('["deadline"] = 0.5', '["deadline"] = 20.0')) as child:
+AUTH = """
+import argparse
+from opensmtpd import answer
+class Some(Table):
+    services = {services}
+    def lookup(self, service, key):
+        return "*" if service is Service.AUTH else str(len(answer.sources()))
+"""
+
+
+def test_passwords_are_checked_by_a_worker_that_is_there_at_start(tmp_path: Path) -> None:
+    source = AUTH.format(services="(Service.ALIAS, Service.AUTH)")
+    with TableChild(tmp_path, source) as child:
         assert child.hello() == b"register|alias\nregister|auth\nregister|ready\n"
+        assert asked(child, b"a") == [b"found|1"]
         child.send(check(b"alice:x", b"auth", ONE), lookup(b"a", id=TWO))
-        assert child.lines(2) == [
-            answer(b"not-found", b"check", ONE),
-            answer(b"found|a", id=TWO),
-        ]
+        assert child.lines(2) == [answer(b"not-found", b"check", ONE), answer(b"found|1", id=TWO)]
+        assert child.end() == (0, b"", "")
+
+
+def test_a_table_without_auth_has_no_worker(tmp_path: Path) -> None:
+    with TableChild(tmp_path, AUTH.format(services="(Service.ALIAS,)")) as child:
+        child.hello()
+        assert asked(child, b"a") == [b"found|0"]
         assert child.end() == (0, b"", "")
 
 

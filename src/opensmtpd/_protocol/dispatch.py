@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from opensmtpd._protocol.bounds import PENDING_MAX, Complaint, Crowded
 from opensmtpd._protocol.failures import Shows, any_text, no_text, own_text, place, traceback
 from opensmtpd._protocol.jobs import Job, Pending
-from opensmtpd.answer import Offload
+from opensmtpd.answer import Deferred, Offload
 from opensmtpd.errors import HandlerTimeout
 
 if TYPE_CHECKING:
@@ -21,11 +23,13 @@ SECRET = frozenset(["on_auth", "on_protocol_client"])
 """Handlers that are given passwords: the text of their exceptions is not logged."""
 TASK = "task"
 """The name, in the log, of a task that a plugin leaves on asyncio; any handler may have made it."""
+AFTER = "then"
+"""The name, for the watchdog, of a function that the result of an Offload goes through."""
 
 RUN_MAX = 600.0
 """Seconds after which the thread of a timer's run counts as one that hangs."""
 
-LATER = (Offload, CoroutineType)
+LATER = (Offload, Deferred, CoroutineType)
 """Results that are no answers yet: ``Dispatcher.start`` makes jobs of them."""
 
 
@@ -62,6 +66,7 @@ class Dispatcher:
         self.timers: Timers | None = None
         """The timers of the plugin, from the time on when it is served."""
         self.log = log
+        self._crowded = Complaint(log, "answers-refused", PENDING_MAX)
         self._job_ended = job_ended
         self._shows = shows
         self._debug = debug
@@ -112,17 +117,44 @@ class Dispatcher:
 
     def start(
         self,
-        result: Offload[Any] | Coroutine[Any, Any, Any],
+        result: Offload[Any] | Deferred[Any] | Coroutine[Any, Any, Any],
         owner: bytes | None,
         answer: Callable[[Any], None],
         refuse: Refuse,
         *,
         patient: bool = False,
     ) -> None:
-        """Make a job of a result of LATER; ``answer`` or ``refuse`` is called with its end."""
-        task = result.function if isinstance(result, Offload) else result
+        """Make a job of a result of LATER; ``answer`` or ``refuse`` is called with its end.
+
+        Where PENDING_MAX jobs are waited for already, it is refused at once.
+        """
+        if len(self.pending) >= PENDING_MAX:
+            self._refuse_another(result, refuse)
+            return
         deadline = self.now + (RUN_MAX if patient else self.deadline)
-        self.pending.add(Job(task, owner, deadline, answer, refuse), patient=patient)
+        if isinstance(result, Deferred):
+            job = Job(_nothing, owner, deadline, answer, refuse)
+            self.pending.add(job, patient=patient, running=True)
+            job.when_cancelled(result.cancel)
+            result.on_end(partial(self._end, job))
+            return
+        task, after = (
+            (result.function, result.after) if isinstance(result, Offload) else (result, ())
+        )
+        self.pending.add(Job(task, owner, deadline, answer, refuse, after), patient=patient)
+
+    def _refuse_another(self, result: object, refuse: Refuse) -> None:
+        if isinstance(result, CoroutineType):
+            result.close()
+        self._crowded.make(self.now)
+        refuse(Crowded(f"{PENDING_MAX} answers are waited for already"))
+
+    def _end(self, job: Job, value: object, error: BaseException | None) -> None:
+        """Take the end of a Deferred."""
+        if error is None:
+            self.resolve(job, value)
+        else:
+            self.fail(job, error)
 
     # --- jobs, as the loop sees them ----------------------------------------------------------
 
@@ -133,12 +165,21 @@ class Dispatcher:
     def resolve(self, job: Job, result: object) -> None:
         """Take the result of a job; it is ignored where nobody waits for it any more.
 
-        Raises MemoryError, as ``_refuse`` does.
+        What the job is to go through follows; a Deferred of that is waited for, until the deadline
+        of the job. Raises MemoryError, as ``_refuse`` does.
         """
         if job in self.pending:
             try:
+                while job.after and not isinstance(result, Deferred):
+                    next, *after = job.after
+                    job.after = tuple(after)
+                    result = self.call(AFTER, next, result)
+                if isinstance(result, Deferred):
+                    job.when_cancelled(result.cancel)
+                    result.on_end(partial(self._end, job))
+                    return
                 job.answer(result)
-            except Exception as error:
+            except BaseException as error:  # a handler's sys.exit() must not end the mail server
                 self._refuse(job, error)
             self.pending.settle(job)
             self._job_ended()
@@ -165,6 +206,10 @@ class Dispatcher:
             self.pending.settle(job)
             raise
         self.pending.settle(job)
+
+    def waiting(self) -> bool:
+        """Return whether the end of any job is waited for."""
+        return len(self.pending) > 0
 
     def next_deadline(self) -> float | None:
         """Return the time when ``expire`` is to be called next, None for never."""
@@ -219,6 +264,8 @@ class Dispatcher:
         ``session`` is the id of the session, ``b""`` for a call that belongs to none. ``method`` is
         what was called, if it is known. Raises nothing: the answer that is due must follow.
         """
+        if isinstance(error, Crowded):  # there is a line a second about all of them
+            return
         with suppress(Exception):  # no memory for the line
             self._log_failure(session, handler, error, method)
 

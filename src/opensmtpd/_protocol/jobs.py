@@ -9,10 +9,13 @@ class Job:
     """An answer in the making: its ``task`` is a coroutine to await, or a function for a thread.
 
     The loop takes a job, runs its task, and hands the result to ``Dispatcher.resolve`` or the
-    exception to ``Dispatcher.fail``. ``cancelled`` is set when the answer is not awaited any more.
+    exception to ``Dispatcher.fail``. ``after`` are functions that the result goes through.
+    ``cancelled`` is set when the answer is not awaited any more.
     """
 
-    __slots__ = ("_on_cancel", "answer", "cancelled", "deadline", "owner", "refuse", "task")
+    __slots__ = (
+        "_on_cancel", "after", "answer", "cancelled", "deadline", "owner", "refuse", "task"
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -21,8 +24,10 @@ class Job:
         deadline: float,
         answer: Callable[[Any], None],
         refuse: Callable[[BaseException], None],
+        after: tuple[Callable[[Any], object], ...] = (),
     ) -> None:
         self.task = task
+        self.after = after
         self.owner = owner
         self.deadline = deadline
         self.answer = answer
@@ -65,10 +70,14 @@ class Pending:
         """Return the number of jobs under way."""
         return len(self._jobs) + len(self._patient)
 
-    def add(self, job: Job, *, patient: bool = False) -> None:
-        """Keep ``job`` until it is settled, dropped or, unless it is ``patient``, late."""
+    def add(self, job: Job, *, patient: bool = False, running: bool = False) -> None:
+        """Keep ``job`` until it is settled, dropped or, unless it is ``patient``, late.
+
+        ``running`` says that nobody has to take it: another process is at work for it.
+        """
         # In this order: where memory ends amid, the job runs, and nobody waits for its end.
-        self._fresh.append(job)
+        if not running:
+            self._fresh.append(job)
         if job.owner is not None and not patient:
             self._owned.setdefault(job.owner, {})[job] = None
         (self._patient if patient else self._jobs)[job] = None

@@ -58,6 +58,17 @@ class LifeCycle:
             self.events = new_loop(self._task_failed)
         return self.events
 
+    def open_threads(self) -> None:
+        """Start the first thread of asyncio, where its loop has been made.
+
+        That is not done before the process has confined itself: on Linux, a thread keeps what it
+        had when it was started.
+        """
+        if self.events is not None:
+            from opensmtpd._runtime.loop_asyncio import start_thread  # noqa: PLC0415  see prepare
+
+            start_thread(self.events)
+
     def _task_failed(self, _events: "AbstractEventLoop", context: dict[str, Any]) -> None:
         """Log a failure in a task of the plugin's own, which asyncio would print, text and all."""
         error = context.get("exception")

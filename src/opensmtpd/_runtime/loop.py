@@ -18,7 +18,9 @@ from typing import Protocol, TypeVar
 from opensmtpd._protocol.dispatch import Dispatcher
 from opensmtpd._protocol.failures import place
 from opensmtpd._protocol.jobs import Job
+from opensmtpd._runtime.polling import Poll
 from opensmtpd._runtime.reload import Reload
+from opensmtpd._runtime.sources import Sources
 from opensmtpd._runtime.threads import Threads
 from opensmtpd._runtime.watchdog import Watchdog
 from opensmtpd.errors import SmtpdGone, VersionError
@@ -70,6 +72,7 @@ class Loop:
         self.threads = Threads(wake)
         self.coroutines: deque[Job] = deque()
         self.reload = Reload(reload, self.dispatcher, self.threads, watchdog)
+        self.sources = Sources(self.dispatcher, watchdog)
         self._unread = b""
         """Bytes from smtpd that the connection has not taken yet, for want of memory."""
         self._data = b""
@@ -83,6 +86,7 @@ class Loop:
 
     def begin(self) -> None:
         """Wait for smtpd in a poll only from now on: neither a read nor a write waits."""
+        self.sources = Sources(self.dispatcher, self.watchdog)
         for fd in (self.stdin, self.stdout):
             os.set_blocking(fd, False)
 
@@ -174,6 +178,7 @@ class Loop:
         if deadline is not None and deadline <= time.monotonic():
             self.watchdog.watch()
             self.guarded(self.dispatcher.expire, time.monotonic(), otherwise=None)
+        self.sources.expire()
         if self.reload.is_due():
             self.reload.begin()
         for job in self.dispatcher.take_jobs():
@@ -181,6 +186,7 @@ class Loop:
                 self._start(job)
             except Exception as error:  # no memory: the others must start
                 self._fail(job, error)
+        self.sources.flush()
         return self.write()
 
     def _start(self, job: Job) -> None:
@@ -210,15 +216,17 @@ class Loop:
 
     def timeout(self) -> float | None:
         """Return the seconds until the next deadline, None for no deadline."""
-        deadline = self.dispatcher.next_deadline()
+        deadline = self.sources.next_deadline(self.dispatcher.next_deadline())
         return None if deadline is None else min(max(0.0, deadline - time.monotonic()), 3600.0)
 
     def serve(self) -> None:
         """Serve until smtpd is gone, or until there is a coroutine to run."""
         self.begin()
-        poll = select.poll()
+        poll = Poll()
         poll.register(self.wake, select.POLLIN)
         poll.register(self.stdin, select.POLLIN)
+        for fd in self.sources.descriptors():
+            poll.register(fd, select.POLLIN)
         self._watching = False
         short = False
         while not self.coroutines or short:
@@ -230,7 +238,7 @@ class Loop:
             except MemoryError:
                 short = True  # and nothing more: it would take memory
 
-    def _turn(self, poll: select.poll) -> None:
+    def _turn(self, poll: Poll) -> None:
         """Do what there is to do, then wait for the next event, unless there is a coroutine."""
         waiting = self.step()
         if waiting != self._watching:
@@ -242,10 +250,13 @@ class Loop:
         for fd, event in poll.poll(None if timeout is None else timeout * 1000 + 1):
             if fd == self.wake:
                 self.drain_wake()
-            elif fd == self.stdin and event & ~select.POLLOUT:
-                self.read()
+            elif fd == self.stdin:
+                if event & ~select.POLLOUT:
+                    self.read()
+            else:
+                self.sources.receive(fd)
 
-    def _watch(self, poll: select.poll, writable: bool) -> None:
+    def _watch(self, poll: Poll, writable: bool) -> None:
         out = select.POLLOUT if writable else 0
         if self.stdin == self.stdout:
             poll.register(self.stdin, select.POLLIN | out)

@@ -22,18 +22,19 @@ await, and smtpd is not to wait for all of thousands that come at once."""
 def new_loop(
     failed: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None],
 ) -> asyncio.AbstractEventLoop:
-    """Return a new asyncio loop, the loop of this thread, with all that it opens later.
-
-    That is the pool of threads behind ``asyncio.to_thread``. ``failed`` is its exception handler.
-    """
+    """Return a new asyncio loop, the loop of this thread. ``failed`` is its exception handler."""
     events = asyncio.new_event_loop()
     asyncio.set_event_loop(events)
     events.set_exception_handler(failed)
     pool = ThreadPoolExecutor(thread_name_prefix="asyncio", initializer=block_signals)
-    with contextlib.suppress(RuntimeError):  # no thread to give now: it is asked again
-        pool.submit(int)
     events.set_default_executor(pool)
     return events
+
+
+def start_thread(events: asyncio.AbstractEventLoop) -> None:
+    """Start the first thread behind ``asyncio.to_thread``, before it is needed."""
+    with contextlib.suppress(RuntimeError):  # no thread to give now: it is asked again
+        events.run_in_executor(None, int)
 
 
 def serve_async(loop: Loop, events: asyncio.AbstractEventLoop) -> None:
@@ -87,6 +88,8 @@ class _AsyncLoop:
         self.loop.begin()
         self.events.add_reader(self.loop.stdin, self.event, self.loop.read)
         self.events.add_reader(self.loop.wake, self.event, self.loop.drain_wake)
+        for fd in self.loop.sources.descriptors():
+            self.events.add_reader(fd, self.event, partial(self.loop.sources.receive, fd))
         self.events.call_soon(self.event, lambda: None)
         try:
             while self.end is None:
@@ -97,6 +100,8 @@ class _AsyncLoop:
         finally:  # the plugin's stop may still need the loop, without these
             self.events.remove_reader(self.loop.stdin)
             self.events.remove_reader(self.loop.wake)
+            for fd in self.loop.sources.descriptors():
+                self.events.remove_reader(fd)
             self.events.remove_writer(self.loop.stdout)
         raise self.end
 

@@ -9,6 +9,8 @@ from typing import TypeVar
 from opensmtpd._protocol.dispatch import Dispatcher
 from opensmtpd._protocol.table.connection import TableConnection
 from opensmtpd._runtime.loop import NO_ROOM, PAUSE
+from opensmtpd._runtime.polling import Poll
+from opensmtpd._runtime.sources import Sources
 from opensmtpd._runtime.watchdog import Watchdog
 from opensmtpd.errors import SmtpdGone
 
@@ -28,12 +30,13 @@ def serve_blocking(
     """Serve until there is a job to wait for. Raises SmtpdGone, and VersionError at start.
 
     smtpd asks and waits, so there is nothing to poll for: a lookup costs one read and one write.
-    Only a table that has timers polls before it reads.
+    Only a table that has timers, or workers, polls before it reads.
     """
     dispatcher = connection.dispatcher
     read: Callable[[int, int], bytes] = os.read
-    if dispatcher.timers is not None:
-        read = _timed_read(dispatcher, stdin, watchdog)
+    sources = Sources(dispatcher, watchdog)
+    if dispatcher.timers is not None or sources.descriptors():
+        read = _polling_read(dispatcher, sources, stdin, watchdog)
     while not connection.busy:
         try:
             data = _patiently(read, stdin, READ)
@@ -66,30 +69,44 @@ def _patiently(call: Callable[..., T], *args: object) -> T:
         time.sleep(PAUSE)
 
 
-def _timed_read(
-    dispatcher: Dispatcher, stdin: int, watchdog: Watchdog
+def _polling_read(
+    dispatcher: Dispatcher, sources: Sources, stdin: int, watchdog: Watchdog
 ) -> Callable[[int, int], bytes]:
-    """Return ``os.read`` with timers: they run when they are due, while it waits.
+    """Return ``os.read`` with timers and sources: what is due is done while it waits.
 
     It raises _TimerLeftJob.
     """
-    poll = select.poll()
-    poll.register(stdin, select.POLLIN)
+    poll = Poll()
+    request = [(stdin, select.POLLIN)]
+    for fd in (stdin, *sources.descriptors()):
+        poll.register(fd, select.POLLIN)
 
-    def wait() -> float:
+    def milliseconds(due: float) -> float:
+        return max(0.0, min(due - time.monotonic(), 3600.0)) * 1000 + 1
+
+    def run_timers() -> None:
         due = dispatcher.next_deadline()
-        assert due is not None
-        return min(due - time.monotonic(), 3600.0)
+        if due is not None and due <= time.monotonic():
+            watchdog.watch()
+            dispatcher.expire(time.monotonic())
+            if len(dispatcher.pending):
+                raise _TimerLeftJob
 
     def read(stdin: int, size: int) -> bytes:
         while True:
-            if wait() <= 0:
-                watchdog.watch()
-                dispatcher.expire(time.monotonic())
-                if len(dispatcher.pending):
-                    raise _TimerLeftJob
-            # Once for each round: a timer that is always due must not keep smtpd waiting.
-            if poll.poll(max(0.0, wait()) * 1000 + 1):
+            timeout = None
+            if sources.next_deadline(dispatcher.next_deadline()) is not None:
+                run_timers()
+                sources.expire()
+                # Once for each round: a timer that is always due must not keep smtpd waiting.
+                due = sources.next_deadline(dispatcher.next_deadline())
+                timeout = None if due is None else milliseconds(due)
+            ready = poll.poll(timeout)
+            if ready == request:  # and nothing else, which is most often
+                return os.read(stdin, size)
+            for fd, _ in ready:
+                sources.receive(fd)
+            if any(fd == stdin for fd, _ in ready):
                 return os.read(stdin, size)
 
     return read

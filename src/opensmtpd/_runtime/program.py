@@ -6,16 +6,23 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from typing import NoReturn, Protocol, TypeVar
 
-from opensmtpd import log
+from opensmtpd import answer, files, log
 from opensmtpd._protocol.failures import place
-from opensmtpd._runtime import signals
+from opensmtpd._runtime import sandbox, signals
 from opensmtpd._runtime.lifecycle import LifeCycle
 from opensmtpd._runtime.loop import Loop
 from opensmtpd.errors import LocalError, SmtpdGone, VersionError
+from opensmtpd.needs import Needs, no_sandbox, sandboxed
 
 T = TypeVar("T")
+
+
+class Plugin(Protocol):
+    """The part of a filter or a table that says what it needs."""
+
+    needs: Needs | None
 
 
 def run(
@@ -38,6 +45,8 @@ def run(
     options = parser.parse_args(argv)
     if not options.check:
         signals.outlive(0)
+    if getattr(options, "no_sandbox", False):
+        no_sandbox()
     stdin, stdout = (0, 1) if options.check else _put_away()
     try:
         plugin = _made(make, options)
@@ -143,3 +152,27 @@ def raise_descriptor_limit() -> None:
     if soft < hard:
         limit = min(hard, 65536) if hard != resource.RLIM_INFINITY else 65536
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, limit), hard))
+
+
+def confine(plugin: Plugin, own: Needs) -> None:
+    """Take from this process what neither the plugin needs nor, with ``own``, the library.
+
+    All that will be needed has been loaded and opened, and no thread has been started.
+    """
+    if not sandboxed():
+        return
+    needs = plugin.needs
+    if needs is not None:
+        needs |= own
+        opener = None
+        if paths := sandbox.reopened(needs):
+            from opensmtpd._runtime.opener import Opener  # noqa: PLC0415  few need one
+
+            try:
+                opener = Opener(paths).open
+            except OSError as error:
+                log.log("opener-missing", reason=error)
+        if answer.sources() or opener:  # its workers are given their sockets, and end with it
+            needs |= Needs(passes=True)
+        files.before_sandbox(opener)
+    sandbox.confine(needs)

@@ -10,6 +10,7 @@ from opensmtpd.filter import events
 from opensmtpd.filter.decisions import PROCEED, CommitDecision, ParameterDecision, PhaseDecision
 from opensmtpd.filter.message import MessageHandler
 from opensmtpd.filter.session import Session, SessionAttribute
+from opensmtpd.needs import Needs
 
 _NO_EVENT = "smtpd has no such event, so this would never be called"
 
@@ -28,6 +29,8 @@ class Filter:
 
     uses: tuple[SessionAttribute, ...] = ()
     """The attributes of Session that this filter reads, for example ``("rdns", "username")``."""
+    needs: Needs | None = None
+    """What it does after ``start``: all else is taken from it. None: anything."""
     unused: Collection[str] = ()
     """Handlers that this filter's options leave nothing to do: they are not registered."""
 

@@ -8,12 +8,14 @@
 - ``served`` calls a plugin's ``start`` and ``stop``, and has all between them on one asyncio loop;
 - ``filter_connection`` and ``table_connection`` put a filter or a table behind the protocol, for
   ``Driver`` and ``replay``;
-- ``Zone`` is a DNS of plain data.
+- ``Zone`` is a DNS of plain data;
+- ``Faulty`` is a worker process that dies, hangs or talks nonsense when it is told to.
 """
 
 from opensmtpd.testing.connection import filter_connection, table_connection
 from opensmtpd.testing.driver import Driver
 from opensmtpd.testing.event_loop import served
+from opensmtpd.testing.faulty import Faulty
 from opensmtpd.testing.message_run import Outcome, run_message
 from opensmtpd.testing.model.answers import FilterLine
 from opensmtpd.testing.model.client import SmtpClient
@@ -28,6 +30,7 @@ from opensmtpd.testing.zone import Zone
 __all__ = [
     "Driver",
     "Fatal",
+    "Faulty",
     "FilterLine",
     "Hung",
     "Outcome",

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, Self
 
 from opensmtpd.testing.event_loop import SERVED, EventLoop
+from opensmtpd.testing.sources import take_next
 
 
 class DriverJob(Protocol):
@@ -27,6 +28,9 @@ class Jobs(Protocol):
     def fail(self, job: Any, error: BaseException) -> None:
         """Take a job's exception."""
 
+    def waiting(self) -> bool:
+        """Return whether the end of any job is waited for."""
+
 
 class Plugin(Protocol):
     """The part of a ``FilterConnection`` or a ``TableConnection`` that the kit needs."""
@@ -46,9 +50,10 @@ class Driver:
     """Drives ``plugin``; the bytes that it writes go to ``judge`` as they come.
 
     Coroutines and offloads are run to their end, in the order in which they are returned, in this
-    thread; so not from inside a running event loop. All coroutines run on one asyncio loop, that
-    of ``served`` inside such a block. Otherwise it is the driver's own, which ``close``, or the end
-    of a ``with`` block around the driver, closes; without them, the end of the driver does.
+    thread, and the replies of workers are waited for; so not from inside a running event loop. All
+    coroutines run on one asyncio loop, that of ``served`` inside such a block. Otherwise it is the
+    driver's own, which ``close``, or the end of a ``with`` block around the driver, closes; without
+    them, the end of the driver does.
     """
 
     def __init__(self, plugin: Plugin, judge: Callable[[bytes], None]) -> None:
@@ -76,11 +81,14 @@ class Driver:
 
     def settle(self) -> None:
         """Run the plugin's jobs and pass on the bytes that it writes, until there are no more."""
-        while jobs := self.plugin.dispatcher.take_jobs():
+        dispatcher = self.plugin.dispatcher
+        while True:
+            jobs = dispatcher.take_jobs()
             self._write()  # bytes that wait already are not held up
             for job in jobs:
                 self._run(job)
-        self._write()
+            if not jobs and not (dispatcher.waiting() and take_next()):
+                return
 
     def _run(self, job: DriverJob) -> None:
         try:

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar
 
+from opensmtpd import answer
 from opensmtpd.errors import LocalError
+from opensmtpd.testing.sources import watched
 
 
 class _Lives(Protocol):
@@ -36,7 +38,10 @@ class EventLoop:
         if self._runner is None:
             # With a factory, so that the loop is not made that of the thread.
             self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
-        return self._runner.run(coroutine)
+        if not answer.sources():
+            return self._runner.run(coroutine)
+        with watched(self._runner.get_loop()):
+            return self._runner.run(coroutine)
 
     def close(self) -> None:
         """Cancel the tasks that are left, and close the loop, where there is one."""

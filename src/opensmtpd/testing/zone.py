@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
+from opensmtpd.answer import Deferred
 from opensmtpd.dns import Absent, Question, Reply
 
 
 class Zone:
     """Replies from a mapping; a question that is not in it is proven absent.
 
-    ``cached=False`` makes every question one that has to be asked, so that handlers become
-    coroutines.
+    ``cached=False`` makes every question one that has to be asked, so that handlers return a
+    Deferred.
     """
 
     def __init__(self, replies: Mapping[Question, Reply], *, cached: bool = True) -> None:
@@ -26,10 +27,12 @@ class Zone:
         """Return the replies, at once."""
         return self._replies(questions) if self._cached else None
 
-    async def ask(self, questions: Sequence[Question], until: float) -> list[Reply]:
-        """Return the replies."""
+    def ask(self, questions: Sequence[Question], until: float) -> Deferred[list[Reply]]:
+        """Return a Deferred that has its end: the replies."""
         self.until.append(until)
-        return self._replies(questions)
+        replies: Deferred[list[Reply]] = Deferred()
+        replies.settle(self._replies(questions))
+        return replies
 
     def reread_servers(self) -> None:
         """Count: there are no name servers."""

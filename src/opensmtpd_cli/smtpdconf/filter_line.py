@@ -1,6 +1,6 @@
 """A ``filter`` line of smtpd.conf that an operator gives.
 
-Source: the rules ``filter``, ``proc`` and ``proc_params`` in ``parse.y``.
+RowSource: the rules ``filter``, ``proc`` and ``proc_params`` in ``parse.y``.
 """
 
 import os

@@ -1,6 +1,6 @@
 """A ``table`` line of smtpd.conf that an operator gives.
 
-Source: the rule ``table`` in ``parse.y``.
+RowSource: the rule ``table`` in ``parse.y``.
 """
 
 import shlex

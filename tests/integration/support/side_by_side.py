@@ -113,9 +113,7 @@ class Pair:
     def ours(self, message: Lines, now: int = 0) -> Lines:
         self.filter.signer.clock = lambda: now
         talk = Talk(self.filter)
-        answer = talk.say(data(*stuffed(message), b"."))
-        for job in talk.protocol.dispatcher.take_jobs():
-            answer += talk.finish(job)
+        answer = talk.say(data(*stuffed(message), b".")) + talk.rest()
         return [line.split(b"|", 3)[3] for line in answer.split(b"\n")[:-1]]
 
     def agree(self, message: Lines) -> None:
@@ -150,3 +148,4 @@ def pairs(root: Path, folder: Path) -> Iterator[Callable[..., Pair]]:
     finally:
         for one in made:
             one.close()
+            one.filter.stop()

@@ -33,6 +33,7 @@ BUILDING = (
     "python3-all",
     "python3-click",
     "python3-hatchling",
+    "python3-msgpack",
     "python3-rich",
 )
 """What our own Debian packages are built with. dpkg asks for the packages, not for programs."""

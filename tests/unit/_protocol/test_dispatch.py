@@ -2,13 +2,14 @@
 
 import functools
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from opensmtpd._protocol.dispatch import LATER, Dispatcher
 from opensmtpd._protocol.jobs import Job
-from opensmtpd.answer import Offload
+from opensmtpd.answer import Deferred, Offload
 from opensmtpd.errors import DecisionError, HandlerTimeout, LocalError
 from opensmtpd.log import form
 from unit.support.talk import run
@@ -126,6 +127,67 @@ class TestWork:
         caller.dispatcher.resolve(job, 7)
         caller.dispatcher.expire(99.0)
         assert (caller.ends, job.cancelled) == ([], True)
+
+
+def _same(value: object) -> object:
+    return value
+
+
+class TestDeferred:
+    def test_settled_before_and_after(self) -> None:
+        caller = Caller()
+        early: Deferred[int] = Deferred()
+        early.settle(7)
+        caller.run(lambda: early)
+        assert (caller.ends, caller.dispatcher.waiting()) == ([7], False)
+        late: Deferred[int] = Deferred()
+        caller.run(lambda: late)
+        assert caller.dispatcher.take_jobs() == []
+        assert (caller.ends, caller.dispatcher.waiting()) == ([7], True)
+        late.settle(8)
+        assert (caller.ends, caller.dispatcher.waiting()) == ([7, 8], False)
+
+    @pytest.mark.parametrize("error", EXITS, ids=lambda error: type(error).__name__)
+    def test_failed(self, error: BaseException) -> None:
+        caller = Caller()
+        deferred: Deferred[int] = Deferred()
+        caller.run(lambda: deferred)
+        deferred.fail(error)
+        assert caller.ends == [type(error).__name__]
+
+    def test_the_end_of_its_session_stops_the_work(self) -> None:
+        caller, stopped = Caller(), list[str]()
+        for owner in (S, None):
+            deferred: Deferred[int] = Deferred()
+            deferred.on_cancel(partial(stopped.append, str(owner)))
+            caller.run(partial(_same, deferred), owner)
+        caller.dispatcher.pending.drop(S)
+        assert (stopped, caller.ends) == ([str(S)], [])
+        caller.dispatcher.expire(10.0)
+        assert (stopped, caller.ends) == ([str(S), "None"], ["HandlerTimeout"])
+
+    def test_late(self) -> None:
+        caller = Caller()
+        deferred: Deferred[int] = Deferred()
+        caller.run(lambda: deferred)
+        caller.dispatcher.expire(10.0)
+        deferred.settle(7)
+        assert caller.ends == ["HandlerTimeout"]
+
+    def test_answer_not_taken(self) -> None:
+        caller = Caller()
+        deferred: Deferred[str] = Deferred()
+        caller.run(lambda: deferred)
+        deferred.settle("nonsense")
+        assert caller.ends == ["DecisionError"]
+
+    def test_session_gone(self) -> None:
+        caller = Caller()
+        deferred: Deferred[int] = Deferred()
+        caller.run(lambda: deferred)
+        caller.dispatcher.pending.drop(S)
+        deferred.settle(7)
+        assert (caller.ends, caller.dispatcher.waiting()) == ([], False)
 
 
 def test_time_does_not_run_backwards() -> None:
@@ -272,3 +334,76 @@ def test_an_exception_without_a_text_is_logged() -> None:
     caller = Caller()
     caller.dispatcher.log_failure(S, "on_connect", raised(Unprintable()))
     assert "handler=on_connect error=Unprintable at=test_dispatch.py:" in caller.logged[0]
+
+
+class TestAfterAThread:
+    """What the value of an Offload goes through before it is the answer."""
+
+    def began(self, *after: Callable[[Any], object]) -> tuple[Caller, Job]:
+        caller = Caller()
+        work: Offload[Any] = Offload(lambda: 7)
+        for each in after:
+            work = work.then(each)
+        caller.run(lambda: work)
+        [job] = caller.dispatcher.pending.take()
+        return caller, job
+
+    def test_one_after_another(self) -> None:
+        caller, job = self.began(lambda value: value + 1, lambda value: value * 2)
+        assert job.task() == 7  # type: ignore[operator]
+        caller.dispatcher.resolve(job, 7)
+        assert caller.ends == [16]
+        assert not caller.dispatcher.waiting()
+
+    def test_a_deferred_is_waited_for(self) -> None:
+        reply: Deferred[int] = Deferred()
+        caller, job = self.began(lambda value: reply.then(lambda more: value + more), str)
+        caller.dispatcher.resolve(job, 7)
+        assert caller.ends == []
+        assert caller.dispatcher.waiting()
+        reply.settle(5)
+        assert caller.ends == ["12"]
+        assert not caller.dispatcher.waiting()
+
+    def test_a_deferred_that_fails(self) -> None:
+        reply: Deferred[int] = Deferred()
+        caller, job = self.began(lambda _: reply, str)
+        caller.dispatcher.resolve(job, 7)
+        reply.fail(LocalError("dead"))
+        assert caller.ends == ["LocalError"]
+        assert not caller.dispatcher.waiting()
+
+    @pytest.mark.parametrize("error", EXITS, ids=lambda error: type(error).__name__)
+    def test_whatever_is_raised_is_a_refusal(self, error: BaseException) -> None:
+        caller, job = self.began(lambda _: explode(error), str)
+        caller.dispatcher.resolve(job, 7)
+        assert caller.ends == [type(error).__name__]
+        assert not caller.dispatcher.waiting()
+
+    def test_the_deadline_is_that_of_the_whole(self) -> None:
+        reply: Deferred[int] = Deferred()
+        caller, job = self.began(lambda _: reply)
+        caller.dispatcher.expire(9.0)
+        caller.dispatcher.resolve(job, 7)
+        caller.dispatcher.expire(10.0)
+        assert caller.ends == ["HandlerTimeout"]
+        reply.settle(5)
+        assert caller.ends == ["HandlerTimeout"]
+
+    def test_a_deferred_stops_when_the_session_ends(self) -> None:
+        stopped: list[bool] = []
+        reply: Deferred[int] = Deferred()
+        reply.on_cancel(lambda: stopped.append(True))
+        caller, job = self.began(lambda _: reply)
+        caller.dispatcher.resolve(job, 7)
+        caller.dispatcher.pending.drop(S)
+        assert stopped == [True]
+        reply.settle(5)
+        assert caller.ends == []
+
+    def test_nothing_follows_for_a_session_that_has_ended(self) -> None:
+        calls: list[object] = []
+        caller, job = self.began(calls.append)
+        caller.dispatcher.pending.drop(S)
+        caller.dispatcher.resolve(job, 7)
+        assert calls == caller.ends == []

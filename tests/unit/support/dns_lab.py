@@ -1,14 +1,29 @@
 """A name server on loopback, and a resolver that asks it."""
 
 import asyncio
+import itertools
 import socket
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import msgpack
+import pytest
 
 from lab.peers.nameserver import NameServer, Records, failing, lasting, silent
+from opensmtpd import answer
+from opensmtpd.answer import Deferred
 from opensmtpd.dns import Question, RecordType, Reply
+from opensmtpd.dns.resolver import resolver
+from opensmtpd.dns.resolver.orders import SAVE
+from opensmtpd.dns.resolver.process.service import Service
 from opensmtpd.dns.resolver.resolver import Resolver
-from opensmtpd.dns.servers import ServerAddress
+from opensmtpd.dns.servers import PATIENCE, ServerAddress
+from opensmtpd.errors import WorkerError
+
+if TYPE_CHECKING:
+    from opensmtpd.worker import Link
 
 T = TypeVar("T")
 A, AAAA, PTR, TXT, MX = RecordType.A, RecordType.AAAA, RecordType.PTR, RecordType.TXT, RecordType.MX
@@ -50,32 +65,109 @@ class Clock:
     """Seconds by which the monotonic clock is ahead."""
 
 
+class _Link:
+    """Frames go through msgpack, as between two processes."""
+
+    def __init__(self, pool: "_Pool") -> None:
+        self._pool = pool
+
+    def reply(self, number: int, value: object) -> None:
+        self._pool.open.pop(number).settle(msgpack.unpackb(msgpack.packb(value)))
+
+    def fail(self, number: int, error: BaseException) -> None:
+        self._pool.open.pop(number).fail(WorkerError(str(error), type(error).__name__))
+
+    def flush(self) -> None:
+        pass
+
+
+class _Pool:
+    """The resolver's process in the process of the test, where its constants can be changed."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.service: Service | None = None
+        self.open: dict[int, Deferred[Any]] = {}
+        self.numbers = itertools.count()
+        self.setup: tuple[list[ServerAddress], str | None] = [], None
+
+    def ask(self, request: list[Any]) -> Deferred[Any]:
+        if self.service is None:
+            self.service = Service(cast("Link", _Link(self)), *self.setup)
+        number, reply = next(self.numbers), Deferred[Any]()
+        self.open[number] = reply
+        self.service._obey(number, *msgpack.unpackb(msgpack.packb(request)))
+        return reply
+
+    request = ask
+
+    def receive(self) -> list[Any]:
+        return []
+
+    def next_deadline(self) -> None:
+        return None
+
+
 class Lab:
     """A name server, and a resolver that asks it."""
 
-    def __init__(self, server: NameServer, address: tuple[str, int]) -> None:
+    def __init__(
+        self, server: NameServer, address: tuple[str, int], cache: str | None = None
+    ) -> None:
         self.server = server
         self.servers = [ServerAddress(*address)]
-        self.resolver = Resolver(self.servers)
+        self.runner = asyncio.Runner()
+        self.renew(cache)
+
+    def renew(self, cache: str | None = None, patience: float = PATIENCE) -> None:
+        """Have another resolver, as if the filter had been started again."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(resolver, "Pool", _Pool)
+            self.resolver = Resolver(self.servers, None, patience)
+        answer.unregister(self.resolver)
+        self.pool = cast("_Pool", self.resolver._pool)
+        self.pool.setup = self.servers, cache
+
+    @property
+    def service(self) -> Service:
+        """The resolver's process."""
+        assert self.pool.service is not None
+        return self.pool.service
+
+    @property
+    def link(self) -> "Link":
+        """The end of the connection that the resolver's process has."""
+        return self.service._link
+
+    def save(self) -> None:
+        """Have the process save the cache file."""
+        self.pool.ask([SAVE])
 
     def run(self, job: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run a job in a loop of its own, and end the questions that it leaves."""
+        """Run a job in the loop of the lab, and end the questions that it leaves."""
+        return self.runner.run(self._whole(job))
 
-        async def whole() -> T:
-            result = await job()
-            in_flight = self.resolver._in_flight
-            if in_flight._ares is not None:
-                in_flight._ares._quick.cancel()
-                in_flight._ares._patient.cancel()
-            while len(in_flight) or self.resolver._learning:
-                await asyncio.sleep(0.01)
-            return result
+    async def _whole(self, job: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        ticking = asyncio.create_task(self._tick())
+        result = await job()
+        service = self.pool.service
+        while service is not None and (len(service._name_servers) or service._absences._task):
+            ares = service._name_servers._ares
+            if ares is not None:
+                ares._quick.cancel()
+                ares._patient.cancel()
+            await asyncio.sleep(0.01)
+        ticking.cancel()
+        return result
 
-        return asyncio.run(whole())
+    async def _tick(self) -> None:
+        """End waits, as the loop of a filter does."""
+        while True:
+            for settle in self.resolver.expire(time.monotonic()):
+                settle()
+            await asyncio.sleep(0.01)
 
     async def ask(self, *questions: Question, within: float = 10.0) -> list[Reply]:
-        until = asyncio.get_running_loop().time() + within
-        return await self.resolver.ask(questions, until)
+        return await self.resolver.ask(questions, time.monotonic() + within)
 
     def one(self, name: str, kind: RecordType, within: float = 10.0) -> Reply:
         return self.run(lambda: self.ask(Question(name, kind), within=within))[0]
@@ -83,3 +175,15 @@ class Lab:
     def asked(self, kind: str = "A") -> list[str]:
         """What the server was asked for, SOA and others apart."""
         return [name for name, asked in self.server.asked if asked == kind]
+
+    def close(self) -> None:
+        """Close the loop."""
+        self.runner.close()
+
+
+@contextmanager
+def served(cache: str | None = None) -> Iterator[Lab]:
+    """Have a lab, whose name server has RECORDS."""
+    address = ("127.0.0.1", port())
+    with NameServer(RECORDS, address) as server, closing(Lab(server, address, cache)) as lab:
+        yield lab

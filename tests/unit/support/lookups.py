@@ -1,6 +1,5 @@
 """A table's protocol and the one who speaks to it: lines in, lines out, what was logged."""
 
-import asyncio
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -10,6 +9,8 @@ from opensmtpd._protocol.jobs import Job
 from opensmtpd._protocol.table.connection import TableConnection
 from opensmtpd.log import form
 from opensmtpd.table import Service, Table
+from opensmtpd.testing.event_loop import EventLoop
+from opensmtpd.testing.sources import take_next
 
 ID = b"0c7d9dc5"
 """The id of a request."""
@@ -95,19 +96,26 @@ class Talk:
 
     def finish(self, job: Job) -> bytes:
         """Run a job to its end; return what is answered."""
+        events = EventLoop()
         try:
-            value = job.task() if callable(job.task) else asyncio.run(job.task)
+            value = job.task() if callable(job.task) else events.run(job.task)
         except BaseException as error:
             self.protocol.dispatcher.fail(job, error)
         else:
             self.protocol.dispatcher.resolve(job, value)
+        finally:
+            events.close()
         return self.protocol.data_to_send()
 
     def finish_all(self) -> bytes:
-        """Run all jobs that wait, and what follows from it; return what is answered."""
+        """Run all jobs that wait, and what follows from it; return what is answered.
+
+        The replies of workers are waited for.
+        """
         said = self.protocol.data_to_send()
-        while jobs := self.protocol.dispatcher.take_jobs():
-            said += b"".join(self.finish(job) for job in jobs)
+        dispatcher = self.protocol.dispatcher
+        while (jobs := dispatcher.take_jobs()) or (dispatcher.waiting() and take_next()):
+            said += b"".join(self.finish(job) for job in jobs) + self.protocol.data_to_send()
         return said
 
 

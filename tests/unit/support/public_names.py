@@ -14,6 +14,7 @@ MODULES = (
     "opensmtpd.files",
     "opensmtpd.filter",
     "opensmtpd.log",
+    "opensmtpd.needs",
     "opensmtpd.options",
     "opensmtpd.run",
     "opensmtpd.table",
@@ -22,6 +23,7 @@ MODULES = (
     "opensmtpd.table.passwords",
     "opensmtpd.testing",
     "opensmtpd.timers",
+    "opensmtpd.worker",
 )
 CHANGING = {"backends", "mail"}
 """Folders that anybody may import from, and that may change in any release."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from opensmtpd._protocol.table.connection import TableConnection
 from opensmtpd.table import Table
+from opensmtpd.testing.sources import take_next
 
 
 def flags(path: Path, check: bool = False) -> argparse.Namespace:
@@ -27,12 +28,8 @@ class Talk:
 
     def _exchange(self, lines: bytes) -> str:
         self._protocol.receive(lines, 0.0)
-        for job in self._protocol.dispatcher.take_jobs():
-            assert callable(job.task)
-            try:
-                self._protocol.dispatcher.resolve(job, job.task())
-            except Exception as error:
-                self._protocol.dispatcher.fail(job, error)
+        while self._protocol.busy:
+            assert take_next()
         return self._protocol.data_to_send().decode("utf-8", "surrogateescape")
 
     def _ask(self, verb: str, rest: str) -> str:

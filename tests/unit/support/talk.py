@@ -8,6 +8,7 @@ from opensmtpd._protocol.filter.spool import Budget
 from opensmtpd._protocol.jobs import Job
 from opensmtpd.filter import Filter
 from opensmtpd.log import form
+from opensmtpd.testing.sources import take_next
 
 S = b"1718c5e591926d28"
 """A session."""
@@ -113,6 +114,16 @@ class Talk:
         else:
             self.protocol.dispatcher.resolve(job, value)
         return self.drain()
+
+    def rest(self) -> bytes:
+        """Run all jobs to their end, with the replies of workers; return what is answered."""
+        dispatcher = self.protocol.dispatcher
+        answer = b""
+        while True:
+            jobs = dispatcher.take_jobs()
+            answer += b"".join(map(self.finish, jobs))
+            if not jobs and not (dispatcher.waiting() and take_next()):
+                return answer + self.drain()
 
     def left(self) -> tuple[int, int, int, int]:
         """Return sessions, messages, bytes held and bytes of memory: what must not leak."""

@@ -51,6 +51,9 @@ class Plugin:
     def fail(self, job: Any, error: BaseException) -> None:
         self.said.append(repr(error))
 
+    def waiting(self) -> bool:
+        return False
+
 
 def test_jobs_are_run_and_everything_written() -> None:
     async def later() -> str:

@@ -48,6 +48,9 @@ class Canned:
     def take_jobs(self) -> list[object]:
         return []
 
+    def waiting(self) -> bool:
+        return False
+
     def resolve(self, job: object, result: object) -> None: ...
 
     def fail(self, job: object, error: BaseException) -> None: ...

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.mail.dkim import record
-from opensmtpd.mail.dkim.keys import key_table, keyring, names
+from opensmtpd.mail.dkim.keys import key_table, named_keys, names
 from opensmtpd.mail.dkim.keys.key_table import LINE_END, KeyTableEntry
 from opensmtpd_cli.commands.genkey import key_file
 
@@ -41,7 +41,7 @@ def succession(text: str, path: str, domain: str, algorithm: str | None) -> Succ
     if not entries:
         remedy = "make its first key without --rotate, and write the line yourself"
         raise ConfigError(f"no line for {domain}", path=path, remedy=remedy)
-    algorithms = [keyring.load_entry(entry, path).algorithm for entry in entries]
+    algorithms = [named_keys.load_entry(entry, path).algorithm for entry in entries]
     if algorithm is None:
         algorithm, *others = dict.fromkeys(algorithms)
         if others:

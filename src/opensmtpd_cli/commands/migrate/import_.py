@@ -14,7 +14,7 @@ from opensmtpd.table import file as table_file
 from opensmtpd.table.file import Row
 from opensmtpd_cli import completion
 from opensmtpd_cli.commands.migrate import lock
-from opensmtpd_cli.commands.migrate.rows import Complaints, Source, file_rows, fill
+from opensmtpd_cli.commands.migrate.rows import Complaints, RowSource, file_rows, fill
 from opensmtpd_cli.database import queries, schema
 from opensmtpd_cli.database.schema import CatalogueEntry
 from opensmtpd_cli.output import complain, note, printing, progress_wanted
@@ -180,7 +180,7 @@ def _import(
     )
     schema.create_table(db, entry)
     judged = entry._replace(services=table_uses.judged(uses))
-    source = Source(table.file or table.path, rows, uses)
+    source = RowSource(table.file or table.path, rows, uses)
     return entry, fill(db, judged, source, complaints)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from opensmtpd.errors import ConfigError
 from opensmtpd_cli.system import acting
 
+LEFT = "stop what uses it, then run PRAGMA journal_mode=DELETE on it with sqlite3(1)"
 WAIT = 5.0
 """Seconds that a user of the old database has to end."""
 
@@ -18,7 +19,7 @@ def refuse_left(database: str) -> None:
     for suffix in ("-journal", "-wal", "-shm"):
         if os.path.lexists(database + suffix):
             reason = "belongs to a database of this name that is in use or was left broken"
-            raise ConfigError(reason, path=database + suffix, remedy="stop what uses it")
+            raise ConfigError(reason, path=database + suffix, remedy=LEFT)
 
 
 @contextmanager

@@ -48,7 +48,7 @@ class Complaints:
             raise ConfigError(message, path=path, remedy=remedy)
 
 
-class Source(NamedTuple):
+class RowSource(NamedTuple):
     """Rows, the path of the file that they come from, and what smtpd.conf uses them for."""
 
     path: str
@@ -76,7 +76,7 @@ def file_rows(lines: Iterator[bytes], path: str, complaints: Complaints) -> Iter
 
 
 def fill(
-    db: sqlite3.Connection, entry: CatalogueEntry, source: Source, complaints: Complaints
+    db: sqlite3.Connection, entry: CatalogueEntry, source: RowSource, complaints: Complaints
 ) -> int:
     """Insert rows, and return how many there are then.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.mail.dkim.keys import keyring
+from opensmtpd.mail.dkim.keys import named_keys
 from opensmtpd_cli.commands.genkey import key_table
 from opensmtpd_cli.commands.genkey.key_table import KeyTableFile, locked
 from unit.support.dkim_material import ED25519_PUBLIC
@@ -50,7 +50,7 @@ def test_twice_in_a_row_both_old_ones_may_go(run: Program, table: Path) -> None:
     said = rotate(run, table)
     assert "   line 2, 3 (selector ed, ed2) out of " in said.err
     assert "unpublish ed._domainkey.example.com, ed2._domainkey.example.com\n" in said.err
-    assert [one.selector for one in keyring.key_table(str(table))] == ["ed", "ed2", "ed3", "x"]
+    assert [one.selector for one in named_keys.key_table(str(table))] == ["ed", "ed2", "ed3", "x"]
 
 
 def test_another_algorithm_leaves_the_old_key_where_it_is(run: Program, table: Path) -> None:
@@ -58,7 +58,7 @@ def test_another_algorithm_leaves_the_old_key_where_it_is(run: Program, table: P
     assert said.err.splitlines()[-1] == (
         "   The keys for the other algorithm stay: not every verifier knows both."
     )
-    keys = {one.selector: one.key.algorithm for one in keyring.key_table(str(table))}
+    keys = {one.selector: one.key.algorithm for one in named_keys.key_table(str(table))}
     assert keys == {"ed": "ed25519-sha256", "rsa": "rsa-sha256", "x": "rsa-sha256"}
 
 
@@ -191,7 +191,7 @@ def test_an_interrupt_behind_the_last_step_leaves_the_key(
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", replace)
         assert rotate(run, table).status == 1
-    assert [one.selector for one in keyring.key_table(str(table))] == ["ed", "ed2", "x"]
+    assert [one.selector for one in named_keys.key_table(str(table))] == ["ed", "ed2", "x"]
 
 
 @pytest.mark.parametrize("what", ["none", "folder", "fifo"])
@@ -239,7 +239,7 @@ def test_runs_side_by_side_lose_no_line(table: Path) -> None:
     assert [one.returncode for one in runs] == [0] * 4
     names = {f"ed{number}" for number in range(2, 6)}
     assert {one.partition(".")[0] for one in said} == names
-    assert [one.selector for one in keyring.key_table(str(table))] == ["ed", *sorted(names), "x"]
+    assert [one.selector for one in named_keys.key_table(str(table))] == ["ed", *sorted(names), "x"]
 
 
 def test_a_fifo_in_the_place_of_the_table_or_of_a_key(run: Program, table: Path) -> None:
