@@ -120,14 +120,39 @@ def burst(child: Child, network: str, patience: float = 30.0) -> Burst:
     return Burst(last - start, sum(decisions.values()), sorted(others), decisions)
 
 
+def tree(pid: int) -> list[int]:
+    """Return the process and all below it: a filter's resolver is a process of its own."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found += tree(int(child))
+    return found
+
+
+def used(pids: list[int]) -> float:
+    """Return the seconds of processor time that processes have used, with all their threads."""
+    tasks = [task for pid in pids for task in Path(f"/proc/{pid}/task").iterdir()]
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+
+def held(pids: list[int]) -> int:
+    """Return the KiB of memory of processes, what they share counted once (PSS)."""
+    texts = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids]
+    return sum(int(text.partition("\nPss:")[2].split()[0]) for text in texts)
+
+
 def measured(command: list[str], network: str) -> tuple[Burst, float, int]:
-    """Start a filter and have them all come; returns CPU seconds and peak KiB, too."""
+    """Start a filter and have them all come; returns CPU seconds and KiB of all processes, too."""
     child = Child(command)
     child.socket.sendall(connect(child, COUNT, "10.3.0.1"))  # one that came before
     select.select([child.socket], [], [], 30)
     child.socket.recv(4096)
+    pids = tree(child.process.pid)
+    begun = used(pids)
     run = burst(child, network)
-    return run, *child.close()
+    cost = used(pids) - begun, held(pids)
+    child.close()
+    return run, *cost
 
 
 def report_burst(name: str, command: list[str], network: str, goal: float | None = None) -> bool:
@@ -189,7 +214,7 @@ def alone(original: list[str] | None) -> bool:
     dnsbl = [str(BIN / "filter-dnsbl")]
     later, now = ["--nameserver", LATER, "--dns-deadline", "20"], ["--nameserver", NOW]
     print(f"{COUNT} clients at once, {DELAY} s for each answer;"
-          " wait of others (p50 / p99), CPU for a client, peak memory")  # fmt: skip
+          " wait of others (p50 / p99), CPU for a client and memory of all processes")  # fmt: skip
     good = report_burst("filter-rdns --verify, one round", [*rdns, *later], "10.1", BURST_SECONDS)
     report_burst("filter-rdns --verify, two rounds", [*rdns, *later], "10.2")
     good &= report_burst(

@@ -35,6 +35,10 @@ from typing import NamedTuple
 from driver import STAMP, TABLE_HELLO, Child
 
 COUNT, PATTERNS, IMPORTED = 100_000, 1_000, 1_000_000
+HOT = 200
+"""Keys that are asked for again and again."""
+REST = 3
+"""Seconds after which a database that was made rests, so that answers from it are kept."""
 LITERAL = COUNT - PATTERNS
 REQUESTS = 1_000
 """Of each kind, in each round, for each program."""
@@ -80,7 +84,7 @@ class Kind(NamedTuple):
     key: Callable[[random.Random], str]
 
 
-KINDS = {
+COLD = {
     "alias, found": Kind("lookup", "alias", lambda dice: f"user{dice.randrange(COUNT)}"),
     "alias, not found": Kind("lookup", "alias", lambda dice: f"nobody{dice.randrange(COUNT)}"),
     "domain, found": Kind(
@@ -88,6 +92,14 @@ KINDS = {
     ),
     "domain, not found": Kind("check", "domain", lambda dice: f"d{dice.randrange(COUNT)}.example"),
 }
+AGAIN = {
+    "alias, hot": Kind("lookup", "alias", lambda dice: f"user{dice.randrange(HOT)}"),
+    "not found, hot": Kind("lookup", "alias", lambda dice: f"nobody{dice.randrange(HOT)}"),
+    "domain, hot": Kind("check", "domain", lambda dice: f"d{dice.randrange(HOT)}.example.org"),
+    "no domain, hot": Kind("check", "domain", lambda dice: f"d{dice.randrange(HOT)}.example"),
+}
+"""Few keys; the others are too many to be kept."""
+KINDS = COLD | AGAIN
 OURS_ALONE = {
     "wildcard, found": Kind(
         "check", "domain", lambda dice: f"mail.w{dice.randrange(PATTERNS)}.example.net"
@@ -192,7 +204,7 @@ def compare_rates(
     for child in rates:
         place(child, processors)
     for n in range(rounds):
-        lines = requests(list(KINDS.values()), PIPELINED, dice)
+        lines = requests(list(COLD.values()), PIPELINED, dice)
         answers = set()
         for child in (ours, theirs) if n % 2 else (theirs, ours):
             rate, answer = pipelined(child, lines)
@@ -255,6 +267,7 @@ def main() -> int:
         conf = database(Path(name))
         commands = [*shlex.split(options.ours), conf], [*original(options.root), conf]
         ours, theirs = (Child(command, TABLE_HELLO) for command in commands)
+        time.sleep(REST)
         allowed = os.sched_getaffinity(0)
         processors = sorted(allowed)[:2]
         good = True

@@ -1,4 +1,7 @@
-"""Plays smtpd to a plugin over a socket pair: rate, CPU, memory, latency."""
+"""Plays smtpd to a plugin over a socket pair: rate, CPU, memory, latency.
+
+CPU and memory are those of all processes of a plugin together.
+"""
 
 import os
 import resource
@@ -6,6 +9,7 @@ import select
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +80,38 @@ def wire(text: bytes, session: bytes) -> bytes:
     return b"".join(prefix + line + b"\n" for line in [*text.splitlines(), b"."])
 
 
+def behind(pid: int) -> list[int]:
+    """Return the ids of the processes that descend from a plugin's."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):  # it has ended
+                stat = (entry / "stat").read_bytes().rpartition(b") ")[2]
+                parents[int(entry.name)] = int(stat.split()[1])
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return sorted(found - {pid})
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that the threads of a process have had, 0 for one that has ended."""
+    try:
+        tasks = Path(f"/proc/{pid}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+    except OSError:
+        return 0.0
+
+
+def pss_kib(pid: int) -> int:
+    """Return the memory of a process, where what several share counts for each in part."""
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:  # it has ended
+        return 0
+    return int(text.partition("\nPss:")[2].split()[0])
+
+
 class Child:
     """A plugin whose standard input and output are one socket pair, as under smtpd."""
 
@@ -100,7 +136,8 @@ class Child:
                 raise SystemExit(f"{command[0]}: ended in the handshake")
             answer += data
         self.ready_seconds = time.perf_counter() - self.started
-        self._start_cpu = int(Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[0])
+        self._start_cpu = cpu_seconds(self.process.pid)
+        self._start_cpu_behind = sum(map(cpu_seconds, behind(self.process.pid)))
         self.registered = set(answer.decode().split())
         ours.setblocking(False)
 
@@ -113,14 +150,20 @@ class Child:
         return f"register|filter|smtp-in|{phase}" in self.registered
 
     def close(self) -> tuple[float, int]:
-        """End it as smtpd does; return its CPU seconds since ready and its peak memory in KiB."""
+        """End it as smtpd does; return its CPU seconds since ready and its memory in KiB.
+
+        That is the most which it ever had, and the share (PSS) of the processes behind it.
+        """
         # Not ru_maxrss: that begins with what the parent had when it forked.
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         peak = int(status.partition("VmHWM:")[2].split()[0])
+        others = behind(self.process.pid)
+        peak += sum(map(pss_kib, others))
+        cpu_behind = sum(map(cpu_seconds, others)) - self._start_cpu_behind
         self.socket.close()
         _, _, usage = os.wait4(self.process.pid, 0)
         self.process.returncode = 0
-        return usage.ru_utime + usage.ru_stime - self._start_cpu / 1e9, peak
+        return usage.ru_utime + usage.ru_stime - self._start_cpu + cpu_behind, peak
 
 
 class Load:

@@ -8,22 +8,29 @@ In smtpd.conf::
 
 It takes the flags of the C filter-dkimsign and makes the same signatures. filter-dkimsign(8)
 describes them, the additions, and the differences between the two.
+
+This process reads messages and writes the fields; the private keys are in worker processes, which
+are given digests and return signatures.
 """
 
 import argparse
+import os
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
-from opensmtpd import options, run
-from opensmtpd.answer import Offload
+from opensmtpd import options, run, worker
+from opensmtpd.answer import Answer, Deferred, Offload
 from opensmtpd.errors import ConfigError, Refused, Unsignable
 from opensmtpd.filter import Filter, Front, HeldMessage, Reject, Session
 from opensmtpd.log import log
-from opensmtpd.mail.dkim.keys import keyring, load
-from opensmtpd.mail.dkim.keys.key import ALGORITHMS, RSA
+from opensmtpd.mail.dkim.keys.key import ALGORITHMS
+from opensmtpd.mail.dkim.keys.keyring import Identity, Keyring
 from opensmtpd.mail.dkim.sign import style
 from opensmtpd.mail.dkim.sign.signer import TIME_MAX, Prepared, Signer, Signing
 from opensmtpd.mail.dkim.sign.smtpd_changes import is_submission
 from opensmtpd.mail.dkim.sign.strangers import STRANGERS_MAX
+from opensmtpd.needs import Needs
 
 EPILOG = """\
 In smtpd.conf, for one domain:
@@ -46,27 +53,54 @@ For many domains, or for RSA and Ed25519 side by side, a key table (-f), a line 
 SIGHUP has it read keys, key table and domain files anew.
 """
 
+SIGNING_WORKER = "opensmtpd.mail.dkim.keys.signing_worker:SigningWorker"
+SIGN_WITHIN = 5.0
+"""Seconds until a worker that does not sign is replaced, and its message refused."""
+READ_WITHIN = 86400.0
+"""Seconds that a reload waits for a worker that reads the keys: on a dead mount, open(2) hangs.
+
+A thread waits for it, and no reload begins where too many threads hang already.
+"""
+
 STRANGER = "name this domain, too (-d, or a line of the key table), or leave it unsigned (-u skip)"
 
 
 class DkimSign(Filter):
     """Signs each message of a domain for which it has a key."""
 
+    needs = Needs()
+
     def __init__(self, flags: argparse.Namespace) -> None:
         """Raises ConfigError for flags, files and keys that cannot be used."""
         self.flags = flags
         self.uses = ("destination",) if flags.add_missing else ()
-        self.signer = make_signer(flags)
+        self.setup = key_setup(flags)
+        self.pool = worker.Pool(
+            SIGNING_WORKER,
+            self.setup,
+            count=2 if (os.cpu_count() or 1) > 1 else 1,
+            deadline=min(SIGN_WITHIN, flags.deadline),
+        )
+        self.signer = make_signer(flags, self.pool.loaded)
+
+    def stop(self) -> None:
+        """End the workers."""
+        self.pool.close()
 
     def reload(self) -> Offload[Callable[[], None]]:
-        """Have a thread read keys and files again: on a dead mount, open(2) never returns."""
-        return Offload(self.read_again)
+        """Have a copy of the workers read keys and files again, and a thread wait for it."""
+        return Offload(partial(self.read_again, self.pool.copy()))
 
-    def read_again(self) -> Callable[[], None]:
+    def read_again(self, loading: worker.Loading) -> Callable[[], None]:
         """Return what puts the new keys in the place of the old. Raises ConfigError."""
-        signer = make_signer(self.flags)
+        try:
+            signer = make_signer(self.flags, loading.load(self.setup, READ_WITHIN))
+        except ConfigError:
+            loading.close()
+            raise
 
         def swap() -> None:
+            self.pool.use(loading)
             self.signer = signer
 
         return swap
@@ -74,16 +108,17 @@ class DkimSign(Filter):
     def on_message(self, session: Session) -> HeldMessage:
         """Return a message that is signed when it is complete."""
         add = self.flags.add_missing and is_submission(session.destination)
-        return Message(Signing(self.signer, add), session.id, self.flags)
+        return Message(Signing(self.signer, add), session.id, self)
 
 
 class Message(HeldMessage):
     """A message that is held until it is signed."""
 
-    def __init__(self, signing: Signing, session: str, flags: argparse.Namespace) -> None:
+    def __init__(self, signing: Signing, session: str, filter: DkimSign) -> None:
         self.signing = signing
         self.session = session
-        self.flags = flags
+        self.flags = filter.flags
+        self.pool = filter.pool
 
     def header(self, lines: list[bytes]) -> None:
         """Give a run of header lines to the signer."""
@@ -93,14 +128,11 @@ class Message(HeldMessage):
         """Give a run of body lines to the signer."""
         self.signing.body(lines)
 
-    def end(self) -> Front | Offload[Front]:
-        """Return the lines in front; a thread signs where that would keep others waiting."""
+    def end(self) -> Answer[Front]:
+        """Return the lines in front; a thread prepares what would keep others waiting."""
         if self.signing.large:
-            return Offload(lambda: self.sign(self.prepare()))
-        prepared = self.prepare()
-        if prepared is not None and prepared.slow:
-            return Offload(lambda: self.sign(prepared))
-        return self.sign(prepared)
+            return Offload(self.prepare).then(self.sign)
+        return self.sign(self.prepare())
 
     def prepare(self) -> Prepared | None:
         """Return everything but the signatures, None for a message that goes out unsigned.
@@ -137,20 +169,27 @@ class Message(HeldMessage):
         if strangers.full:
             log("dkim-unmatched", reason=f"{STRANGERS_MAX} domains have no key; no more are named")
 
-    def sign(self, prepared: Prepared | None) -> Front:
-        """Return the lines to put in front of the message."""
+    def sign(self, prepared: Prepared | None) -> Front | Deferred[Front]:
+        """Have a worker sign, and return the lines to put in front of the message."""
         if prepared is None:
             return []
-        lines = prepared.lines()
+        return self.pool.ask(prepared.request).then(partial(self.signed, prepared))
+
+    def signed(self, prepared: Prepared, signatures: list[bytes]) -> Front:
+        """Return the lines in front. Raises LocalError for what are no signatures."""
+        lines = prepared.lines(signatures)
         if self.flags.log_signed:
-            for domain, selector, _ in prepared.signatories.identities:
-                log("dkim-signed", self.session, domain=domain, selector=selector)
+            for one in prepared.signatories.identities:
+                log("dkim-signed", self.session, domain=one.domain, selector=one.selector)
         return lines
 
 
-def make_signer(flags: argparse.Namespace) -> Signer:
-    """Return the signer that the flags describe. Raises ConfigError."""
-    ring = make_keyring(flags)
+def make_signer(flags: argparse.Namespace, loaded: list[Any]) -> Signer:
+    """Return the signer that the flags describe, with what a SigningWorker has loaded.
+
+    Raises ConfigError.
+    """
+    identities, warnings = loaded
     if "bcc" in (flags.headers or "").lower().split(":"):
         log("dkim-not-covered", fields="bcc", reason="smtpd drops this field after its filters")
     chosen = None if flags.headers is None else style.field_names(flags.headers)
@@ -169,27 +208,24 @@ def make_signer(flags: argparse.Namespace) -> Signer:
         copies=flags.copy_headers,
         unmatched=flags.unmatched,
     )
-    for warning in ring.warnings:  # at the end: an error is the only line
+    for warning in warnings:  # at the end: an error is the only line
         log("dkim-key-warning", reason=warning)
-    return Signer(ring, how)
+    return Signer(Keyring(Identity(*each) for each in identities), how)
 
 
-def make_keyring(flags: argparse.Namespace) -> keyring.Keyring:
-    """Return the keys that the flags name. Raises ConfigError."""
-    single = (flags.domain, flags.domain_file, flags.selector, flags.key, flags.algorithm)
-    if flags.key_table:
-        if any(single):
-            remedy = "write all keys into the table, or use -d, -s and -k without it"
-            raise ConfigError("-f does not go with -d, -D, -s, -k or -a", remedy=remedy)
-        return keyring.key_table(flags.key_table)
-    domains = list(flags.domain)
-    for path in flags.domain_file:
-        domains += keyring.domain_file(path)
-    if not (domains and flags.selector and flags.key):
-        remedy = "give a domain (-d), a selector (-s) and a key (-k), or a key table (-f)"
-        raise ConfigError("nothing to sign with", remedy=remedy)
-    key = load.load(flags.key, flags.algorithm or RSA)
-    return keyring.one_key(domains, flags.selector, key)
+def key_setup(flags: argparse.Namespace) -> dict[str, object]:
+    """Return what tells a worker which keys to read. Raises ConfigError."""
+    setup = {
+        "domains": flags.domain,
+        "domain_files": flags.domain_file,
+        "selector": flags.selector,
+        "key": flags.key,
+        "algorithm": flags.algorithm,
+    }
+    if flags.key_table and any(setup.values()):
+        remedy = "write all keys into the table, or use -d, -s and -k without it"
+        raise ConfigError("-f does not go with -d, -D, -s, -k or -a", remedy=remedy)
+    return {**setup, "key_table": flags.key_table}
 
 
 def lifetime(text: str) -> int:

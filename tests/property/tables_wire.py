@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from opensmtpd._protocol.table.connection import TableConnection
-from opensmtpd.answer import Offload
+from opensmtpd.answer import Deferred, Offload
 from opensmtpd.errors import HandlerTimeout, LocalError
-from opensmtpd.table import Patterns, Service, Table
+from opensmtpd.table import Patterns, Service, Table, passwords
 from opensmtpd.testing import TableSmtpd
 from property.hostile import Pause, explode, never
 from property.steps import go_on
@@ -85,6 +85,18 @@ class Hostile(Table):
 
     def patterns(self, service: Service) -> Patterns | None:
         return Patterns(service, ["*.org", "10/8", "@*", "."]) if self.index else None
+
+
+class Passwords:
+    """Stands for the worker that checks passwords: it replies at once, from this process."""
+
+    def ask(self, password: str, hash: str | None, user: str) -> Deferred[bool]:
+        deferred: Deferred[bool] = Deferred()
+        try:
+            deferred.settle(passwords.verify(password, hash, user))
+        except LocalError as error:
+            deferred.fail(error)
+        return deferred
 
 
 class Wire:

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from opensmtpd.dns import Absent, Found, Question, RecordType, Reply
-from opensmtpd.dns.resolver import cache_file
 from opensmtpd.dns.resolver.cache import CacheEntry
+from opensmtpd.dns.resolver.process import cache_file
 from opensmtpd.errors import LocalError
 
 NAMES = st.from_regex(r"[a-z0-9_-]{1,10}(\.[a-z0-9_-]{1,10}){0,3}", fullmatch=True)

@@ -14,8 +14,7 @@ from integration.support.odd_headers import message
 from lab.peers.passage import Passage, through_smtpd
 from lab.peers.second_verifier import fields, flaw
 from opensmtpd.errors import Unsignable
-from opensmtpd.mail.dkim.keys.keyring import Identity, Keyring
-from opensmtpd.mail.dkim.keys.load import load
+from opensmtpd.mail.dkim.keys.keyring import Keyring
 from opensmtpd.mail.dkim.sign.signer import Signer, Signing
 from opensmtpd.mail.dkim.sign.style import (
     NAMES,
@@ -25,6 +24,7 @@ from opensmtpd.mail.dkim.sign.style import (
     oversigned,
 )
 from unit.support.dkim_material import RSA_PEM, RSA_PUBLIC
+from unit.support.dkim_signing import ring, signed
 
 RECEIVED = [b"Received: from x", b"\tby y;", b"\tThu, 1 Jan 2026 00:00:00 +0000"]
 RELAYED = [b"Return-Path: <a@example.com>", b"Received: from z", b"X-Spam: no"]
@@ -37,7 +37,7 @@ def keyring(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
     path = tmp_path_factory.mktemp("keys") / "private.key"
     path.write_text(RSA_PEM, encoding="ascii")
     path.chmod(0o600)
-    return Keyring([Identity("example.com", "mail", load(str(path)))])
+    return ring(("example.com", "mail", str(path)))
 
 
 @settings(max_examples=500)
@@ -72,7 +72,7 @@ def test_what_smtpd_does_breaks_no_signature(
             signing.prepare()
         return
     prepared = signing.prepare()
-    delivered = [*prepared.lines(), *RECEIVED, *passage.header]
+    delivered = [*signed(prepared), *RECEIVED, *passage.header]
     if listener == "local":
         delivered += added(passage)
     delivered += passage.body

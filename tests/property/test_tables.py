@@ -1,17 +1,36 @@
 """Tables: no answer is ever illegal, late, lost or another one's, whatever happens."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opensmtpd._protocol.table import auth
 from opensmtpd._protocol.table.connection import TableConnection
 from opensmtpd.table import VALUE_MAX, Service, Table
 from opensmtpd.testing import TableSmtpd, ask
 from property.hostile import Pause
-from property.tables_wire import ACT, REQUEST, SERVICES, WAY, Hostile, Wire, silent
+from property.tables_wire import (
+    ACT,
+    REQUEST,
+    SERVICES,
+    WAY,
+    Hostile,
+    Passwords,
+    Wire,
+    silent,
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_worker() -> Iterator[None]:
+    """Have no process started, and none waited for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(auth, "checks", Passwords)
+        yield
 
 
 @settings(max_examples=200)

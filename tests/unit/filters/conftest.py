@@ -1,10 +1,22 @@
 """Fixtures that several files share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from opensmtpd import answer
+from opensmtpd.worker import Pool
 from unit.support.dkim_material import ED25519_PEM, RSA_PEM
+
+
+@pytest.fixture(autouse=True)
+def few_workers() -> Iterator[None]:
+    """End the workers of the filters that a test has made."""
+    yield
+    for source in list(answer.sources()):
+        if isinstance(source, Pool):
+            source.close()
 
 
 @pytest.fixture

@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 
 from opensmtpd._protocol.filter.registration import registrations
-from opensmtpd.errors import ConfigError
+from opensmtpd.answer import Deferred
+from opensmtpd.errors import ConfigError, WorkerError
+from opensmtpd.testing.sources import take_next
+from opensmtpd_filters.dkimsign import make_signer
 from unit.support.dkim_material import tags, verifies
 from unit.support.dkimsign_flags import ed, make, rsa, table
-from unit.support.talk import M, Talk, data, datalines, report, request, result
+from unit.support.talk import TEMPFAIL, M, Talk, data, datalines, report, request, result
 
 MESSAGE = [
     b"From: Ann <ann@example.com>",
@@ -22,9 +25,7 @@ MESSAGE = [
 
 def send(talk: Talk, lines: list[bytes]) -> list[bytes]:
     """Send a message; return the lines that come back, the final dot last."""
-    answer = talk.say(data(*lines, b"."))
-    for job in talk.protocol.dispatcher.take_jobs():
-        answer += talk.finish(job)
+    answer = talk.say(data(*lines, b".")) + talk.rest()
     assert answer.startswith(datalines(b"")[:-1])
     return [line.split(b"|", 3)[3] for line in answer.splitlines()]
 
@@ -55,10 +56,11 @@ def test_a_message_goes_out_signed_and_otherwise_as_it_came(folder: Path) -> Non
     assert talk.say(request(b"commit")) == result(b"proceed")
 
 
-def test_rsa_is_left_to_a_thread(folder: Path) -> None:
+def test_nobody_waits_while_a_worker_signs(folder: Path) -> None:
     talk = Talk(make(rsa(folder, "-c", "relaxed/relaxed", "-t", "-x", "60", "-zz")))
     assert talk.say(data(*MESSAGE, b".")) == b""
-    lines = [line.split(b"|", 3)[3] for line in talk.finish(talk.job()).splitlines()]
+    assert not talk.protocol.dispatcher.take_jobs()  # no thread either
+    lines = [line.split(b"|", 3)[3] for line in talk.rest().splitlines()]
     assert set(tags(lines)) == {b"v", b"a", b"c", b"s", b"z", b"t", b"x", b"bh", b"h", b"d", b"b"}
     assert verifies(unstuffed(lines))
 
@@ -67,8 +69,8 @@ def test_a_large_header_is_left_to_a_thread(folder: Path) -> None:
     talk = Talk(make(ed(folder)))
     header = [b"X: " + b"x" * 60_000] * 2
     assert talk.say(data(*header, *MESSAGE, b".")) == b""
-    answer = talk.finish(talk.job())
-    assert b"|DKIM-Signature: " in answer[:100]
+    assert talk.finish(talk.job()) == b""
+    assert b"|DKIM-Signature: " in talk.rest()[:100]
 
 
 def test_messages_of_one_session_are_signed_apart(folder: Path) -> None:
@@ -204,12 +206,10 @@ def test_reload_reads_all_anew(folder: Path) -> None:
     talk = Talk(filter)
     table(folder, "example.com new ed.key\n")
     swap = filter.reload().function()
-    answer = talk.say(data(*MESSAGE, b"."))
-    assert b" s=ed;" in answer  # the old key signs until the new one is in place
+    assert tags(send(talk, MESSAGE))[b"s"] == b"ed"  # until the new one is in place
     talk.say(data(*MESSAGE[:2]))
     swap()
-    answer = talk.say(data(*MESSAGE[2:], b"."))
-    assert b" s=ed;" in answer  # a message keeps what it began with
+    assert tags(send(talk, MESSAGE[2:]))[b"s"] == b"ed"  # a message keeps what it began with
     assert tags(send(talk, MESSAGE))[b"s"] == b"new"
 
 
@@ -221,6 +221,68 @@ def test_reload_keeps_the_old_where_the_new_is_wrong(folder: Path) -> None:
     assert tags(send(Talk(filter), MESSAGE))[b"s"] == b"ed"
 
 
+def test_a_message_may_end_after_the_reload_that_took_its_key_away(folder: Path) -> None:
+    filter = make(table(folder, "example.com ed ed.key\n"))
+    talk = Talk(filter)
+    talk.say(data(*MESSAGE[:2]))
+    table(folder, "example.com mail rsa.key\n")
+    filter.reload().function()()
+    lines = send(talk, MESSAGE[2:])
+    assert tags(lines)[b"s"] == b"ed"
+    assert verifies(unstuffed(lines))
+    assert tags(send(talk, MESSAGE))[b"s"] == b"mail"
+
+
+def test_a_reload_while_a_worker_signs(folder: Path) -> None:
+    filter = make(table(folder, "example.com ed ed.key\n"))
+    talk = Talk(filter)
+    assert talk.say(data(*MESSAGE, b".")) == b""
+    table(folder, "example.com mail rsa.key\n")
+    filter.reload().function()()
+    assert b" s=ed;" in talk.rest()
+    assert tags(send(talk, MESSAGE))[b"s"] == b"mail"
+
+
+@pytest.mark.parametrize("reply", [None, [], [b"x"]], ids=repr)
+@pytest.mark.parametrize("more", [[], [b"X: " + b"x" * 10_000]], ids=["small", "large"])
+def test_what_a_worker_cannot_sign_is_refused(
+    folder: Path, reply: object, more: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that answers nonsense leads to 451, as any failure does, to nothing unsigned."""
+
+    def ask(_request: object) -> Deferred[object]:
+        answer: Deferred[object] = Deferred()
+        if reply is None:
+            answer.fail(WorkerError("no answer in time"))
+        else:
+            answer.settle(reply)
+        return answer
+
+    filter = make(ed(folder))
+    monkeypatch.setattr(filter.pool, "ask", ask)
+    talk = Talk(filter)
+    assert send(talk, [*more, *MESSAGE]) == [b"."]
+    assert talk.say(request(b"commit")) == result(TEMPFAIL)
+    assert [line.split()[1:3] for line in talk.logged] == [["handler-failed", "handler=end"]]
+
+
+def test_an_unknown_key_is_refused(folder: Path) -> None:
+    filter = make(ed(folder))
+    filter.signer = make_signer(filter.flags, [[("example.com", "ed", "ed25519-sha256", b"?")], []])
+    talk = Talk(filter)
+    assert send(talk, MESSAGE) == [b"."]
+    assert talk.say(request(b"commit")) == result(TEMPFAIL)
+
+
+def test_a_client_that_vanishes_while_a_worker_signs(folder: Path) -> None:
+    talk = Talk(make(ed(folder)))
+    talk.say(data(*MESSAGE, b"."))
+    talk.say(report(b"tx-reset", b"00000000"), report(b"link-disconnect"))
+    assert talk.left() == (0, 0, 0, 0)
+    assert take_next()
+    assert talk.drain() == b""
+
+
 def test_a_vanished_client_leaves_nothing(folder: Path) -> None:
     talk = Talk(make(rsa(folder)))
     talk.say(data(*MESSAGE))
@@ -230,4 +292,5 @@ def test_a_vanished_client_leaves_nothing(folder: Path) -> None:
 
 def test_the_token_of_the_answer_is_that_of_the_lines(folder: Path) -> None:
     talk = Talk(make(ed(folder)))
-    assert talk.say(data(*MESSAGE, b".")).count(b"|" + M + b"|") > len(MESSAGE)
+    talk.say(data(*MESSAGE, b"."))
+    assert talk.rest().count(b"|" + M + b"|") > len(MESSAGE)

@@ -92,7 +92,10 @@ def test_a_fifo_at_a_reload_leaves_the_old_keys(folder: Path, name: str) -> None
 
 
 HANGS = """
+import os
+from opensmtpd.log import log
 from opensmtpd.mail.dkim.keys import load
+from opensmtpd.mail.dkim.keys.signing_worker import SigningWorker
 
 def opener(path, flags):
     if os.path.exists("{0}/dead"):
@@ -103,11 +106,17 @@ def opener(path, flags):
 reading = load.reading
 load.reading = lambda path: reading(path, opener=opener)
 """
+"""A module with a worker that hangs where it reads a key."""
+USES = """
+from opensmtpd_filters import dkimsign
+dkimsign.SIGNING_WORKER = "{0}/hangs.py:SigningWorker"
+"""
 
 
 def test_a_key_on_a_dead_mount_does_not_stop_mail(folder: Path) -> None:
     arguments = flags(folder, KEY)
-    with Child(folder, HANGS.format(folder), *arguments, main=MAIN) as child:
+    (folder / "hangs.py").write_text(HANGS.format(folder))
+    with Child(folder, USES.format(folder), *arguments, main=MAIN) as child:
         child.hello()
         os.mkfifo(folder / "dead")
         child.hang_up()

@@ -17,9 +17,7 @@ NO_KEY = f'{SESSION} dkim-unmatched reason="no key for the domain"'
 
 
 def send(talk: Talk, author: bytes, *more: bytes) -> list[bytes]:
-    answer = talk.say(data(b"From: " + author, *more, b"", b"body", b"."))
-    for job in talk.protocol.dispatcher.take_jobs():
-        answer += talk.finish(job)
+    answer = talk.say(data(b"From: " + author, *more, b"", b"body", b".")) + talk.rest()
     return [line.split(b"|", 3)[3] for line in answer.splitlines()]
 
 
@@ -94,5 +92,5 @@ def test_a_signature_is_logged_when_it_is_made(
     capfd.readouterr()
     talk.say(data(b"From: a@example.com", b"", b"."))
     assert capfd.readouterr().err == ""
-    talk.finish(talk.job())
+    talk.rest()
     assert capfd.readouterr().err == f"{SESSION} dkim-signed domain=example.com selector=mail\n"

@@ -5,7 +5,7 @@ are equal byte for byte.
 """
 
 from base64 import b64encode
-from collections.abc import Callable
+from hashlib import sha256
 from typing import NamedTuple
 
 from opensmtpd.mail.dkim.canonical_header import relaxed_value
@@ -28,6 +28,20 @@ class Covered(NamedTuple):
     """The tags ``t=`` and ``x=``, where wanted."""
 
 
+class Unsigned(NamedTuple):
+    """A field that lacks nothing but its signature."""
+
+    digest: bytes
+    """The SHA-256 digest that is to be signed, whatever the algorithm (RFC 8463 section 3)."""
+    field: Folding
+
+    def lines(self, signature: bytes) -> list[bytes]:
+        """Return the lines of the field, without line ends."""
+        signed = self.field.copy()
+        signed.run(b64encode(signature))
+        return signed.text().split(b"\r\n")
+
+
 class Template:
     """The field for one identity: what is the same in every message is made once."""
 
@@ -35,20 +49,19 @@ class Template:
         """``header`` and ``body`` are the names of the canonicalizations."""
         start = Folding()
         start.piece(b"DKIM-Signature:")
-        algorithm, selector = identity.key.algorithm, identity.selector
-        for tag in ("v=1", f"a={algorithm}", f"c={header}/{body}", f"s={selector}"):
+        for tag in (
+            "v=1",
+            f"a={identity.algorithm}",
+            f"c={header}/{body}",
+            f"s={identity.selector}",
+        ):
             start.piece(b" %s;" % tag.encode("ascii"))
         self._start = start
         self._domain = b" d=%s;" % identity.domain.encode("ascii")
         self._relaxed = header == "relaxed"
-        self._sign = identity.key.sign
 
-    def prepare(self, covered: Covered) -> Callable[[], list[bytes]]:
-        """Write the field up to its signature.
-
-        Returns what then signs and returns the lines, without line ends: little but the
-        cryptography, so that a thread can do it.
-        """
+    def prepare(self, covered: Covered) -> Unsigned:
+        """Write the field up to its signature."""
         field = self._start.copy()
         if covered.copies is not None:
             field.piece(b" z=")
@@ -66,14 +79,7 @@ class Template:
         field.piece(tag + last + b";")
         field.piece(self._domain)
         field.piece(b" b=")
-        data = covered.data + self._canonical(field.text())
-
-        def sign() -> list[bytes]:
-            signed = field.copy()
-            signed.run(b64encode(self._sign(data)))
-            return signed.text().split(b"\r\n")
-
-        return sign
+        return Unsigned(sha256(covered.data + self._canonical(field.text())).digest(), field)
 
     def _canonical(self, field: bytes) -> bytes:
         """The field itself is signed too: as it stands, but for the value of ``b=``."""

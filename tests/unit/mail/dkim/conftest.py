@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.mail.dkim.keys.keyring import Identity, Keyring
-from opensmtpd.mail.dkim.keys.load import load
+from opensmtpd.mail.dkim.keys.keyring import Keyring
 from unit.support.dkim_material import ED25519_PEM, RSA_PEM
+from unit.support.dkim_signing import ring
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,7 @@ def ed25519_file(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def keyring(rsa_file: str) -> Keyring:
-    return Keyring([Identity("example.com", "mail", load(rsa_file))])
+    return ring(("example.com", "mail", rsa_file))
 
 
 def _write(path: Path, text: str) -> str:

@@ -11,11 +11,14 @@ ALGORITHMS = (RSA, ED25519)
 class Key(NamedTuple):
     """A private key, ready to sign."""
 
+    id: bytes
+    """16 bytes of the SHA-256 digest of its public key: the same wherever it is read."""
     algorithm: str
     """``"rsa-sha256"`` or ``"ed25519-sha256"``, the ``a=`` tag."""
     sign: Callable[[bytes], bytes]
-    """Returns the signature of canonicalized data, not yet in base64. Threads may share it."""
-    slow: bool
-    """True where a signature takes so long that it belongs into a thread."""
+    """Returns the signature, not yet in base64, of the SHA-256 digest of canonicalized data.
+
+    Raises ValueError for what is no digest. Threads may share it.
+    """
     warnings: tuple[str, ...]
     """Doubts about the key or its file, a sentence each."""

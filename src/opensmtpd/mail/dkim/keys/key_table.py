@@ -3,7 +3,6 @@
 Only the lines are read here; ``keyring`` reads the keys that they name.
 """
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -40,7 +39,7 @@ class KeyTableEntry(NamedTuple):
         return self.domain.lower(), self.selector.lower()
 
 
-def read(path: str, opener: Callable[[str, int], int] = os.open) -> str:
+def read(path: str, opener: Callable[[str, int], int] | None = None) -> str:
     """Return a file's text, with its line ends as they are. Raises ConfigError."""
     with reading(path, opener=opener) as file:
         data = file.read(_FILE_MAX)

@@ -4,15 +4,20 @@ RSA with PKCS #1 v1.5 and SHA-256 (RFC 6376 section 3.3.1), Ed25519 over a SHA-2
 section 3). Nothing here ever puts key material, or a library's words about it, into a message.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.mail.dkim.keys import pem_faults
@@ -24,6 +29,7 @@ _EXPONENT = 65537
 """Of a public RSA key, as all tools make it. A smaller one has let forged signatures pass
 verifiers with a fault (CVE-2006-4339), and some know none above 31 bits.
 """
+_DIGEST, _ID = 32, 16  # bytes of a SHA-256 digest, and of it in ``Key.id``
 
 
 def key(path: str, data: bytes) -> Key:
@@ -70,10 +76,10 @@ def _rsa(path: str, private: RSAPrivateKey) -> Key:
     if exponent < 3:
         fault = f"an RSA key with the exponent {exponent}: anybody could sign"
         raise ConfigError(fault, path=path, remedy=GENRSA)
-    padding, digest, sign = PKCS1v15(), SHA256(), private.sign
-    _prove(path, private, padding, digest)
+    padding, prehashed, sign = PKCS1v15(), Prehashed(SHA256()), private.sign
+    _prove(path, private, padding)
     warnings = tuple(f"{path}: {doubt}; {GENRSA}" for doubt in _doubts(bits, exponent))
-    return Key(RSA, lambda data: sign(data, padding, digest), True, warnings)
+    return Key(_id(private), RSA, lambda digest: sign(digest, padding, prehashed), warnings)
 
 
 def _doubts(bits: int, exponent: int) -> Iterator[str]:
@@ -86,16 +92,31 @@ def _doubts(bits: int, exponent: int) -> Iterator[str]:
         yield f"RSA key with the exponent {exponent}, not {_EXPONENT}"
 
 
-def _prove(path: str, private: RSAPrivateKey, padding: PKCS1v15, digest: SHA256) -> None:
+def _prove(path: str, private: RSAPrivateKey, padding: PKCS1v15) -> None:
     """Sign something and verify it: a damaged key must not begin to sign mail."""
     try:
-        signature = private.sign(b"", padding, digest)
-        private.public_key().verify(signature, b"", padding, digest)
+        signature = private.sign(b"", padding, SHA256())
+        private.public_key().verify(signature, b"", padding, SHA256())
     except (ValueError, InvalidSignature):
         remedy = f"restore it, or {GENRSA}"
         raise ConfigError("a damaged private key", path=path, remedy=remedy) from None
 
 
 def _ed25519(private: Ed25519PrivateKey) -> Key:
-    sign = private.sign
-    return Key(ED25519, lambda data: sign(sha256(data).digest()), False, ())
+    return Key(_id(private), ED25519, _checked(private.sign), ())
+
+
+def _checked(sign: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    """Return ``sign`` for digests alone: Ed25519 itself signs data of any length."""
+
+    def checked(digest: bytes) -> bytes:
+        if len(digest) != _DIGEST:
+            raise ValueError("no SHA-256 digest")
+        return sign(digest)
+
+    return checked
+
+
+def _id(private: RSAPrivateKey | Ed25519PrivateKey) -> bytes:
+    der = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return sha256(der).digest()[:_ID]

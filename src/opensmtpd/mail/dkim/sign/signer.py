@@ -1,10 +1,10 @@
 """The signer: a message's lines in, its DKIM-Signature fields out."""
 
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from typing import NamedTuple
 
-from opensmtpd.errors import Unsignable
+from opensmtpd.errors import LocalError, Unsignable
 from opensmtpd.mail.dkim.author import author_domain
 from opensmtpd.mail.dkim.canonical_body import RelaxedBody, SimpleBody
 from opensmtpd.mail.dkim.canonical_header import CANONICAL, HeaderField, copied, finder, text
@@ -13,7 +13,7 @@ from opensmtpd.mail.dkim.sign.left_out import left_out
 from opensmtpd.mail.dkim.sign.smtpd_changes import added_fields, completed
 from opensmtpd.mail.dkim.sign.strangers import Strangers
 from opensmtpd.mail.dkim.sign.style import Style
-from opensmtpd.mail.dkim.signature import Covered, Template
+from opensmtpd.mail.dkim.signature import Covered, Template, Unsigned
 
 HEADER_MAX = 1 << 18
 """Bytes of header that are kept for one message; one with more is not signed."""
@@ -22,6 +22,8 @@ ALL_HEADERS_MAX = 1 << 23
 LARGE = 1 << 13
 """Bytes of header from which on even its parsing takes noticeable time."""
 TIME_MAX = (1 << 63) - 1
+SIGNATURE_MIN = 64
+"""Bytes of the shortest signature, that of Ed25519."""
 
 
 class Signatories(NamedTuple):
@@ -36,20 +38,34 @@ class Signatories(NamedTuple):
 class Prepared(NamedTuple):
     """A message that only lacks the signatures themselves."""
 
-    parts: list[Callable[[], list[bytes]]]
-    """Each signs, and returns the lines of a DKIM-Signature field."""
+    fields: list[Unsigned]
+    """The DKIM-Signature fields; at least one."""
     signatories: Signatories
-    """The identities of these parts, in the same order."""
+    """The identities of these fields, in the same order."""
     front: list[bytes]
     """Lines of fields that were missing."""
     left_out: dict[str, str]
     """Names of the fields that are not covered, and the reason for each."""
-    slow: bool
-    """True where signing takes so long that it belongs into a thread."""
 
-    def lines(self) -> list[bytes]:
-        """Sign, and return the header lines to put in front of the message."""
-        return [line for part in self.parts for line in part()] + self.front
+    @property
+    def request(self) -> list[tuple[bytes, bytes]]:
+        """The request to a worker: the id of a key and a digest for each signature."""
+        pairs = zip(self.signatories.identities, self.fields, strict=True)
+        return [(identity.key, field.digest) for identity, field in pairs]
+
+    def lines(self, signatures: Sequence[bytes]) -> list[bytes]:
+        """Return the header lines to put in front of the message.
+
+        Raises LocalError for a reply that is no list of so many signatures.
+        """
+        if not (
+            isinstance(signatures, list)
+            and len(signatures) == len(self.fields)
+            and all(isinstance(one, bytes) and len(one) >= SIGNATURE_MIN for one in signatures)
+        ):
+            raise LocalError("a worker's reply that holds no signatures")
+        pairs = zip(self.fields, signatures, strict=True)
+        return [line for field, one in pairs for line in field.lines(one)] + self.front
 
 
 class LargeHeaders:
@@ -103,10 +119,8 @@ class Signer:
             raise stranger
         return Signatories(self.keyring.first, stranger)
 
-    def parts(
-        self, identities: list[Identity], covered: Covered
-    ) -> list[Callable[[], list[bytes]]]:
-        """Prepare one signature for each identity."""
+    def fields(self, identities: list[Identity], covered: Covered) -> list[Unsigned]:
+        """Prepare one field for each identity."""
         return [self._templates[identity].prepare(covered) for identity in identities]
 
     def times(self, now: float) -> tuple[bytes, ...]:
@@ -191,8 +205,7 @@ class Signing:
             signer.times(now),
         )
         reasons = {name.decode("ascii"): reason for name, reason in spared.items()}
-        slow = any(identity.key.slow for identity in identities)
-        return Prepared(signer.parts(identities, covered), signatories, front, reasons, slow)
+        return Prepared(signer.fields(identities, covered), signatories, front, reasons)
 
     def _names(self, fields: list[HeaderField], spared: Container[bytes]) -> list[bytes]:
         """For ``h=``: from bottom to top, as section 5.4.2 has it, then those that are absent."""

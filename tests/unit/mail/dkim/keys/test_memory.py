@@ -18,7 +18,7 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 NOTHING = "pass"
 LOADS = "from opensmtpd.mail.dkim.keys.load import load; load(sys.argv[1])"
 READS_TABLE = (
-    "from opensmtpd.mail.dkim.keys.keyring import key_table; key_table(sys.argv[1] + '.table')"
+    "from opensmtpd.mail.dkim.keys.named_keys import key_table; key_table(sys.argv[1] + '.table')"
 )
 MAKES_RSA = "from opensmtpd.mail.dkim.keys.generate import rsa; rsa(1024)"
 MAKES_ED25519 = "from opensmtpd.mail.dkim.keys.generate import ed25519; ed25519()"

@@ -2,6 +2,7 @@
 
 import subprocess
 from base64 import b64encode
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,10 @@ from unit.support.dkim_material import RSA_PEM
 def test_rsa_in_both_forms(tmp_path: Path, form: PrivateFormat) -> None:
     key = load(key_file(tmp_path, pem(RSA, form)))
     assert key.algorithm == "rsa-sha256"
-    assert key.slow
     assert key.warnings == ()
-    assert len(key.sign(b"data")) == 256
-    assert key.sign(b"data") == key.sign(b"data")
+    digest = sha256(b"data").digest()
+    assert len(key.sign(digest)) == 256
+    assert key.sign(digest) == key.sign(digest)
 
 
 def test_text_around_the_key_is_skipped(tmp_path: Path) -> None:

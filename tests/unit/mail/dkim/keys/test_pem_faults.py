@@ -86,10 +86,8 @@ def test_what_is_to_convert_it_does(tmp_path: Path, data: bytes, fault: str) -> 
     command = remedy.partition("convert it: ")[2]
     subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True)
     key = load(str(tmp_path / "NEWFILE"))
-    if key.algorithm == "ed25519-sha256":
-        assert key.sign(b"data") == load(key_file(tmp_path, pem(ED25519))).sign(b"data")
-    else:
-        assert key.sign(b"data") == load(key_file(tmp_path, pem(RSA))).sign(b"data")
+    private = ED25519 if key.algorithm == "ed25519-sha256" else RSA
+    assert key.id == load(key_file(tmp_path, pem(private))).id
 
 
 @given(st.binary() | st.text("ABab01+/=\n ").map(str.encode))

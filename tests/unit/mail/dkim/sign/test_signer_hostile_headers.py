@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from opensmtpd.errors import Unsignable
-from opensmtpd.mail.dkim.keys import load
-from opensmtpd.mail.dkim.keys.keyring import one_key
 from opensmtpd.mail.dkim.sign.signer import ALL_HEADERS_MAX, HEADER_MAX, LARGE, Signer, Signing
 from opensmtpd.mail.dkim.sign.style import Style
+from unit.support.dkim_signing import ring
 
 Header = Callable[[int], list[bytes]]
 HEADERS: dict[str, Header] = {
@@ -32,7 +31,7 @@ HEADERS: dict[str, Header] = {
 
 @pytest.fixture
 def signer(ed25519_file: str) -> Signer:
-    return Signer(one_key(["b.example"], "s", load.load(ed25519_file)), Style())
+    return Signer(ring(("b.example", "s", ed25519_file)), Style())
 
 
 def cost(signer: Signer, lines: list[bytes]) -> int:
@@ -95,7 +94,7 @@ def test_all_headers_together_are_bounded(signer: Signer) -> None:
     del signings, signing
     after = Signing(signer)
     after.header([b"From: a@b.example", *[b"ab"] * 10_000])
-    assert len(after.prepare().parts) == 1
+    assert len(after.prepare().fields) == 1
 
 
 def test_large_headers_of_others_cost_a_message_nothing(signer: Signer) -> None:
