@@ -9,7 +9,7 @@ file that has become unusable is refused when it is read again, and the rows of 
 
 In the file, comments that only this program reads: ``# @delimiter -`` sets the delimiter of tags
 in mail addresses, ``# @auth`` has passwords checked here, ``# @auth force`` with an smtpd before
-7.9, too.
+7.9, too; ``# @sandbox no`` keeps all rights.
 """
 
 import argparse
@@ -21,8 +21,9 @@ from itertools import islice
 from opensmtpd import options, run
 from opensmtpd.errors import ConfigError
 from opensmtpd.log import log
+from opensmtpd.needs import Needs, no_sandbox
 from opensmtpd.table import VALUE_MAX, Patterns, Service, Table, passwords, to_bytes
-from opensmtpd.table.file import FileKind, TableFile, auth_directive, lines
+from opensmtpd.table.file import FileKind, TableFile, auth_directive, lines, sandbox_directive
 
 EPILOG = """\
 In smtpd.conf:
@@ -75,6 +76,7 @@ class Content:
                 remedy = f"smtpd takes {VALUE_MAX}: shorten it, or use :include:"
                 raise ConfigError(f"a value of {size} bytes", path=path, line=line, remedy=remedy)
         self.auth = auth_directive(file.directives, path)
+        self.sandbox = sandbox_directive(file.directives, path)
         self.delimiter = file.directives.get("delimiter", "+")
         if len(self.delimiter) != 1:
             fault = "@delimiter with other than one character"
@@ -155,10 +157,11 @@ class Flat(Table):
         # Services are registered once: @auth that comes later waits for a restart of smtpd.
         self.services = SERVICES if self.content.auth is None else frozenset(Service)
         self.force_auth = self.content.auth == "force"
-        if Service.AUTH in self.services:
-            passwords.prepare()
-            if flags.check:
-                passwords.check_rows(_hashes(self.path), self.path)
+        self.needs = Needs(reads=(self.path,))
+        if not self.content.sandbox:
+            no_sandbox()
+        if Service.AUTH in self.services and flags.check:
+            passwords.check_rows(_hashes(self.path), self.path)
 
     def _use(self, content: Content) -> None:
         self.content = content

@@ -14,8 +14,9 @@ from typing import NamedTuple
 from opensmtpd import options, run
 from opensmtpd.backends.strtonum import strtonum
 from opensmtpd.errors import ConfigError, LocalError
+from opensmtpd.needs import Needs, no_sandbox
 from opensmtpd.table import Service, Table, passwords, to_bytes, to_str
-from opensmtpd.table.file import auth_directive, directive, lines
+from opensmtpd.table.file import auth_directive, directive, lines, sandbox_directive
 
 EPILOG = """\
 In smtpd.conf:
@@ -65,6 +66,7 @@ class Users:
                 name, argument = directive(line)
                 directives[name] = argument
         self.auth = auth_directive(directives, path)
+        self.sandbox = sandbox_directive(directives, path)
 
     def _add(self, user: User) -> None:
         name = to_str(to_bytes(user.name).lower())
@@ -124,11 +126,12 @@ class Passwd(Table):
         # Services are registered once: @auth that comes later waits for a restart of smtpd.
         self.services = SERVICES if self.users.auth is None else SERVICES | {Service.AUTH}
         self.force_auth = self.users.auth == "force"
-        if Service.AUTH in self.services:
-            passwords.prepare()
-            if flags.check:
-                found = self.users.by_name.values()
-                passwords.check_rows(((u.line, u.name, u.hash) for u in found), self.path)
+        self.needs = Needs(reads=(self.path,))
+        if not self.users.sandbox:
+            no_sandbox()
+        if Service.AUTH in self.services and flags.check:
+            found = self.users.by_name.values()
+            passwords.check_rows(((u.line, u.name, u.hash) for u in found), self.path)
 
     def update(self) -> None:
         """Read the file anew. Raises ConfigError and keeps the old users."""

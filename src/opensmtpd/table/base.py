@@ -1,10 +1,11 @@
 """The base class of tables: say which services there are, and look up rows."""
 
-from collections.abc import Collection, Coroutine
+from collections.abc import Collection, Coroutine, Hashable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeAlias, TypeVar
 
 from opensmtpd._methods import check_call, check_plain, check_timers
+from opensmtpd.needs import Needs
 from opensmtpd.table.matching import Patterns
 from opensmtpd.table.service import Service
 
@@ -25,8 +26,8 @@ class Table:
     for the literal key first and then for the rows under which a match may stand.
 
     A class raises LocalError when it is made where a method cannot be called, because it takes
-    other arguments than here, or any under ``@every``; and where ``patterns`` or ``snapshot`` is
-    ``async def``.
+    other arguments than here, or any under ``@every``; and where ``patterns``, ``snapshot`` or
+    ``stamp`` is ``async def``.
     """
 
     services: Collection[Service] = ()
@@ -35,13 +36,16 @@ class Table:
     delimiter: str = "+"
     """The character at which the tag of a user begins, as ``smtp sub-addr-delim`` sets it."""
 
+    needs: Needs | None = None
+    """What it does after ``start``: all else is taken from it. None: anything."""
+
     force_auth: bool = False
     """Register ``auth`` with an smtpd before 7.9 too, although it lower-cases passwords."""
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         check_call(cls, Table, _METHODS)
-        check_plain(cls, "patterns", "snapshot")
+        check_plain(cls, "patterns", "snapshot", "stamp")
         check_timers(cls, Table)
 
     def start(self) -> TableAnswer[None]:
@@ -100,6 +104,16 @@ class Table:
         Override it to answer them from one state of the data, or to open a connection once.
         """
         return nullcontext()
+
+    def stamp(self, service: Service) -> Hashable | None:
+        """Return a value that differs once any answer of a service may differ, None if unknown.
+
+        Override it where that costs less than an answer, as the number of a version does. While the
+        value is the same, answers are kept and given again, and the table is not asked. It is taken
+        before a lookup and behind it. Those are not kept: errors, what comes from a coroutine, and
+        ``auth``, ``credentials``, ``source`` and ``relayhost``. ``update`` forgets all.
+        """
+        return None
 
 
 _METHODS = {name for name in vars(Table) if callable(vars(Table)[name]) and name[0] != "_"}

@@ -25,7 +25,15 @@ from opensmtpd.errors import ConfigError
 from opensmtpd.files import reading
 from opensmtpd.table.limits import KEY_MAX
 
-__all__ = ["FileKind", "Row", "TableFile", "auth_directive", "directive", "lines"]
+__all__ = [
+    "FileKind",
+    "Row",
+    "TableFile",
+    "auth_directive",
+    "directive",
+    "lines",
+    "sandbox_directive",
+]
 
 _WHITE = b" \t\n\v\f\r"  # isspace(3) in the C locale
 _KEY_END = re.compile(rb"[ \t:]")
@@ -136,6 +144,18 @@ def auth_directive(directives: Mapping[str, str], path: str) -> str | None:
         remedy = 'write "# @auth" or "# @auth force"'
         raise ConfigError("an unknown argument of @auth", path=path, remedy=remedy)
     return argument
+
+
+def sandbox_directive(directives: Mapping[str, str], path: str) -> bool:
+    """Return False where ``# @sandbox no`` has the table keep all rights; else True.
+
+    Raises ConfigError for another argument.
+    """
+    argument = directives.get("sandbox", "yes")
+    if argument not in ("yes", "no"):
+        remedy = 'write "# @sandbox no", or remove the line'
+        raise ConfigError("an unknown argument of @sandbox", path=path, remedy=remedy)
+    return argument == "yes"
 
 
 def _text(raw: bytes) -> str:

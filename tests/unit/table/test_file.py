@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.table import KEY_MAX
-from opensmtpd.table.file import FileKind, Row, TableFile, auth_directive, directive, lines
+from opensmtpd.table.file import (
+    FileKind,
+    Row,
+    TableFile,
+    auth_directive,
+    directive,
+    lines,
+    sandbox_directive,
+)
 
 
 def table(text: bytes) -> TableFile:
@@ -195,3 +203,11 @@ def test_a_mapping_that_was_written_is_read_back(mapping: dict[str, str]) -> Non
     text = "".join(f"{key}: {value}\n" for key, value in wanted).encode()
     lowered = [(key.encode().lower().decode(), value) for key, value in wanted]
     assert [(row.key, row.value) for row in TableFile(text.split(b"\n"), "t")] == lowered
+
+
+def test_the_sandbox_directive() -> None:
+    assert sandbox_directive({}, "t")
+    assert sandbox_directive({"sandbox": "yes"}, "t")
+    assert not sandbox_directive({"sandbox": "no"}, "t")
+    with pytest.raises(ConfigError, match="sandbox no"):
+        sandbox_directive({"sandbox": ""}, "t")

@@ -1,18 +1,18 @@
-"""``check auth user:password``: passwords checked by us, for hashes that crypt(3) lacks."""
+"""``check auth user:password``: passwords checked by a worker, for hashes that crypt(3) lacks."""
 
 from collections.abc import Coroutine
-from functools import partial
 from types import CoroutineType
 from typing import Any
 
-from opensmtpd.answer import Offload
-from opensmtpd.table import Service, Table, passwords, values
+from opensmtpd.answer import Deferred
+from opensmtpd.table import Service, Table, values
+from opensmtpd.table.passwords.checks import Checks, checks
 
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
-def authenticate(table: Table, key: str) -> Offload[bool] | Coroutine[Any, Any, bool]:
-    """Return an Offload or a coroutine that checks a key: the hash is computed in a thread.
+def authenticate(table: Table, key: str) -> Deferred[bool] | Coroutine[Any, Any, bool]:
+    """Return a Deferred or a coroutine that checks a key: a worker computes the hash.
 
     ``key`` is ``user:password``. Raises any exception of the table's, and DecisionError for a hash
     that smtpd could not take. smtpd sends both as the client typed them (``lka_authenticate`` in
@@ -20,16 +20,19 @@ def authenticate(table: Table, key: str) -> Offload[bool] | Coroutine[Any, Any, 
     """
     user, _, password = key.partition(":")
     user = user.translate(_LOWER)
+    worker = checks()
     value = table.lookup(Service.AUTH, user)
     if isinstance(value, CoroutineType):
-        return _later(value, password, user)
-    return Offload(partial(passwords.verify, password, _hash(value), user))
+        return _later(value, worker, password, user)
+    if isinstance(value, Deferred):
+        return value.then(lambda row: worker.ask(password, _hash(row), user))
+    return worker.ask(password, _hash(value), user)
 
 
-async def _later(lookup: Coroutine[Any, Any, object], password: str, user: str) -> bool:
-    import asyncio  # noqa: PLC0415  loaded: it runs this
-
-    return await asyncio.to_thread(passwords.verify, password, _hash(await lookup), user)
+async def _later(
+    lookup: Coroutine[Any, Any, object], worker: Checks, password: str, user: str
+) -> bool:
+    return await worker.ask(password, _hash(await lookup), user)
 
 
 def _hash(value: object) -> str | None:

@@ -11,13 +11,11 @@ from typing import NamedTuple
 MEMORY_MAX = 256 << 20
 """Bytes of memory."""
 LANES_MAX = 8
-"""Parallel parts of a hash: argon2 starts a thread for each."""
+"""Parallel parts of a hash, which are computed one after another."""
 SECONDS_MAX = 2.0
 
 _ARGON2 = 1.5e-6
 """Seconds for a KiB of memory, filled once."""
-_ARGON2_THREAD = 100e-6
-"""Seconds to start a thread and wait for it: argon2 does so for each lane, four times a pass."""
 _BCRYPT = 58e-6
 _SCRYPT_BLOCK = 0.22e-6
 """Seconds to mix 128 bytes of memory, once."""
@@ -41,10 +39,8 @@ class Cost(NamedTuple):
 
 
 def argon2(memory: int, passes: int, lanes: int) -> Cost:
-    """``memory`` is in KiB. The lanes share the work, on one core perhaps; one needs no thread."""
-    threads = 4 * passes * lanes if lanes > 1 else 0
-    seconds = memory * passes * _ARGON2 + threads * _ARGON2_THREAD
-    return Cost(memory << 10, lanes, seconds)
+    """``memory`` is in KiB. The lanes share it, and the work: one thread computes all of them."""
+    return Cost(memory << 10, lanes, memory * passes * _ARGON2)
 
 
 def bcrypt(log2_rounds: int) -> Cost:

@@ -1,6 +1,7 @@
 """crypt(3) of this system, through ctypes: Python has had no module for it since 3.13.
 
-Only the reentrant form is used, for passwords are checked in threads. Linux and FreeBSD have it.
+Only the reentrant form is used, for programs may check passwords in threads. Linux and FreeBSD have
+it.
 """
 
 import ctypes
@@ -40,6 +41,11 @@ def new_hash(password: bytes) -> bytes | None:
         if made and setting and made.startswith(setting):
             return made
     return None
+
+
+def load() -> None:
+    """Load the library, where there is one."""
+    _library()
 
 
 def _setting(prefix: bytes, cost: int) -> bytes | None:

@@ -4,6 +4,8 @@ import random
 import tracemalloc
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from opensmtpd.errors import LocalError
 from opensmtpd.table import Patterns, Service
@@ -234,6 +236,22 @@ def test_no_key_makes_a_match_take_more_than_its_bytes(row: str) -> None:
         assert automaton.match(key.encode(), len(key)) is not None
         assert automaton.steps - before <= len(key)
     assert automaton.work <= 460
+
+
+@given(st.text("ab().|*+?{}[]^$\\\\<0129,-", max_size=512))
+@settings(max_examples=300, deadline=None)
+def test_whatever_a_row_says_its_memory_and_its_steps_are_bounded(row: str) -> None:
+    try:
+        automaton = compile_row(row).automaton
+    except ValueError:
+        return
+    assert automaton.size < 3 << 20
+    assert automaton.work <= 460
+    for key in keys(1):
+        before = automaton.steps
+        automaton.match(key.encode(), len(key))
+        assert automaton.steps - before <= len(key)
+        assert automaton.states <= automaton.steps + 1
 
 
 def test_a_lookup_ends_when_it_has_worked_enough(monkeypatch: pytest.MonkeyPatch) -> None:
