@@ -9,17 +9,21 @@ describes them, what there is besides, and where the two differ.
 """
 
 import argparse
+import os
 from contextlib import AbstractContextManager
 
 from opensmtpd import options, run
 from opensmtpd.backends.sqlite import config
-from opensmtpd.backends.sqlite.database import LOAD_SECONDS, START_SECONDS, Database
-from opensmtpd.backends.sqlite.file import State as FileState
+from opensmtpd.backends.sqlite.clock import Clock
+from opensmtpd.backends.sqlite.database import LOAD_SECONDS, START_SECONDS
+from opensmtpd.backends.sqlite.reader import Reader
 from opensmtpd.backends.sqlite.rows import Rotation, text, value
 from opensmtpd.backends.sqlite.statements import check_alone
+from opensmtpd.backends.sqlite.wal.remote import WalPool
 from opensmtpd.errors import ConfigError, HandlerTimeout, Unavailable
 from opensmtpd.log import log
-from opensmtpd.table import Patterns, Service, Table, passwords
+from opensmtpd.needs import Needs, no_sandbox
+from opensmtpd.table import Patterns, Service, Table
 
 EPILOG = """\
 In smtpd.conf:
@@ -47,11 +51,17 @@ class Sqlite(Table):
         itself, and somebody else may have caused it; with ``-n`` it is one at once.
         """
         self.path: str = flags.path
-        self.state = State(config.read(self.path))
+        read = config.read(self.path)
+        if not read.sandbox:
+            no_sandbox()
+        # The folder: SQLite opens the database itself, and looks for its journals there.
+        names = (read.dbpath, os.path.realpath(read.dbpath))
+        folders = tuple(dict.fromkeys(os.path.dirname(os.path.abspath(name)) for name in names))
+        self.needs = Needs(reads=(self.path, *folders), locks=True)
+        self.worker = WalPool(folders)
+        self.state = State(read, self.worker)
         with_auth = "query_auth" in self.state.config.statements
         self.services = frozenset(Service) if with_auth else PLAIN_SERVICES
-        if with_auth:
-            passwords.prepare()
         self.force_auth = self.state.config.force_auth
         self.delimiter = self.state.config.delimiter
         check_alone(self.state.config)
@@ -66,9 +76,18 @@ class Sqlite(Table):
                 raise ConfigError(str(error), path=self.path, line=line) from None
             log("database-unavailable", reason=error)
 
+    def start(self) -> None:
+        """Start the worker: a database may be in WAL mode later. Raises ConfigError."""
+        self.worker.start()
+        Clock.rest()  # no thread may run that the sandbox would not reach
+
+    def stop(self) -> None:
+        """End the worker."""
+        self.worker.close()
+
     def update(self) -> None:
         """Read the configuration anew. Raises ConfigError, Unavailable, and keeps the old one."""
-        new = State(config.read(self.path))
+        new = State(config.read(self.path), self.worker)
         check_alone(new.config)
         try:
             new.learn()
@@ -93,6 +112,10 @@ class Sqlite(Table):
         row = state.database.row(statement, key)
         return None if row is None else value(service, row)
 
+    def stamp(self, service: Service) -> object | None:
+        """Return one object as long as the answers are the same, None where that is not known."""
+        return self.state.stamp(service)
+
     def snapshot(self) -> AbstractContextManager[None]:
         """Answer several lookups from one state of the database."""
         return self.state.database.snapshot()
@@ -109,9 +132,9 @@ class Sqlite(Table):
 class State:
     """A configuration, its database, and what is kept in memory of that."""
 
-    def __init__(self, new: config.Config) -> None:
+    def __init__(self, new: config.Config, worker: WalPool) -> None:
         self.config = new
-        self.database = Database(new)
+        self.database = Reader(new, worker)
         self._queries = {
             service: statement
             for service in Service
@@ -145,6 +168,11 @@ class State:
         if statement is None:
             raise ConfigError(f"no query_{service}", path=self.config.path)
         return statement
+
+    def stamp(self, service: Service) -> object | None:
+        """Return one object as long as the answers of ``query_SERVICE`` are the same, or None."""
+        statement = self._queries.get(service)
+        return None if statement is None else self.database.stamp(statement)
 
     def patterns(self, service: Service, seconds: float = LOAD_SECONDS) -> Patterns | None:
         """Return the index of ``patterns_SERVICE``, if there are any. Raises Unavailable.
@@ -189,7 +217,7 @@ class Index:
     """The rows of ``patterns_SERVICE`` at one version of the database."""
 
     def __init__(
-        self, service: Service, rows: list[str], limits: config.Config, version: FileState | None
+        self, service: Service, rows: list[str], limits: config.Config, version: object
     ) -> None:
         self.patterns = Patterns(service, rows, limits.delimiter)
         self.version = version
@@ -204,7 +232,7 @@ class Index:
                 reason=self.patterns.reason,
             )
 
-    def still(self, rows: list[str], version: FileState | None) -> bool:
+    def still(self, rows: list[str], version: object) -> bool:
         """Return whether the rows are these.
 
         Most likely they are: a change of the database seldom is one of these rows.

@@ -1,7 +1,6 @@
 """A database in the hands of somebody who wants to stop smtpd, or all mail."""
 
 import os
-import subprocess
 import time
 from collections.abc import Callable
 
@@ -12,7 +11,6 @@ from integration.support.table_faults import (
     FOLDER,
     Undo,
     break_the_schema,
-    database,
     path,
     replace_aliases,
 )
@@ -42,45 +40,6 @@ def strangers_mail() -> int:
 def all_is_well(lab: Lab) -> None:
     assert strangers_mail() == 250
     assert lab.inbox.one().folder == "inbox"
-
-
-def switch_to_wal(lab: Lab) -> Undo:
-    """Somebody else has it open, with the files beside it that SQLite maps into memory."""
-    with database(lab) as db:
-        db.execute("PRAGMA journal_mode = WAL")
-
-    def back() -> None:
-        with database(lab) as db:
-            assert db.execute("PRAGMA journal_mode = DELETE").fetchone() == ("delete",)
-
-    return back
-
-
-WRITER = """
-import sqlite3, sys
-db = sqlite3.connect(sys.argv[1], isolation_level=None)
-db.execute("UPDATE aliases SET value = value")
-print("open", flush=True)
-sys.stdin.read()
-"""
-
-
-def test_a_database_in_wal_mode(lab: Lab) -> None:
-    all_is_well(lab)
-    undo = switch_to_wal(lab)
-    command = ["python3", "-c", WRITER, str(path(lab))]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == b"open\n"
-        shm = path(lab).with_name("smtpd.sqlite-shm")
-        for size in (shm.stat().st_size, 0):
-            os.truncate(shm, size)
-            assert 400 <= strangers_mail() < 500
-            lab.server.check()
-        other.kill()
-    undo()
-    all_is_well(lab)
-    assert "PRAGMA journal_mode=DELETE" in lab.log
 
 
 COUNT = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT 'alice' AS key, "
@@ -147,9 +106,8 @@ def test_a_fifo_in_its_place(lab: Lab) -> None:
     [
         break_the_schema,
         lambda lab: replace_aliases(lab, "CREATE TABLE others (key, value)"),
-        switch_to_wal,
     ],
-    ids=["schema", "table", "wal"],
+    ids=["schema", "table"],
 )
 def test_smtpd_starts_with_it(running: Lab, spoil: Callable[[Lab], Undo]) -> None:
     undo = spoil(running)

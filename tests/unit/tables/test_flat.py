@@ -8,7 +8,7 @@ import pytest
 
 from opensmtpd import log as log_module
 from opensmtpd.errors import ConfigError
-from opensmtpd.table import Service, matching, passwords
+from opensmtpd.table import Service, matching
 from opensmtpd.table.passwords import encrypt
 from opensmtpd.testing import ask
 from opensmtpd_tables import flat
@@ -308,19 +308,6 @@ def test_the_program_says_how_it_is_used() -> None:
     status, out, _ = program("opensmtpd_tables.flat", "--help")
     assert status == 0
     assert "  table aliases flat:/etc/mail/aliases\n" in out
-
-
-def test_what_checks_passwords_is_loaded_at_start(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    prepared: list[bool] = []
-    monkeypatch.setattr(passwords, "prepare", lambda: prepared.append(True))
-    path.write_text("alice: bob\n")
-    Flat(flags(path))
-    assert prepared == []
-    path.write_text("# @auth\nalice: bob\n")
-    Flat(flags(path))
-    assert prepared == [True]
 
 
 def test_a_key_that_is_too_much_for_all_rows_is_one_error_and_one_line(

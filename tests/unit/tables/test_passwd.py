@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.table import Service, passwords
+from opensmtpd.table import Service
 from opensmtpd.table.passwords import encrypt
 from opensmtpd_tables.passwd import Passwd, Users
 from unit.support.processes import CHECKED
@@ -205,17 +205,6 @@ def test_hashes_that_are_refused_are_named_by_check(path: Path) -> None:
     )
     path.write_text(f"bob:{costly}:1:1::/h\n")
     Passwd(flags(path, check=True))
-
-
-def test_what_checks_passwords_is_loaded_at_start(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    prepared: list[bool] = []
-    monkeypatch.setattr(passwords, "prepare", lambda: prepared.append(True))
-    talk(path, ALICE)
-    assert prepared == []
-    talk(path, f"# @auth\n{ALICE}")
-    assert prepared == [True]
 
 
 @pytest.mark.parametrize("scheme", ["{CRYPT}", "{sha512-crypt}"])

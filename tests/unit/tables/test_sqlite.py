@@ -57,17 +57,6 @@ def test_services(path: Path) -> None:
     )
 
 
-def test_what_checks_passwords_is_loaded_at_start(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    prepared: list[bool] = []
-    monkeypatch.setattr(passwords, "prepare", lambda: prepared.append(True))
-    table(path)
-    assert prepared == []
-    table(path, "query_auth SELECT key, value FROM rows WHERE key = ?")
-    assert prepared == [True]
-
-
 def test_passwords(path: Path) -> None:
     write(path, f"INSERT INTO rows VALUES ('carol', '{passwords.encrypt('PassWord')}')")
     some = table(path, "query_auth SELECT key, value FROM rows WHERE key = ?")
@@ -281,11 +270,6 @@ SPOILERS: dict[str, tuple[Callable[[Path], object], str, str]] = {
         lambda path: write(path, "ALTER TABLE rows RENAME COLUMN value TO other"),
         "query-unusable reason=",
         "no such column: value",
-    ),
-    "WAL mode": (
-        lambda path: write(path, "PRAGMA journal_mode = WAL"),
-        "database-unavailable reason=",
-        "PRAGMA journal_mode=DELETE",
     ),
     "no database": (
         lambda path: path.write_bytes(b"no database at all" * 100),

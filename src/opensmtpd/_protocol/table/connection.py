@@ -5,13 +5,15 @@ answer or an illegal one becomes ``error|message`` and a line in the log. Source
 """
 
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
 from opensmtpd._protocol.dispatch import LATER, Dispatcher, Log
 from opensmtpd._protocol.failures import own_text, place
 from opensmtpd._protocol.table import requests
-from opensmtpd._protocol.table.registration import check_services
+from opensmtpd._protocol.table.kept import NEVER, Kept
+from opensmtpd._protocol.table.registration import check_services, overrides
 from opensmtpd._protocol.table.requests import Request
 from opensmtpd._protocol.table.wire import SAFE_SINCE, VERSION, RequestLines, encode_error, release
 from opensmtpd.errors import ProtocolError, VersionError
@@ -49,13 +51,15 @@ class TableConnection:
         self.ready = False
         self._table = table
         self._requests = requests.keyed(table)
+        self._kept = Kept()
+        self._stamped = frozenset(Service) - NEVER if overrides(table, "stamp") else frozenset()
         self._log = log
         self._lines = RequestLines()
         self._name = self._beginning = b""
         self._smtpd = (0, 0)
         self._waiting: deque[bytes] = deque()
         self.busy = False
-        """True while an answer waits for its job: a coroutine, or a function in a thread."""
+        """True while an answer waits: for a coroutine, a function in a thread, or a worker."""
         self._out: list[bytes] = []
 
     # --- for the loop and the tests -----------------------------------------------------------
@@ -113,7 +117,10 @@ class TableConnection:
                 request = self._requests.get((verb, label))
                 # All requests but updates and fetches:
                 if request is not None and version == VERSION and first == b"table":
-                    self._call(request, id, to_str(key))
+                    if request.service in self._stamped:
+                        self._ask(request, id, key)
+                    else:
+                        self._call(request, id, to_str(key))
                     return
             if line.startswith(b"config|") and not self.ready:
                 self._config(line)
@@ -200,6 +207,7 @@ class TableConnection:
                 fetch = requests.unknown_service if service is None else self._table.fetch
                 self._call(Request(b"fetch", service, fetch, requests.encode_value), id, service)
             case [b"update", id]:
+                self._kept.forget()
                 update = Request(
                     b"update", None, lambda _: self._table.update(), requests.encode_done
                 )
@@ -207,12 +215,47 @@ class TableConnection:
             case _:
                 raise ProtocolError("an unknown request")
 
-    def _call(self, request: Request, id: bytes, argument: object) -> None:
-        """Call the table; answer with the result, now or when its job has ended."""
+    def _ask(self, request: Request, id: bytes, key: bytes) -> None:
+        """Answer with what is kept, if the table's stamp says that it is current, or as ``_call``.
+
+        Services of NEVER, and requests by ``_request``, do not come here.
+        """
+        try:
+            stamp = self._stamp(request)
+            text = None if stamp is None else self._kept.find((request, key), stamp)
+        except BaseException as error:  # as in _call
+            self._refuse(request, id, error)
+            return
+        if text is not None:
+            self._out.append(b"".join((request.head, id, b"|", text, b"\n")))
+            return
+        keep = None if stamp is None else partial(self._keep, request, key, stamp)
+        self._call(request, id, to_str(key), keep)
+
+    def _stamp(self, request: Request) -> object:
+        return self.dispatcher.call("stamp", self._table.stamp, request.service)
+
+    def _keep(self, request: Request, key: bytes, stamp: object, text: bytes) -> None:
+        if self._stamp(request) == stamp:
+            self._kept.keep((request, key), stamp, text)
+
+    def _call(
+        self,
+        request: Request,
+        id: bytes,
+        argument: object,
+        keep: Callable[[bytes], None] | None = None,
+    ) -> None:
+        """Call the table; answer with the result, now or when its job has ended.
+
+        ``keep`` takes the end of an answer that is given now, before it is given.
+        """
         try:
             result = self.dispatcher.call(request.name, request.call, argument)
             if not isinstance(result, LATER):
                 text = request.encode(result)
+                if keep is not None:
+                    keep(text)
                 self._out.append(b"".join((request.head, id, b"|", text, b"\n")))
                 return
         except BaseException as error:  # sys.exit() in a table must not end the mail server
@@ -222,8 +265,12 @@ class TableConnection:
         def answer(result: object) -> None:
             self._answer(request, id, request.encode(result))
 
-        self.dispatcher.start(result, None, answer, partial(self._refuse, request, id))
-        self.busy = True
+        self.busy = True  # a Deferred may have ended: then this starts and answers at once
+        try:
+            self.dispatcher.start(result, None, answer, partial(self._refuse, request, id))
+        except BaseException:
+            self.busy = False
+            raise
 
     def _answer(self, request: Request, id: bytes, result: bytes) -> None:
         self._out.append(b"".join((request.head, id, b"|", result, b"\n")))

@@ -26,12 +26,13 @@ def check_methods(table: Table) -> None:
     """
     services = set(table.services)
     methods = ["lookup", "check"] if services - _LISTS else ["lookup", "check", "fetch"]
-    if services and not any(_overrides(table, name) for name in methods):
+    if services and not any(overrides(table, name) for name in methods):
         own = [name for name in dir(table) if not hasattr(Table, name)]
         near = next(filter(None, (nearest(name, own) for name in methods)), None)
         hint = f"; is {near} one of them, misspelt?" if near else ""
         raise LocalError(f"{type(table).__name__} has neither {' nor '.join(methods)}{hint}")
 
 
-def _overrides(table: Table, name: str) -> bool:
+def overrides(table: Table, name: str) -> bool:
+    """Return whether a table has a method of its own under a name."""
     return getattr(getattr(table, name), "__func__", None) is not getattr(Table, name)

@@ -26,23 +26,34 @@ class Clock:
     The connection refers to its clock, and the clock not to it: a circle would keep its memory.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, interrupts: bool = True) -> None:
+        """``interrupts`` is False in a process that is killed when its time is up: no thread."""
         self._end = 0.0  # over, until it is started
-        self._interrupter = _interrupter()
+        self._interrupter = _interrupter() if interrupts else None
 
     def start(self, seconds: float, connection: sqlite3.Connection | None = None) -> None:
         """Give the next query so much time; without a connection, it is about to be opened."""
         self._end = monotonic() + seconds
-        if connection is not None:
+        if connection is not None and self._interrupter is not None:
             self._interrupter.watch(connection, self._end)
+
+    @staticmethod
+    def rest() -> None:
+        """End the thread until the next query, for a process that is about to confine itself.
+
+        On Linux, a thread keeps the files that it had when it was started.
+        """
+        _interrupter().rest()
 
     def stop(self) -> None:
         """Interrupt no query before the next start."""
-        self._interrupter.forget()
+        if self._interrupter is not None:
+            self._interrupter.forget()
 
     def watch(self, connection: sqlite3.Connection) -> None:
         """Interrupt this connection from now on; the clock has been started."""
-        self._interrupter.watch(connection, self._end)
+        if self._interrupter is not None:
+            self._interrupter.watch(connection, self._end)
         # Python code that is run while a query is: there the watchdog can strike, too.
         connection.set_progress_handler(self.is_over, STEPS)
 
@@ -60,14 +71,30 @@ class _Interrupter:
 
     def __init__(self) -> None:
         self._query: tuple[sqlite3.Connection, float] | None = None
-        self._told: SimpleQueue[None] = SimpleQueue()
-        threading.Thread(target=self._run, daemon=True, name="interrupter").start()
+        self._told: SimpleQueue[bool] = SimpleQueue()
+        """True for a query that has begun, False for the end of the thread."""
+        self._thread: threading.Thread | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        thread = threading.Thread(target=self._run, daemon=True, name="interrupter")
+        thread.start()
+        self._thread = thread
+
+    def rest(self) -> None:
+        """End the thread until the next query."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._told.put(False)
+            thread.join()
 
     def watch(self, connection: sqlite3.Connection, end: float) -> None:
         """Interrupt the query that begins now if it still runs at ``end``."""
         self._query = connection, end
+        if self._thread is None:
+            self._begin()
         if self._told.empty():
-            self._told.put(None)
+            self._told.put(True)
 
     def forget(self) -> None:
         """Interrupt nothing: the query has ended, and another one may be about to begin."""
@@ -75,8 +102,7 @@ class _Interrupter:
 
     def _run(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        while True:
-            self._told.get()
+        while self._told.get():
             while (query := self._query) and (left := query[1] - monotonic()) > 0:
                 sleep(min(left, PAUSE))
             if query is not None and query is self._query:

@@ -64,10 +64,11 @@ class Config:
         """Seconds until the rows of ``fetch_source`` are read again."""
         self.refresh = 1000
         """Calls until they are."""
-        self.busy_timeout = 1.0
+        self.busy_timeout = 0.4
         """Seconds to wait for a database that somebody writes to."""
         self.delimiter = "+"
         self.force_auth = False
+        self.sandbox = True
         self.constant: set[str] = set()
         """Services whose query may have one answer for all keys."""
 
@@ -172,4 +173,5 @@ _NUMBERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "busy_timeout": ("busy_timeout", _seconds),
     "sub_addr_delim": ("delimiter", _delimiter),
     "auth_before_7.9": ("force_auth", _yes),
+    "sandbox": ("sandbox", _yes),
 }

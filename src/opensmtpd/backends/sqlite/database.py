@@ -2,28 +2,24 @@
 
 import os
 import sqlite3
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
 
 from opensmtpd.backends.sqlite.clock import Clock
 from opensmtpd.backends.sqlite.config import Config, Statement
 from opensmtpd.backends.sqlite.connection import FAULTS, connect
+from opensmtpd.backends.sqlite.current import Current
 from opensmtpd.backends.sqlite.file import DatabaseFile, State
-from opensmtpd.backends.sqlite.statements import (
-    Arguments,
-    bound,
-    check_columns,
-    learn,
-)
+from opensmtpd.backends.sqlite.row_sizes import Row, length, memory, up_to
+from opensmtpd.backends.sqlite.statements import Arguments, bound, check_columns, learn
 from opensmtpd.errors import ConfigError, Unavailable
 from opensmtpd.table import VALUE_MAX, to_bytes
 
-Row = tuple[object, ...]
-
 QUERY_SECONDS = 0.5
 """For a query: all mail waits meanwhile."""
+LOCKED_SECONDS = 0.1
+"""At least, where most of QUERY_SECONDS went by until the database could be locked."""
 LATE_SECONDS = 0.002
 """For each query of a snapshot, once its queries had QUERY_SECONDS together: a client chooses how
 many rows its domain may match."""
@@ -32,11 +28,7 @@ LOAD_SECONDS = 2.0
 START_SECONDS = 20.0
 """For the same at start, and for an update."""
 LOAD_MAX = 64 << 20
-"""Bytes of such rows, counted with ROW_COST for each."""
-ROW_COST = 64
-"""Bytes that a row takes in memory besides its text."""
-
-_NOTHING = sys.getsizeof("")
+"""Bytes of such rows, as ``row_sizes.memory`` counts them."""
 
 REMEDIES = {
     sqlite3.SQLITE_CORRUPT: "put a backup in its place",
@@ -51,14 +43,19 @@ REMEDIES = {
 class Database:
     """The file that ``dbpath`` names: opened to be read only, and again when it has changed."""
 
-    def __init__(self, config: Config) -> None:
+    remedies: Mapping[int, str] = REMEDIES
+
+    def __init__(
+        self, config: Config, file: DatabaseFile | None = None, clock: Clock | None = None
+    ) -> None:
         self.config = config
         self._path = os.path.abspath(config.dbpath)
-        self._file = DatabaseFile(self._path, config.busy_timeout)
-        self._clock = Clock()
+        self._file = file or DatabaseFile(self._path, config.busy_timeout)
+        self._clock = clock or Clock()
         self._connection: sqlite3.Connection | None = None
         self._state: State | None = None
         self._shared, self._shared_end = False, 0.0
+        self._current = Current(self._path)
         self.opened = 0
         """The number of times that it was opened."""
         self.interrupted = False
@@ -77,8 +74,7 @@ class Database:
         """Return the first row. Raises Unavailable, ConfigError."""
         try:
             arguments = self._arguments(statement, key)  # first: it may open the database
-            connection = self._open()
-            self._start_clock(connection)
+            connection = self._begin(statement, arguments)
             cursor = connection.execute(statement.sql, arguments)
             row: Row | None = cursor.fetchone()
             cursor.close()
@@ -95,9 +91,8 @@ class Database:
         """
         try:
             arguments = self._arguments(statement, key)  # first: it may open the database
-            connection = self._open()
-            self._start_clock(connection)
-            return _up_to(VALUE_MAX, connection.execute(statement.sql, arguments), _length)[0]
+            connection = self._begin(statement, arguments)
+            return up_to(VALUE_MAX, connection.execute(statement.sql, arguments), length)[0]
         except FAULTS as error:
             raise self._failed(error, statement, QUERY_SECONDS) from None
         finally:
@@ -108,7 +103,7 @@ class Database:
         try:
             connection = self._open()
             self._clock.start(seconds, connection)
-            rows, size = _up_to(LOAD_MAX, connection.execute(statement.sql), _memory)
+            rows, size = up_to(LOAD_MAX, connection.execute(statement.sql), memory)
         except FAULTS as error:
             raise self._failed(error, statement, seconds) from None
         finally:
@@ -117,13 +112,22 @@ class Database:
             raise Unavailable(f"{self._path}: {statement.key} gives more than {LOAD_MAX >> 20} MiB")
         return rows
 
-    def version(self) -> State | None:
+    def version(self) -> object:
         """Return what is another one when the database has changed. Raises Unavailable."""
         try:
             self._open()
         finally:
             self._release()
         return self._state
+
+    def stamp(self, statement: Statement) -> object | None:
+        """Return one object as long as the answer to a statement is the same, None if unknown."""
+        current, stamp = self._current, None
+        if self._connection is not None and self._state is not None:
+            stamp = current.stamp(self._state, held=self._shared)
+        if stamp is None:
+            return None
+        return stamp if current.is_steady(statement) else None
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -135,19 +139,37 @@ class Database:
             self._share()
             yield
         finally:
-            self._shared = False
-            self._release()
+            self._unshare()
 
     def _share(self) -> None:
         try:
             self._open()
-            self._shared, self._shared_end = True, monotonic() + QUERY_SECONDS
+            if self._state:
+                self._current.hold(self._state)
+            self._shared, self._shared_end = True, monotonic() + self._seconds()
         except Unavailable:  # each query will say itself what is wrong
             return
 
+    def _unshare(self) -> None:
+        self._shared = False
+        self._release()
+
+    def _begin(self, statement: Statement, arguments: Arguments) -> sqlite3.Connection:
+        """Return the connection for a query, with the clock started."""
+        connection = self._open()
+        self._start_clock(connection)
+        if self._current.wanted is statement:
+            self._current.learn(statement, arguments, connection)
+        return connection
+
     def _start_clock(self, connection: sqlite3.Connection) -> None:
-        left = self._shared_end - monotonic() if self._shared else QUERY_SECONDS
+        left = self._shared_end - monotonic() if self._shared else self._seconds()
         self._clock.start(max(left, LATE_SECONDS), connection)
+
+    def _seconds(self) -> float:
+        """Return the time that is left when the database is locked."""
+        waited = self._file.waited
+        return max(QUERY_SECONDS - waited, LOCKED_SECONDS) if waited else QUERY_SECONDS
 
     # --- the connection -------------------------------------------------------------------------
 
@@ -172,9 +194,13 @@ class Database:
     def _connect(self, state: State) -> None:
         self._clock.start(QUERY_SECONDS)
         try:
-            self._connection, self._state = connect(self._path, self._clock), state
+            self._connection = connect(
+                self._path, self._clock, self._current.uses.note, self._file.busy
+            )
         except FAULTS as error:
             raise self._failed(error) from None
+        self._state = state
+        self._current.opened(state)
         self.opened += 1
         if not self._file.is_still(state):  # SQLite may have opened another one
             self.close()
@@ -204,7 +230,7 @@ class Database:
         self.close()
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without what an extended code adds
         self.interrupted = code in (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_AUTH)
-        what, remedy = str(error), REMEDIES.get(code, "")
+        what, remedy = str(error), self.remedies.get(code, "")
         if isinstance(error, MemoryError):
             what = "it takes more memory than SQLite may have here"
         elif isinstance(error, UnicodeError):
@@ -240,31 +266,3 @@ class Database:
         connection = self._open()
         self._clock.start(QUERY_SECONDS, connection)
         return connection.execute(sql, arguments)
-
-
-def _up_to(
-    most: int, cursor: sqlite3.Cursor, size_of: Callable[[object], int]
-) -> tuple[list[Row], int]:
-    """Return rows until ``size_of`` their cells is more than ``most``, and the size.
-
-    A row counts as 1 at least.
-    """
-    rows: list[Row] = []
-    size = 0
-    for row in cursor:
-        rows.append(row)
-        size += max(1, sum(map(size_of, row)))
-        if size > most:
-            break
-    cursor.close()
-    return rows, size
-
-
-def _length(cell: object) -> int:
-    """Return the characters of a cell: it has as many bytes or more."""
-    return len(cell) if isinstance(cell, str | bytes) else 0
-
-
-def _memory(cell: object) -> int:
-    """Return what a row of one cell takes: where one character is no ASCII, all take 2 or 4."""
-    return ROW_COST + sys.getsizeof(cell) - _NOTHING

@@ -15,6 +15,7 @@ import pwd
 import stat
 from time import monotonic, sleep
 
+from opensmtpd.backends.rest import Status, status_of
 from opensmtpd.errors import ConfigError, Unavailable
 from opensmtpd.files import reading
 
@@ -28,14 +29,17 @@ TRY = fcntl.LOCK_SH | fcntl.LOCK_NB
 PAUSE = 0.005
 """Seconds between two attempts to get a lock."""
 
-State = tuple[int, int, int, int, int, bytes]
+State = tuple[Status, bytes]
 """A value that differs when the file has other contents.
 
-Device, inode, size, nanoseconds of the last change of the contents and of the inode, and the
-header, which holds SQLite's counter of changes. The counter alone does not tell a copy that was
-written over the file, and times alone do not tell two changes within one tick of the clock. The
-time of the contents can be set to any (``cp -p``, rsync), that of the inode cannot.
+It is the status and the header, which holds SQLite's counter of changes. The counter alone does not
+tell a copy that was written over the file, and times alone do not tell two changes within one tick
+of the clock.
 """
+
+
+class InWal(Unavailable):
+    """The database is in WAL mode: SQLite would map a file beside it into memory."""
 
 
 class DatabaseFile:
@@ -45,6 +49,9 @@ class DatabaseFile:
     that is a rule of POSIX.
     """
 
+    busy: float | None = None
+    """Seconds that SQLite itself waits for locks; None as they are taken here."""
+
     def __init__(self, path: str, wait: float) -> None:
         """``wait`` is in seconds: the time to wait for a lock."""
         self.path = path
@@ -52,6 +59,8 @@ class DatabaseFile:
         self._wal, self._journal = f"{path}-wal", f"{path}-journal"
         self._descriptor = -1
         self._opened = (0, 0)
+        self.waited = 0.0
+        """Seconds that the last lock was waited for."""
 
     def close(self) -> None:
         """Close the descriptor, which ends the lock."""
@@ -61,16 +70,16 @@ class DatabaseFile:
 
     def lock(self) -> State:
         """Lock the file that has the name now against changes, and return its state."""
+        self.waited = 0.0
         for _ in range(3):
             self._open()
             if not self._locked():
                 self._wait_for_lock()
             status = self._status()
-            if (status.st_dev, status.st_ino) == self._opened:
+            if status[:2] == self._opened:
                 header = self._header()
                 self._judge(header)
-                times = status.st_mtime_ns, status.st_ctime_ns
-                return *self._opened, status.st_size, *times, header
+                return status, header
             self.close()
         raise Unavailable(f"{self.path}: it is replaced again and again")
 
@@ -81,19 +90,18 @@ class DatabaseFile:
 
     def is_still(self, state: State) -> bool:
         """Return whether the file that was locked has the name yet."""
-        status = self._status()
-        return (status.st_dev, status.st_ino) == state[:2]
+        return self._status()[:2] == state[0][:2]
 
-    def _status(self) -> os.stat_result:
+    def _status(self) -> Status:
         try:
-            return os.stat(self.path)
+            return status_of(os.stat(self.path))
         except FileNotFoundError as error:
             self.close()
             fault = f"{self.path}: {error.strerror}; make it, or correct dbpath"
             raise Unavailable(fault) from None
         except OSError:
             self.close()
-            return os.fstat(self._readable())
+            return status_of(os.fstat(self._readable()))
 
     def _header(self) -> bytes:
         try:
@@ -105,8 +113,7 @@ class DatabaseFile:
     def _open(self) -> None:
         if self._descriptor < 0:
             self._status()
-            status = os.fstat(self._readable())
-            self._opened = status.st_dev, status.st_ino
+            self._opened = status_of(os.fstat(self._readable()))[:2]
 
     def _readable(self) -> int:
         """Open it, if it is a regular file; the error has the remedy of its cause."""
@@ -120,9 +127,10 @@ class DatabaseFile:
     # --- locks ----------------------------------------------------------------------------------
 
     def _wait_for_lock(self) -> None:
-        end = monotonic() + self._wait
+        begin = monotonic()
         while not self._locked():
-            if monotonic() >= end:
+            self.waited = monotonic() - begin
+            if self.waited >= self._wait:
                 remedy = "another program changes it; busy_timeout says how long to wait"
                 raise Unavailable(f"{self.path}: database is locked; {remedy}")
             sleep(PAUSE)
@@ -148,7 +156,7 @@ class DatabaseFile:
         wal = WAL in header[18:20] or (os.access(self._wal, os.F_OK) and _content(self._wal))
         if wal:
             fault = "it is in WAL mode, which is not read here"
-            raise Unavailable(f"{self.path}: {fault}; {self._owners('PRAGMA journal_mode=DELETE')}")
+            raise InWal(f"{self.path}: {fault}; {self._owners('PRAGMA journal_mode=DELETE')}")
         # A second look: the first may have met a writer who was about to end.
         if os.access(self._journal, os.F_OK) and self._is_half() and self._is_half():
             fault = "a writer was interrupted, and left its journal"

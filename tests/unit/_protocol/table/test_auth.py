@@ -1,11 +1,13 @@
 """``check auth user:password``: what is compared, what is answered, and what is never told."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
-from opensmtpd.answer import Offload
+from opensmtpd._protocol.table import auth
+from opensmtpd.answer import Deferred, Offload
 from opensmtpd.table import Service, Table, passwords
 from unit.support.handlers import explode
 from unit.support.lookups import ID, Talk, answer, check, lookup
@@ -39,23 +41,37 @@ class SlowUsers(Users):
 BOTH = pytest.mark.parametrize("kind", [Users, SlowUsers], ids=["plain", "async"])
 
 
+class Worker:
+    """Stands for the worker that computes: the password of HASH is SECRET."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, str | None, str]] = []
+        """What was compared, and for whom."""
+        self.slow = False
+        self.replies: list[Callable[[], object]] = []
+        """Those of a slow worker, to be called."""
+
+    def ask(self, password: str, hash: str | None, user: str) -> Deferred[bool]:
+        self.seen.append((password, hash, user))
+        deferred: Deferred[bool] = Deferred()
+        reply = partial(deferred.settle, (password, hash) == (SECRET, HASH))
+        self.replies.append(reply)
+        if not self.slow:
+            reply()
+        return deferred
+
+
 @pytest.fixture
-def verified(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None, str]]:
-    """Have the password of HASH be SECRET; return what was compared, and for whom."""
-    seen = []
-
-    def verify(password: str, hash: str | None, user: str) -> bool:
-        seen.append((password, hash, user))
-        return (password, hash) == (SECRET, HASH)
-
-    monkeypatch.setattr(passwords, "verify", verify)
-    return seen
+def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
+    """Have passwords checked by a Worker of these tests."""
+    worker = Worker()
+    monkeypatch.setattr(auth, "checks", lambda: worker)
+    return worker
 
 
 def said(talk: Talk, key: bytes) -> bytes:
-    """Return what is answered to ``check auth``, which is never computed on the spot."""
-    assert talk.say(check(key, b"auth")) == b""
-    return talk.finish(talk.job())
+    """Return what is answered to ``check auth``."""
+    return talk.say(check(key, b"auth")) + talk.finish_all()
 
 
 @BOTH
@@ -76,12 +92,12 @@ def said(talk: Talk, key: bytes) -> bytes:
     ],
 )
 def test_who_is_looked_up_and_what_is_compared(
-    kind: type[Users], key: str, user: str, password: str, verified: list[object]
+    kind: type[Users], key: str, user: str, password: str, worker: Worker
 ) -> None:
     talk = Talk(table := kind())
     text = said(talk, key.encode("utf-8", "surrogateescape"))
     assert table.asked == [(Service.AUTH, user)]
-    assert verified == [(password, HASH, user)]
+    assert worker.seen == [(password, HASH, user)]
     assert text == (FOUND if password == SECRET else NOT_FOUND)
     assert talk.logged == []
 
@@ -100,30 +116,30 @@ def test_who_is_looked_up_and_what_is_compared(
     ],
 )
 def test_what_a_row_may_say(
-    kind: type[Users], value: str | None, hash: str | None, verified: list[object]
+    kind: type[Users], value: str | None, hash: str | None, worker: Worker
 ) -> None:
     text = said(Talk(kind(lambda: value)), b"alice:" + SECRET.encode())
-    assert verified == [(SECRET, hash, "alice")]
+    assert worker.seen == [(SECRET, hash, "alice")]
     assert text == (FOUND if hash == HASH else NOT_FOUND)
 
 
 @BOTH
 def test_an_unknown_user_costs_as_much_as_a_wrong_password(
-    kind: type[Users], verified: list[object]
+    kind: type[Users], worker: Worker
 ) -> None:
     talk = Talk(kind(lambda: None))
     assert said(talk, b"nobody:x") == NOT_FOUND
-    assert verified == [("x", None, "nobody")]
+    assert worker.seen == [("x", None, "nobody")]
     assert talk.logged == []
 
 
 @pytest.mark.parametrize("value", ["", "a\nb", b"hash", True, Offload(lambda: HASH)])
 @BOTH
-def test_rows_that_are_none(kind: type[Users], value: Any, verified: list[object]) -> None:
+def test_rows_that_are_none(kind: type[Users], value: Any, worker: Worker) -> None:
     talk = Talk(kind(lambda: value))
-    text = talk.say(check(b"alice:x", b"auth")) or talk.finish(talk.job())
+    text = said(talk, b"alice:x")
     assert text.startswith(b"check-result|0c7d9dc5|error|")
-    assert verified == []
+    assert worker.seen == []
     assert len(talk.logged) == 1
 
 
@@ -157,22 +173,42 @@ def test_a_costly_hash_is_an_error_that_names_user_and_scheme(kind: type[Users])
 
 
 @BOTH
-def test_requests_wait_for_the_password_before_them(
-    kind: type[Users], verified: list[object]
-) -> None:
+def test_requests_wait_for_the_password_before_them(kind: type[Users], worker: Worker) -> None:
     talk = Talk(kind())
-    assert talk.say(check(b"alice:x", b"auth"), check(b"bob:" + SECRET.encode(), b"auth")) == b""
-    assert talk.finish(talk.job()) == NOT_FOUND
-    assert talk.finish(talk.job()) == FOUND
+    two = [check(b"alice:x", b"auth"), check(b"bob:" + SECRET.encode(), b"auth")]
+    assert talk.say(*two) + talk.finish_all() == NOT_FOUND + FOUND
+
+
+def test_requests_wait_for_the_reply_of_the_worker(worker: Worker) -> None:
+    worker.slow = True
+    talk = Talk(Users())
+    two = [check(b"alice:x", b"auth"), check(b"bob:" + SECRET.encode(), b"auth")]
+    assert talk.say(*two, lookup(b"carol", b"credentials")) == b""
+    assert [user for _, _, user in worker.seen] == ["alice"]
+    worker.replies[0]()
+    assert talk.protocol.data_to_send() == NOT_FOUND
+    assert [user for _, _, user in worker.seen] == ["alice", "bob"]
+    worker.replies[1]()
+    assert talk.protocol.data_to_send() == FOUND + answer(b"found|" + HASH.encode())
+
+
+def test_a_lookup_that_a_worker_answers(worker: Worker) -> None:
+    row: Deferred[str] = Deferred()
+    talk = Talk(Users(lambda: row))
+    assert talk.say(check(b"alice:" + SECRET.encode(), b"auth")) == b""
+    assert worker.seen == []
+    row.settle(f"alice:{HASH}")
+    assert talk.protocol.data_to_send() == FOUND
+    assert worker.seen == [(SECRET, HASH, "alice")]
 
 
 @BOTH
-def test_credentials_are_looked_up_as_ever(kind: type[Users], verified: list[object]) -> None:
+def test_credentials_are_looked_up_as_ever(kind: type[Users], worker: Worker) -> None:
     talk = Talk(table := kind(lambda: f"alice:{HASH}"))
     text = talk.say(lookup(b"alice", b"credentials")) + talk.finish_all()
     assert text == answer(b"found|alice:" + HASH.encode())
     assert table.asked == [(Service.CREDENTIALS, "alice")]
-    assert verified == []
+    assert worker.seen == []
 
 
 def test_no_hash_is_sent_for_a_lookup() -> None:
@@ -190,18 +226,19 @@ QUOTE = f"{SECRET} {HASH}"
 
 @BOTH
 @pytest.mark.parametrize("error", RAISERS)
-@pytest.mark.parametrize("place", ["lookup", "verify"])
+@pytest.mark.parametrize("place", ["lookup", "worker"])
 def test_neither_password_nor_hash_is_told(
     kind: type[Users],
     place: str,
     error: type[BaseException],
+    worker: Worker,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     def act(*_: object) -> Any:
         return explode(error(QUOTE))
 
-    monkeypatch.setattr(passwords, "verify", act)
+    monkeypatch.setattr(worker, "ask", act)
     talk = Talk(kind(act if place == "lookup" else lambda: HASH))
     text = talk.say(check(b"alice:" + SECRET.encode(), b"auth")) + talk.finish_all()
     assert text == answer(b"error|" + error.__name__.encode(), b"check")
@@ -232,15 +269,14 @@ def test_nor_in_what_is_logged_of_an_unknown_service() -> None:
     assert "wo|rd" not in "".join(talk.logged)
 
 
-@BOTH
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
-def test_nor_in_what_is_logged_of_a_late_one(kind: type[Users], verified: list[object]) -> None:
+@BOTH
+def test_nor_in_what_is_logged_of_a_late_one(kind: type[Users], worker: Worker) -> None:
+    worker.slow = True
     talk = Talk(kind())
     talk.say(check(b"alice:" + SECRET.encode(), b"auth"))
-    job = talk.job()
     talk.protocol.dispatcher.expire(5.0)
     assert talk.protocol.data_to_send() == answer(b"error|no answer within 5 s", b"check")
-    assert job.cancelled
     [line] = talk.logged
     assert line.startswith("auth-failed table=aliases service=auth error=HandlerTimeout")
     assert "wo|rd" not in line

@@ -4,6 +4,7 @@ import sqlite3
 import struct
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +22,7 @@ CHILDREN = 300
 LEVELS = 10
 ASK = """
 import sys
+import threading
 from opensmtpd.backends.sqlite import config
 from opensmtpd.backends.sqlite.database import Database
 from opensmtpd.errors import Unavailable
@@ -101,3 +103,39 @@ def test_the_clock_runs_before_a_connection_is_opened(
     database.close()
     assert len(over) >= 2
     assert not any(over)
+
+
+def test_a_clock_that_rested_interrupts_again() -> None:
+    """A process ends the thread before it confines itself: the next one is confined, too."""
+    clock = Clock()
+    Clock.rest()
+    assert "interrupter" not in [thread.name for thread in threading.enumerate()]
+    with closing(sqlite3.connect(":memory:")) as connection:
+        clock.start(0.05)
+        clock.watch(connection)
+        forever = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x)"
+        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+            connection.execute(f"{forever} FROM n").fetchone()
+    clock.stop()
+    assert "interrupter" in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_clock_without_a_thread(tmp_path: Path) -> None:
+    """For a process that is killed when its time is up, and may start no thread."""
+    source = (
+        "import sqlite3, threading\n"
+        "from opensmtpd.backends.sqlite.clock import Clock\n"
+        "clock, connection = Clock(interrupts=False), sqlite3.connect(':memory:')\n"
+        "clock.start(0.05)\n"
+        "clock.watch(connection)\n"
+        "endless = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)'\n"
+        "try:\n"
+        "    connection.execute(endless + ' SELECT i FROM n WHERE i < 0').fetchone()\n"
+        "except sqlite3.OperationalError as error:\n"
+        "    print(error)\n"
+        "clock.stop()\n"
+        "clock.start(60, connection)\n"
+        "print(connection.execute('SELECT 1').fetchone(), threading.active_count())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", source], stdout=subprocess.PIPE, check=True)
+    assert done.stdout == b"interrupted\n(1,) 1\n"

@@ -69,7 +69,7 @@ def test_the_manuals_example(parse: Read, path: Path) -> None:
 
 def test_what_does_not_stand_there_is_the_default(parse: Read) -> None:
     config = parse(GOOD)
-    assert (config.expire, config.refresh, config.busy_timeout) == (60, 1000, 1.0)
+    assert (config.expire, config.refresh, config.busy_timeout) == (60, 1000, 0.4)
     assert (config.delimiter, config.force_auth) == ("+", False)
 
 

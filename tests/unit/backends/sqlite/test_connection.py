@@ -37,7 +37,30 @@ def test_limits(connection: sqlite3.Connection) -> None:
         "cell_size_check": 1,
         "query_only": 1,
     }.items():
-        assert connection.execute(f"PRAGMA {pragma}").fetchone() in [(value,), None]
+        assert connection.execute(f"PRAGMA {pragma}").fetchone() == (value,)
+
+
+def test_a_schema_is_not_trusted(path: Path) -> None:
+    """A view asks no virtual table that can do more than give rows."""
+    write(path, "CREATE VIEW evil AS SELECT name AS value FROM pragma_function_list")
+    clock = Clock()
+    clock.start(60)
+    unsafe = pytest.raises(sqlite3.OperationalError, match="unsafe use of virtual table")
+    with closing(connect(str(path), clock)) as connection, unsafe:
+        connection.execute("SELECT value FROM evil")
+
+
+def test_the_size_of_cells_is_checked(path: Path) -> None:
+    """A cell that reaches beyond its page is an error, even where another one is read."""
+    put(path, carol="dave")
+    data = bytearray(path.read_bytes())
+    page = 4096
+    data[page + 10 : page + 12] = (4095).to_bytes(2, "big")  # where the second cell begins
+    path.write_bytes(data)
+    clock = Clock()
+    clock.start(60)
+    with closing(connect(str(path), clock)) as connection, pytest.raises(sqlite3.DatabaseError):
+        connection.execute("SELECT * FROM rows WHERE rowid = 1").fetchone()
 
 
 HEAP_LIMIT = """

@@ -6,6 +6,7 @@ import pytest
 
 from opensmtpd.backends.sqlite import config
 from opensmtpd.backends.sqlite.database import Database
+from opensmtpd.backends.sqlite.file import DatabaseFile
 from opensmtpd.errors import ConfigError, LocalError
 from unit.support.sqlite_files import create, opened, put, settings, write
 
@@ -182,3 +183,26 @@ def test_cells_of_each_type(path: Path) -> None:
     write(path, "INSERT INTO rows VALUES ('types', X'ff00'), ('types', CAST(X'ff61' AS TEXT))")
     database, query = opened(path)
     assert database.rows(query, "types") == [(None,), (7,), (1.5,), (b"\xff\0",), ("\udcffa",)]
+
+
+def test_the_time_of_a_query_ends_with_that_of_its_lock(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All mail waits for both."""
+    given: list[float] = []
+    database, query = opened(path, "busy_timeout 5")
+    assert database.row(query, "alice") == ("bob",)
+
+    def start(seconds: float, connection: object = None) -> None:
+        given.append(seconds)
+
+    monkeypatch.setattr(database._clock, "start", start)
+    locks = iter([False, False, True])
+    locked = DatabaseFile._locked
+    monkeypatch.setattr(DatabaseFile, "_locked", lambda file: next(locks, True) and locked(file))
+    assert database.row(query, "alice") == ("bob",)
+    assert 0.1 <= given[-1] < 0.5
+    assert database.row(query, "alice") == ("bob",)
+    assert given[-1] == 0.5
+    database._file.waited = 0.45
+    assert database._seconds() == 0.1
