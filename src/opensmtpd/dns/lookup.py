@@ -1,8 +1,12 @@
 """Lookups: logic that needs the DNS, without I/O. It yields questions and is sent the replies."""
 
-from collections.abc import Coroutine, Generator, Iterable, Sequence
+import time
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from opensmtpd.answer import Deferred
 from opensmtpd.dns.question import Dns, Question
 
 T = TypeVar("T")
@@ -14,15 +18,16 @@ returns its result.
 """
 
 
-def run_lookup(lookup: Lookup[T], dns: Dns, within: float) -> T | Coroutine[Any, Any, T]:
-    """Return the result of a lookup at once if all replies are known, else a coroutine for it.
+def run_lookup(lookup: Lookup[T], dns: Dns, within: float) -> T | Deferred[T]:
+    """Return the result of a lookup at once if all replies are known, else a Deferred for it.
 
-    ``within`` is the time for all its questions, in seconds. Raises what the lookup raises.
+    ``within`` is the time for all its questions, in seconds. Raises what the lookup raises, or the
+    Deferred fails with it. When the Deferred is cancelled, the lookup is closed.
     """
     run = _Run(lookup)
     if run.go_on(dns):
         return run.result
-    return _finish(run, dns, within)
+    return run.finish(dns, time.monotonic() + within)
 
 
 def gather(lookups: Sequence[Lookup[T]]) -> Lookup[list[T]]:
@@ -30,7 +35,7 @@ def gather(lookups: Sequence[Lookup[T]]) -> Lookup[list[T]]:
 
     Each goes on as soon as it has its own replies: a slow one does not delay the others.
     """
-    if len(lookups) == 1:  # the usual case, and then it costs no task
+    if len(lookups) == 1:  # the usual case, and then it costs nothing
         return [(yield from lookups[0])]
     results: list[T] = yield Gather(lookups)
     return results
@@ -48,15 +53,35 @@ class Gather(Generic[T]):
             return [run.result for run in self.runs]
         return None
 
-    async def ask(self, dns: Dns, until: float) -> list[T]:
-        """Return all results. When all lookups have ended, raises what one of them raised."""
-        import asyncio  # noqa: PLC0415  only where there is a loop
+    def ask(self, dns: Dns, until: float) -> Deferred[list[T]]:
+        """Return a Deferred for all results.
 
+        When all lookups have ended, it fails with what one of them has raised.
+        """
+        all_ended: Deferred[list[T]] = Deferred()
         waiting = [run.finish(dns, until) for run in self.runs if not run.ended]
-        for end in await asyncio.gather(*waiting, return_exceptions=True):
-            if isinstance(end, BaseException):
-                raise end
-        return [run.result for run in self.runs]
+        left = len(waiting)
+        failure: BaseException | None = None
+
+        def ended(_: object, error: BaseException | None) -> None:
+            nonlocal left, failure
+            left -= 1
+            failure = failure or error
+            if left:
+                return
+            if failure is None:
+                all_ended.settle([run.result for run in self.runs])
+            else:
+                all_ended.fail(failure)
+
+        def stop() -> None:
+            for each in waiting:
+                each.cancel()
+
+        all_ended.on_cancel(stop)
+        for each in waiting:
+            each.on_end(ended)
+        return all_ended
 
 
 class _Run(Generic[T]):
@@ -68,26 +93,60 @@ class _Run(Generic[T]):
         self.ended = False
         self._lookup = lookup
         self._step: Step | None = None
+        self._end: Deferred[T] = Deferred()
+        self._error: BaseException | None = None
+        self._asked: Deferred[Any] | None = None
+        """The replies that it waits for."""
+        self._asking = False
+        """True while a loop asks: replies that come at once are not to begin another."""
 
     def go_on(self, dns: Dns) -> bool:
         """Take all steps whose replies are known; return whether the lookup has ended."""
-        if self._step is None:
+        if self._step is None and not self.ended:
             self._send(None)
         while not self.ended and (replies := self._known(dns)) is not None:
             self._send(replies)
         return self.ended
 
-    async def finish(self, dns: Dns, until: float) -> None:
+    def finish(self, dns: Dns, until: float) -> Deferred[T]:
         """Take all steps, asking for the replies that are not known."""
+        self._end.on_cancel(self._stop)
+        self._ask(dns, until)
+        return self._end
+
+    def _ask(self, dns: Dns, until: float) -> None:
+        """Ask for the replies of one step after the other, up to one that has to wait."""
+        self._asking = True
         try:
             while not self.go_on(dns):
                 assert self._step is not None
                 if isinstance(self._step, Gather):
-                    self._send(await self._step.ask(dns, until))
+                    self._asked = self._step.ask(dns, until)
                 else:
-                    self._send(await dns.ask(self._step, until))
+                    self._asked = dns.ask(self._step, until)
+                self._asked.on_end(partial(self._take, dns, until))
+                if self._asked is not None:
+                    return
+        except BaseException as error:  # a sys.exit() in a plugin must not end the process
+            self._close(error)
         finally:
-            self._lookup.close()
+            self._asking = False
+        if self._error is None:
+            self._end.settle(self.result)
+        else:
+            self._end.fail(self._error)
+
+    def _take(self, dns: Dns, until: float, replies: Any, error: BaseException | None) -> None:
+        """Take the replies of a step, or the failure of its lookups."""
+        self._asked = None
+        try:
+            if error is not None:
+                raise error
+            self._send(replies)
+        except BaseException as failure:  # as above
+            self._close(failure)
+        if not self._asking:
+            self._ask(dns, until)
 
     def _known(self, dns: Dns) -> Any:
         assert self._step is not None
@@ -101,9 +160,14 @@ class _Run(Generic[T]):
         except StopIteration as end:
             self.ended, self.result = True, end.value
 
+    def _stop(self) -> None:
+        """End without a result: nobody waits for it."""
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            asked.cancel()
+        self._close(None)
 
-async def _finish(run: _Run[T], dns: Dns, within: float) -> T:
-    import asyncio  # noqa: PLC0415  only where there is a loop
-
-    await run.finish(dns, asyncio.get_running_loop().time() + within)
-    return run.result
+    def _close(self, error: BaseException | None) -> None:
+        self.ended, self._error = True, error
+        with suppress(Exception):  # what a plugin does last
+            self._lookup.close()

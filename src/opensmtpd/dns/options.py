@@ -3,8 +3,8 @@
 import argparse
 import os
 from collections.abc import Sequence
-from importlib import import_module
 
+from opensmtpd.answer import Deferred
 from opensmtpd.dns.question import Dns, Failed, Question, Reply
 from opensmtpd.dns.servers import PATIENCE, ServerAddress, server
 from opensmtpd.errors import ConfigError
@@ -38,15 +38,14 @@ def _server(text: str) -> ServerAddress:
 def resolver(options: argparse.Namespace, needed: bool = True) -> Dns:
     """Return the resolver that the options describe; a process needs one.
 
-    Where none is ``needed``, it ignores them, loads nothing, and fails each question. Raises
-    ConfigError where aiodns or msgpack is missing, or the options cannot be used.
+    It asks through a process of its own. Where none is ``needed``, it ignores the options, starts
+    nothing, and fails each question. Raises ConfigError where aiodns is missing, or the options
+    cannot be used.
     """
     if not needed:
         return _Unasked()
-    _load(options.dns_cache is not None)
     from opensmtpd.dns.resolver.resolver import Resolver  # noqa: PLC0415  only for those who ask
 
-    _check_ports(options.nameserver)
     if options.dns_cache:
         _check_folder(options.dns_cache)
     patience = min(PATIENCE, options.dns_deadline / 2)
@@ -59,7 +58,7 @@ class _Unasked:
     def known(self, questions: Sequence[Question]) -> list[Reply] | None:
         return [Failed("this filter asks nothing", ours=True) for _ in questions]
 
-    async def ask(self, questions: Sequence[Question], until: float) -> list[Reply]:
+    def ask(self, questions: Sequence[Question], until: float) -> Deferred[list[Reply]]:
         raise AssertionError("all replies are known")
 
     def reread_servers(self) -> None:
@@ -67,26 +66,6 @@ class _Unasked:
 
     def save(self) -> None:
         pass
-
-
-def _load(cache: bool) -> None:
-    """Import c-ares now: done at the first question, that would keep all clients waiting."""
-    for module in ("opensmtpd.dns.resolver.channel", *(["msgpack"] if cache else [])):
-        try:
-            import_module(module)
-        except ImportError as error:
-            remedy = "pip install 'opensmtpd-plugins[dns]'"
-            raise ConfigError(f"asking the DNS needs {error.name}", remedy=remedy) from None
-
-
-def _check_ports(servers: list[ServerAddress]) -> None:
-    if len({each.port for each in servers}) < 2:
-        return
-    from opensmtpd.dns.resolver.channel import NEW  # noqa: PLC0415  only for filters that ask
-
-    if not NEW:
-        remedy = "use one port for all name servers, or aiodns 4"
-        raise ConfigError("aiodns 3 cannot ask name servers on different ports", remedy=remedy)
 
 
 def _check_folder(path: str) -> None:

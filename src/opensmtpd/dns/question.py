@@ -8,6 +8,8 @@ from enum import StrEnum
 from math import inf
 from typing import NamedTuple, Protocol, TypeAlias
 
+from opensmtpd.answer import Deferred
+
 
 class RecordType(StrEnum):
     """The types of records that a question can ask for (RFC 1035 section 3.2.2, RFC 3596)."""
@@ -104,8 +106,8 @@ class Dns(Protocol):
     def known(self, questions: Sequence[Question]) -> list[Reply] | None:
         """Return all replies at once, or None where a name server has to be asked for one."""
 
-    async def ask(self, questions: Sequence[Question], until: float) -> list[Reply]:
-        """Return all replies, in order, by the time ``until`` of the loop's clock.
+    def ask(self, questions: Sequence[Question], until: float) -> Deferred[list[Reply]]:
+        """Return a Deferred for all replies, in order, by ``until``, a time of ``time.monotonic``.
 
         A question without an answer by then has the reply ``Failed``. Nothing that the DNS does
         raises an exception.

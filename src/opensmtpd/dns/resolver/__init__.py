@@ -1,7 +1,6 @@
 """Ask name servers, and remember their replies.
 
-``resolver`` has the resolver of a process. ``inflight`` has the questions in flight, ``channel``
-asks them through aiodns, ``servers`` reads the addresses of name servers, ``cache`` remembers
-replies, ``cache_file`` and ``cache_saver`` keep them across restarts, and ``zone_cuts`` names the
-zones that tell for how long an absence is remembered.
+``resolver`` has the resolver of a filter. ``inflight`` shares equal questions, ``waits`` keeps the
+deadlines of those who ask, ``heartbeat`` finds a process that hangs, ``cache`` remembers replies,
+``records`` and ``replies`` check them, and ``orders`` are what the process in ``process`` is told.
 """

@@ -46,6 +46,11 @@ class Cache:
 
     def get(self, question: Question, now: float) -> Reply | None:
         """Return the reply, or None where the cache has none or it has expired."""
+        entry = self.entry(question, now)
+        return None if entry is None else entry.reply
+
+    def entry(self, question: Question, now: float) -> CacheEntry | None:
+        """Return the entry of a question, or None where there is none or it has expired."""
         entry = self._entries.get(question)
         if entry is None:
             return None
@@ -53,7 +58,7 @@ class Cache:
             self._drop(question)
             return None
         self._entries.move_to_end(question)
-        return entry.reply
+        return entry
 
     def put(self, question: Question, reply: Reply, ttl: float, now: float) -> None:
         """Remember a reply for ``ttl`` seconds; 0 drops the reply that is remembered."""

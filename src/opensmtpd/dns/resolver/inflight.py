@@ -1,19 +1,16 @@
-"""Questions in flight: each is asked once at a time; their number and time are bounded."""
+"""Questions in flight: each is asked once at a time, and their number is bounded."""
 
 import time
-from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
 
 from opensmtpd.dns.question import Failed, Question, Reply
-from opensmtpd.dns.servers import ServerAddress
-
-if TYPE_CHECKING:
-    import asyncio
-
-    from opensmtpd.dns.resolver.channel import Ares
+from opensmtpd.dns.resolver.orders import ASK
+from opensmtpd.dns.resolver.replies import unpacked
+from opensmtpd.dns.resolver.waits import Wait
+from opensmtpd.worker import Pool
 
 IN_FLIGHT = 10_000
 """Questions that name servers are asked at a time, at most.
@@ -22,126 +19,107 @@ The id of a message has 16 bits (RFC 1035 section 4.1.1).
 """
 WAITING = 100_000
 """Questions at a time, at most, with those that wait for their turn."""
-LIFE = 30.0
-"""Seconds after which a question is given up: c-ares should have done so before."""
-ANSWERS_MAX = 50
-"""Answers after which c-ares is made to drop the ones that it keeps."""
+SHARED = 10_000
+"""Waits for the reply to one question, at most."""
+FULL = Failed("too many questions at a time", ours=True)
 
 
 class InFlight:
     """A question in flight, or one that waits for its turn."""
 
-    __slots__ = ("reply", "until")
+    __slots__ = ("since", "waits")
 
-    def __init__(self, reply: "asyncio.Future[Reply]", until: float) -> None:
-        self.reply = reply
-        self.until = until
-        """The time at which the last caller stops waiting, in seconds of the monotonic clock."""
+    def __init__(self) -> None:
+        self.since: float | None = None
+        """When the resolver's process got it, in seconds of the monotonic clock."""
+        self.waits: dict[Wait, None] = {}
 
 
 class InFlightQuestions:
-    """Asks through the channels of c-ares, which are made with the first question."""
+    """The questions that the resolver's process has, or is to be given."""
 
     def __init__(
         self,
-        servers: Sequence[ServerAddress],
+        pool: Pool,
         on_reply: Callable[[Question, Reply, float], None],
+        on_complete: Callable[[Wait], None],
         patience: float,
     ) -> None:
-        """Ask ``servers``; an empty sequence stands for those of resolv.conf.
+        """``on_reply`` is called with each question, its reply and for how long it may be kept;
+        ``on_complete`` with each wait that has all its replies then.
 
-        ``on_reply`` is called with each question, its reply and the TTL, before the callers that
-        wait for it. ``patience`` is the least number of seconds after which a timeout is the name
-        server's failure.
+        ``patience`` is the least number of seconds after which a timeout is the name server's
+        failure.
         """
-        self._servers = servers
-        self._patience = patience
+        self._pool = pool
         self._on_reply = on_reply
-        self._ares: Ares | None = None
-        self._answers = 0
-        self._in_flight: dict[Question, InFlight] = {}
-        # The time of asking, the oldest first. Not a dict: see ``_protocol.jobs.Pending``.
-        self._asked: OrderedDict[Question, float] = OrderedDict()
-        self._waiting: deque[Question] = deque()
+        self._on_complete = on_complete
+        self._patience = patience
+        self._asked: dict[Question, InFlight] = {}
+        # Not a dict: see ``_protocol.jobs.Pending``.
+        self._waiting: OrderedDict[Question, InFlight] = OrderedDict()
+        self._giving = False
 
     def __len__(self) -> int:
-        return len(self._in_flight)
+        """Return the number of questions that the resolver's process has."""
+        return len(self._asked)
 
-    def reread_servers(self) -> None:
-        """Read resolv.conf again with the next question."""
-        self._ares = None  # questions in flight keep the old channels
-
-    def reply(self, question: Question, until: float) -> "asyncio.Future[Reply] | None":
-        """Return a future for the reply, or None if there are too many questions.
-
-        All callers that ask the same question share the future: a caller that stops waiting, at
-        ``until``, must not cancel it.
-        """
-        current = self._in_flight.get(question)
+    def join(self, question: Question, wait: Wait) -> Failed | None:
+        """Have a wait get the reply to a question; return a failure where there are too many."""
+        current = self._asked.get(question) or self._waiting.get(question)
         if current is None:
-            if len(self._in_flight) >= WAITING:
-                return None
-            import asyncio  # noqa: PLC0415  only where there is a loop
+            if len(self._asked) + len(self._waiting) >= WAITING:
+                return FULL
+            current = self._waiting[question] = InFlight()
+        elif len(current.waits) >= SHARED:
+            return FULL
+        current.waits[wait] = None
+        return None
 
-            future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-            current = self._in_flight[question] = InFlight(future, until)
-            self._waiting.append(question)
-            self._give_up()
-            self._go_on()
-        current.until = max(current.until, until)
-        return current.reply
-
-    def timed_out(self, question: Question) -> Failed:
-        """Return the reply for a caller that stops waiting for ``question``."""
+    def leave(self, question: Question, wait: Wait) -> Failed:
+        """Have a wait get no reply any more; return the one to take for it, as its time is over."""
         asked = self._asked.get(question)
-        ours = asked is None or time.monotonic() - asked < self._patience
+        current = asked or self._waiting.get(question)
+        if current is not None:
+            current.waits.pop(wait, None)
+            if not current.waits and asked is None:  # or those who come later would wait for it
+                del self._waiting[question]
+        since = None if asked is None else asked.since
+        ours = since is None or time.monotonic() - since < self._patience
         return Failed("no answer in time", ours)
 
-    def _go_on(self) -> None:
-        """Ask the questions that wait for their turn, as many as there is room for."""
-        while self._waiting and len(self._asked) < IN_FLIGHT:
-            question = self._waiting.popleft()
-            current, now = self._in_flight[question], time.monotonic()
-            if current.until < now:  # no caller waits for it, and other questions wait
-                del self._in_flight[question]
-                current.reply.set_result(Failed("no answer in time", ours=True))
-                continue
-            self._asked[question] = now
-            self._ask(question, partial(self._receive, question, current.reply))
-
-    def _ask(self, question: Question, receive: Callable[[Reply, float], None]) -> None:
+    def give(self) -> None:
+        """Give the resolver's process the questions that there is room for."""
+        if self._giving:  # a pool that refuses answers at once
+            return
+        self._giving = True
         try:
-            if self._ares is None:
-                from opensmtpd.dns.resolver.channel import Ares  # noqa: PLC0415  only for filters that ask
+            while self._waiting and len(self._asked) < IN_FLIGHT:
+                question, current = self._waiting.popitem(last=False)
+                self._asked[question] = current
+                current.since = time.monotonic()
+                reply = self._pool.ask([ASK, question.name, question.kind.value])
+                reply.on_end(partial(self._receive, question))
+        finally:
+            self._giving = False
 
-                self._ares = Ares(self._servers)
-            self._ares.ask(question, receive)
-        except Exception as error:  # no descriptors, say
-            import asyncio  # noqa: PLC0415  see above
-
-            failed = Failed(f"no resolver: {type(error).__name__}", ours=True)
-            asyncio.get_running_loop().call_soon(receive, failed, 0.0)
-
-    def _receive(
-        self, question: Question, future: "asyncio.Future[Reply]", reply: Reply, ttl: float
-    ) -> None:
-        current = self._in_flight.get(question)
-        if current is None or current.reply is not future:
-            return  # it was given up, or asked again since
-        del self._in_flight[question], self._asked[question]
+    def _receive(self, question: Question, row: object, error: BaseException | None) -> None:
+        """Take what the resolver's process replied, or the failure of the pool."""
+        current = self._asked.pop(question)
+        reply, ttl = _read(question, row, error)
         with suppress(Exception):  # no memory to remember it: those who wait get it nevertheless
             self._on_reply(question, reply, ttl)
-        if not future.done():
-            future.set_result(reply)
-        self._answers += 1
-        if self._answers >= ANSWERS_MAX and self._ares is not None:
-            self._answers = 0
-            self._ares.forget()
-        self._go_on()
+        for wait in current.waits:
+            wait.take(question, reply)
+            if not wait.missing:
+                self._on_complete(wait)
+        self.give()
 
-    def _give_up(self) -> None:
-        """End the questions that c-ares should have given up long ago."""
-        overdue = time.monotonic() - LIFE
-        while self._asked and (oldest := next(iter(self._asked.items())))[1] < overdue:
-            question = oldest[0]
-            self._receive(question, self._in_flight[question].reply, Failed("no answer"), 0)
+
+def _read(question: Question, row: object, error: BaseException | None) -> tuple[Reply, float]:
+    if error is not None:
+        return Failed("the resolver does not answer", ours=True), 0.0
+    try:
+        return unpacked(question, row, time.monotonic())
+    except (ValueError, TypeError):
+        return Failed("the resolver answers nonsense", ours=True), 0.0

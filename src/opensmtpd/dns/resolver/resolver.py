@@ -1,32 +1,43 @@
-"""The resolver of a process: it remembers replies, shares questions and keeps deadlines."""
+"""The resolver of a filter: it remembers replies, shares questions and keeps deadlines.
+
+It asks a process of its own, the only one that talks to name servers. See ``process``.
+"""
 
 import time
-from collections import deque
-from collections.abc import Coroutine, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import partial
 
-from opensmtpd.dns.question import Absent, Failed, Found, Question, RecordType, Reply
-from opensmtpd.dns.resolver.cache import ABSENCE_MAX, FAILURE_TTL, Cache
-from opensmtpd.dns.resolver.cache_saver import CacheSaver
-from opensmtpd.dns.resolver.inflight import LIFE, InFlightQuestions
-from opensmtpd.dns.resolver.zone_cuts import above
+from opensmtpd import answer
+from opensmtpd.answer import Deferred
+from opensmtpd.dns.names import is_query_name
+from opensmtpd.dns.question import Question, RecordType, Reply
+from opensmtpd.dns.resolver import inflight
+from opensmtpd.dns.resolver.cache import Cache
+from opensmtpd.dns.resolver.heartbeat import Heartbeat
+from opensmtpd.dns.resolver.inflight import InFlightQuestions
+from opensmtpd.dns.resolver.orders import KEPT, REREAD, SAVE
+from opensmtpd.dns.resolver.replies import unpacked
+from opensmtpd.dns.resolver.waits import Wait, Waits
 from opensmtpd.dns.servers import PATIENCE, ServerAddress
+from opensmtpd.errors import LocalError
+from opensmtpd.log import log
+from opensmtpd.worker import Pool
+from opensmtpd.worker.open_request import Settlement
 
-if TYPE_CHECKING:
-    import asyncio
-
-ABSENCE_TTL = 60.0
-"""Seconds for which an absence is remembered until the SOA record of its zone is known."""
-UNLEARNT = 1000
-"""Absences that wait for the SOA record of their zone, at most."""
-FULL = Failed("too many questions at a time", ours=True)
+WORKER = "opensmtpd.dns.resolver.process.worker:ResolverWorker"
+LATE = 40.0
+"""Seconds until a question has failed: the process gives it up before, see ``name_servers``."""
+OTHERS = 16
+"""Requests to the process at a time that are no questions, at most."""
+SAVE_WITHIN = 2.0
+"""Seconds for the cache file to be written, when the filter ends."""
 
 
 class Resolver:
-    """Replies from the cache or from name servers.
+    """Replies that are remembered, or come from the resolver's process.
 
-    Before the first question it opens and imports nothing; everything belongs to the loop that runs
-    then. A process needs one resolver.
+    It is an ``answer.Source``: the loop of the filter waits for its process. A filter needs one.
     """
 
     def __init__(
@@ -37,15 +48,23 @@ class Resolver:
     ) -> None:
         """Ask ``servers``; an empty sequence stands for those of resolv.conf.
 
-        The cache is filled from the file at ``cache_path`` now; see ``save``. ``patience`` is the
-        least number of seconds after which a timeout is the name server's failure.
+        The replies in the file at ``cache_path`` are remembered; see ``save``. ``patience`` is the
+        least number of seconds after which a timeout is the name server's failure. Raises
+        ConfigError where aiodns is missing, or cannot ask ``servers``.
         """
         self._cache = Cache()
-        self._saver = None if cache_path is None else CacheSaver(cache_path, self._cache)
-        self._in_flight = InFlightQuestions(servers, self._remember, patience)
-        self._unlearnt: deque[Question] = deque(maxlen=UNLEARNT)
-        self._learning = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._waits = Waits(self._give_up)
+        most = inflight.IN_FLIGHT + OTHERS
+        setup = [[list(server) for server in servers], cache_path]
+        self._pool = Pool(WORKER, setup, deadline=LATE, queue=most, window=most)
+        self._heartbeat = Heartbeat(self._pool)
+        self._questions = InFlightQuestions(self._pool, self._remember, self._waits.end, patience)
+        self._saves = cache_path is not None
+        # Deadlines and waits are ours: the loop asks for the pool's through this object.
+        answer.unregister(self._pool)
+        answer.register(self)
+        if self._saves:
+            self._fetch(0)
 
     # --- Dns ------------------------------------------------------------------------------------
 
@@ -60,93 +79,105 @@ class Resolver:
             replies.append(reply)
         return replies
 
-    async def ask(self, questions: Sequence[Question], until: float) -> list[Reply]:
-        """Return all replies, in order, by ``until`` on the loop's clock, which is monotonic."""
-        import asyncio  # noqa: PLC0415  only where there is a loop
-
+    def ask(self, questions: Sequence[Question], until: float) -> Deferred[list[Reply]]:
+        """Return a Deferred for all replies, in order, by ``until``."""
+        wait = Wait(questions, until)
+        wait.deferred.on_cancel(partial(self._drop, wait))
         now = time.monotonic()
-        replies: dict[Question, Reply] = {}
-        waits: dict[Question, asyncio.Future[Reply]] = {}
-        for question in questions:
-            reply = self._cache.get(question, now)
-            future = self._in_flight.reply(question, until) if reply is None else None
-            if future is None:
-                replies[question] = FULL if reply is None else reply
-            else:
-                waits[question] = future
-        if waits:
-            left = until - asyncio.get_running_loop().time()
-            await asyncio.wait(set(waits.values()), timeout=left)
-        for question, future in waits.items():
-            answered = future.done()
-            replies[question] = future.result() if answered else self._in_flight.timed_out(question)
-        return [replies[question] for question in questions]
+        for question in list(wait.missing):
+            reply = self._cache.get(question, now) or self._questions.join(question, wait)
+            if reply is not None:
+                wait.take(question, reply)
+        if wait.missing:
+            self._waits.add(wait)
+            self._questions.give()
+        else:
+            wait.settle()
+        return wait.deferred
 
     def reread_servers(self) -> None:
         """Read resolv.conf again with the next question."""
-        self._in_flight.reread_servers()
+        self._pool.ask([REREAD])
 
     def save(self) -> None:
         """Write the cache file, if there is one and there are changes."""
-        if self._saver is not None:
-            self._saver.save()
+        if not self._saves:
+            return
+        try:
+            self._pool.request([SAVE], SAVE_WITHIN)
+        except LocalError as error:
+            log("dns-cache-not-written", reason=error)
+
+    def close(self) -> None:
+        """End the resolver's process."""
+        answer.unregister(self)
+        self._pool.close()
+
+    # --- waits ----------------------------------------------------------------------------------
+
+    def _drop(self, wait: Wait) -> None:
+        """Forget a wait: its client is gone."""
+        self._waits.drop(wait)
+        for question in wait.missing:
+            self._questions.leave(question, wait)
+
+    def _give_up(self, wait: Wait) -> None:
+        """Take failures for what has not come in time."""
+        for question in list(wait.missing):
+            wait.take(question, self._questions.leave(question, wait))
 
     # --- remembering replies ----------------------------------------------------------------------
 
     def _remember(self, question: Question, reply: Reply, ttl: float) -> None:
-        reply.received_at = time.monotonic()
-        if isinstance(reply, Failed):
-            ttl = FAILURE_TTL
-        elif isinstance(reply, Absent):
-            ttl = ABSENCE_TTL
-            self._learn(question)
         self._cache.put(question, reply, ttl, time.monotonic())
-        if self._saver is not None and self._saver.wants_to_save:
-            self._start(self._saver.save_soon())
 
-    def _learn(self, question: Question) -> None:
-        """Ask for the SOA record of the zone, which says how long the absence may be remembered.
+    def _fetch(self, number: int) -> None:
+        """Have the process hand over what the cache file has, part by part."""
+        self._pool.ask([KEPT, number]).on_end(partial(self._take_kept, number))
 
-        The answer has that record (RFC 2308 section 3), but pycares does not show it. The zones are
-        asked for one after another, in the background, so that many absences cost few questions.
-        """
-        if question.kind is RecordType.SOA:
-            return
-        self._unlearnt.append(question)
-        if not self._learning:
-            self._learning = True
-            self._start(self._learn_all())
+    def _take_kept(self, number: int, rows: object, error: BaseException | None) -> None:
+        if error is not None or not isinstance(rows, list) or not rows:
+            return  # it has them, and is asked
+        now = time.monotonic()
+        with suppress(ValueError, TypeError):
+            for name, kind, *row in rows:
+                question = Question(name, RecordType(kind))
+                if not is_query_name(name):
+                    raise ValueError
+                reply, ttl = unpacked(question, row, now)
+                if self._cache.get(question, now) is None:
+                    self._cache.put(question, reply, ttl, now)
+            self._fetch(number + 1)
 
-    async def _learn_all(self) -> None:
-        try:
-            while self._unlearnt:
-                await self._learn_zone(self._unlearnt.popleft())
-        finally:
-            self._learning = False
+    # --- Source ---------------------------------------------------------------------------------
 
-    async def _learn_zone(self, question: Question) -> None:
-        """Set the expiry of an absence by the SOA record of its zone (RFC 2308 section 5)."""
-        ttl, learnt = None, [question]
-        zones, closest_first = above(question.name)
-        for zone in zones:
-            soa = Question(zone, RecordType.SOA)
-            reply = self._cache.get(soa, time.monotonic())
-            if reply is None:
-                learnt.append(soa)  # mostly an absence, too
-                future = self._in_flight.reply(soa, time.monotonic() + LIFE)
-                reply = FULL if future is None else await future
-            if isinstance(reply, Failed):
-                return
-            if isinstance(reply, Found):
-                ttl = min(float(reply.records[0]), ABSENCE_MAX)
-            if isinstance(reply, Found) == closest_first:
-                break
-        for each in learnt if ttl is not None else ():
-            self._cache.limit(each, ttl or 0.0, time.monotonic())
+    def fileno(self) -> int:
+        """Return the descriptor of the pool."""
+        return self._pool.fileno()
 
-    def _start(self, job: Coroutine[Any, Any, None]) -> None:
-        import asyncio  # noqa: PLC0415  only where there is a loop
+    def receive(self) -> Iterator[Settlement]:
+        """Take what has come from the process."""
+        yield from self._pool.receive()
+        yield from self._waits.ended()
 
-        task = asyncio.get_running_loop().create_task(job)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def expire(self, now: float) -> Iterator[Settlement]:
+        """End waits whose time is over, and do what is due for the process."""
+        due = self._pool.next_deadline()
+        if due is not None and due <= now:
+            yield from self._pool.expire(now)
+        yield from self._heartbeat.beat(now, len(self._questions) > 0)
+        self._waits.expire(now)
+        yield from self._waits.ended()
+
+    def next_deadline(self) -> float | None:
+        """Return the time when ``expire`` is to be called."""
+        times = (
+            self._waits.next_deadline(),
+            self._pool.next_deadline(),
+            self._heartbeat.next_deadline(len(self._questions) > 0),
+        )
+        return min((each for each in times if each is not None), default=None)
+
+    def flush(self) -> None:
+        """Send what was asked in this turn of the loop."""
+        self._pool.flush()

@@ -23,6 +23,7 @@ from opensmtpd.mail.policy.exemptions import Exemptions
 from opensmtpd.mail.policy.options import Rules
 from opensmtpd.mail.policy.reason_field import PrependedFields, header_line
 from opensmtpd.mail.policy.verdict import PolicyVerdict, Reason, decide
+from opensmtpd.needs import Needs
 
 CONNECT, HELO, MAIL_FROM = PHASES = ("connect", "helo", "mail-from")
 """The phases in which a client can be judged, in the order of a session."""
@@ -63,6 +64,7 @@ class PolicyFilter(Filter):
         self.dns = dns
         self.phases = frozenset(phases)
         self.exemptions = Exemptions(rules.exempt)
+        self.needs = Needs(reads=tuple(rules.exempt))
         self.uses: tuple[SessionAttribute, ...] = USES
         if rules.spare_authenticated:
             self.uses += ("username",)

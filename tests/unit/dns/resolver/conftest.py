@@ -5,15 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.peers.nameserver import NameServer
-from unit.support.dns_lab import RECORDS, Clock, Lab, port
+from unit.support.dns_lab import Clock, Lab, served
 
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
-    address = ("127.0.0.1", port())
-    with NameServer(RECORDS, address) as server:
-        yield Lab(server, address)
+    with served() as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,14 +1,15 @@
 """Questions in flight: each asked once, so many at a time, and none for ever."""
 
 import asyncio
-from importlib import import_module
 
 import pytest
 
 from opensmtpd.dns import Failed, Found, Question, Reply
 from opensmtpd.dns.resolver import inflight
-from opensmtpd.dns.resolver.resolver import Resolver
+from opensmtpd.errors import LocalError
 from unit.support.dns_lab import A, Lab
+
+THREE = [Question(name, A) for name in ("example.org", "alias.example.org", "five.example.org")]
 
 
 def test_questions_under_way_are_shared(lab: Lab) -> None:
@@ -31,41 +32,51 @@ def test_the_same_question_twice_in_one_round(lab: Lab) -> None:
     assert lab.asked() == ["example.org"]
 
 
-THREE = [Question(name, A) for name in ("example.org", "alias.example.org", "five.example.org")]
-
-
 def test_more_than_name_servers_are_asked_at_a_time_wait_their_turn(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inflight, "IN_FLIGHT", 2)
     lab.server.delay = 0.1
 
-    async def job() -> tuple[list[str], list[Reply]]:
+    async def job() -> tuple[int, int, list[Reply]]:
         ask = asyncio.create_task(lab.ask(*THREE))
         while len(lab.asked()) < 2:
             await asyncio.sleep(0.01)
-        return lab.asked(), await ask
+        return len(lab.asked()), len(lab.resolver._questions), await ask
 
-    first, replies = lab.run(job)
-    assert first == ["example.org", "alias.example.org"]
+    first, given, replies = lab.run(job)
+    assert (first, given) == (2, 2)
     assert [type(reply) for reply in replies] == [Found] * 3
 
 
 def test_there_is_room_for_so_many(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inflight, "WAITING", 2)
     replies = lab.run(lambda: lab.ask(*THREE))
-    assert replies[2] == Failed("too many questions at a time", ours=True)
-    assert [type(reply) for reply in replies[:2]] == [Found, Found]
+    assert replies.count(Failed("too many questions at a time", ours=True)) == 1
+    assert [type(reply) for reply in replies].count(Found) == 2
+
+
+def test_so_many_wait_for_one_question(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inflight, "SHARED", 2)
+    lab.server.delay = 0.2
+
+    async def job() -> list[list[Reply]]:
+        return await asyncio.gather(*(lab.ask(THREE[0]) for _ in range(3)))
+
+    found = [Found(("192.0.2.1", "192.0.2.2"))]
+    assert lab.run(job) == [found, found, [inflight.FULL]]
 
 
 def test_who_is_to_blame_for_no_answer(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a name server that was asked a moment ago, or not at all yet."""
     monkeypatch.setattr(inflight, "IN_FLIGHT", 1)
-    lab.resolver = Resolver(lab.servers, patience=0.2)
+    lab.renew(patience=0.3)
     dead, waiting = Question("silent.example.org", A), Question("example.org", A)
 
     async def job() -> list[list[Reply]]:
-        return [await lab.ask(dead, waiting, within=each) for each in (0.01, 0.3)]
+        asyncio.get_running_loop().create_task(lab.ask(dead))  # it has the only place
+        await asyncio.sleep(0)
+        return [await lab.ask(dead, waiting, within=each) for each in (0.01, 0.5)]
 
     ours, theirs = Failed("no answer in time", ours=True), Failed("no answer in time")
     assert lab.run(job) == [[ours, ours], [theirs, ours]]
@@ -76,47 +87,20 @@ def test_what_nobody_waits_for_any_more_is_not_asked(
 ) -> None:
     """Else those who come later would wait for all that those who have left wanted."""
     monkeypatch.setattr(inflight, "IN_FLIGHT", 1)
-    monkeypatch.setattr(inflight, "LIFE", 0.3)
-    silent = [Question("silent.example.org", A), *THREE]
-
-    async def job() -> list[Reply]:
-        await lab.ask(*silent, within=0.05)
-        await asyncio.sleep(0.3)
-        return await lab.ask(Question("once.example.org", A))
-
-    assert lab.run(job) == [Found(("192.0.2.9",))]
-    assert lab.asked() == ["silent.example.org", "once.example.org"]
-
-
-def test_a_question_that_c_ares_forgets_is_given_up(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(inflight, "LIFE", 0.05)
-
-    async def job() -> list[Reply]:
-        waits = asyncio.create_task(lab.ask(Question("silent.example.org", A)))
-        await asyncio.sleep(0.1)
-        await lab.ask(Question("example.org", A))
-        return await waits
-
-    assert lab.run(job) == [Failed("no answer")]
-
-
-def test_no_channel_is_a_failure_of_ours(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
-        raise OSError
-
-    monkeypatch.setattr(import_module("opensmtpd.dns.resolver.channel"), "Ares", broken)
-    assert lab.run(lambda: lab.ask(*THREE)) == [Failed("no resolver: OSError", ours=True)] * 3
-
-
-def test_two_thousand_questions_at_once(lab: Lab) -> None:
-    lab.server.records = {("*.example.org", "A"): ["192.0.2.3"]}
     lab.server.delay = 0.5
-    questions = [Question(f"n{number}.example.org", A) for number in range(2000)]
-    replies = lab.run(lambda: lab.ask(*questions, within=20.0))
-    assert set(replies) == {Found(("192.0.2.3",))}
-    assert set(lab.asked()) == {question.name for question in questions}
+
+    async def job() -> tuple[int, list[Reply]]:
+        gone = [asyncio.create_task(lab.ask(each)) for each in THREE[:2]]
+        await asyncio.sleep(0.05)
+        await lab.ask(THREE[2], within=0.05)
+        for each in gone:
+            each.cancel()
+        await asyncio.wait(gone)
+        left = len(lab.resolver._questions._waiting)
+        return left, await lab.ask(Question("once.example.org", A))
+
+    assert lab.run(job) == (0, [Found(("192.0.2.9",))])
+    assert lab.asked() == ["example.org", "once.example.org"]
 
 
 def test_a_reply_that_cannot_be_remembered_is_a_reply(
@@ -128,3 +112,33 @@ def test_a_reply_that_cannot_be_remembered_is_a_reply(
     monkeypatch.setattr(lab.resolver._cache, "put", put)
     replies = lab.run(lambda: lab.ask(*THREE, within=5.0))
     assert [type(reply) for reply in replies] == [Found] * 3
+
+
+@pytest.mark.parametrize("row", [None, [], [0, ["x"], 5, 0], [0, ["192.0.2.1"], -1.0, 0], b"x"])
+def test_nonsense_of_the_process_is_a_failure_of_ours(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, row: object
+) -> None:
+    async def job() -> list[Reply]:
+        await lab.ask(Question("once.example.org", A))
+        monkeypatch.setattr(lab.service, "_answer", lambda number, *_: lab.link.reply(number, row))
+        return await lab.ask(THREE[0])
+
+    assert lab.run(job) == [Failed("the resolver answers nonsense", ours=True)]
+
+
+def test_without_a_process_each_question_fails_at_once(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than Python has room for calls within calls."""
+
+    async def job() -> list[Reply]:
+        await lab.ask(Question("once.example.org", A))
+
+        def fail(number: int, *_: object) -> None:
+            lab.link.fail(number, LocalError("full"))
+
+        monkeypatch.setattr(inflight, "IN_FLIGHT", 1)
+        monkeypatch.setattr(lab.service, "_answer", fail)
+        return await lab.ask(*(Question(f"n{number}.example.org", A) for number in range(5000)))
+
+    assert set(lab.run(job)) == {Failed("the resolver does not answer", ours=True)}

@@ -1,9 +1,10 @@
 """The checks of filter-rdns: what they find against a client, and in which words."""
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 
 import pytest
 
+from opensmtpd.answer import Deferred
 from opensmtpd.dns import Failed, Found, Question, RecordType, Reply, run_lookup
 from opensmtpd.mail.client import MAPPED, Client
 from opensmtpd.mail.policy.checks import CHECKS, Finding, helo_findings, name_findings
@@ -92,7 +93,7 @@ def found(
     """Return the findings, and the questions that it took."""
     zone = Zone(records)
     findings = run_lookup(helo_findings(some, {"mx.example", "example.com"}, ask), zone, 1)
-    assert not isinstance(findings, Coroutine)
+    assert not isinstance(findings, Deferred)
     return findings, [f"{question.name} {question.kind}" for question in zone.asked]
 
 

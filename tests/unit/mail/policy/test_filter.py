@@ -1,13 +1,12 @@
 """The base class of policy filters: when a client is judged, who is spared, what is kept."""
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from types import CoroutineType
 
 import pytest
 
-from opensmtpd.dns import Absent, Found, Lookup, Question, RecordType
+from opensmtpd.answer import Deferred
+from opensmtpd.dns import Absent, Found, Lookup, Question, RecordType, Reply
 from opensmtpd.errors import ConfigError
 from opensmtpd.filter import Session
 from opensmtpd.mail.client import Client
@@ -131,15 +130,38 @@ def test_only_phases_with_checks_are_judged_at_mail_from() -> None:
     assert judge.asked == [("connect", "mail-from")]
 
 
+class Later(Zone):
+    """Has one question to reply to."""
+
+    def __init__(self) -> None:
+        super().__init__({}, cached=False)
+        self.later = Deferred[list[Reply]]()
+        self.cancelled = False
+
+    def ask(self, questions: Sequence[Question], until: float) -> Deferred[list[Reply]]:
+        self.later.on_cancel(lambda: setattr(self, "cancelled", True))
+        return self.later
+
+
 def test_a_dns_that_must_be_asked_makes_it_wait() -> None:
-    judge = Judge(zone=Zone({}, cached=False))
+    judge = Judge()
     judge.responses = {"connect": Response(Action.REJECT, 550, "No")}
+    judge.dns = zone = Later()
     talk = Talk(judge)
     assert talk.say(connect()) == b""
-    job = talk.job()
-    assert isinstance(job.task, CoroutineType)
-    talk.protocol.dispatcher.resolve(job, asyncio.run(job.task))
+    zone.later.settle([Absent()])
     assert talk.drain() == result(b"reject|550 No")
+
+
+def test_a_client_that_is_gone_is_not_judged(capfd: pytest.CaptureFixture[str]) -> None:
+    judge = Judge()
+    judge.responses = {"connect": Response(Action.REJECT, 550, "No")}
+    judge.dns = zone = Later()
+    talk = Talk(judge)
+    assert talk.say(connect(), report(b"link-disconnect")) == b""
+    assert zone.cancelled
+    zone.later.settle([Absent()])
+    assert (talk.drain(), capfd.readouterr().err) == (b"", "")
 
 
 # --- who is spared --------------------------------------------------------------------------------

@@ -1,11 +1,12 @@
 """Our own lookups of a client's name: PTR, then forward, with smtpd's words for the result."""
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import TypeVar
 
 import pytest
 
+from opensmtpd.answer import Deferred
 from opensmtpd.dns import Failed, Found, Lookup, Question, RecordType, Reply, run_lookup
 from opensmtpd.mail.client import Client
 from opensmtpd.mail.policy.iprev import NAMES_MAX, has_address, look_up
@@ -24,7 +25,7 @@ def a(name: str) -> Question:
 def settled(lookup: Lookup[T], zone: Zone) -> T:
     """Run a lookup in data that is all known."""
     found = run_lookup(lookup, zone, 1)
-    assert not isinstance(found, Coroutine)
+    assert not isinstance(found, Deferred)
     return found
 
 

@@ -19,6 +19,7 @@ import pycares
 
 from opensmtpd.dns.names import is_query_name
 from opensmtpd.dns.question import Absent, Failed, Found, Question, RecordType, Reply
+from opensmtpd.dns.resolver.records import RECORDS_MAX
 from opensmtpd.dns.servers import ServerAddress
 from opensmtpd.files import reading
 
@@ -33,8 +34,6 @@ BUFFER = 4 * 1024 * 1024
 RESOLV_CONF = "/etc/resolv.conf"
 NOBODY = "192.0.2.1"
 """An address that no name server has (RFC 5737 section 3)."""
-RECORDS_MAX = 100
-"""Records that are taken of an answer, at most."""
 UNKNOWN_TTL = 60
 """Seconds for which an answer is good where pycares 4 gives no TTL: it does for addresses only."""
 
@@ -62,7 +61,7 @@ class Ares:
         if servers and NEW:
             options["nameservers"] = [str(server) for server in servers]
         elif servers:
-            # ``options.resolver`` has checked that all have the same port.
+            # ``ResolverWorker.load`` has checked that all have the same port.
             options["nameservers"] = [server.address for server in servers]
             options["udp_port"] = options["tcp_port"] = servers[0].port
         self._servers: Sequence[str] = options.get("nameservers", ())

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd.dns.resolver.zone_cuts import DEPTH, above
+from opensmtpd.dns.resolver.process.zone_cuts import DEPTH, above
 
 NIBBLES = ".".join(reversed("20010db8000000000000000000000005"))
 

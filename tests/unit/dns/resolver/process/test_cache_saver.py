@@ -1,38 +1,25 @@
-"""The cache file, as the resolver keeps it."""
+"""The cache file, as the resolver's process keeps it."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lab.peers.nameserver import NameServer
-from opensmtpd.dns import Found, Question, Reply
-from opensmtpd.dns.resolver import cache_saver
-from opensmtpd.dns.resolver.resolver import Resolver
-from unit.support.dns_lab import RECORDS, A, Lab, port
-
-
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    address = ("127.0.0.1", port())
-    with NameServer(RECORDS, address) as server:
-        yield Lab(server, address)
-
-
-# --- the file -------------------------------------------------------------------------------------
+from opensmtpd.dns import Absent, Found, Question, Reply
+from opensmtpd.dns.resolver.process import cache_saver
+from unit.support.dns_lab import A, Lab
 
 
 def test_a_cache_outlives_its_process(lab: Lab, tmp_path: Path) -> None:
     path = str(tmp_path / "cache")
-    lab.resolver = Resolver(lab.servers, path)
+    lab.renew(path)
     questions = [Question("example.org", A), Question("none.example.org", A)]
     replies = lab.run(lambda: lab.ask(*questions))
-    lab.resolver.save()
+    lab.save()
     count = len(lab.server.asked)
-    lab.resolver = Resolver(lab.servers, path)
+    lab.renew(path)
+    assert lab.run(lambda: lab.ask(*questions)) == replies
     assert lab.resolver.known(questions) == replies
-    lab.resolver.save()  # nothing has changed
     assert len(lab.server.asked) == count
 
 
@@ -41,7 +28,7 @@ def test_a_cache_is_saved_while_it_runs(
 ) -> None:
     monkeypatch.setattr(cache_saver, "SAVE_EVERY", 0.05)
     path = tmp_path / "cache"
-    lab.resolver = Resolver(lab.servers, str(path))
+    lab.renew(str(path))
 
     async def job() -> list[Reply]:
         for name in ("example.org", "five.example.org"):
@@ -52,11 +39,14 @@ def test_a_cache_is_saved_while_it_runs(
         return await lab.ask(Question("example.org", A))
 
     lab.run(job)
-    again = Resolver(lab.servers, str(path))
-    assert again.known([Question("example.org", A), Question("five.example.org", A)]) == [
+    lab.renew(str(path))
+    count = len(lab.server.asked)
+    questions = Question("example.org", A), Question("five.example.org", A)
+    assert lab.run(lambda: lab.ask(*questions)) == [
         Found(("192.0.2.1", "192.0.2.2")),
         Found(("192.0.2.9",)),
     ]
+    assert len(lab.server.asked) == count
 
 
 def test_a_damaged_file_is_one_line_in_the_log(
@@ -65,24 +55,26 @@ def test_a_damaged_file_is_one_line_in_the_log(
     path = tmp_path / "cache"
     path.touch(0o600)
     path.write_text("garbage")
-    resolver = Resolver(lab.servers, str(path))
+    lab.renew(str(path))
+    assert lab.one("none", A) == Absent()
     assert capfd.readouterr().err == (
         f'dns-cache-ignored file={path} reason="it has another version or is no cache"\n'
     )
-    assert resolver.known([Question("example.org", A)]) is None
 
 
 def test_a_file_that_cannot_be_written_is_one_line_in_the_log(
     lab: Lab, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "cache"
-    lab.resolver = Resolver(lab.servers, str(path))
-    path.mkdir()
+    lab.renew(str(path))
 
     async def job() -> None:
         for name in ("example.org", "five.example.org"):
+            if not path.exists():
+                await lab.ask(Question("once.example.org", A))
+                path.mkdir()
             await lab.ask(Question(name, A))
-            lab.resolver.save()
+            lab.save()
 
     lab.run(job)
     assert capfd.readouterr().err == (

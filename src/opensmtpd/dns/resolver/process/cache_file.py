@@ -9,13 +9,15 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable
-from ipaddress import ip_address
 from itertools import count
 from typing import Any
+
+import msgpack
 
 from opensmtpd.dns.names import is_query_name
 from opensmtpd.dns.question import Absent, Found, Question, RecordType
 from opensmtpd.dns.resolver.cache import CacheEntry
+from opensmtpd.dns.resolver.records import checked
 from opensmtpd.errors import LocalError
 
 MAGIC = b"opensmtpd-dns-cache 1\n"
@@ -58,8 +60,6 @@ def _read(path: str) -> bytes:
 
 
 def _entries(payload: bytes) -> list[CacheEntry]:
-    import msgpack  # noqa: PLC0415  only if there is a cache file
-
     try:
         rows = msgpack.unpackb(payload, strict_map_key=True)
         return [_entry(*row) for row in rows]
@@ -70,15 +70,10 @@ def _entries(payload: bytes) -> list[CacheEntry]:
 def _entry(name: str, kind: str, records: list[str] | None, expires: float) -> CacheEntry:
     if not is_query_name(name):
         raise ValueError
-    reply = Absent() if records is None else Found(tuple(records))
-    for record in records or ():
-        if kind in (RecordType.A, RecordType.AAAA) and str(ip_address(record)) != record:
-            raise ValueError
-        if kind in (RecordType.PTR, RecordType.MX) and not is_query_name(record):
-            raise ValueError
-        record.encode("latin-1")
+    question = Question(name, RecordType(kind))
+    reply = Absent() if records is None else Found(checked(question.kind, records))
     reply.received_at = 0.0
-    return CacheEntry(Question(name, RecordType(kind)), reply, float(expires))
+    return CacheEntry(question, reply, float(expires))
 
 
 def save(path: str, entries: Iterable[CacheEntry]) -> None:
@@ -87,8 +82,6 @@ def save(path: str, entries: Iterable[CacheEntry]) -> None:
     Readers see the old file or the new one, never half of one. Raises OSError; then the old file
     stays.
     """
-    import msgpack  # noqa: PLC0415  only if there is a cache file
-
     rows: list[list[Any]] = [
         [question.name, str(question.kind), _records(reply), expires]
         for question, reply, expires in entries

@@ -4,8 +4,8 @@ import time
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
-from opensmtpd.dns.resolver import cache_file
 from opensmtpd.dns.resolver.cache import Cache, CacheEntry
+from opensmtpd.dns.resolver.process import cache_file
 from opensmtpd.errors import LocalError
 from opensmtpd.log import log
 

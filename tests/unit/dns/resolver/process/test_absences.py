@@ -1,15 +1,16 @@
 """For how long the resolver remembers what a real name server said."""
 
 import asyncio
+import time
 
 import pytest
 
 from lab.peers.nameserver import lasting
-from opensmtpd.dns import Absent, Found, Question
-from opensmtpd.dns.resolver import resolver
+from opensmtpd.dns import Absent, Found, Question, Reply
 from opensmtpd.dns.resolver.cache import ABSENCE_MAX, FAILURE_TTL
-from opensmtpd.dns.resolver.channel import NEW
-from opensmtpd.dns.resolver.resolver import Resolver
+from opensmtpd.dns.resolver.process import absences
+from opensmtpd.dns.resolver.process.absences import SOON
+from opensmtpd.dns.resolver.process.channel import NEW
 from unit.support.dns_lab import PTR, A, Clock, Lab
 
 
@@ -40,8 +41,13 @@ def test_a_failure_is_remembered_briefly(lab: Lab, clock: Clock) -> None:
 async def settled(lab: Lab, *questions: Question) -> None:
     """Ask, and wait until nothing is left to be learnt."""
     await lab.ask(*questions)
-    while lab.resolver._learning:
+    while lab.service._absences._task:
         await asyncio.sleep(0.01)
+
+
+def remembered(lab: Lab, question: Question) -> Reply | None:
+    """What the resolver's process remembers, and would answer."""
+    return lab.service._cache.get(question, time.monotonic())
 
 
 @pytest.mark.parametrize(
@@ -65,9 +71,9 @@ def test_an_absence_is_remembered_as_long_as_its_zone_says(
     lab.run(lambda: settled(lab, question))
     assert lab.asked("SOA") == zones
     clock.ahead = good
-    assert lab.resolver.known([question]) == [Absent()]
+    assert remembered(lab, question) == Absent()
     clock.ahead = over
-    assert lab.resolver.known([question]) is None
+    assert remembered(lab, question) is None
 
 
 def test_no_absence_is_remembered_for_long(lab: Lab, clock: Clock) -> None:
@@ -75,16 +81,16 @@ def test_no_absence_is_remembered_for_long(lab: Lab, clock: Clock) -> None:
     question = Question("a.long.example", A)
     lab.run(lambda: settled(lab, question))
     clock.ahead = ABSENCE_MAX - 1
-    assert lab.resolver.known([question]) == [Absent()]
+    assert remembered(lab, question) == Absent()
     clock.ahead = ABSENCE_MAX + 1
-    assert lab.resolver.known([question]) is None
+    assert remembered(lab, question) is None
 
 
 def test_a_zone_is_asked_once(lab: Lab) -> None:
     questions = [Question(f"n{number}.x.example.org", A) for number in range(50)]
     lab.run(lambda: settled(lab, *questions))
     assert lab.asked("SOA") == ["example.org", "x.example.org"]
-    assert lab.resolver.known(questions) == [Absent()] * 50
+    assert [remembered(lab, question) for question in questions] == [Absent()] * 50
 
 
 def test_a_dns_list_is_asked_for_little_more_than_its_name(lab: Lab) -> None:
@@ -104,7 +110,7 @@ def test_what_is_learnt_of_one_zone_is_not_said_of_another(lab: Lab, clock: Cloc
 
     lab.run(job)
     clock.ahead = 31.0
-    assert [lab.resolver.known([question]) is not None for question in questions] == [
+    assert [remembered(lab, question) is not None for question in questions] == [
         True, False, True, False]  # fmt: skip
 
 
@@ -119,14 +125,28 @@ def test_that_there_is_no_zone_is_remembered_as_long(lab: Lab, clock: Clock) -> 
 
 
 def test_only_so_many_wait_for_their_zones(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolver, "UNLEARNT", 2)
-    lab.resolver = Resolver(lab.servers)
+    monkeypatch.setattr(absences, "UNLEARNT", 2)
     questions = [Question(f"n.zone{number}.example", A) for number in range(5)]
 
     async def job() -> int:
-        lab.resolver._learning = True  # so that nobody takes them
-        await lab.ask(*questions)
-        lab.resolver._learning = False
-        return len(lab.resolver._unlearnt)
+        lab.server.delay = 0.2  # so that no zone is known before all have come
+        await settled(lab, *questions)
+        return len(lab.asked("SOA"))
 
     assert lab.run(job) == 2
+
+
+def test_who_asks_before_the_zone_is_known_asks_again_soon(lab: Lab, clock: Clock) -> None:
+    """Its last field is 30 seconds; an absence in general is remembered for 60."""
+    question = Question("9.3.0.192.in-addr.arpa", PTR)
+    lab.run(lambda: settled(lab, question))
+    assert lab.resolver.known([question]) == [Absent()]
+    clock.ahead = SOON + 0.5
+    assert lab.resolver.known([question]) is None
+    count = len(lab.server.asked)
+    assert lab.one(*question) == Absent()
+    assert len(lab.server.asked) == count  # the process knew
+    clock.ahead = 28.0
+    assert lab.resolver.known([question]) == [Absent()]
+    clock.ahead = 31.0
+    assert lab.resolver.known([question]) is None

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from opensmtpd.dns import Absent, Found, Question, RecordType
-from opensmtpd.dns.resolver import cache_file
 from opensmtpd.dns.resolver.cache import CacheEntry
+from opensmtpd.dns.resolver.process import cache_file
 from opensmtpd.errors import LocalError
 
 REFUSED = r"^it (is damaged|has another version or is no cache)$"

@@ -10,8 +10,9 @@ import pytest
 
 from lab.peers.nameserver import NameServer, add, response_to
 from opensmtpd.dns import Absent, Found, Question, Reply
-from opensmtpd.dns.resolver import inflight
-from opensmtpd.dns.resolver.channel import NEW, RECORDS_MAX, _clean
+from opensmtpd.dns.resolver.process import name_servers
+from opensmtpd.dns.resolver.process.channel import NEW, _clean
+from opensmtpd.dns.resolver.records import RECORDS_MAX
 from opensmtpd.dns.servers import ServerAddress
 from unit.support.dns_lab import A, Clock, Lab, port
 
@@ -33,7 +34,7 @@ def test_renewed_it_asks_whoever_there_is_now(lab: Lab) -> None:
 
         async def job() -> list[Reply]:
             await lab.ask(Question("example.org", A))
-            lab.resolver._in_flight._servers = [ServerAddress("127.0.0.1", other)]
+            lab.service._name_servers._servers = [ServerAddress("127.0.0.1", other)]
             before = await lab.ask(Question("one.example", A))
             lab.resolver.reread_servers()
             return before + await lab.ask(Question("new.example", A), Question("example.org", A))
@@ -59,7 +60,7 @@ def test_c_ares_has_no_memory_of_its_own(
     lab: Lab, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would keep everything for an hour: 64 KB of answer are half a megabyte there."""
-    monkeypatch.setattr(inflight, "ANSWERS_MAX", 2)
+    monkeypatch.setattr(name_servers, "ANSWERS_MAX", 2)
     question, other = Question("five.example.org", A), Question("example.org", A)
 
     async def job() -> list[Reply]:
@@ -88,7 +89,7 @@ def test_what_c_ares_forgets_is_not_whom_to_ask(
     """A name server of resolv.conf may have a port, which aiodns does not show."""
     conf = tmp_path / "resolv.conf"
     conf.write_text("nameserver [127.0.0.1]:5399\n")
-    ares = import_module("opensmtpd.dns.resolver.channel")
+    ares = import_module("opensmtpd.dns.resolver.process.channel")
     monkeypatch.setattr(ares, "RESOLV_CONF", str(conf))
 
     async def job() -> tuple[list[str], list[str]]:

@@ -1,0 +1,41 @@
+"""The records that a reply may hold: checked wherever they come from outside of the process."""
+
+from ipaddress import ip_address
+
+from opensmtpd.dns.names import is_query_name
+from opensmtpd.dns.question import RecordType
+
+RECORDS_MAX = 100
+"""Records that are taken of an answer, at most."""
+TEXT_MAX = 65535
+"""Characters of a record, at most: an answer of the DNS has no more octets (RFC 1035 4.2.2)."""
+
+
+def checked(kind: RecordType, records: object) -> tuple[str, ...]:
+    """Return records of a type, as ``question.Found`` has them.
+
+    Raises ValueError or TypeError for anything else, an empty list included.
+    """
+    if not isinstance(records, list | tuple):
+        raise TypeError
+    if not 0 < len(records) <= RECORDS_MAX:
+        raise ValueError
+    for record in records:
+        _check(kind, record)
+    return tuple(records)
+
+
+def _check(kind: RecordType, record: object) -> None:
+    if not isinstance(record, str):
+        raise TypeError
+    if kind in (RecordType.A, RecordType.AAAA):
+        good = str(ip_address(record)) == record
+    elif kind in (RecordType.PTR, RecordType.MX):
+        good = is_query_name(record) and record == record.lower()
+    elif kind is RecordType.SOA:
+        good = record.isascii() and record.isdigit() and len(record) <= 10  # 32 bits
+    else:
+        record.encode("latin-1")
+        good = len(record) <= TEXT_MAX
+    if not good:
+        raise ValueError

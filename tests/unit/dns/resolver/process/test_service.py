@@ -1,0 +1,79 @@
+"""What the resolver's process makes of requests, and how it ends."""
+
+import asyncio
+import socket
+from pathlib import Path
+
+import pytest
+
+from opensmtpd.dns import Absent, Found, Question
+from opensmtpd.dns.resolver.cache import CacheEntry
+from opensmtpd.dns.resolver.orders import ALIVE, ASK, KEPT, REREAD, SAVE
+from opensmtpd.dns.resolver.process import service
+from opensmtpd.dns.resolver.process.cache_file import save
+from opensmtpd.dns.resolver.replies import ABSENT, FOUND
+from opensmtpd.worker import Link
+from opensmtpd.worker.frames import FrameBuffer, pack
+from opensmtpd.worker.worker import FAILURE, VALUE
+from unit.support.dns_lab import A
+
+
+def answers(*requests: object, cache: str | None = None) -> list[list[object]]:
+    """Have a service take requests whose front goes away then; return its answers."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(b"".join(pack([number, each]) for number, each in enumerate(requests)))
+
+        async def run() -> None:
+            task = asyncio.create_task(service.Service(Link(theirs), [], cache).run())
+            frames, found = FrameBuffer(), list[list[object]]()
+            ours.setblocking(False)
+            while len(found) < len(requests):
+                data = await asyncio.get_running_loop().sock_recv(ours, 1 << 20)
+                found.extend(frames.feed(data))
+            replies.extend(found)
+            ours.shutdown(socket.SHUT_RDWR)
+            await task
+
+        replies: list[list[object]] = []
+        with pytest.raises(EOFError):
+            asyncio.run(run())
+    return sorted(replies, key=lambda each: str(each[1]))
+
+
+def test_orders() -> None:
+    requests = [[ALIVE], [REREAD], [SAVE]]
+    assert answers(*requests) == [[VALUE, number, True] for number in range(3)]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [None, [], 7, [ASK], [ASK, "x"], [ASK, "a b", "A"], [ASK, "x", "AXFR"], [ASK, 7, "A"], [KEPT]],
+)
+def test_anything_else_is_an_exception_and_nothing_more(request_: object) -> None:
+    failure, good = answers(request_, [ALIVE])
+    assert failure[:2] == [FAILURE, 0]
+    assert good == [VALUE, 1, True]
+
+
+def test_what_the_file_has_is_handed_over_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "KEPT_ROWS", 2)
+    kept = [
+        CacheEntry(Question("a.example", A), Found(("192.0.2.1",)), 4e9),
+        CacheEntry(Question("b.example", A), Absent(), 4e9),
+        CacheEntry(Question("c.example", A), Absent(), 4e9),
+    ]
+    path = str(tmp_path / "cache")
+    save(path, kept)
+    parts = answers([KEPT, 0], [KEPT, 1], [KEPT, 2], [ASK, "a.example", "A"], cache=path)
+    rows = [[row[:4] for row in value] for _, _, value in parts[:3] if isinstance(value, list)]
+    assert rows == [
+        [["a.example", "A", FOUND, ["192.0.2.1"]], ["b.example", "A", ABSENT, None]],
+        [["c.example", "A", ABSENT, None]],
+        [],
+    ]
+    last = parts[3][2]
+    assert isinstance(last, list)
+    assert last[:2] == [FOUND, ["192.0.2.1"]]  # it was not asked of anybody
