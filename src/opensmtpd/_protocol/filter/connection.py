@@ -20,6 +20,7 @@ from opensmtpd._protocol.filter.registration import handlers
 from opensmtpd._protocol.filter.runs import Runs
 from opensmtpd._protocol.filter.session_state import SessionState, record_report, reports_for
 from opensmtpd._protocol.filter.spool import Budget
+from opensmtpd._protocol.filter.turned_away import TurnedAway
 from opensmtpd.errors import DecisionError, ProtocolError, Refused, VersionError
 from opensmtpd.filter import PROCEED, Filter, Session
 from opensmtpd.filter.decisions import handler_name
@@ -58,6 +59,7 @@ class FilterConnection:
         self._failure = TEMPFAIL if on_failure == "tempfail" else PROCEED
         self._log = log
         self._states: dict[bytes, SessionState] = {}
+        self._turned_away = TurnedAway(log)
         self._transfers = Transfers(filter, self.dispatcher, budget or Budget(), on_failure)
         self._runs = Runs(self._transfers, self._line, log)
         self._out: list[bytes] = []
@@ -158,16 +160,24 @@ class FilterConnection:
 
     def _event(self, line: wire.Line, raw: bytes) -> bool:
         self._handshake.speak(line.version)
+        away = line.session not in self._states and self._is_turned_away(line)
         if line.kind == b"report":
-            self._report(line)
+            if not away:
+                self._report(line)
             return True
         token, _, fields = line.fields.partition(b"|")
         if not (_ID.fullmatch(line.session) and _ID.fullmatch(token)):
             raise ProtocolError("a request without session or token")  # an answer would be fatal
+        if away:
+            self._out.append(self._turned_away.answer(line))
+            return True
         if line.event == "data-line":
             return self._data_line(line, token, fields, raw)
         self._request(line, token, fields)
         return True
+
+    def _is_turned_away(self, line: wire.Line) -> bool:
+        return self._turned_away.has(line, len(self._states), self.dispatcher.now)
 
     def _state(self, session: bytes) -> SessionState:
         state = self._states.get(session)

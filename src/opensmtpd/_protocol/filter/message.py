@@ -25,6 +25,8 @@ lookup process of 7.6 and 7.9 spins without end. Clients may send lines of 65,53
 line, sent back unchanged behind its prefix, would stop the server.
 """
 
+TOO_LARGE = Reject(552, "5.3.4 Message refused: it is too large")
+
 TOO_LONG = Reject(550, "5.6.0 Message refused: a line is longer than 65485 bytes")
 
 State: TypeAlias = Literal["open", "held", "ended", "sent"]
@@ -80,6 +82,7 @@ class Message:
         "_due",
         "_front",
         "_kind",
+        "_left",
         "_limit",
         "_separator",
         "_spool",
@@ -111,6 +114,8 @@ class Message:
         self._front = b""
         self._spool = Spool(budget)
         self._kind: MessageKind | None = None
+        self._left = budget.message
+        """Bytes that may still come, None for any number."""
         self._separator = b"\n" + self.prefix
         self._limit = ANSWER_MAX - 1 - len(self.prefix)
 
@@ -139,12 +144,17 @@ class Message:
     def receive(self, raw: list[bytes]) -> None:
         """Take a run of lines as smtpd sent them, without the final dot.
 
-        Raises Refused, with nothing spooled, for a line that is too long to be sent back and for a
-        header that is too large to be edited. Raises SpoolError where lines are lost, whatever the
-        reason: no room, no memory, a final dot amid the run. Raises any exception of the
-        handler's; then the run is spooled as it came.
+        Raises Refused, with nothing spooled, for a line that is too long to be sent back, for a
+        header that is too large to be edited, and for a message that is larger than it may be.
+        Raises SpoolError where lines are lost, whatever the reason: no room, no memory, a final
+        dot amid the run. Raises any exception of the handler's; then the run is spooled as it
+        came.
         """
         spooled, size = self._spool.appended, sum(map(len, raw)) + len(raw)
+        if self._left is not None:
+            self._left -= size
+            if self._left < 0:
+                raise Refused(TOO_LARGE)
         try:
             self._receive(raw)
         except (Refused, SpoolError):

@@ -15,7 +15,7 @@ DISK = 1024 * MIB
 """Bytes that the files of all spools may take, where nobody says otherwise."""
 
 
-def _folder() -> str:
+def folder() -> str:
     """Return the folder of spool files: the first of three that may be written.
 
     /tmp is the last, for it is memory on many systems, and spool files are there to save memory.
@@ -29,7 +29,7 @@ def _new_file() -> int:
 
     The tempfile module does the same, and takes a tenth of the time until a filter is ready.
     """
-    path = f"{_folder()}/opensmtpd-spool-{os.urandom(16).hex()}"
+    path = f"{folder()}/opensmtpd-spool-{os.urandom(16).hex()}"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         os.unlink(path)
@@ -43,6 +43,7 @@ class Budget:
     """Bytes that all spools together, and each alone, may keep in memory; ``disk`` is for files.
 
     What is reserved is counted apart, up to ``reservable``: headers that are being edited.
+    ``message`` is for each message as it comes, wherever its lines are; None is no bound.
     """
 
     def __init__(
@@ -51,8 +52,10 @@ class Budget:
         each: int = 4 * MIB,
         reservable: int = 32 * MIB,
         disk: int = DISK,
+        message: int | None = None,
     ) -> None:
         self.total, self.each, self.reservable, self.disk = total, each, reservable, disk
+        self.message = message
         self.used = self.reserved = self.on_disk = 0
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd._protocol.filter.spool import Budget, Spool, _folder
+from opensmtpd._protocol.filter.spool import Budget, Spool, folder
 from opensmtpd.errors import SpoolError
 
 
@@ -293,12 +293,12 @@ def test_what_goes_in_comes_out_in_order_and_in_whole_lines(
 
 def test_files_are_not_where_memory_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("TMPDIR", raising=False)
-    assert _folder() == "/var/tmp"
+    assert folder() == "/var/tmp"
     monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
-    assert _folder() == "/var/tmp"
+    assert folder() == "/var/tmp"
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    assert _folder() == str(tmp_path)
+    assert folder() == str(tmp_path)
     monkeypatch.setattr(os, "access", lambda path, mode: path == "/tmp")
-    assert _folder() == "/tmp"
+    assert folder() == "/tmp"
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    assert _folder() == "/tmp"
+    assert folder() == "/tmp"
