@@ -55,8 +55,9 @@ deb:
 bench: packages setup
 	@$(LAB) bench
 
+# ARGS="--help" names the options.
 chaos: packages setup
-	@$(LAB) chaos
+	@$(LAB) chaos $(ARGS)
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

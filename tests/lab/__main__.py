@@ -7,6 +7,8 @@ from lab.root import namespace, stage
 
 PYTHON = [sys.executable, "-m"]
 
+MEASUREMENTS = {"bench": ("lab.shows.bench", ["7.6"]), "chaos": ("lab.chaos", ["7.6", "7.9"])}
+
 
 def main(arguments: list[str]) -> int:
     """Do what the first argument says; returns the exit code."""
@@ -14,8 +16,8 @@ def main(arguments: list[str]) -> int:
         case ["demo" | "shell" as what]:
             return stage.enter(["7.6"], [*PYTHON, "lab.shows.demo", what])
         case ["bench" | "chaos" as what, *options]:
-            versions = ["7.6"] if what == "bench" else ["7.6", "7.9"]
-            return stage.enter(versions, [*PYTHON, f"lab.shows.{what}", *options])
+            module, versions = MEASUREMENTS[what]
+            return stage.enter(versions, [*PYTHON, module, *options])
         case ["run", _, *_]:
             return stage.enter(["6.8", "7.6", "7.9"], arguments[1:])
         case ["enter", *rest] if "--" in rest:  # ourselves, as root

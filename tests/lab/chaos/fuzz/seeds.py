@@ -1,0 +1,35 @@
+"""Inputs to begin with: what each target reads on a good day."""
+
+_AT = b"|0.7|1576146008.006099|smtp-in|"
+_SESSION = b"7641df9771b4ed00|1ef1c203cc576e5d"
+
+SEEDS: dict[str, tuple[bytes, ...]] = {
+    "filter_wire": (
+        b"\x05report" + _AT + b"link-connect|7641df9771b4ed00|a.example|pass|192.0.2.5:1|[::1]:25\n"
+        b"filter" + _AT + b"helo|" + _SESSION + b"|a.example\n",
+        b"\x05filter" + _AT + b"data-line|" + _SESSION + b"|From: a\n"
+        b"filter" + _AT + b"data-line|" + _SESSION + b"|.\n"
+        b"filter" + _AT + b"commit|" + _SESSION + b"|\n",
+        b"\x02report" + _AT + b"tx-mail|7641df9771b4ed00|29|ok|a@example.com\n"
+        b"report" + _AT + b"link-disconnect|7641df9771b4ed00\n",
+    ),
+    "table_wire": (
+        b"\x05table|0.1|1.0|t|lookup|alias|1a|alice\ntable|0.1|1.0|t|check|domain|1b|x\n",
+        b"\x05table|0.1|1.0|t|fetch|source|1c\ntable|0.1|1.0|t|update|1d\n",
+    ),
+    "header": (b'From: "A, b" <a@example.com> (c)\n\tfolded\nTo: x@y\nnot a field\n',),
+    "canonicalization": (b"a  b \t\n\n c\t\n\n\n", b"\n\n", b""),
+    "keys": (b"# comment\nexample.com mail /etc/key rsa-sha256\nb.example x key\n",),
+    "sqlite_configuration": (
+        b"dbpath /x\nquery_alias SELECT a FROM b WHERE c=?\nbusy_timeout 1\n",
+    ),
+    "table_file": (b"# @delimiter -\nalice: bob, 'c d'\nroot:\talice\n", b"# @list\n*.example\n"),
+    "dns_cache": (b"\x91\x94\xa1a\xa1A\x91\xa9127.0.0.2\xcb@\x00\x00\x00\x00\x00\x00\x00",),
+    "smtpd_conf": (
+        b'table a file:/etc/mail/a\ntable b { x = "y", z }\nm = "q"\nfilter f proc-exec "g -h"\n'
+        b"listen on lo0 port 25 tls pki p auth <a> filter { f }\naction c maildir alias <a>\n"
+        b'match from any for domain <b> action "c"\n',
+    ),
+    "worker_frames": (b"\x03\x01\x00\x00\x00\x03\x92\x01\xc0\x01\x00\x00\x00\x01\x07",),
+    "sessions": (bytes(range(256)) * 8,),
+}
