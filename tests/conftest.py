@@ -3,6 +3,7 @@
 Hypothesis as the tests want it: no deadlines, no files, in CI the same examples each time.
 """
 
+import gc
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -14,8 +15,13 @@ from hypothesis import settings
 
 from lab.root.debs import build, obstacle
 from lab.support import need_stage
+from opensmtpd import answer
 from opensmtpd.backends.sqlite import connection
+from opensmtpd.dns.resolver import resolver
 from opensmtpd.mail.dkim.keys import memory
+from opensmtpd.table.passwords import checks
+from opensmtpd.testing.zone import Zone
+from opensmtpd.worker import Pool
 
 settings.register_profile("dev", deadline=None, database=None)
 settings.register_profile("ci", deadline=None, database=None, derandomize=True)
@@ -45,6 +51,28 @@ def roomy() -> Iterator[None]:
     kept = tuple(each for each in connection.PRAGMAS if "heap" not in each)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(connection, "PRAGMAS", kept)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_workers() -> Iterator[None]:
+    """End the workers that the tests of a module have left: nothing polls them any more."""
+    yield
+    checks.checks.cache_clear()
+    gc.collect()  # pools end with the plugins that keep them
+    for source in answer.sources():
+        if isinstance(source, Pool):
+            source.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unasked() -> Iterator[None]:
+    """Start no process for a filter that asks the DNS: tests give it a DNS of plain data.
+
+    Those of ``unit/dns`` import the class itself before.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resolver, "Resolver", lambda *_: Zone({}))
         yield
 
 

@@ -2,6 +2,8 @@
 
 import os
 import socket
+import sys
+import syslog
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +36,19 @@ def test_a_line_has_facility_level_program_and_process(daemon: socket.socket) ->
     assert daemon.recv(65536).decode() == line  # 21 is mail.notice
     with pytest.raises(BlockingIOError):
         daemon.recv(65536)
+
+
+def test_openbsd_has_it_from_syslog_3(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[object] = []
+    monkeypatch.setattr(sys, "platform", "openbsd7")
+    monkeypatch.setattr(syslog, "openlog", lambda *given: calls.append(given))
+    monkeypatch.setattr(syslog, "syslog", lambda *given: calls.append(given))
+    use_syslog("table-sqlite")
+    log("event", key="100 %s")
+    assert calls == [
+        ("table-sqlite", syslog.LOG_PID | syslog.LOG_NDELAY, syslog.LOG_MAIL),
+        (syslog.LOG_NOTICE, 'event key="100 %s"'),
+    ]
 
 
 def test_standard_error_has_it_too(

@@ -6,58 +6,22 @@ import signal
 
 import pytest
 
-from integration.support.dns_scenes import Chains, listen, ours, port, visit
-from integration.support.table_scenes import ALICE, FORGED, TAKEN, USERNAME, landed, transaction
-from lab.peers import mail
-from lab.peers.clients import CONFIRMED_PTR, LYING_PTR, NO_PTR
-from lab.shows import moves
+from integration.support import all_kinds
+from integration.support.all_kinds import all_serve
 from lab.shows.guide import Guide
 from lab.support import Lab, setups
 
-CHAINS: Chains = {
-    "verify": (ours("filter-rdns", "--verify --fcrdns junk"),),
-    "list": (ours("filter-dnsbl", "--junk-at 1 --exempt /etc/mail/spared bl.test"),),
-}
 SIGNALS = ("TERM", "INT", "USR1", "USR2", "QUIT", "PIPE", "ALRM", "TSTP", "TTIN", "CHLD", "WINCH")
-LISTED = ".".join(reversed(NO_PTR.split("."))) + ".bl.test"
 
 
 def prepare(guide: Guide) -> None:
-    """Have the tables be of all three kinds, and a filter that waits for its first coroutine."""
-    moves.to_credentials(guide)
-    conf = guide.view / moves.CONF[1:]
-    text = conf.read_text()
-    line = next(line for line in text.splitlines() if line.startswith("table relayaddr "))
-    text = text.replace(line, "table relayaddr flat:/etc/mail/relayaddr")
-    line = next(line for line in text.splitlines() if line.startswith("table users "))
-    text = text.replace(line, "table users flat:/etc/mail/users")
-    conf.write_text(text)
-    moves.readable(guide, "/etc/mail/relayaddr", "/etc/mail/users")
-    (guide.view / "etc/mail/spared").write_text("198.51.100.0/24\n")
-    listen(guide, CHAINS)
+    """Have tables and filters of all kinds."""
+    all_kinds.prepare(guide)
 
 
 pytestmark = pytest.mark.parametrize(
     "running", setups("outliving", prepare), indirect=True, ids=str
 )
-
-
-def all_serve(lab: Lab) -> None:
-    """Have each filter and each table asked, and see what becomes of it."""
-    lab.dns.records = {**lab.dns.records, (LISTED, "A"): ["127.0.0.2"]}
-    verify, listed = (port(CHAINS, title) for title in ("verify", "list"))
-    assert visit(lab, CONFIRMED_PTR, verify).place == "inbox"
-    assert visit(lab, LYING_PTR, verify).place == ".Junk"
-    assert visit(lab, NO_PTR, listed).place == ".Junk"
-    assert visit(lab, CONFIRMED_PTR, listed).place == "inbox"
-    with mail.submission(lab.guide) as client:  # tables of users, senders, domains and aliases
-        assert transaction(client, ALICE, "alice@mail.example.com", "signed") == TAKEN
-        assert b"DKIM-Signature: " in lab.inbox.one().message
-        assert transaction(client, USERNAME, ALICE, "forged") == FORGED
-        assert transaction(client, ALICE, "root@example.com", "alias") == TAKEN
-        assert landed(lab, "username") == "inbox"
-    for table in ("aliases", "relayaddr"):
-        assert "command succeeded" in moves.smtpctl(lab.guide, "update", "table", table)
 
 
 def test_the_package_is_removed_under_them(lab: Lab) -> None:

@@ -150,6 +150,7 @@ def test_a_package_takes_the_place_of_one_only(smtpd: str, debs: Path) -> None:
     packages = installed(view)
     install(view, debs, "python3-opensmtpd", "opensmtpd-table-sqlite-py")
     assert installed(view) == packages - {"opensmtpd-table-sqlite"} | {
+        "python3-msgpack",
         "python3-opensmtpd",
         "opensmtpd-table-sqlite-py",
     }
