@@ -1,31 +1,14 @@
 """What ps(1) shows of a process."""
 
-import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from opensmtpd._title import set_title
+from unit.support.in_child import in_child
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-
-
-def in_child(call: Callable[[], object]) -> str:
-    """Return the repr of what ``call`` returns in a child process."""
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.write(writing, repr(call()).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with open(reading, "rb") as file:
-        said = file.read().decode()
-    os.waitpid(pid, 0)
-    return said
 
 
 @LINUX
