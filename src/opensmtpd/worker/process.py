@@ -5,12 +5,10 @@ import resource
 import signal
 import sys
 from signal import Signals
-from typing import Any
 
 from opensmtpd._runtime.sandbox import linux
+from opensmtpd._runtime.sandbox.libc import library
 
-_SET_DUMPABLE = 4
-"""PR_SET_DUMPABLE of prctl(2)."""
 _FATAL = frozenset(
     [
         *(Signals.SIGKILL, Signals.SIGSTOP),  # cannot be ignored
@@ -48,7 +46,7 @@ def guard(memory: int | None) -> None:
         # Before the process ceases to be dumpable: its files in /proc belong to root then.
         with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
             file.write(OOM_SCORE)
-        _libc().prctl(_SET_DUMPABLE, 0, 0, 0, 0)
+        library().prctl(linux.SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def forbid_processes() -> None:
@@ -63,9 +61,3 @@ def end_with(parent: int) -> None:
     """
     if sys.platform == "linux":
         linux.end_with(parent)
-
-
-def _libc() -> Any:
-    import ctypes  # noqa: PLC0415  for processes behind the front only
-
-    return ctypes.CDLL(None)
