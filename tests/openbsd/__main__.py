@@ -24,7 +24,9 @@ def owners(path: str, stems: dict[str, str]) -> set[str]:
     share = re.match(r"share/(?:examples|doc/pkg-readmes)/([^/]+)", path)
     if share:
         return {stems[share[1]]}
-    kind = re.match(r".*/opensmtpd_(filter|table)s/(?:__pycache__/)?([a-z]+)\.(?!typed)", path)
+    kind = re.match(
+        r".*/opensmtpd_(filter|table)s/(?:__pycache__/)?(?!early)([a-z]+)\.(?!typed)", path
+    )
     kind = kind or re.match(r".*/(filter|table)-([a-z]+)(?:\.\d)?$", path)
     if kind:
         return {stems[f"opensmtpd-{kind[1]}-{kind[2].replace('fcrdns', 'rdns')}-py"]}

@@ -32,13 +32,18 @@ DESCRIPTORS = 4
 """Descriptors that are taken with one read, at most."""
 
 
-def main(control: int) -> NoReturn:
-    """Be the first stem, on the inherited descriptor ``control``; no other is kept."""
+def main(control: int, worker: str) -> NoReturn:
+    """Be the first stem, with the class ``worker``.
+
+    ``control`` is the descriptor that it inherits; no other is kept.
+    """
     os.closerange(3, control)
     os.closerange(control + 1, 1 << 16)
     process.outlive_signals()
     process.end_with(os.getppid())
-    _end_after(Stem(socket.socket(fileno=control)).serve)
+    stem = Stem(socket.socket(fileno=control))
+    stem.import_worker(worker)
+    _end_after(stem.serve)
 
 
 class Stem:
@@ -70,10 +75,7 @@ class Stem:
     def obey(self, order: int, arguments: list[Any]) -> None:
         """Carry out an order of the front's."""
         if order == BEGIN:
-            try:
-                self._begin(*arguments)
-            except Exception as error:
-                self._fault = error
+            self._begin(*arguments)
         elif order == LOAD:
             self._load(*arguments)
         elif order == KILL:
@@ -90,15 +92,27 @@ class Stem:
 
     # --- the start ------------------------------------------------------------------------------
 
-    def _begin(self, name: str, program: str, syslog: bool, front: int, confined: bool) -> None:
-        """Import the worker's class ``name``, ``MODULE:CLASS`` or ``/FILE.py:CLASS``."""
+    def import_worker(self, name: str) -> None:
+        """Import the worker's class ``name``, ``MODULE:CLASS`` or ``/FILE.py:CLASS``.
+
+        The front may still import its own modules meanwhile; it is told of a failure when it has
+        the worker load.
+        """
+        try:
+            self._worker = worker_class(name)()
+            for module in self._worker.imports:
+                with contextlib.suppress(ImportError):  # for ``load`` to tell
+                    importlib.import_module(module)
+        except Exception as error:
+            self._fault = error
+
+    def _begin(self, program: str, syslog: bool, front: int, confined: bool) -> None:
         if not confined:
             no_sandbox()
         if syslog:
             log.use_syslog(program)
         log.limit(time.monotonic)
         self._front = front
-        self._worker = worker_class(name)()
         self._title = f"{program}: {self._worker.title}"
         process.guard(self._worker.memory)
         set_title(f"{self._title} (stem)")

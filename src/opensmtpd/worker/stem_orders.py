@@ -1,6 +1,6 @@
 """The orders of a front to a stem, each a frame ``[order, *arguments]``.
 
-BEGIN: class, program, syslog, pid of the front, whether it is confined. LOAD: setup. WORKER, STEM:
+BEGIN: program, syslog, pid of the front, whether it is confined. LOAD: setup. WORKER, STEM:
 with a descriptor. KILL: process id.
 """
 

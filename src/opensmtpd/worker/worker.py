@@ -88,6 +88,9 @@ class Worker:
     threads = False
     """True where the workers start threads: the system counts these as processes."""
 
+    imports: tuple[str, ...] = ()
+    """Modules that ``load`` will need and that take long to import: they are imported before it."""
+
     needs: Needs | None = None
     """The needs of a worker after ``begin``: it loses all else. None: it may do anything."""
     load_needs = Needs()

@@ -10,6 +10,7 @@ MODULES = (
     "opensmtpd.dns",
     "opensmtpd.dns.names",
     "opensmtpd.dns.options",
+    "opensmtpd.early",
     "opensmtpd.errors",
     "opensmtpd.files",
     "opensmtpd.filter",

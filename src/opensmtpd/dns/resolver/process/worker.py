@@ -22,6 +22,7 @@ class ResolverWorker(Worker):
     in_order = False
     memory = 1 << 30
     threads = True  # c-ares has one for each channel
+    imports = ("opensmtpd.dns.resolver.process.service",)
 
     def load(self, setup: Any) -> None:
         """Import all that asks. Raises ConfigError where it is missing, or knows no ports."""

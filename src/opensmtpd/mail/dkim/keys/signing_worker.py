@@ -23,6 +23,7 @@ class SigningWorker(worker.Worker):
 
     title = "keys"
     memory = 1 << 30
+    imports = ("opensmtpd.mail.dkim.keys.pem",)
     needs = Needs()
 
     def __init__(self) -> None:
