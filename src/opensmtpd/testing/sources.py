@@ -19,9 +19,10 @@ def take_next() -> bool:
     until = time.monotonic() + WAIT
     poll = select.poll()
     for source in answer.sources():
-        source.flush()
         poll.register(source.fileno(), select.POLLIN)
     while answer.sources() and (now := time.monotonic()) < until:
+        for source in answer.sources():
+            source.flush()
         times = [source.next_deadline() for source in answer.sources()]
         due = min((each for each in times if each is not None), default=until)
         ready = {fd for fd, _ in poll.poll(max(0.0, min(due, until) - now) * 1000 + 1)}

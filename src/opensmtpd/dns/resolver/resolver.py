@@ -129,7 +129,9 @@ class Resolver:
     # --- remembering replies ----------------------------------------------------------------------
 
     def _remember(self, question: Question, reply: Reply, ttl: float) -> None:
-        self._cache.put(question, reply, ttl, time.monotonic())
+        now = time.monotonic()
+        self._heartbeat.seen(now)
+        self._cache.put(question, reply, ttl, now)
 
     def _fetch(self, number: int) -> None:
         """Have the process hand over what the cache file has, part by part."""

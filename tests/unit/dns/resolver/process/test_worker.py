@@ -108,7 +108,7 @@ def test_a_process_that_is_killed_is_asked_again(front: Front) -> None:
 
 
 def test_one_that_is_stopped_is_replaced(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heartbeat, "WITHIN", 1.0)
+    monkeypatch.setattr(heartbeat, "WITHIN", 0.4)
     front.ask("five.example.org")
     first = front.pid
     os.kill(first, signal.SIGSTOP)
