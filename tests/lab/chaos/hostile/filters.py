@@ -26,10 +26,13 @@ class Crowd(Storm):
         self._program = program
 
     def pump(self) -> None:
-        """Carry bytes both ways, without waiting for any."""
-        while data := self.smtpd.data_to_send():
+        """Carry bytes both ways, without waiting for any, until smtpd has nothing to send."""
+        data = self.smtpd.data_to_send()
+        while True:
             self._program.carry(data)
-        self._program.carry(b"")
+            data = self.smtpd.data_to_send()  # what was heard may lead to a request
+            if not data:
+                return
 
     def work(self) -> None:
         """Do nothing: the process works by itself."""
