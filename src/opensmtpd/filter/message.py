@@ -1,6 +1,6 @@
 """The kinds of message handlers: what a filter returns from ``on_message``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from opensmtpd._methods import check_call, check_plain, fits, own_names
@@ -81,14 +81,16 @@ class EditedMessage:
     coroutine or its Offload has returned: a handler that raises, or is late, changes nothing. Every
     message needs an object of its own.
 
-    Fields and edits are there in ``end`` only, in its coroutine or its Offload too; elsewhere they
-    raise LocalError. A header takes twice its bytes of memory, and 512 for each of its lines. One
-    that takes more than 4 MiB is refused with 550; all in ``end`` at the same time may take 32 MiB,
-    and messages beyond that are refused with 451. ``--on-failure pass`` lets neither pass.
+    Fields and edits are there in ``end`` only, in its coroutine, its Offload, and what its Deferred
+    waits for, too; elsewhere they raise LocalError. A header takes twice its bytes of memory, and
+    512 for each of its lines. One that takes more than 4 MiB is refused with 550; all in ``end`` at
+    the same time may take 32 MiB, and messages beyond that are refused with 451. ``--on-failure
+    pass`` lets neither pass. Where ``end`` returns a Deferred, the header takes memory from the
+    first look at it on, so that a message that only waits takes none.
     """
 
-    _edits: Edits | None = None
-    """The edits, while there may be any. The core puts them there."""
+    _load: Callable[[], Edits] | None = None
+    """What returns the edits, while there may be any. The core puts it there."""
     _taken = False
     """True from the first message on. The core sets it."""
 
@@ -166,9 +168,9 @@ class EditedMessage:
         self._now().replace_body(lines)
 
     def _now(self) -> Edits:
-        if self._edits is None:
+        if self._load is None:
             raise LocalError("the fields and edits of a message are there in its end() only")
-        return self._edits
+        return self._load()
 
 
 class StreamedMessage:

@@ -1,14 +1,16 @@
-"""A message that is held to be edited: its header leaves the spool when all lines are in.
+"""A message that is held to be edited: its header leaves the spool when the handler reads it.
 
 The header is kept in memory from then on, once as it came and once as the handler reads it: its
 bytes are counted twice, and a share for each of its lines (``HEADER_MAX``, ``Budget.reservable``).
+A handler whose ``end`` waits for others, and edits afterwards, so keeps none while it waits.
 The body stays in the spool, whatever its size.
 """
 
 from opensmtpd._protocol.filter.held import show_parts
 from opensmtpd._protocol.filter.message_lines import Parts, stuff, stuff_block, unstuff_block
 from opensmtpd._protocol.filter.spool import Spool
-from opensmtpd.errors import DecisionError, Refused
+from opensmtpd.answer import Deferred
+from opensmtpd.errors import DecisionError, HandlerTimeout, Refused, SpoolError
 from opensmtpd.filter import Reject
 from opensmtpd.filter.edits import Edits
 from opensmtpd.filter.message import EditedMessage
@@ -23,7 +25,17 @@ HEADER_TOO_LARGE = Reject(550, "5.6.0 Message refused: its header is too large")
 class Edited:
     """An EditedMessage at work on one message."""
 
-    __slots__ = ("_cost", "_edits", "_handler", "_header", "_limit", "_parts", "_size", "_spool")
+    __slots__ = (
+        "_cost",
+        "_edits",
+        "_handler",
+        "_header",
+        "_limit",
+        "_lost",
+        "_parts",
+        "_size",
+        "_spool",
+    )
 
     def __init__(self, handler: EditedMessage, limit: int, spool: Spool) -> None:
         if handler._taken:
@@ -35,6 +47,8 @@ class Edited:
         """The bytes of the header in the spool, and those that it takes in memory."""
         self._header = b""
         self._edits: Edits | None = None
+        self._lost: SpoolError | None = None
+        """Why the header could not be taken out of the spool."""
 
     def receive(self, lines: list[bytes], block: bytes) -> None:
         """Keep a run, and show it to the handler. Raises Refused for a header too large."""
@@ -55,8 +69,38 @@ class Edited:
             self._spool.append(block[:end])
         return block[end:]
 
-    def complete(self) -> bytes:
-        """Take the header out of the spool for the handler to edit, and return it as it came."""
+    def end(self) -> object:
+        """Call the handler's ``end()``. The header is read when it is asked for.
+
+        What goes on in a thread, or may do so, finds it read: a spool belongs to one thread.
+        """
+        self._handler._load = self._read
+        answer = self._handler.end()
+        if answer is not None and not isinstance(answer, Deferred):
+            self._read()
+        return answer
+
+    def _read(self) -> Edits:
+        """Take the header out of the spool, and return it for the handler to edit.
+
+        Raises SpoolError, and then the message cannot go on.
+        """
+        if self._lost is not None:
+            raise self._lost
+        if self._edits is None:
+            try:
+                self._edits = self._take()
+            except (HandlerTimeout, Exception) as error:  # of a disk that hangs, say
+                fault = str(error) or type(error).__name__
+                self._lost = (
+                    error
+                    if isinstance(error, SpoolError)
+                    else SpoolError(f"cannot read the spool: {fault}")
+                )
+                raise self._lost from None
+        return self._edits
+
+    def _take(self) -> Edits:
         self._spool.reserve(self._cost)
         blocks: list[bytes] = []
         missing = self._size
@@ -64,16 +108,18 @@ class Edited:
             blocks.append(self._spool.take(missing))
             missing -= len(blocks[-1])
         self._header = b"".join(blocks)
-        self._edits = self._handler._edits = Edits(unstuff_block(self._header), self._limit)
-        return self._header
+        return Edits(unstuff_block(self._header), self._limit)
 
     def close(self, answer: object) -> bytes:
         """Make the edits to the body in the spool; return the header with those to it."""
         if answer is not None:
             raise DecisionError(f"an edited message ends in None, not {type(answer).__name__}")
+        self._handler._load = None
+        if self._lost is not None:  # a handler has caught the error
+            raise self._lost
         edits = self._edits
-        assert edits is not None, "a message is complete before its end"
-        self._handler._edits = None
+        if edits is None:
+            return b""
         if edits.body is not None:
             self._spool.truncate()
             self._append([*edits.body, *edits.appended], blank=self._parts.in_body)
@@ -89,7 +135,7 @@ class Edited:
         if block:
             self._spool.append(block)
 
-    def detach(self) -> bytes:
-        """Forget the edits: all lines are in the spool, or in front of it."""
-        self._handler._edits = None
-        return b""
+    def detach(self) -> tuple[bytes, bytes]:
+        """Forget the edits, and return the header if it has left the spool."""
+        self._handler._load = None
+        return self._header, b""

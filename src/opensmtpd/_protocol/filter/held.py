@@ -28,14 +28,14 @@ class Held:
         self._spool.append(block)
         show_parts(self._handler, self._parts, lines)
 
-    def complete(self) -> bytes:
-        """Return nothing: all lines stay in the spool."""
-        return b""
+    def end(self) -> object:
+        """Call the handler's ``end()``."""
+        return self._handler.end()
 
     def close(self, answer: object) -> bytes:
         """Return the handler's lines for the front."""
         return stuff(check_lines(answer, "end", self._handler), self._limit)
 
-    def detach(self) -> bytes:
+    def detach(self) -> tuple[bytes, bytes]:
         """Return nothing: all lines are in the spool."""
-        return b""
+        return b"", b""

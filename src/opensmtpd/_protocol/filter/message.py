@@ -13,7 +13,7 @@ from opensmtpd._protocol.filter.message_lines import has_line_over, unstuff
 from opensmtpd._protocol.filter.spool import Budget, Spool
 from opensmtpd._protocol.filter.streamed import Streamed
 from opensmtpd._protocol.filter.wire import dataline_prefix
-from opensmtpd.errors import DecisionError, HandlerTimeout, Refused, SpoolError, returned
+from opensmtpd.errors import DecisionError, Refused, SpoolError, returned
 from opensmtpd.filter import Reject
 from opensmtpd.filter.message import EditedMessage, HeldMessage, MessageHandler, StreamedMessage
 
@@ -59,11 +59,8 @@ class MessageKind(Protocol):
         Raises SpoolError, and any exception of the handler's; then the run is spooled as it came.
         """
 
-    def complete(self) -> bytes:
-        """Take note that all lines are in; return those that leave the spool for the front.
-
-        Raises SpoolError.
-        """
+    def end(self) -> object:
+        """Call the handler's ``end()``: all lines are in. Raises SpoolError, and its exceptions."""
 
     def close(self, answer: object) -> bytes:
         """Take what ``end()`` returned; return the lines to stand in front of the spool's.
@@ -71,8 +68,10 @@ class MessageKind(Protocol):
         Raises DecisionError, and then nothing is changed; raises SpoolError.
         """
 
-    def detach(self) -> bytes:
-        """Stop; return a line that is to go out before any that still come, or nothing."""
+    def detach(self) -> tuple[bytes, bytes]:
+        """Stop; return lines to stand in front of the spool's, and behind them, before any that
+        still come.
+        """
 
 
 class Message:
@@ -183,15 +182,7 @@ class Message:
         Returns what ``close_input`` is to be given, or something that leads to it.
         """
         assert self._kind is not None, "a message without a handler"
-        assert self.handler is not None, "a message without a handler"
-        try:
-            self._front = self._kind.complete()
-        except SpoolError:
-            raise
-        except (HandlerTimeout, Exception) as error:  # of a disk that hangs, say: lines are lost
-            fault = str(error) or type(error).__name__
-            raise SpoolError(f"cannot read the spool: {fault}") from None
-        return self.handler.end()
+        return self._kind.end()
 
     def close_input(self, front: object) -> None:
         """End the message with what the handler's ``end()`` returned; the final dot may go out.
@@ -214,7 +205,7 @@ class Message:
         """Show no more lines to the handler, and hold none: the rest goes out untouched."""
         self.handler = None
         if self._kind is not None:
-            self._due = self._kind.detach()
+            self._front, self._due = self._kind.detach()
             self._kind = None
         if self.state == HELD:
             self._become(OPEN)

@@ -68,9 +68,9 @@ class Streamed:
         self._due = b""
         return BLANK + body
 
-    def complete(self) -> bytes:
-        """Return nothing: all lines are in the spool, or out."""
-        return b""
+    def end(self) -> object:
+        """Call the handler's ``end()``."""
+        return self._handler.end()
 
     def close(self, answer: object) -> bytes:
         """Send the handler's last lines.
@@ -86,6 +86,6 @@ class Streamed:
         self._due = b""
         return b""
 
-    def detach(self) -> bytes:
+    def detach(self) -> tuple[bytes, bytes]:
         """Return the blank line where it is due: it stands before all that still comes."""
-        return self._due
+        return b"", self._due

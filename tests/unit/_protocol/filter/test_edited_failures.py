@@ -3,6 +3,8 @@
 import errno
 import os
 import re
+from contextlib import suppress
+from functools import partial
 from types import CoroutineType
 from typing import Any
 
@@ -12,6 +14,7 @@ from opensmtpd._protocol.filter import edited
 from opensmtpd._protocol.filter.data_lines import Policy
 from opensmtpd._protocol.filter.edited import HEADER_MAX, HEADER_TOO_LARGE
 from opensmtpd._protocol.filter.spool import Budget
+from opensmtpd.answer import Deferred
 from opensmtpd.errors import HandlerTimeout, Refused
 from opensmtpd.filter import EditedMessage
 from unit.support.edits import Act, Does, botch
@@ -218,3 +221,70 @@ def test_a_watchdog_that_strikes_while_the_header_is_read(
     monkeypatch.setattr(edited, "Edits", lambda *_: explode(HandlerTimeout("end blocked")))
     assert talk.say(data(b"."), COMMIT) == datalines(b".") + result(TEMPFAIL)
     assert "handler=end error=SpoolError" in talk.logged[0]
+
+
+# --- a message that waits -------------------------------------------------------------------------
+
+
+class Waits(EditedMessage):
+    """Marks its message when ``ready`` has come."""
+
+    def __init__(self) -> None:
+        self.ready: Deferred[None] = Deferred()
+
+    def end(self) -> Deferred[None]:
+        return self.ready.then(lambda _: self.mark())
+
+    def mark(self) -> None:
+        self.prepend(b"X", b"%d" % len(self.fields))
+
+    def itself(self) -> "Waits":
+        return self
+
+
+def test_a_message_that_only_waits_takes_no_memory_for_its_header() -> None:
+    handlers: list[Waits] = []
+
+    def make() -> Waits:
+        handlers.append(Waits())
+        return handlers[-1]
+
+    budget = Budget(reservable=2 * len(b"From: a@b\nSubject: |\n") + 2 * 512)
+    talk = Talk(Messages(make), budget=budget)
+    tokens = [b"%016x" % number for number in range(1, 6)]
+    for token in tokens:
+        assert talk.say(data(*MAIL, b".", token=token)) == b""
+    assert budget.reserved == 0
+    for token, handler in zip(tokens, handlers, strict=True):
+        handler.ready.settle(None)
+        assert talk.drain() == datalines(b"X: 2", *MAIL, b".", token=token)
+    assert (talk.logged, budget.reserved, budget.used) == ([], 0, 0)
+
+
+@POLICIES
+def test_a_header_that_is_lost_when_the_wait_is_over(
+    policy: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Suppresses(Waits):
+        def mark(self) -> None:
+            with suppress(Exception):
+                super().mark()
+
+    handler = Suppresses()
+    talk = Talk(Messages(lambda: handler), on_failure=policy, budget=Budget(0, 0))
+    talk.say(data(*MAIL, b"."))
+    monkeypatch.setattr(os, "pread", lambda *_: explode(OSError(errno.EIO, "I/O error")))
+    handler.ready.settle(None)
+    assert talk.drain() + talk.say(COMMIT) == datalines(b".") + result(TEMPFAIL)
+    assert "error=SpoolError" in talk.logged[0]
+
+
+def test_a_wait_that_fails_leaves_the_message_as_it_came() -> None:
+    for read in (True, False):
+        handler = Waits()
+        talk = Talk(Messages(partial(Waits.itself, handler)), on_failure="pass")
+        talk.say(data(*MAIL, b"."))
+        if read:
+            assert len(handler.fields) == 2
+        handler.ready.fail(ValueError("x"))
+        assert talk.drain() == datalines(*MAIL, b".")

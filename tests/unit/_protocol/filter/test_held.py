@@ -27,9 +27,9 @@ def test_a_run_is_kept_as_it_came_and_shown_without_dots() -> None:
     held.receive([b"A: 1", b"", b".x"], b"A: 1\n\n..x\n")
     held.receive([b"y"], b"y\n")
     assert handler.parts == [("header", [b"A: 1"]), ("body", [b".x"]), ("body", [b"y"])]
-    assert (held.complete(), held.close([b".N: n"])) == (b"", b"..N: n\n")
+    assert held.close([b".N: n"]) == b"..N: n\n"
     assert spool.take(100) == b"A: 1\n\n..x\ny\n"
-    assert held.detach() == b""
+    assert held.detach() == (b"", b"")
 
 
 @pytest.mark.parametrize("answer", [None, b"x", [b"a\nb"], [b"x" * 101], {b"x"}])
