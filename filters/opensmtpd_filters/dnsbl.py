@@ -20,7 +20,7 @@ from opensmtpd.dns import options as dns_options
 from opensmtpd.filter import LinkConnect, Session, StreamedMessage
 from opensmtpd.mail.dnsbl import options as dnsbl_options
 from opensmtpd.mail.dnsbl.findings import ListFinding, ask, log_findings, questions
-from opensmtpd.mail.dnsbl.header_fields import Cleaner, header_fields
+from opensmtpd.mail.dnsbl.header_fields import header_fields
 from opensmtpd.mail.dnsbl.health import Health
 from opensmtpd.mail.dnsbl.lists import List, Subject
 from opensmtpd.mail.dnsbl.score import Tally
@@ -37,6 +37,7 @@ from opensmtpd.mail.policy.filter import (
 )
 from opensmtpd.mail.policy.reason_field import PrependedFields
 from opensmtpd.mail.policy.verdict import PolicyVerdict, Reason
+from opensmtpd.mail.spam_fields import Cleaner
 
 EPILOG = """\
 In smtpd.conf, mail of listed clients marked, and those of an allow list spared:

@@ -1,0 +1,25 @@
+"""X-Spam fields that a client wrote: forgeries of those that filters write."""
+
+
+class Cleaner:
+    """Removes the X-Spam fields that the client wrote, so that filing rules do not trust them.
+
+    smtpd prepends its Received field to the client's header (RFC 5321 section 4.4). Lines in front
+    of that field come from filters before this one, and stay.
+    """
+
+    def __init__(self) -> None:
+        self._clients = False
+        self._dropping = False
+
+    def clean(self, lines: list[bytes]) -> list[bytes]:
+        """Return the lines of a run that stay: the same object if all do."""
+        kept = [line for line in lines if self._keep(line)]
+        return lines if len(kept) == len(lines) else kept
+
+    def _keep(self, line: bytes) -> bool:
+        if line[:1] not in (b" ", b"\t"):
+            name = line[:9].lower()
+            self._dropping = self._clients and name.startswith(b"x-spam")
+            self._clients = self._clients or name == b"received:"
+        return not self._dropping
