@@ -33,6 +33,11 @@ class Filter:
     """What it does after ``start``: all else is taken from it. None: anything."""
     unused: Collection[str] = ()
     """Handlers that this filter's options leave nothing to do: they are not registered."""
+    admd: bytes = b""
+    """``admd`` of smtpd.conf, the name of the server by default: there when the first event is.
+
+    It names the administrative domain in Authentication-Results (RFC 8601 section 2.5).
+    """
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)

@@ -23,6 +23,7 @@ class Handshake:
         self.decoder = wire.Decoder(wire.NEWEST)
         self._version: bytes | None = None
         self._dispatcher = dispatcher
+        self._filter = filter
         self._registrations = registrations(filter)
 
     def speak(self, version: bytes) -> None:
@@ -48,6 +49,8 @@ class Handshake:
             # An answer that comes after smtpd gave up on the client is of no use.
             limit = max(1.0, 0.8 * int(value[:9]))
             self._dispatcher.deadline = min(self._dispatcher.deadline, limit)
+        elif key == b"admd":
+            self._filter.admd = value
         elif line == b"config|ready":
             self.ready = True
             reports, phases = self._registrations

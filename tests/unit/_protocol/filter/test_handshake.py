@@ -63,6 +63,14 @@ def test_the_deadline_ends_before_smtpd_gives_up(value: bytes, deadline: float) 
     assert dispatcher.deadline == deadline
 
 
+def test_the_administrative_domain() -> None:
+    some = Some()
+    shake, _ = handshake(some)
+    assert some.admd == b""
+    shake.config(b"config|admd|mx.example.org")
+    assert some.admd == b"mx.example.org"
+
+
 def test_a_version_too_old() -> None:
     shake, _ = handshake()
     with pytest.raises(VersionError, match=r"filter protocol 0\.4 is older than 0\.5"):
