@@ -26,7 +26,7 @@ RECORDS = {
 def entries(draw: st.DrawFn) -> CacheEntry:
     kind = draw(st.sampled_from(sorted(RECORDS)))
     found = st.lists(RECORDS[kind], min_size=1, max_size=3).map(lambda rows: Found(tuple(rows)))
-    reply: Reply = draw(found | st.just(Absent()))
+    reply: Reply = draw(found | st.booleans().map(Absent))
     expires = draw(st.floats(min_value=0, max_value=1e10))
     return CacheEntry(Question(draw(NAMES), kind), reply, expires)
 

@@ -76,12 +76,19 @@ class Found(_Reply):
 class Absent(_Reply):
     """The name does not exist, or it has no records of this type: name servers said so.
 
-    RFC 2308 calls these NXDOMAIN (section 2.1) and NODATA (section 2.2).
+    RFC 2308 calls these NXDOMAIN (section 2.1) and NODATA (section 2.2). Two absences are equal
+    where they agree in this; most decisions ask for the class alone.
     """
 
-    __slots__ = ()
+    __slots__ = ("nxdomain",)
 
-    def __init__(self) -> None:
+    def __init__(self, nxdomain: bool = False) -> None:
+        """``nxdomain`` tells that there is nothing at the name, nor below it (RFC 8020).
+
+        It is False where the name has records of other types, or has names below it, and where an
+        answer held no record that can be used.
+        """
+        self.nxdomain = nxdomain
         self.received_at = inf
 
 

@@ -9,6 +9,9 @@ from opensmtpd.dns import Absent, Question, Reply
 class Zone:
     """Replies from a mapping; a question that is not in it is proven absent.
 
+    Its name does not exist (``nxdomain``) where the mapping has neither it nor a name below it, but
+    for names that are not to exist.
+
     ``cached=False`` makes every question one that has to be asked, so that handlers return a
     Deferred.
     """
@@ -44,4 +47,11 @@ class Zone:
 
     def _replies(self, questions: Sequence[Question]) -> list[Reply]:
         self.asked += questions
-        return [self.replies.get(question, Absent()) for question in questions]
+        return [self.replies.get(each) or self._absence(each.name) for each in questions]
+
+    def _absence(self, name: str) -> Absent:
+        """Return the absence of a question that the mapping lacks."""
+        nowhere = Absent(nxdomain=True)
+        there = (each.name for each, reply in self.replies.items() if reply != nowhere)
+        exists = any(f".{each}".endswith(f".{name}") for each in there)
+        return Absent(nxdomain=not exists)

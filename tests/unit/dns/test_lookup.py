@@ -28,6 +28,7 @@ def a(name: str) -> Question:
 
 
 YES: Reply = Found(("192.0.2.1",))
+NONE: Reply = Absent(nxdomain=True)
 ZONE = {a("one"): YES, a("two"): Failed("timeout")}
 
 
@@ -58,7 +59,7 @@ def at_once(*names: str) -> Lookup[Sequence[Reply]]:
 
 def test_what_is_known_is_settled_at_once() -> None:
     zone = Zone(ZONE)
-    assert run_lookup(in_turn("one", "two", "none"), zone, 1) == [YES, Failed("timeout"), Absent()]
+    assert run_lookup(in_turn("one", "two", "none"), zone, 1) == [YES, Failed("timeout"), NONE]
     assert zone.asked == [a("one"), a("two"), a("none")]
 
 
@@ -68,7 +69,7 @@ def test_without_a_question_nobody_is_asked() -> None:
 
 def test_what_is_not_known_is_asked() -> None:
     settled = run_lookup(in_turn("one", "none"), Zone(ZONE, cached=False), 1)
-    assert end_of(settled) == [YES, Absent()]
+    assert end_of(settled) == [YES, NONE]
 
 
 class Half(Zone):
@@ -90,7 +91,7 @@ def test_all_rounds_share_one_deadline() -> None:
     left: list[float] = []
     start = time.monotonic()
     settled = run_lookup(in_turn("one", "two", "one", "none"), Half(left), 7)
-    assert end_of(settled) == [YES, Failed("timeout"), YES, Absent()]
+    assert end_of(settled) == [YES, Failed("timeout"), YES, NONE]
     assert len(left) == 2
     assert left[0] == left[1]
     assert start + 7 <= left[0] < start + 60
@@ -233,7 +234,7 @@ def test_one_that_waits_holds_up_no_other() -> None:
     settled = run_lookup(gather([in_turn("slow"), in_turn("one", "two", "three")]), zone, 1)
     for name in ("one", "two", "three", "slow"):
         zone.reply(name)
-    assert end_of(settled) == [[Absent()], [YES, Failed("timeout"), Absent()]]
+    assert end_of(settled) == [[NONE], [YES, Failed("timeout"), NONE]]
 
 
 def test_one_that_asks_nothing_keeps_its_result() -> None:

@@ -20,9 +20,10 @@ from opensmtpd.dns import (
 from opensmtpd.testing.zone import Zone
 
 ONE, TWO, NONE = (Question(name, RecordType.A) for name in ("one", "two", "none"))
+NOWHERE, NO_DATA = Absent(nxdomain=True), Absent()
 OTHER = Question("one", RecordType.AAAA)
 REPLIES: dict[Question, Reply] = {ONE: Found(("192.0.2.1",)), TWO: Failed("timeout")}
-EXPECTED = [Failed("timeout"), Found(("192.0.2.1",)), Absent(), Absent(), Failed("timeout")]
+EXPECTED = [Failed("timeout"), Found(("192.0.2.1",)), NOWHERE, NO_DATA, Failed("timeout")]
 ASKED = [TWO, ONE, NONE, OTHER, TWO]
 
 
@@ -79,7 +80,24 @@ def test_replies_may_change() -> None:
     replies = dict(REPLIES)
     zone = Zone(replies)
     del replies[ONE]
-    assert zone.known([ONE]) == [Absent()]
+    assert zone.known([ONE]) == [NOWHERE]
+
+
+@pytest.mark.parametrize(
+    ("name", "reply"),
+    [
+        ("a.b.example", NO_DATA),  # it has an address
+        ("b.example", NO_DATA),  # names below it have
+        ("c.a.b.example", NOWHERE),
+        ("xa.b.example", NOWHERE),
+        ("a.b", NOWHERE),
+        ("none.b.example", NOWHERE),  # the mapping says so of another type
+    ],
+)
+def test_which_names_exist(name: str, reply: Reply) -> None:
+    none = Question("none.b.example", RecordType.TXT)
+    zone = Zone({Question("a.b.example", RecordType.A): Found(("192.0.2.1",)), none: NOWHERE})
+    assert zone.known([Question(name, RecordType.MX)]) == [reply]
 
 
 def test_calls_are_counted() -> None:

@@ -79,8 +79,9 @@ class Cache:
 
     def limit(self, question: Question, ttl: float, now: float) -> None:
         """Set the expiry of a remembered absence to ``ttl`` seconds from now."""
-        if isinstance(self.get(question, now), Absent):
-            self.put(question, Absent(), ttl, now)
+        reply = self.get(question, now)
+        if isinstance(reply, Absent):
+            self.put(question, reply, ttl, now)
 
     def entries(self, now: float) -> Iterator[CacheEntry]:
         """Return the entries to save, the least recently used first, without failures.

@@ -1,7 +1,7 @@
 """Replies as they cross from the resolver's process: ``[kind, content, TTL, age]``.
 
-The content of FOUND are the records, that of the failures the reason. The reader trusts nothing:
-the other process parses what strangers have sent.
+The content of FOUND are the records, that of ABSENT is whether the name does not exist, that of the
+failures the reason. The reader trusts nothing: the other process parses what strangers have sent.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ def packed(reply: Reply, ttl: float, now: float) -> list[Any]:
         return [FOUND, reply.records, ttl, age]
     if isinstance(reply, Failed):
         return [OURS if reply.ours else FAILED, reply.reason[:REASON_MAX], ttl, age]
-    return [ABSENT, None, ttl, age]
+    return [ABSENT, reply.nxdomain, ttl, age]
 
 
 def unpacked(question: Question, row: object, now: float) -> tuple[Reply, float]:
@@ -49,8 +49,8 @@ def unpacked(question: Question, row: object, now: float) -> tuple[Reply, float]
 def _reply(question: Question, kind: object, content: object) -> Reply:
     if kind == FOUND:
         return Found(checked(question.kind, content))
-    if kind == ABSENT and content is None:
-        return Absent()
+    if kind == ABSENT and isinstance(content, bool):
+        return Absent(content)
     if kind in (FAILED, OURS) and isinstance(content, str):
         if len(content) > REASON_MAX or not content.isprintable():
             raise ValueError

@@ -51,9 +51,11 @@ def test_questions_differ_by_name_and_kind() -> None:
 
 def test_an_absence_is_limited_when_its_zone_is_heard() -> None:
     cache = Cache()
-    for question, reply in ((a("none"), Absent()), (a("some"), YES), (a("bad"), Failed("x"))):
+    none = Absent(nxdomain=True)
+    for question, reply in ((a("none"), none), (a("some"), YES), (a("bad"), Failed("x"))):
         cache.put(question, reply, 60.0, 0.0)
         cache.limit(question, 5.0, 0.0)
+    assert cache.get(a("none"), 4.9) == Absent(nxdomain=True)
     assert cache.get(a("none"), 5.0) is None
     assert cache.get(a("some"), 59.0) == YES
     assert cache.get(a("bad"), 59.0) == Failed("x")

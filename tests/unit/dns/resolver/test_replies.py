@@ -22,6 +22,7 @@ ANY = Question("example.org", A)
         (TXT, Found(("\xff\x00\n|", ""))),
         (RecordType.SOA, Found(("300",))),
         (A, Absent()),
+        (A, Absent(nxdomain=True)),
         (A, Failed("timeout")),
         (A, Failed("no answer in time", ours=True)),
     ],
@@ -41,7 +42,7 @@ def test_one_of_a_file_came_long_ago() -> None:
 
 
 def test_none_is_kept_for_longer_than_a_cache_does() -> None:
-    assert unpacked(ANY, [ABSENT, None, 1e300, 0], 0.0)[1] == TTL_MAX
+    assert unpacked(ANY, [ABSENT, True, 1e300, 0], 0.0)[1] == TTL_MAX
 
 
 @pytest.mark.parametrize(
@@ -49,8 +50,9 @@ def test_none_is_kept_for_longer_than_a_cache_does() -> None:
     [
         *(None, "", {}, [], [FOUND], [FOUND, ["192.0.2.1"], 1, 0, 0]),
         *([9, None, 1, 0], [None, None, 1, 0], [ABSENT, ["192.0.2.1"], 1, 0]),
-        *([ABSENT, None, "1", 0], [ABSENT, None, 1, None], [ABSENT, None, -1, 0]),
-        *([ABSENT, None, math.nan, 0], [ABSENT, None, 1, math.nan], [ABSENT, None, 1, -1]),
+        *([ABSENT, None, 1, 0], [ABSENT, 1, 1, 0], [ABSENT, "x", 1, 0], [FAILED, True, 1, 0]),
+        *([ABSENT, True, "1", 0], [ABSENT, True, 1, None], [ABSENT, True, -1, 0]),
+        *([ABSENT, True, math.nan, 0], [ABSENT, True, 1, math.nan], [ABSENT, True, 1, -1]),
         *([FAILED, None, 1, 0], [OURS, "a\nb", 1, 0], [OURS, "x" * 201, 1, 0]),
         *([FOUND, [], 1, 0], [FOUND, "192.0.2.1", 1, 0], [FOUND, ["192.0.2.1"] * 101, 1, 0]),
         *([FOUND, [b"192.0.2.1"], 1, 0], [FOUND, ["192.0.2.01"], 1, 0], [FOUND, ["x"], 1, 0]),

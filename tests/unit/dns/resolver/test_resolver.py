@@ -20,7 +20,9 @@ from unit.support.dns_lab import AAAA, MX, PTR, RECORDS, TXT, A, Lab, port
         ("alias.example.org", A, Found(("192.0.2.1", "192.0.2.2"))),
         ("alias.example.org", PTR, Absent()),
         ("example.org", PTR, Absent()),
-        ("none.example.org", A, Absent()),
+        ("none.example.org", A, Absent(nxdomain=True)),
+        ("0.2.192.in-addr.arpa", A, Absent(nxdomain=True)),
+        ("2.0.192.in-addr.arpa", A, Absent()),  # there are names below it
         ("refused.example.org", A, Failed("DNS server returned general failure")),
     ],
 )

@@ -40,7 +40,7 @@ class Judge(PolicyFilter):
 
     def judge(self, state: ClientState, phases: Sequence[str]) -> Lookup[PolicyVerdict | None]:
         [reply] = yield [QUESTION]
-        assert reply == Absent()
+        assert isinstance(reply, Absent)
         self.asked.append(tuple(phases))
         self.clients.append(state.client)
         found = [(phase, self.responses[phase]) for phase in phases if phase in self.responses]

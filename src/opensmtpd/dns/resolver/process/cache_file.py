@@ -1,8 +1,9 @@
 """The file that keeps a cache from one process to the next.
 
 It has a line that names format and version, the SHA-256 of the rest, and a msgpack array of entries
-``[name, record type, records or nil, expiry on the wall clock]``. The hash keeps a flipped bit from
-changing a decision about a client. A file with any error is not used.
+``[name, record type, content, expiry on the wall clock]``, whose content is an array of records,
+or for an absence whether the name does not exist. The hash keeps a flipped bit from changing a
+decision about a client. A file with any error is not used.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ from opensmtpd.dns.resolver.cache import CacheEntry
 from opensmtpd.dns.resolver.records import checked
 from opensmtpd.errors import LocalError
 
-MAGIC = b"opensmtpd-dns-cache 1\n"
+MAGIC = b"opensmtpd-dns-cache 2\n"
 _numbers = count()
 FILE_MAX = 64 * 1024 * 1024
 """Bytes that are read, at most: more than any cache takes."""
@@ -67,11 +68,11 @@ def _entries(payload: bytes) -> list[CacheEntry]:
         raise LocalError("it has another version or is no cache") from None
 
 
-def _entry(name: str, kind: str, records: list[str] | None, expires: float) -> CacheEntry:
+def _entry(name: str, kind: str, content: list[str] | bool, expires: float) -> CacheEntry:
     if not is_query_name(name):
         raise ValueError
     question = Question(name, RecordType(kind))
-    reply = Absent() if records is None else Found(checked(question.kind, records))
+    reply = Absent(content) if isinstance(content, bool) else Found(checked(question.kind, content))
     reply.received_at = 0.0
     return CacheEntry(question, reply, float(expires))
 
@@ -83,7 +84,7 @@ def save(path: str, entries: Iterable[CacheEntry]) -> None:
     stays.
     """
     rows: list[list[Any]] = [
-        [question.name, str(question.kind), _records(reply), expires]
+        [question.name, str(question.kind), _content(reply), expires]
         for question, reply, expires in entries
     ]
     payload = msgpack.packb(rows)
@@ -98,5 +99,7 @@ def save(path: str, entries: Iterable[CacheEntry]) -> None:
         raise
 
 
-def _records(reply: object) -> tuple[str, ...] | None:
-    return reply.records if isinstance(reply, Found) else None
+def _content(reply: object) -> tuple[str, ...] | bool:
+    if isinstance(reply, Found):
+        return reply.records
+    return isinstance(reply, Absent) and reply.nxdomain

@@ -38,7 +38,8 @@ UNKNOWN_TTL = 60
 """Seconds for which an answer is good where pycares 4 gives no TTL: it does for addresses only."""
 
 NEW = int(aiodns.__version__.partition(".")[0]) >= 4
-_ABSENT = (pycares.errno.ARES_ENOTFOUND, pycares.errno.ARES_ENODATA)
+_ABSENT = {pycares.errno.ARES_ENOTFOUND: True, pycares.errno.ARES_ENODATA: False}
+"""Errors that are an absence, and whether the name does not exist."""
 _MISREAD = pycares.errno.ARES_EBADRESP
 _TIMEOUT = pycares.errno.ARES_ETIMEOUT
 
@@ -143,7 +144,7 @@ def _reply(
         return Failed("given up"), 0
     if isinstance(error, aiodns.error.DNSError):
         code, text = error.args[0], error.args[-1]
-        return (Absent() if code in _ABSENT else Failed(str(text))), 0
+        return (Absent(_ABSENT[code]) if code in _ABSENT else Failed(str(text))), 0
     try:
         return _read(kind, answer.result())
     except Exception as wrong:  # a library may raise anything for a hostile answer

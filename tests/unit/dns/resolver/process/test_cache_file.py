@@ -17,6 +17,7 @@ REFUSED = r"^it (is damaged|has another version or is no cache)$"
 ENTRIES = [
     CacheEntry(Question("example.org", RecordType.A), Found(("192.0.2.1",)), 2000.0),
     CacheEntry(Question("example.org", RecordType.AAAA), Absent(), 3000.0),
+    CacheEntry(Question("none.example.org", RecordType.AAAA), Absent(nxdomain=True), 3000.0),
     CacheEntry(
         Question("5.2.0.192.in-addr.arpa", RecordType.PTR), Found(("a.example", "b.example")), 2.5e9
     ),
@@ -66,9 +67,10 @@ def test_any_bit_flipped(file: Path, tmp_path: Path) -> None:
     [
         b"\xc0",
         b"\x91\xc0",
-        b"\x91\x94\xa1a\xa1A\xc0\xa1x",  # a time that is none
-        b"\x91\x94\xa1a\xa1Z\xc0\x01",  # a kind that is none
-        b"\x91\x94\xa3a|b\xa1A\xc0\x01",  # a name that cannot be asked
+        b"\x91\x94\xa1a\xa1A\xc0\x01",  # neither records nor an absence
+        b"\x91\x94\xa1a\xa1A\xc2\xa1x",  # a time that is none
+        b"\x91\x94\xa1a\xa1Z\xc2\x01",  # a kind that is none
+        b"\x91\x94\xa4a..b\xa1A\xc2\x01",  # a name that cannot be asked
         b"\x91\x94\xa1a\xa1A\x91\xa1b\x01",  # an address that is none
         b"\x91\x94\xa1a\xa1A\x91\xa500::1\x01",  # one in an unusual form
         b"\x91\x94\xa1a\xa3PTR\x91\xa3a b\x01",  # a host name that is none
@@ -82,6 +84,15 @@ def test_a_sound_file_of_other_things(tmp_path: Path, rows: bytes) -> None:
     path = tmp_path / "cache"
     path.touch(0o600)
     path.write_bytes(cache_file.MAGIC + hashlib.sha256(rows).digest() + rows)
+    with pytest.raises(LocalError, match=r"^it has another version or is no cache$"):
+        cache_file.load(str(path))
+
+
+def test_a_file_of_the_version_before(tmp_path: Path) -> None:
+    """It does not tell which absences are those of names."""
+    path, rows = tmp_path / "cache", b"\x91\x94\xa1a\xa1A\xc0\x01"
+    path.touch(0o600)
+    path.write_bytes(b"opensmtpd-dns-cache 1\n" + hashlib.sha256(rows).digest() + rows)
     with pytest.raises(LocalError, match=r"^it has another version or is no cache$"):
         cache_file.load(str(path))
 

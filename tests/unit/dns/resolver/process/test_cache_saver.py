@@ -56,7 +56,7 @@ def test_a_damaged_file_is_one_line_in_the_log(
     path.touch(0o600)
     path.write_text("garbage")
     lab.renew(str(path))
-    assert lab.one("none", A) == Absent()
+    assert lab.one("none", A) == Absent(nxdomain=True)
     assert capfd.readouterr().err == (
         f'dns-cache-ignored file={path} reason="it has another version or is no cache"\n'
     )

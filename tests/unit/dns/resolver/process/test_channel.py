@@ -40,7 +40,7 @@ def test_renewed_it_asks_whoever_there_is_now(lab: Lab) -> None:
             return before + await lab.ask(Question("new.example", A), Question("example.org", A))
 
         assert lab.run(job) == [
-            Absent(),
+            Absent(nxdomain=True),
             Found(("192.0.2.7",)),
             Found(("192.0.2.1", "192.0.2.2")),
         ]

@@ -63,15 +63,15 @@ def test_what_the_file_has_is_handed_over_in_parts(
     kept = [
         CacheEntry(Question("a.example", A), Found(("192.0.2.1",)), 4e9),
         CacheEntry(Question("b.example", A), Absent(), 4e9),
-        CacheEntry(Question("c.example", A), Absent(), 4e9),
+        CacheEntry(Question("c.example", A), Absent(nxdomain=True), 4e9),
     ]
     path = str(tmp_path / "cache")
     save(path, kept)
     parts = answers([KEPT, 0], [KEPT, 1], [KEPT, 2], [ASK, "a.example", "A"], cache=path)
     rows = [[row[:4] for row in value] for _, _, value in parts[:3] if isinstance(value, list)]
     assert rows == [
-        [["a.example", "A", FOUND, ["192.0.2.1"]], ["b.example", "A", ABSENT, None]],
-        [["c.example", "A", ABSENT, None]],
+        [["a.example", "A", FOUND, ["192.0.2.1"]], ["b.example", "A", ABSENT, False]],
+        [["c.example", "A", ABSENT, True]],
         [],
     ]
     last = parts[3][2]

@@ -78,7 +78,7 @@ def front(tmp_path: Path) -> Iterator[Front]:
 
 def test_questions(front: Front) -> None:
     replies = front.ask("example.org", "none.example.org", "refused.example.org")
-    assert replies == [FOUND, Absent(), Failed("DNS server returned general failure")]
+    assert replies == [FOUND, Absent(nxdomain=True), Failed("DNS server returned general failure")]
     assert front.resolver.known([EXAMPLE]) == [FOUND]
 
 
