@@ -12,6 +12,7 @@
     ├── RemoteError           the other side is wrong, or gone: smtpd, a server, a message
     │   ├── ProtocolError     a line that cannot be understood
     │   │   └── VersionError  a protocol that we do not speak
+    │   ├── PermError         text that can never be used: a signature, a record in the DNS
     │   ├── SmtpdGone         smtpd closed its end, and so do we
     │   └── Unsignable        a message that must not be signed
     └── Refused               no failure: a handler refuses the command or the message
@@ -30,6 +31,7 @@ __all__ = [
     "Error",
     "HandlerTimeout",
     "LocalError",
+    "PermError",
     "ProtocolError",
     "Refusal",
     "Refused",
@@ -122,6 +124,13 @@ class ProtocolError(RemoteError):
 
 class VersionError(ProtocolError):
     """A protocol version that we do not speak."""
+
+
+class PermError(RemoteError):
+    """A signature, or a record in the DNS, that cannot be used, now or later (RFC 8601: permerror).
+
+    Its text is the reason, in our own words: nothing foreign but the name of a tag is in it.
+    """
 
 
 class SmtpdGone(RemoteError):
