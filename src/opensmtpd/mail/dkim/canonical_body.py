@@ -3,6 +3,7 @@
 No memory but the hash: empty lines at the end of what has come so far are counted, not kept.
 """
 
+from collections.abc import Callable
 from hashlib import sha256
 
 _CRLF = b"\r\n"
@@ -13,13 +14,15 @@ _MANY_CRLF = _CRLF * _MANY
 class SimpleBody:
     """The hash of a body in "simple" canonicalization (RFC 6376 section 3.4.3)."""
 
-    __slots__ = ("_hash", "_held", "_seen")
+    __slots__ = ("_hash", "_held", "_seen", "_update")
 
     empty = _CRLF
     """The bytes that stand for a body without any content (RFC 6376 section 3.4.3)."""
 
-    def __init__(self) -> None:
+    def __init__(self, update: Callable[[bytes], None] | None = None) -> None:
+        """``update`` takes the canonical body, a piece at a time, where no digest is wanted."""
         self._hash = sha256()
+        self._update = update or self._hash.update
         self._held = 0  # line ends not hashed yet: they count only if something follows
         self._seen = False
 
@@ -36,7 +39,7 @@ class SimpleBody:
         if end:
             self._release()
             empty = len(lines) - end
-            self._hash.update(block[: -len(_CRLF) * empty] if empty else block)
+            self._update(block[: -len(_CRLF) * empty] if empty else block)
             self._seen = True
             self._held = 1 + empty
         else:
@@ -45,14 +48,18 @@ class SimpleBody:
     def _release(self) -> None:
         """Hash the line ends that were held back, in pieces: there may be millions."""
         while self._held > _MANY:
-            self._hash.update(_MANY_CRLF)
+            self._update(_MANY_CRLF)
             self._held -= _MANY
         if self._held:
-            self._hash.update(_CRLF * self._held)
+            self._update(_CRLF * self._held)
+
+    def end(self) -> None:
+        """Take the end of the body; the last call where ``update`` takes it."""
+        self._update(_CRLF if self._seen else self.empty)
 
     def digest(self) -> bytes:
         """Return the SHA-256 digest of the whole body; the last call."""
-        self._hash.update(_CRLF if self._seen else self.empty)
+        self.end()
         return self._hash.digest()
 
 
