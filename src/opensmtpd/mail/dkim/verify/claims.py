@@ -1,0 +1,32 @@
+"""What the front asks the worker that has the public keys: plain data."""
+
+from typing import NamedTuple
+
+PASS, FAIL, BAD_KEY, WEAK, LARGE = "pass", "fail", "badkey", "weak", "large"
+"""Words of a verdict: the signature holds; it does not; the key cannot be read; it has too few bits
+to be believed (RFC 8301 section 3.2); it has more than anybody needs.
+"""
+WORDS = frozenset((PASS, FAIL, BAD_KEY, WEAK, LARGE))
+
+
+class Claim(NamedTuple):
+    """A signature that is to be verified. It crosses to the worker as a list."""
+
+    kind: str
+    """``"rsa"`` or ``"ed25519"``, the type of the key."""
+    key: bytes
+    """As ``PublicKey.data`` has it."""
+    digest: bytes
+    """The SHA-256 digest of the data that is signed."""
+    signature: bytes
+    weak: bool
+    """An RSA key of 512 to 1023 bits will do."""
+
+
+class Verdict(NamedTuple):
+    """What the worker says of a claim. It crosses to the front as a list."""
+
+    word: str
+    """One of ``WORDS``."""
+    bits: int
+    """The size of the key, 0 where it cannot be read."""
