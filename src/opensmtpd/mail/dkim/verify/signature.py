@@ -4,6 +4,7 @@ DKIM-Signature and ARC-Message-Signature (RFC 8617 section 4.1.2) have most of t
 """
 
 import re
+from binascii import a2b_qp
 from typing import NamedTuple
 
 from opensmtpd.dns.names import NAME_MAX
@@ -16,7 +17,6 @@ from opensmtpd.mail.dkim.verify.tags import base64, compact, number, required, w
 # Labels as RFC 6376 section 3.5 has them, and with the underscore that names in the DNS may have.
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
 _FIELD_NAME = re.compile(rb"[!-9;-~]+")
-_QUOTED = re.compile(rb"=([0-9A-Fa-f]{2})")
 _TIME_DIGITS, _LENGTH_DIGITS = 12, 76  # of t= and x=, and of l=
 _KEY_LABEL = "._domainkey."
 
@@ -43,6 +43,8 @@ class Signature(NamedTuple):
     """Names of the fields that are signed, in lower case: ``h=``."""
     expires: int | None
     """Seconds since 1970, None for never: ``x=``."""
+    strict: bool = True
+    """The domain of ``i=`` is that of ``d=``."""
 
     @property
     def key_name(self) -> str:
@@ -50,7 +52,7 @@ class Signature(NamedTuple):
         return self.selector + _KEY_LABEL + self.domain
 
     @property
-    def algorithm_key(self) -> str:
+    def kind(self) -> str:
         """The type of the key that belongs to the algorithm: ``"rsa"`` or ``"ed25519"``."""
         return self.algorithm.partition("-")[0]
 
@@ -90,10 +92,10 @@ class Signature(NamedTuple):
         found = cls.of(tags)
         if b"from" not in found.names:
             raise PermError("h= without From")
-        domain = identity_domain(tags)
-        if domain is not None and not f".{domain}".endswith(f".{found.domain}"):
+        domain = identity_domain(tags) or found.domain
+        if not f".{domain}".endswith(f".{found.domain}"):
             raise PermError("i= is not below d=")
-        return found
+        return found._replace(strict=domain == found.domain)
 
 
 def identity_domain(tags: dict[bytes, bytes]) -> str | None:
@@ -104,8 +106,7 @@ def identity_domain(tags: dict[bytes, bytes]) -> str | None:
     value = tags.get(b"i")
     if value is None:
         return None
-    text = _QUOTED.sub(lambda match: bytes.fromhex(match[1].decode("ascii")), compact(value))
-    _, at, domain = text.rpartition(b"@")
+    _, at, domain = a2b_qp(compact(value)).rpartition(b"@")
     name = dns_name(domain) if at else None
     if name is None:
         raise PermError("i= has no domain")

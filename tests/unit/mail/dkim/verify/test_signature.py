@@ -39,10 +39,11 @@ def test_all_that_it_says() -> None:
         value=b"\0\1\2",
         names=(b"from", b"to", b"to"),
         expires=None,
+        strict=True,
     )
     assert judged().key_name == "mail._domainkey.example.com"
-    assert judged().algorithm_key == "rsa"
-    assert judged(a="ed25519-sha256").algorithm_key == "ed25519"
+    assert judged().kind == "rsa"
+    assert judged(a="ed25519-sha256").kind == "ed25519"
 
 
 def test_optional_tags() -> None:
@@ -51,6 +52,8 @@ def test_optional_tags() -> None:
     assert judged(c="relaxed")[3:5] == ("relaxed", "simple")
     assert judged(c="simple/relaxed")[3:5] == ("simple", "relaxed")
     assert judged(l="9" * 76).length == int("9" * 76)
+    assert judged(i="@example.COM").strict
+    assert not judged(i="alice@mail.example.com").strict
     assert judged(x="999999999999").expires == 999999999999
 
 
