@@ -63,25 +63,40 @@ class Signature(NamedTuple):
         Raises PermError for a signature that nobody can verify.
         """
         header, body = _canonicalizations(tags.get(b"c", b"simple"))
-        found = cls(
-            algorithm=_algorithm(required(tags, b"a")),
-            domain=_name(tags, b"d"),
-            selector=_name(tags, b"s"),
+        found = cls.of_seal(tags)._replace(
             header=header,
             body=body,
             length=number(tags, b"l", _LENGTH_DIGITS),
             body_hash=base64(tags, b"bh"),
-            value=base64(tags, b"b"),
             names=_field_names(required(tags, b"h")),
+        )
+        methods = words(tags.get(b"q", b"dns/txt"))
+        if not {b"dns/txt", b"dns"}.intersection(methods):
+            raise PermError("q= knows no dns/txt")
+        return found
+
+    @classmethod
+    def of_seal(cls, tags: dict[bytes, bytes]) -> "Signature":
+        """Judge the tags that ARC-Seal has, too (RFC 8617 section 4.1.3): it signs no body.
+
+        Raises PermError, as above.
+        """
+        found = cls(
+            algorithm=_algorithm(required(tags, b"a")),
+            domain=_name(tags, b"d"),
+            selector=_name(tags, b"s"),
+            header="relaxed",
+            body="relaxed",
+            length=None,
+            body_hash=b"",
+            value=base64(tags, b"b"),
+            names=(),
             expires=_expires(tags),
         )
         if "." not in found.domain:
             raise PermError("d= is a top-level domain")
         if len(found.key_name) > NAME_MAX:
             raise PermError("no name in the DNS is so long as that of the key")
-        methods = words(tags.get(b"q", b"dns/txt"))
-        if not {b"dns/txt", b"dns"}.intersection(methods):
-            raise PermError("q= knows no dns/txt")
         return found
 
     @classmethod

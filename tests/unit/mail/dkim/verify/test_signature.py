@@ -111,6 +111,14 @@ def test_a_signature_of_arc_needs_neither_version_nor_from() -> None:
     assert Signature.of(tags).names == (b"to",)
 
 
+def test_a_seal_of_arc_signs_no_body() -> None:
+    found = Signature.of_seal({name: GOOD[name] for name in (b"a", b"b", b"d", b"s")})
+    assert (found.domain, found.value, found.header) == ("example.com", b"\0\1\2", "relaxed")
+    assert (found.names, found.body_hash) == ((), b"")
+    with perm_error("t= is no number of at most 12 digits"):
+        Signature.of_seal({**GOOD, b"t": b""})
+
+
 @pytest.mark.parametrize(
     ("value", "domain"),
     [
