@@ -175,13 +175,16 @@ def needs(package: str, field: str) -> set[str]:
     return {name for name in names if name and "opensmtpd-" not in name and "${" not in name}
 
 
+DNS = {"python3-aiodns (>= 3.2)", "python3-dnspython (>= 2.4)"}
+
+
 def test_what_each_package_needs() -> None:
     python = "python3:any"  # where ${python3:Depends} finds no program, in smtpd's own directory
     assert {name: needs(name, "Depends") for name in stanzas() if name} == {
         LIBRARY: {"python3-msgpack (>= 1.0)"},
         "opensmtpd-plugins": {"python3-click (>= 8.1)", "python3-rich (>= 13)"},
         "opensmtpd-filter-dkimsign-py": {python, "python3-cryptography (>= 38)"},
-        "opensmtpd-filter-dnsbl-py": {python, "python3-aiodns (>= 3.2)"},
+        "opensmtpd-filter-dnsbl-py": {python, *DNS},
         "opensmtpd-filter-rdns-py": {python},
         **{f"opensmtpd-table-{name}-py": {python, "opensmtpd (>= 7.6.0)"} for name in TABLES},
     }
@@ -194,7 +197,7 @@ def test_what_each_package_is_better_with() -> None:
         "opensmtpd-plugins": {"patch", "python3-cryptography (>= 38)"},
         "opensmtpd-filter-dkimsign-py": set(),
         "opensmtpd-filter-dnsbl-py": set(),
-        "opensmtpd-filter-rdns-py": {"python3-aiodns (>= 3.2)"},
+        "opensmtpd-filter-rdns-py": DNS,
         **{f"opensmtpd-table-{name}-py": hashes for name in TABLES},
     }
 

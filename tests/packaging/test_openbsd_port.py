@@ -17,8 +17,8 @@ PACKAGES = {
     "opensmtpd-plugins-0.1.0": f"{LIBRARY} devel/py-click devel/py-rich security/py-bcrypt"
     " security/py-cryptography",
     "opensmtpd-filter-dkimsign-py-0.1.0": f"{LIBRARY} security/py-cryptography",
-    "opensmtpd-filter-dnsbl-py-0.1.0": f"{LIBRARY} net/py-aiodns",
-    "opensmtpd-filter-rdns-py-0.1.0": f"{LIBRARY} net/py-aiodns",
+    "opensmtpd-filter-dnsbl-py-0.1.0": f"{LIBRARY} net/py-aiodns net/py-dnspython",
+    "opensmtpd-filter-rdns-py-0.1.0": f"{LIBRARY} net/py-aiodns net/py-dnspython",
     "opensmtpd-table-flat-py-0.1.0": f"{LIBRARY} security/py-bcrypt",
     "opensmtpd-table-passwd-py-0.1.0": f"{LIBRARY} security/py-bcrypt",
     "opensmtpd-table-sqlite-py-0.1.0": f"{LIBRARY} security/py-bcrypt",

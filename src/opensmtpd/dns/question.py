@@ -26,7 +26,10 @@ class Question(NamedTuple):
     """A name and the type of its records that are asked for, in class IN."""
 
     name: str
-    """Lower case ASCII without a final dot; ``names.is_query_name`` is true of it."""
+    """The name without a final dot, a character for each octet; ASCII letters are lower case.
+
+    ``names.is_wire_name`` is true of it: any other name has the reply ``Failed``.
+    """
     kind: RecordType
 
 

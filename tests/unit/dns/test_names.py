@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd.dns.names import address, is_query_name, reversed_labels
+from opensmtpd.dns.names import address, is_query_name, is_wire_name, reversed_labels
 
 NIBBLES = ".".join(reversed("20010db8000000000000000000000005"))
 
@@ -38,8 +38,34 @@ NIBBLES = ".".join(reversed("20010db8000000000000000000000005"))
         ("*.example.org", False),
     ],
 )
-def test_what_can_be_asked(name: str, good: bool) -> None:
+def test_usual_names(name: str, good: bool) -> None:
     assert is_query_name(name) is good
+    assert is_wire_name(name) or not good
+
+
+@pytest.mark.parametrize(
+    ("name", "good"),
+    [
+        ("a", True),
+        ("bounces+a=b@c:d/e%f.example", True),
+        ('a b."c".\\d.example', True),
+        ("\0\n\x7f\x80\xff.example", True),
+        ("*", True),
+        (".".join(["+" * 63] * 3) + "." + "+" * 61, True),
+        (".".join(["+" * 63] * 3) + "." + "+" * 62, False),
+        ("+" * 63, True),
+        ("+" * 64, False),
+        ("", False),
+        (".", False),
+        ("a..b", False),
+        (".a", False),
+        ("a.", False),
+        ("\u0100.example", False),
+        ("\u20ac", False),
+    ],
+)
+def test_what_can_be_asked(name: str, good: bool) -> None:
+    assert is_wire_name(name) is good
 
 
 def test_addresses_backwards() -> None:

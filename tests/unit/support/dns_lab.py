@@ -151,6 +151,7 @@ class Lab:
         result = await job()
         service = self.pool.service
         while service is not None and (len(service._name_servers) or service._absences._task):
+            service._name_servers._direct.cancel()
             ares = service._name_servers._ares
             if ares is not None:
                 ares._quick.cancel()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
+from opensmtpd.dns.names import is_wire_name
 from opensmtpd.dns.question import Failed, Question, Reply
 from opensmtpd.dns.resolver.orders import ASK
 from opensmtpd.dns.resolver.replies import unpacked
@@ -22,6 +23,7 @@ WAITING = 100_000
 SHARED = 10_000
 """Waits for the reply to one question, at most."""
 FULL = Failed("too many questions at a time", ours=True)
+NO_NAME = Failed("the DNS has no such names", ours=True)
 
 
 class InFlight:
@@ -65,9 +67,11 @@ class InFlightQuestions:
         return len(self._asked)
 
     def join(self, question: Question, wait: Wait) -> Failed | None:
-        """Have a wait get the reply to a question; return a failure where there are too many."""
+        """Have a wait get the reply to a question; return a failure where it cannot be asked."""
         current = self._asked.get(question) or self._waiting.get(question)
         if current is None:
+            if not is_wire_name(question.name):
+                return NO_NAME
             if len(self._asked) + len(self._waiting) >= WAITING:
                 return FULL
             current = self._waiting[question] = InFlight()

@@ -10,7 +10,7 @@ from functools import partial
 
 from opensmtpd import answer
 from opensmtpd.answer import Deferred
-from opensmtpd.dns.names import is_query_name
+from opensmtpd.dns.names import is_wire_name
 from opensmtpd.dns.question import Question, RecordType, Reply
 from opensmtpd.dns.resolver import inflight
 from opensmtpd.dns.resolver.cache import Cache
@@ -144,7 +144,7 @@ class Resolver:
         with suppress(ValueError, TypeError):
             for name, kind, *row in rows:
                 question = Question(name, RecordType(kind))
-                if not is_query_name(name):
+                if not is_wire_name(name):
                     raise ValueError
                 reply, ttl = unpacked(question, row, now)
                 if self._cache.get(question, now) is None:

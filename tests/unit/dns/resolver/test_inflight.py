@@ -56,6 +56,13 @@ def test_there_is_room_for_so_many(lab: Lab, monkeypatch: pytest.MonkeyPatch) ->
     assert [type(reply) for reply in replies].count(Found) == 2
 
 
+@pytest.mark.parametrize("name", ["", "a..b", "+" * 64, "\u20ac.example", "\udcff.example"])
+def test_what_is_no_name_is_asked_of_nobody(lab: Lab, name: str) -> None:
+    assert lab.one(name, A) == inflight.NO_NAME
+    assert lab.pool.open == {}
+    assert lab.pool.service is None
+
+
 def test_so_many_wait_for_one_question(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inflight, "SHARED", 2)
     lab.server.delay = 0.2

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgpack
 
-from opensmtpd.dns.names import is_query_name
+from opensmtpd.dns.names import is_wire_name
 from opensmtpd.dns.question import Absent, Found, Question, RecordType
 from opensmtpd.dns.resolver.cache import CacheEntry
 from opensmtpd.dns.resolver.records import checked
@@ -69,7 +69,7 @@ def _entries(payload: bytes) -> list[CacheEntry]:
 
 
 def _entry(name: str, kind: str, content: list[str] | bool, expires: float) -> CacheEntry:
-    if not is_query_name(name):
+    if not is_wire_name(name):
         raise ValueError
     question = Question(name, RecordType(kind))
     reply = Absent(content) if isinstance(content, bool) else Found(checked(question.kind, content))

@@ -1,7 +1,6 @@
 """Ask name servers through aiodns: 3.2 with pycares 4, and 4 with pycares 5.
 
-Replies that leave this module hold checked addresses, query names, and the octets of TXT records;
-nothing else of an answer is passed on.
+Replies that leave this module hold what ``answers`` makes of an answer, and nothing else of it.
 """
 
 import asyncio
@@ -10,16 +9,13 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
-from ipaddress import ip_address
-from itertools import islice
 from typing import Any, TypeAlias
 
 import aiodns
 import pycares
 
-from opensmtpd.dns.names import is_query_name
-from opensmtpd.dns.question import Absent, Failed, Found, Question, RecordType, Reply
-from opensmtpd.dns.resolver.records import RECORDS_MAX
+from opensmtpd.dns.question import Absent, Failed, Question, RecordType, Reply
+from opensmtpd.dns.resolver.process import answers
 from opensmtpd.dns.servers import ServerAddress
 from opensmtpd.files import reading
 
@@ -146,15 +142,10 @@ def _reply(
         code, text = error.args[0], error.args[-1]
         return (Absent(_ABSENT[code]) if code in _ABSENT else Failed(str(text))), 0
     try:
-        return _read(kind, answer.result())
+        values, ttl = (_new if NEW else _old)(kind, answer.result())
+        return answers.reply(kind, values, ttl)
     except Exception as wrong:  # a library may raise anything for a hostile answer
         return Failed(type(wrong).__name__), 0
-
-
-def _read(kind: RecordType, result: Any) -> tuple[Reply, float]:
-    rows, ttl = _new(kind, result) if NEW else _old(kind, result)
-    records = tuple(dict.fromkeys(rows))[:RECORDS_MAX]
-    return (Found(records), ttl) if records else (Absent(), 0)
 
 
 # --- aiodns 4: every record of the answer, with its TTL -------------------------------------------
@@ -169,7 +160,7 @@ _FIELDS = {
 }
 
 
-def _new(kind: RecordType, result: Any) -> tuple[Iterable[str], float]:
+def _new(kind: RecordType, result: Any) -> tuple[Iterable[str | bytes], float]:
     wanted = getattr(pycares, f"QUERY_TYPE_{kind.value}")
     rows = [record for record in result.answer if record.type == wanted]
     if kind is RecordType.MX:
@@ -179,36 +170,21 @@ def _new(kind: RecordType, result: Any) -> tuple[Iterable[str], float]:
     values = [getattr(record.data, _FIELDS[kind]) for record in rows]
     if kind is RecordType.SOA:
         return [str(min(minimum, ttl)) for minimum in values], ttl
-    return _clean(kind, values), ttl
+    return values, ttl
 
 
 # --- aiodns 3: results of a class for each record type, mostly without TTL ------------------------
 
 
-def _old(kind: RecordType, result: Any) -> tuple[Iterable[str], float]:
+def _old(kind: RecordType, result: Any) -> tuple[Iterable[str | bytes], float]:
     if kind is RecordType.SOA:
         return [str(result.minttl)], UNKNOWN_TTL
     if kind is RecordType.PTR:
-        return _clean(kind, result.aliases or [result.name]), UNKNOWN_TTL
+        return result.aliases or [result.name], UNKNOWN_TTL
     if kind is RecordType.MX:
         ordered = sorted(result, key=lambda record: record.priority)
-        return _clean(kind, [record.host for record in ordered]), UNKNOWN_TTL
+        return [record.host for record in ordered], UNKNOWN_TTL
     if kind is RecordType.TXT:
-        return _clean(kind, [record.text for record in result]), UNKNOWN_TTL
+        return [record.text for record in result], UNKNOWN_TTL
     ttl = min((record.ttl for record in result), default=0)
-    return _clean(kind, [record.host for record in result]), ttl
-
-
-# --- both -----------------------------------------------------------------------------------------
-
-
-def _clean(kind: RecordType, values: Iterable[str | bytes]) -> Iterable[str]:
-    # Cut before each is looked at: an answer may hold 4,000, and all clients wait meanwhile.
-    first = islice(values, RECORDS_MAX)
-    texts = [value.decode("latin-1") if isinstance(value, bytes) else value for value in first]
-    if kind is RecordType.TXT:
-        return texts
-    if kind in (RecordType.A, RecordType.AAAA):
-        return [str(ip_address(text)) for text in texts]
-    names = (text.removesuffix(".").lower() for text in texts)
-    return [name for name in names if is_query_name(name)]
+    return [record.host for record in result], ttl

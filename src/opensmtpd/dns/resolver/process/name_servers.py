@@ -9,8 +9,10 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from functools import partial
 
+from opensmtpd.dns.names import is_query_name
 from opensmtpd.dns.question import Failed, Question, Reply
 from opensmtpd.dns.resolver.process.channel import Ares, Done
+from opensmtpd.dns.resolver.process.direct import Direct
 from opensmtpd.dns.servers import ServerAddress
 
 ASKED_MAX = 11_000
@@ -23,12 +25,16 @@ CROWDED = Failed("too many questions at a time", ours=True)
 
 
 class NameServers:
-    """Asks through the channels of c-ares, which are made with the first question."""
+    """Asks through the channels of c-ares, which are made with the first question.
+
+    It asks ``Direct`` about the names that c-ares refuses.
+    """
 
     def __init__(self, servers: Sequence[ServerAddress]) -> None:
         """Ask ``servers``; an empty sequence stands for those of resolv.conf."""
         self._servers = servers
         self._ares: Ares | None = None
+        self._direct = Direct(servers)
         self._answers = 0
         self._numbers = 0
         # The oldest first. Not a dict: see ``_protocol.jobs.Pending``.
@@ -41,6 +47,7 @@ class NameServers:
     def reread(self) -> None:
         """Read resolv.conf again with the next question."""
         self._ares = None  # questions in flight keep the old channels
+        self._direct.reread()
 
     def ask(self, question: Question, done: Done) -> None:
         """Ask, and call ``done`` once, with the reply and its TTL in seconds."""
@@ -52,12 +59,18 @@ class NameServers:
         number = self._numbers
         self._asked[number] = time.monotonic(), done
         try:
-            if self._ares is None:
-                self._ares = Ares(self._servers)
-            self._ares.ask(question, partial(self._receive, number))
+            self._give(question, partial(self._receive, number))
         except Exception as error:  # no descriptors, say
             failed = Failed(f"no resolver: {type(error).__name__}", ours=True)
             loop.call_soon(self._receive, number, failed, 0.0)
+
+    def _give(self, question: Question, done: Done) -> None:
+        if not is_query_name(question.name):
+            self._direct.ask(question, done)
+            return
+        if self._ares is None:
+            self._ares = Ares(self._servers)
+        self._ares.ask(question, done)
 
     def _receive(self, number: int, reply: Reply, ttl: float) -> None:
         asked = self._asked.pop(number, None)

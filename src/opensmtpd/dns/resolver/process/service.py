@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from opensmtpd.dns.names import is_query_name
+from opensmtpd.dns.names import is_wire_name
 from opensmtpd.dns.question import Absent, Failed, Question, RecordType, Reply
 from opensmtpd.dns.resolver.cache import FAILURE_TTL, Cache, CacheEntry
 from opensmtpd.dns.resolver.orders import ALIVE, ASK, KEPT, REREAD, SAVE
@@ -89,7 +89,7 @@ class Service:
     def _answer(self, number: int, name: str, kind: str) -> None:
         """Answer a question, at once where the reply is remembered."""
         question = Question(name, RecordType(kind))
-        if not is_query_name(name):
+        if not is_wire_name(name):
             raise ValueError
         entry = self._cache.entry(question, time.monotonic())
         if entry is not None:

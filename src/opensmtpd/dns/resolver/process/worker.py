@@ -36,7 +36,8 @@ class ResolverWorker(Worker):
             from opensmtpd.dns.resolver.process import channel, service  # noqa: PLC0415  not all have it
         except ImportError as error:
             remedy = "pip install 'opensmtpd-plugins[dns]'"
-            raise ConfigError(f"asking the DNS needs {error.name}", remedy=remedy) from None
+            missing = "dnspython" if (error.name or "").startswith("dns") else error.name
+            raise ConfigError(f"asking the DNS needs {missing}", remedy=remedy) from None
         if len({each.port for each in self._servers}) > 1 and not channel.NEW:
             remedy = "use one port for all name servers, or aiodns 4"
             fault = "aiodns 3 cannot ask name servers on different ports"

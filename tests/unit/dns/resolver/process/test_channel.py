@@ -11,8 +11,7 @@ import pytest
 from lab.peers.nameserver import NameServer, add, response_to
 from opensmtpd.dns import Absent, Found, Question, Reply
 from opensmtpd.dns.resolver.process import name_servers
-from opensmtpd.dns.resolver.process.channel import NEW, _clean
-from opensmtpd.dns.resolver.records import RECORDS_MAX
+from opensmtpd.dns.resolver.process.channel import NEW
 from opensmtpd.dns.servers import ServerAddress
 from unit.support.dns_lab import A, Clock, Lab, port
 
@@ -102,9 +101,3 @@ def test_what_c_ares_forgets_is_not_whom_to_ask(
 
     before, after = asyncio.run(job())
     assert before == after == (["127.0.0.1:5399"] if NEW else ["127.0.0.1"])
-
-
-def test_no_more_records_are_looked_at_than_are_taken() -> None:
-    """An answer of 64 KiB holds 4,000, and a client's name may lead to 20 such answers."""
-    addresses = [f"192.0.2.{number}" for number in range(RECORDS_MAX)]
-    assert _clean(A, [*addresses, "no address"]) == addresses

@@ -82,6 +82,14 @@ def test_questions(front: Front) -> None:
     assert front.resolver.known([EXAMPLE]) == [FOUND]
 
 
+def test_odd_names_are_asked_from_within_the_sandbox(front: Front) -> None:
+    """Over UDP, and over TCP where there is much to say."""
+    many = [f"192.0.2.{number}" for number in range(100)]
+    front.server.records = {(r"a+\032b.example", "A"): many}
+    replies = front.ask("a+ b.example", "none+.example")
+    assert replies == [Found(tuple(many)), Absent(nxdomain=True)]
+
+
 def test_the_cache_file_is_handed_over(front: Front) -> None:
     names = [f"n{number}.example.org" for number in range(250)]  # in three parts
     front.server.records = {("*.example.org", "A"): ["192.0.2.3"]}
@@ -227,13 +235,16 @@ def test_ports_that_differ_need_aiodns_4(monkeypatch: pytest.MonkeyPatch, new: b
     )
 
 
-def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "aiodns", None)  # how Python spells "not there"
-    for name in ("channel", "name_servers", "service"):
+@pytest.mark.parametrize(("package", "module"), [("aiodns", "aiodns"), ("dnspython", "dns.name")])
+def test_what_is_missing_is_named(
+    monkeypatch: pytest.MonkeyPatch, package: str, module: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)  # how Python spells "not there"
+    for name in ("channel", "message", "direct", "name_servers", "service"):
         monkeypatch.delitem(sys.modules, f"opensmtpd.dns.resolver.process.{name}", raising=False)
-    monkeypatch.delattr("opensmtpd.dns.resolver.process.channel")
+        monkeypatch.delattr(f"opensmtpd.dns.resolver.process.{name}", raising=False)
     with pytest.raises(ConfigError) as caught:
         ResolverWorker().load([[], None])
     assert str(caught.value) == (
-        "asking the DNS needs aiodns; pip install 'opensmtpd-plugins[dns]'"
+        f"asking the DNS needs {package}; pip install 'opensmtpd-plugins[dns]'"
     )

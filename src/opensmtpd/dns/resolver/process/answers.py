@@ -1,0 +1,34 @@
+"""What is kept of the records of an answer: checked ones, in the form of ``question.Found``."""
+
+from collections.abc import Iterable
+from ipaddress import ip_address
+from itertools import islice
+
+from opensmtpd.dns.names import is_query_name
+from opensmtpd.dns.question import Absent, Found, RecordType, Reply
+from opensmtpd.dns.resolver.records import RECORDS_MAX
+
+
+def reply(kind: RecordType, values: Iterable[str | bytes], ttl: float) -> tuple[Reply, float]:
+    """Return the reply that has these records, and its TTL in seconds.
+
+    Values of A and AAAA are addresses, those of PTR and MX names, those of TXT the octets of a
+    record, the strings joined, and those of SOA seconds. Raises ValueError for an address that is
+    none; names that are no query names are left out.
+    """
+    records = tuple(_records(kind, values))
+    return (Found(records), ttl) if records else (Absent(), 0.0)
+
+
+def _records(kind: RecordType, values: Iterable[str | bytes]) -> Iterable[str]:
+    # Cut before each is looked at: an answer may hold 4,000, and all clients wait meanwhile.
+    first = islice(values, RECORDS_MAX)
+    texts = [value.decode("latin-1") if isinstance(value, bytes) else value for value in first]
+    if kind is RecordType.TXT:
+        return dict.fromkeys(texts)
+    if kind in (RecordType.A, RecordType.AAAA):
+        return dict.fromkeys(str(ip_address(text)) for text in texts)
+    if kind is RecordType.SOA:
+        return texts
+    names = (text.removesuffix(".").lower() for text in texts)
+    return dict.fromkeys(name for name in names if is_query_name(name))
