@@ -38,6 +38,9 @@ BUILDING = (
 )
 """What our own Debian packages are built with. dpkg asks for the packages, not for programs."""
 
+SIGNERS = ("libmail-dkim-perl", "libopendkim11")
+"""Libraries that sign messages, for our verifier to judge."""
+
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
 
@@ -46,6 +49,7 @@ def missing(building: bool) -> list[str]:
     wanted = [package for package in BUILDING if not installed(package)]
     if building:
         return wanted
+    wanted += [package for package in SIGNERS if not installed(package)]
     wanted += [pkg for program, pkg in PROGRAMS.items() if not shutil.which(program, path=PATH)]
     if importlib.util.find_spec("ensurepip") is None:
         wanted.append("python3-venv")

@@ -7,7 +7,7 @@ from opensmtpd.errors import PermError
 
 _NAME = re.compile(rb"[A-Za-z][A-Za-z0-9_]*")
 # VALCHAR, white space between words, and what RFC 8616 section 5 adds: octets of UTF-8.
-_VALUE = re.compile(rb"[\t\n -~\x80-\xff]*")
+_TEXT = re.compile(rb"[\t\n -~\x80-\xff]*")
 _WHITE = b" \t\n"
 _BASE64 = re.compile(rb"([A-Za-z0-9+/]+)={0,2}")
 _SHOWN = 20
@@ -20,6 +20,8 @@ def tag_list(text: bytes) -> dict[bytes, bytes]:
     Folded lines are joined by line feeds. Raises PermError for what is no list of tags, and for one
     that names a tag twice.
     """
+    if not _TEXT.fullmatch(text):
+        raise PermError("not a list of tags")
     specs = text.split(b";")
     if not specs[-1].strip(_WHITE):
         specs.pop()  # a last semicolon is allowed
@@ -27,7 +29,7 @@ def tag_list(text: bytes) -> dict[bytes, bytes]:
     for spec in specs:
         name, equals, value = spec.partition(b"=")
         name = name.strip(_WHITE)
-        if not (equals and _NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+        if not (equals and _NAME.fullmatch(name)):
             raise PermError("not a list of tags")
         if name in tags:
             raise PermError(f"{name[:_SHOWN].decode('ascii')}= twice")
