@@ -15,7 +15,8 @@ from opensmtpd.backends.sqlite import config
 from opensmtpd.dns.resolver.process import cache_file
 from opensmtpd.errors import LocalError, ProtocolError, VersionError
 from opensmtpd.filter import PROCEED, Decision, Filter, Helo, Session, StreamedMessage, field
-from opensmtpd.mail.dkim import author, canonical_header
+from opensmtpd.mail import mailboxes
+from opensmtpd.mail.dkim import canonical_header
 from opensmtpd.mail.dkim.canonical_body import RelaxedBody, SimpleBody
 from opensmtpd.mail.dkim.keys import key_table
 from opensmtpd.table import Service, Table
@@ -173,7 +174,8 @@ def header(data: bytes) -> None:
     found = list(field.items(text))
     whole = [each if isinstance(each, bytes) else each.raw for each in found]
     assert b"".join(one + b"\n" for one in whole) == text, whole
-    author.author_domain(data)
+    domains = mailboxes.all_domains(data)
+    assert mailboxes.first_domain(data) == (domains[0] if domains else None)
 
 
 @target

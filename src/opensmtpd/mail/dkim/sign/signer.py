@@ -5,7 +5,6 @@ from collections.abc import Callable, Container, Sequence
 from typing import NamedTuple
 
 from opensmtpd.errors import LocalError, Unsignable
-from opensmtpd.mail.dkim.author import author_domain
 from opensmtpd.mail.dkim.canonical_body import RelaxedBody, SimpleBody
 from opensmtpd.mail.dkim.canonical_header import CANONICAL, HeaderField, copied, finder, text
 from opensmtpd.mail.dkim.keys.keyring import Identity, Keyring
@@ -14,6 +13,7 @@ from opensmtpd.mail.dkim.sign.smtpd_changes import added_fields, completed
 from opensmtpd.mail.dkim.sign.strangers import Strangers
 from opensmtpd.mail.dkim.sign.style import Style
 from opensmtpd.mail.dkim.signature import Covered, Template, Unsigned
+from opensmtpd.mail.mailboxes import first_domain
 
 HEADER_MAX = 1 << 18
 """Bytes of header that are kept for one message; one with more is not signed."""
@@ -231,4 +231,4 @@ def _author(fields: list[HeaderField]) -> bytes | None:
         raise Unsignable("no From field")
     if any(map(completed, authors)):
         raise Unsignable("a bare address in From, which smtpd will complete")
-    return author_domain(authors[0][2])
+    return first_domain(authors[0][2])

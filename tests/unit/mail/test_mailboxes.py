@@ -1,4 +1,4 @@
-"""The domain of the author, for fields that are plain, odd, and broken.
+"""The domains of a From field, for fields that are plain, odd, and broken.
 
 The last column of the table is what the C filter-dkimsign 0.5 makes of the same field, seen with
 ``-d first.example`` and the domain that is expected: ``SAME`` where it signs with the same domain,
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd.mail.dkim.author import _Reader, author_domain
+from opensmtpd.mail.mailboxes import _domains, all_domains, first_domain
 
 SAME, FIRST, DIES = "same", "first", "dies"
 
@@ -88,7 +88,7 @@ TABLE: list[tuple[bytes, bytes | None, str]] = [
 
 @pytest.mark.parametrize(("value", "expected", "c"), TABLE)
 def test_domain(value: bytes, expected: bytes | None, c: str) -> None:
-    assert author_domain(value) == expected
+    assert first_domain(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -112,18 +112,47 @@ def test_domain(value: bytes, expected: bytes | None, c: str) -> None:
 )
 def test_hostile_fields_take_linear_time(value: bytes) -> None:
     """No clock decides: a quadratic reader would take minutes for these."""
-    assert author_domain(value) is None
+    assert first_domain(value) is None
+
+
+ALL: list[tuple[bytes, list[bytes | None]]] = [
+    (b" Ann <a@example.com>", [b"example.com"]),
+    (b" Ann <a@example.com>, b@Other.example", [b"example.com", b"other.example"]),
+    (b" a@example.com, , b@example.com,", [b"example.com", b"example.com"]),
+    (b" (a@b, c@d) a@example.com (e@f)", [b"example.com"]),
+    (b' "a@b, c@d" <a@example.com>', [b"example.com"]),
+    (b' "x <a@junk.example>"@example.com', [b"example.com"]),
+    (b" Friends: Ann <a@example.com>, b@other.example;", [b"example.com", b"other.example"]),
+    (b" A: a@example.com;, B: <b@other.example>;", [b"example.com", b"other.example"]),
+    (b" <@relay.example,@other.example:a@example.com>", [b"example.com"]),
+    (b" Undisclosed:;", []),
+    (b"", []),
+    (b" root, a@example.com", [None, b"example.com"]),
+    (b" a@example.com, root", [b"example.com", None]),
+    (b" <a@example.com> <b@other.example>", [b"example.com", b"other.example"]),
+    (b" <a@example.com> b@other.example", [b"example.com", b"other.example"]),
+    (b" <a@example.com> b", [b"example.com", None]),
+    (b" a@example.com, <b@other.example", [b"example.com", None]),
+    (b" <a@example.com>, <<b@other.example>, c@example.com", [b"example.com", None]),
+    (b" a@\xc3\xbc.example, b@[192.0.2.1]", [b"xn--tda.example", b"[192.0.2.1]"]),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), ALL)
+def test_all_domains(value: bytes, expected: list[bytes | None]) -> None:
+    assert all_domains(value) == expected
 
 
 @given(st.text('ab.@<>()", \\:;[]\n\u00fc', max_size=24))
 def test_the_quick_way_says_what_the_reader_says(text: str) -> None:
     value = text.encode("latin-1").replace(b"\n", b"\n ")
-    quick = author_domain(value)
-    slow = _Reader().read(value)
-    if slow is None or slow.isascii():
-        assert quick == slow
-    if quick is not None:
-        assert quick.isascii()
-        assert quick == quick.lower()
-        assert b"@" not in quick
-        assert b" " not in quick
+    quick = first_domain(value)
+    every = list(_domains(value))
+    assert quick == (every[0] if every else None)
+    assert all_domains(value) == every
+    for domain in every:
+        if domain is not None:
+            assert domain.isascii()
+            assert domain == domain.lower()
+            assert b"@" not in domain
+            assert b" " not in domain
