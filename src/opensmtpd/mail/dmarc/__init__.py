@@ -1,1 +1,5 @@
-"""DMARC (RFC 9989): policies of domains, and the reports about them (RFC 9990)."""
+"""DMARC (RFC 9989): may this message say that it is from the domain of its author?
+
+``author`` reads the author's domain, ``record`` a policy record, ``walk`` climbs the DNS to find
+them, and ``policy`` judges a message by the results of SPF and DKIM.
+"""
