@@ -119,9 +119,55 @@ class Signer:
             raise stranger
         return Signatories(self.keyring.first, stranger)
 
-    def fields(self, identities: list[Identity], covered: Covered) -> list[Unsigned]:
-        """Prepare one field for each identity."""
-        return [self._templates[identity].prepare(covered) for identity in identities]
+    def prepare(self, header: bytes, body: bytes, add_missing: bool) -> Prepared:
+        """Do all but sign. ``header`` has each line behind a line feed, ``body`` is its digest.
+
+        Raises Unsignable for a message that must not be signed.
+        """
+        fields = self.find(header)
+        signatories = self.signatories(author(fields))
+        identities = signatories.identities
+        now = self.clock()
+        front: list[bytes] = []
+        if add_missing:
+            front = added_fields(header, identities[0].domain.encode("ascii"), now)
+            if front:
+                added = b"\n" + b"\n".join(front)
+                header, fields = added + header, self.find(added) + fields
+        covered, reasons = self.cover(header, fields, body, now)
+        unsigned = [self._templates[identity].prepare(covered) for identity in identities]
+        return Prepared(unsigned, signatories, front, reasons)
+
+    def cover(
+        self, header: bytes, fields: list[HeaderField], body: bytes, now: float
+    ) -> tuple[Covered, dict[str, str]]:
+        """Return what to cover of these fields of a header.
+
+        And the names of those that must be left out, with the reason for each.
+        """
+        spared = left_out(fields, self.style.header)
+        if spared:
+            fields = [field for field in fields if field[0].lower() not in spared]
+        covered = Covered(
+            b"".join([self.canonical(field) + b"\r\n" for field in reversed(fields)]),
+            self._names(fields, spared),
+            body,
+            self._copies(fields, header),
+            self.times(now),
+        )
+        return covered, {name.decode("ascii"): reason for name, reason in spared.items()}
+
+    def _names(self, fields: list[HeaderField], spared: Container[bytes]) -> list[bytes]:
+        """For ``h=``: from bottom to top, as section 5.4.2 has it, then those that are absent."""
+        names = [field[0].lower() for field in reversed(fields)]
+        return names + [name for name in self.style.oversigned if name not in spared]
+
+    def _copies(self, fields: list[HeaderField], header: bytes) -> bytes | None:
+        if not self.style.copies:
+            return None
+        if self.style.copies > 1:
+            return copied(header[1:].split(b"\n"))
+        return copied([line for field in fields for line in text(field).split(b"\n")])
 
     def times(self, now: float) -> tuple[bytes, ...]:
         """Return the tags ``t=`` and ``x=``, as wanted."""
@@ -184,44 +230,11 @@ class Signing:
         """Do all but sign. Raises Unsignable for a message that must not be signed."""
         if self._size > HEADER_MAX:
             raise Unsignable(f"header larger than {HEADER_MAX} bytes, or too many such at once")
-        signer = self.signer
         header = b"\n" + b"\n".join(self._blocks)
-        fields = signer.find(header)
-        signatories = signer.signatories(_author(fields))
-        identities = signatories.identities
-        now = signer.clock()
-        front: list[bytes] = []
-        if self._add_missing:
-            front = added_fields(header, identities[0].domain.encode("ascii"), now)
-            fields = signer.find(b"\n" + b"\n".join(front)) + fields if front else fields
-        spared = left_out(fields, signer.style.header)
-        if spared:
-            fields = [field for field in fields if field[0].lower() not in spared]
-        covered = Covered(
-            b"".join([signer.canonical(field) + b"\r\n" for field in reversed(fields)]),
-            self._names(fields, spared),
-            self._body.digest(),
-            self._copies(fields, front),
-            signer.times(now),
-        )
-        reasons = {name.decode("ascii"): reason for name, reason in spared.items()}
-        return Prepared(signer.fields(identities, covered), signatories, front, reasons)
-
-    def _names(self, fields: list[HeaderField], spared: Container[bytes]) -> list[bytes]:
-        """For ``h=``: from bottom to top, as section 5.4.2 has it, then those that are absent."""
-        names = [field[0].lower() for field in reversed(fields)]
-        return names + [name for name in self.signer.style.oversigned if name not in spared]
-
-    def _copies(self, fields: list[HeaderField], front: list[bytes]) -> bytes | None:
-        copies = self.signer.style.copies
-        if not copies:
-            return None
-        if copies > 1:
-            return copied(front + b"\n".join(self._blocks).split(b"\n"))
-        return copied([line for field in fields for line in text(field).split(b"\n")])
+        return self.signer.prepare(header, self._body.digest(), self._add_missing)
 
 
-def _author(fields: list[HeaderField]) -> bytes | None:
+def author(fields: list[HeaderField]) -> bytes | None:
     """Return the author's domain, None where it cannot be read.
 
     Raises Unsignable where there is no From, or one that smtpd will change.
