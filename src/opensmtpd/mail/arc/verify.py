@@ -140,7 +140,7 @@ class ArcVerification:
         if isinstance(reply, Absent):
             check.wrong("has no key")
         elif isinstance(reply, Found):
-            kind = check.signature.algorithm_key
+            kind = check.signature.kind
             try:
                 key = choose(reply.records, kind)
             except PermError as error:
