@@ -13,17 +13,22 @@ from opensmtpd.options import seconds
 __all__ = ["add", "resolver"]
 
 
-def add(parser: argparse.ArgumentParser) -> None:
+def add(
+    parser: argparse.ArgumentParser,
+    deadline: int = 5,
+    what: str = "all the questions of a decision",
+) -> None:
     """Add the options to a filter's parser; ``resolver`` reads them.
 
-    The namespace also gets ``dns_deadline`` (float, seconds), the time for a whole decision.
+    The namespace also gets ``dns_deadline`` (float, seconds), by default ``deadline``: the time for
+    ``what``.
     """
     group = parser.add_argument_group("how to ask the DNS").add_argument
     # fmt: off
     group("--nameserver", action="append", type=_server, default=[], metavar="ADDRESS[:PORT]",
         help="ask this name server, and others given so, instead of those in resolv.conf")
-    group("--dns-deadline", type=seconds, default=5.0, metavar="SECONDS",
-        help="time for all the questions of a decision (default 5)")
+    group("--dns-deadline", type=seconds, default=float(deadline), metavar="SECONDS",
+        help=f"time for {what} (default {deadline})")
     group("--dns-cache", metavar="FILE", help="keep answers in this file across restarts")
     # fmt: on
 
