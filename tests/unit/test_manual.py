@@ -18,12 +18,13 @@ from lab.shows import manual
 from lab.shows.manual import PAGES
 from opensmtpd import options
 from opensmtpd_cli.main import main as operator
-from opensmtpd_filters import dkimsign, dnsbl, rdns
+from opensmtpd_filters import auth, dkimsign, dnsbl, rdns
 from opensmtpd_tables import flat, passwd, sqlite
 
 Parser = Callable[[], argparse.ArgumentParser]
 OPERATOR = "opensmtpd-plugins.8"
 PARSERS: dict[str, Parser] = {
+    "filter-auth.8": auth.parser,
     "filter-dkimsign.8": dkimsign.parser,
     "filter-dnsbl.8": dnsbl.parser,
     "filter-fcrdns.8": partial(rdns.parser, "filter-fcrdns"),

@@ -22,6 +22,7 @@ from opensmtpd_cli.system import denied, folders, libexec, table_support
 from opensmtpd_cli.system.signals import signals_held_back
 
 NEEDS = {
+    "filter-auth": ("cryptography", "auth"),
     "filter-dkimsign": ("cryptography", "dkim"),
     "filter-dnsbl": ("aiodns", "dns"),
 }

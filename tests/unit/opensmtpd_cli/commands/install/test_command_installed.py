@@ -15,7 +15,7 @@ from unit.support.swap import Program
 def test_the_programs_of_this_installation() -> None:
     found = install.installed()
     assert set(found) == {
-        *("filter-dkimsign", "filter-dnsbl", "filter-fcrdns", "filter-rdns"),
+        *("filter-auth", "filter-dkimsign", "filter-dnsbl", "filter-fcrdns", "filter-rdns"),
         *("table-flat", "table-passwd", "table-sqlite"),
     }
     for name, path in found.items():

@@ -1,0 +1,69 @@
+"""The fields that a judged message gets, and the forgeries that it loses."""
+
+from itertools import dropwhile
+
+from opensmtpd.filter import EditedMessage
+from opensmtpd.mail.authres.remove import is_ours
+from opensmtpd.mail.authres.write import ARC_NAME, NAME, field_value
+from opensmtpd.mail.inbound.disposition import Disposition
+from opensmtpd.mail.inbound.exemption import Exemption
+from opensmtpd.mail.inbound.findings import Findings
+from opensmtpd.mail.inbound.results import results
+from opensmtpd.mail.policy.reason_field import header_line
+from opensmtpd.mail.policy.verdict import Reason
+from opensmtpd.mail.spam_fields import Cleaner
+
+
+def write_results(
+    mail: EditedMessage,
+    authserv_id: str,
+    found: Findings,
+    disposition: Disposition,
+    *,
+    arc: bool,
+    reasons: bool,
+) -> None:
+    """Put the results on top of a message, and remove what its client forged.
+
+    With ``arc``, they are ARC-Authentication-Results, unless no set can be added to the chain.
+    ``reasons`` adds the reason to a message that is not as it should be, besides those that are
+    junk.
+    """
+    remove_results(mail, authserv_id)
+    cleaner = Cleaner()
+    for field in mail.fields:
+        if not cleaner.clean(field.raw.split(b"\n")):
+            mail.remove(field)
+    junk = disposition.action == "quarantine"
+    if disposition.reason and (junk or reasons):
+        name, _, value = header_line(Reason("auth", disposition.reason)).partition(b": ")
+        mail.prepend(name, value)
+    if junk:
+        mail.prepend(b"X-Spam", b"Yes")
+    instance = found.arc.next_instance if arc else None
+    value_lines = field_value(authserv_id, results(found, disposition), instance)
+    mail.prepend(NAME if instance is None else ARC_NAME, value_lines)
+
+
+def write_exemption(mail: EditedMessage, authserv_id: str, spared: Exemption) -> None:
+    """Write that a message is not judged.
+
+    A listed client may be a server of ours, whose results are to be believed.
+    """
+    if spared is not Exemption.LISTED:
+        remove_results(mail, authserv_id)
+    *lines, last = field_value(authserv_id, [])
+    comment = b" (not judged: %s)" % spared.encode("ascii")  # allowed there by RFC 8601 section 2.2
+    mail.prepend(NAME, [*lines, last + comment])
+
+
+def remove_results(mail: EditedMessage, authserv_id: str) -> None:
+    """Remove the client's fields that pretend to be ours (RFC 8601 section 5).
+
+    smtpd puts its Received field on top of what the client sent; fields above it are those of
+    filters before this one.
+    """
+    name = NAME.lower()
+    for field in dropwhile(lambda each: each.name.lower() != b"received", mail.fields):
+        if field.name.lower() == name and is_ours(field.value, authserv_id):
+            mail.remove(field)

@@ -1,0 +1,84 @@
+"""A message on its way: what it asks for and when, what it keeps, and how it stops."""
+
+from typing import Any
+
+import pytest
+
+from opensmtpd.answer import Deferred
+from opensmtpd.errors import Refused
+from opensmtpd.mail.inbound import message
+from opensmtpd.mail.inbound.identities import NOT_ASKED, SpfResults
+from opensmtpd.mail.inbound.message import Court, JudgedMail, refusal
+from opensmtpd.mail.inbound.rules import InboundRules
+from unit.support.auth_mail import REJECT, SIGNED, SPF, SlowDns, Verifiers
+from unit.support.inbound_findings import CLIENT
+
+LINES = SIGNED.replace(b"\r\n", b"\n").split(b"\n")
+BLANK = LINES.index(b"")
+
+
+def court(dns: Any, **rules: Any) -> Court:
+    made = Court(dns, Verifiers(), None, InboundRules(**rules), 20.0)  # type: ignore[arg-type]
+    made.authserv_id = "mx.test"
+    return made
+
+
+def mail(where: Court, spf: SpfResults | Deferred[SpfResults] = NOT_ASKED) -> JudgedMail:
+    return JudgedMail(where, "0123456789abcdef", CLIENT, b"", spf)
+
+
+def test_keys_and_policies_are_asked_for_when_the_header_is_complete() -> None:
+    dns = SlowDns(SPF, REJECT)
+    one = mail(court(dns))
+    one.header(LINES[:BLANK])
+    assert dns.waiting == []
+    one.body(LINES[BLANK + 1 : BLANK + 2])
+    names = {question.name for _, questions in dns.waiting for question in questions}
+    assert names == {"mail._domainkey.example.com", "_dmarc.example.com", "_dmarc.com"}
+    dns.waiting.clear()
+    one.body(LINES[BLANK + 2 :])
+    assert dns.waiting == []
+
+
+def test_signatures_are_verified_before_spf_has_come() -> None:
+    dns, spf = SlowDns(), Deferred[SpfResults]()
+    where = court(dns)
+    one = mail(where, spf)
+    one.header(LINES[:BLANK])
+    one.body(LINES[BLANK + 1 : -1])
+    end = one.end()
+    assert isinstance(end, Deferred)
+    assert where.pool.asked == []  # type: ignore[attr-defined]
+    dns.answer()
+    assert len(where.pool.asked) == 1  # type: ignore[attr-defined]
+    assert dns.waiting == []  # for the policy, SPF is waited for
+
+
+def test_what_nobody_waits_for_is_stopped() -> None:
+    dns = SlowDns(SPF, REJECT)
+    where = court(dns)
+    one = mail(where)
+    one.header(LINES[:BLANK])
+    one.body(LINES[BLANK + 1 :])
+    asked = len(dns.waiting)
+    one.stop()
+    one.stop()
+    assert (dns.cancelled, where.in_headers) == (asked, 0)
+
+
+def test_headers_take_so_much_memory_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(message, "HEADERS_MAX", 2000)
+    where = court(SlowDns())
+    one, other = mail(where), mail(where)
+    one.header([b"x" * 100] * 10)
+    with pytest.raises(Refused) as raised:
+        other.header([b"x" * 100] * 10)
+    assert raised.value.decision is message.BUSY
+    one.stop()
+    other.header([b"x" * 100] * 10)
+
+
+def test_a_refusal_of_any_text() -> None:
+    made = refusal("5.7.1 é\n" + "x" * 1000)
+    assert made.wire("commit").startswith(b"reject|550 5.7.1 ??xxx")
+    assert len(made.text) == 506
