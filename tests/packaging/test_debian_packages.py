@@ -14,6 +14,11 @@ LIBEXEC = "usr/libexec/opensmtpd"
 EXAMPLES = "usr/share/doc/python3-opensmtpd/examples"
 DKIMSIGN = "opensmtpd-filter-dkimsign-py"
 OWN = {
+    "opensmtpd-filter-auth-py": {
+        f"{LIBEXEC}/filter-auth",
+        "usr/lib/sysusers.d/opensmtpd-filter-auth-py.conf",
+        "usr/share/man/man8/filter-auth.8.gz",
+    },
     DKIMSIGN: {
         f"{LIBEXEC}/filter-dkimsign",
         "usr/lib/sysusers.d/opensmtpd-filter-dkimsign-py.conf",
@@ -50,7 +55,7 @@ OWN = {
     },
 }
 """What is in each package, but for its documents, and the modules, which the library has."""
-OVERRIDDEN = {f"opensmtpd-filter-{name}-py" for name in ("dkimsign", "dnsbl", "rdns")}
+OVERRIDDEN = {f"opensmtpd-filter-{name}-py" for name in ("auth", "dkimsign", "dnsbl", "rdns")}
 """Have a page in section 8, of a program that lintian does not look for where smtpd does."""
 INSTALLERS = (".dist-info/INSTALLER", ".dist-info/RECORD")
 """Debian 13's pybuild leaves the first, Debian 12's the second."""
@@ -177,6 +182,7 @@ def test_which_scripts_dpkg_runs(package: Path, tmp_path: Path) -> None:
 
 
 NAMED = {
+    "filter-auth": 'filter "x" proc-exec "filter-auth -A mx.example" user _mailauth',
     "filter-dkimsign": 'filter "x" proc-exec "filter-dkimsign -d a.example" user _dkimsign',
     "filter-dnsbl": "filter lists proc-exec filter-dnsbl",
     "filter-fcrdns": 'proc x "/usr/libexec/opensmtpd/filter-fcrdns"',

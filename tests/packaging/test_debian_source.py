@@ -183,6 +183,12 @@ def test_what_each_package_needs() -> None:
     assert {name: needs(name, "Depends") for name in stanzas() if name} == {
         LIBRARY: {"python3-msgpack (>= 1.0)"},
         "opensmtpd-plugins": {"python3-click (>= 8.1)", "python3-rich (>= 13)"},
+        "opensmtpd-filter-auth-py": {
+            python,
+            "python3-aiodns (>= 3.2)",
+            "python3-cryptography (>= 38)",
+            "python3-dnspython (>= 2.4)",
+        },
         "opensmtpd-filter-dkimsign-py": {python, "python3-cryptography (>= 38)"},
         "opensmtpd-filter-dnsbl-py": {python, *DNS},
         "opensmtpd-filter-rdns-py": {python},
@@ -195,6 +201,7 @@ def test_what_each_package_is_better_with() -> None:
     assert {name: needs(name, "Recommends") for name in stanzas() if name} == {
         LIBRARY: {"libseccomp2"},
         "opensmtpd-plugins": {"patch", "python3-cryptography (>= 38)"},
+        "opensmtpd-filter-auth-py": set(),
         "opensmtpd-filter-dkimsign-py": set(),
         "opensmtpd-filter-dnsbl-py": set(),
         "opensmtpd-filter-rdns-py": DNS,

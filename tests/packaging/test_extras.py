@@ -100,6 +100,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 STARTS = [
+    ("filter-auth", "auth", "mx.example.org --reports {0}/reports.db"),
     ("filter-dkimsign", "dkim", "-d example.com -s mail -k {0}/key"),
     ("filter-rdns", "", ""),
     ("filter-fcrdns", "", ""),

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(missing() != "", reason=missing())
 SITE = f"lib/python{VERSION}/site-packages"
 PROGRAMS = {
     "libexec/smtpd/filter-dkimsign": "-dkimsign",
+    "libexec/smtpd/filter-auth": "-auth",
     "libexec/smtpd/filter-dnsbl": "-dnsbl",
     "libexec/smtpd/filter-fcrdns": "-rdns",
     "libexec/smtpd/filter-rdns": "-rdns",
@@ -105,6 +106,7 @@ def test_programs_can_be_run_and_nothing_else_but_its_owner_may_write(root: Path
 def test_only_a_package_with_the_same_files_is_in_the_way() -> None:
     conflicts = {name: each.said["@conflict"] for name, each in lists().items()}
     assert {name: each for name, each in conflicts.items() if each} == {
+        "-auth": ["opensmtpd-filter-auth-*"],
         "-dkimsign": ["opensmtpd-filter-dkimsign-*"],
         "-dnsbl": ["opensmtpd-filter-dnsbl-*"],
         "-passwd": ["opensmtpd-extras-*", "opensmtpd-table-passwd-*"],
@@ -121,10 +123,20 @@ def test_the_keys_have_the_user_and_the_folder_that_the_c_package_gives_them() -
     assert found.samples == [
         ("", plist.Entry("/etc/mail/dkim/", mode="0770", owner="_dkimsign", group="_dkimsign"))
     ]
-    others = [each for name, each in lists().items() if name != "-dkimsign"]
+    others = [each for name, each in lists().items() if name not in ("-auth", "-dkimsign")]
     assert not any(each.said["@newuser"] or each.said["@newgroup"] for each in others)
     entries = [entry for each in lists().values() for entry in each.entries]
     assert {entry[1:] for entry in entries} == {("", "", "")}
+
+
+def test_reports_have_a_folder_of_a_user_of_their_own() -> None:
+    found = lists()["-auth"]
+    assert found.said["@newgroup"] == ["_mailauth:890"]
+    assert [each.partition(":")[0] for each in found.said["@newuser"]] == ["_mailauth"]
+    folder = plist.Entry(
+        "/var/db/opensmtpd-auth/", mode="0750", owner="_mailauth", group="_mailauth"
+    )
+    assert found.samples == [("", folder)]
 
 
 def test_samples_are_copies_of_files_in_the_package(root: Path) -> None:

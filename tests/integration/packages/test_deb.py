@@ -22,6 +22,7 @@ from lab.support import ALONE, need_stage
 
 OURS = {
     "opensmtpd-filter-dkimsign-py",
+    "opensmtpd-filter-auth-py",
     "opensmtpd-filter-dnsbl-py",
     "opensmtpd-filter-rdns-py",
     "opensmtpd-plugins",
