@@ -12,7 +12,7 @@ import pytest
 from integration.support.side_by_side import Died, Flags, Pair, pairs
 from lab.peers.passage import through_smtpd
 from lab.support import need_stage
-from unit.mail.dkim.test_author import DIES, FIRST, SAME, TABLE
+from unit.mail.test_mailboxes import DIES, FIRST, SAME, TABLE
 from unit.support.dkim_material import tags
 
 
