@@ -1,7 +1,8 @@
 """A field as others wrote it (RFC 8601 section 2.2), read in linear time.
 
-Values may be a little more than the grammar allows, as they are in the wild: 8-bit text (RFC 6532),
-base64 and IPv6 addresses without quotes. What is not clear is not read.
+It may be a little more than the grammar allows, as it is in the wild: 8-bit text (RFC 6532), base64
+and IPv6 addresses without quotes, addresses in angle brackets, properties without a type
+(``action=none``). What is not clear is not read.
 """
 
 import re
@@ -17,7 +18,8 @@ _IN_COMMENT = re.compile(rb"[^()\\]++|\\.|\(++|\)", re.DOTALL)
 _KEYWORD = re.compile(rb"[0-9A-Za-z][0-9A-Za-z-]*+")
 _NUMBER = re.compile(rb"[0-9]++")
 _QUOTED = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
-_PLAIN = re.compile(rb'[^\x00-\x20\x7f"(),;<>@\\]++')
+_PLAIN = re.compile(rb'[^\x00-\x20\x7f"(),;@\\]++')
+_NO_ID = re.compile(rb"[=<>]")
 _PAIR_OR_FOLD = re.compile(rb"\\(.)|\n(?=[ \t])", re.DOTALL)
 
 
@@ -84,7 +86,7 @@ class _Reader:
         self._skip()
         quoted = self._text[self._at : self._at + 1] == b'"'
         name = self._value()
-        if b"=" in name and not quoted:
+        if not quoted and _NO_ID.search(name):
             raise _Unreadable  # a result, and no id in front of it
         self._skip()
         version = b"1" if self._ends() else self._match(_NUMBER)[:9]
@@ -105,18 +107,19 @@ class _Reader:
         properties = []
         self._skip()
         while not self._ends():
-            word = self._match(_KEYWORD)
+            self._count()
+            name = self._match(_KEYWORD).lower()
             self._skip()
-            if word.lower() == b"reason" and self._take(b"="):
+            if self._take(b"."):
                 self._skip()
-                reason = self._value()
+                name += b"." + self._match(_KEYWORD).lower()
+                self._skip()
+            self._expect(b"=")
+            value = self._value()
+            if name == b"reason":
+                reason = value
             else:
-                self._count()
-                self._expect(b".")
-                name = b"%s.%s" % (word, self._match(_KEYWORD))
-                self._skip()
-                self._expect(b"=")
-                properties.append((_text(name).lower(), _text(self._value())))
+                properties.append((_text(name), _text(value)))
             self._skip()
         return Result(_text(method).lower(), _text(found).lower(), _text(reason), tuple(properties))
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from opensmtpd.dns import Absent, Failed, Lookup, Question, RecordType, Reply
-from opensmtpd.dns.names import is_query_name
+from opensmtpd.dns.names import is_wire_name
 from opensmtpd.mail.dmarc import walk
 from opensmtpd.mail.dmarc.author import Authors
 from opensmtpd.mail.dmarc.record import Record
@@ -189,7 +189,7 @@ class _Judge:
         """
         if policy_domain == self._author or record.np in ("", record.sp or record.p):
             return True
-        if not is_query_name(self._author):
+        if not is_wire_name(self._author):
             return False
         [reply] = yield [Question(self._author, RecordType.TXT)]
         if isinstance(reply, Failed):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from opensmtpd.dns import Failed, Found, Question, RecordType, Reply
-from opensmtpd.dns.names import is_query_name
+from opensmtpd.dns.names import is_wire_name
 from opensmtpd.mail.dmarc.record import Record, parse
 
 _WHOLE = 8
@@ -19,7 +19,7 @@ the next name."""
 def question(domain: str) -> Question | None:
     """Return the question for the record of a domain, None where the DNS has no such name."""
     name = f"_dmarc.{domain}"
-    return Question(name, RecordType.TXT) if is_query_name(name) else None
+    return Question(name, RecordType.TXT) if is_wire_name(name) else None
 
 
 def names(domain: str) -> list[str]:

@@ -59,6 +59,15 @@ def one(method: str, result: str, reason: str = "", **properties: str) -> AuthRe
             b" a.example; spf=pass (a (b) \\) c) smtp.mailfrom=b.example (; dkim=pass)",
             one("spf", "pass", smtp_mailfrom="b.example"),
         ),
+        (
+            b" a.example; spf=pass smtp.mailfrom=<x@b.example>",
+            one("spf", "pass", smtp_mailfrom="<x@b.example>"),
+        ),
+        # Microsoft's.
+        (
+            b" a.example 1; dmarc=pass (p=none sp=none pct=100) action=none header.from=b.example",
+            one("dmarc", "pass", action="none", header_from="b.example"),
+        ),
         # RFC 8601 appendix B.4, folded.
         (
             b" a.example;\n\tauth=pass (cram-md5) smtp.auth=sender@example.net;\n"
@@ -89,7 +98,6 @@ def test_field(value: bytes, expected: AuthResults) -> None:
         b" a.example; spf=",
         b" a.example; spf=pass smtp.mailfrom",
         b" a.example; spf=pass smtp.mailfrom=",
-        b" a.example; spf=pass smtp.mailfrom=<x@b.example>",
         b" a.example; spf=pass smtp.mailfrom=x@y@b.example",
         b' a.example; spf=pass smtp.mailfrom="x',
         b" a.example; spf=pass (",

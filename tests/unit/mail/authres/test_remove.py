@@ -58,6 +58,7 @@ def test_published_large_case(case: dict[str, Any]) -> None:
         b"",
         b" ; none",
         b" spf=pass",
+        b" <mx.example.com>; none",
         b" i=1; mx.example.com; none",
         b" relay.example.net spf=pass",
         b" (relay.example.net; none",

@@ -44,8 +44,9 @@ def test_eight_names_at_most_each_above_the_last(labels: list[str]) -> None:
 
 
 def test_questions_are_about_names_that_the_dns_can_have() -> None:
-    assert questions(["example.com", "x" * 64 + ".com", "a..b", "(.com"]) == [
-        Question("_dmarc.example.com", RecordType.TXT)
+    assert questions(["example.com", "x" * 64 + ".com", "a..b", "!.com"]) == [
+        Question("_dmarc.example.com", RecordType.TXT),
+        Question("_dmarc.!.com", RecordType.TXT),
     ]
     assert question("x" * 64) is None
 
