@@ -11,10 +11,11 @@ from typing import NamedTuple
 from opensmtpd.mail.authres.write import Result
 
 ITEMS_MAX = 1000
-"""Results and properties of a field, together. One with more is not read."""
+"""Results and properties of a field, together. One with more is not read, nor is one with more
+pieces of comments in one place."""
 
 _WHITE = re.compile(rb"[ \t\n]*+")
-_IN_COMMENT = re.compile(rb"[^()\\]++|\\.|\(++|\)", re.DOTALL)
+_IN_COMMENT = re.compile(rb"(?:[^()\\]++|\\.)++|\(++|\)++", re.DOTALL)
 _KEYWORD = re.compile(rb"[0-9A-Za-z][0-9A-Za-z-]*+")
 _NUMBER = re.compile(rb"[0-9]++")
 _QUOTED = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
@@ -144,7 +145,7 @@ class _Reader:
     def _skip(self) -> None:
         """Skip white space and comments, which nest."""
         depth = 0
-        while True:
+        for _ in range(ITEMS_MAX):
             if not depth:
                 white = _WHITE.match(self._text, self._at)
                 assert white is not None  # it takes nothing, too
@@ -152,7 +153,13 @@ class _Reader:
                 if self._text[self._at : self._at + 1] != b"(":
                     return
             token = self._match(_IN_COMMENT)
-            depth += len(token) if token[:1] == b"(" else -(token == b")")
+            if token[:1] == b"(":
+                depth += len(token)
+            elif token[:1] == b")":
+                closed = min(depth, len(token))
+                depth -= closed
+                self._at += closed - len(token)
+        raise _Unreadable
 
     def _ends(self) -> bool:
         """Return whether a result, or the field, ends here."""

@@ -101,7 +101,7 @@ def _ascii_name(name: str) -> str:
 
 def _value(text: str) -> str:
     """Return a value as it is to be written, "" for one that does not fit."""
-    if not (text.isascii() and text.isprintable()) or len(text) > VALUE_MAX or _CLAIM.search(text):
+    if len(text) > VALUE_MAX or not (text.isascii() and text.isprintable()) or _CLAIM.search(text):
         return ""
     if _TOKEN.fullmatch(text) or _ADDRESS.fullmatch(text):
         return text

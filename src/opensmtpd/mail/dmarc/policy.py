@@ -10,13 +10,16 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from opensmtpd.dns import Absent, Failed, Lookup, Question, RecordType, Reply
-from opensmtpd.dns.names import is_wire_name
+from opensmtpd.dns.names import NAME_MAX, is_wire_name
 from opensmtpd.mail.dmarc import walk
 from opensmtpd.mail.dmarc.author import Authors
 from opensmtpd.mail.dmarc.record import Record
 
 Organizational: TypeAlias = Callable[[str], str]
 """A function that returns the organizational domain of a name, by a list of public suffixes."""
+
+SIGNATURES_MAX = 50
+"""Signatures that passed, or that the DNS kept from it, of one message; no more count."""
 
 _MILDER = {"reject": "quarantine", "quarantine": "none", "none": "none"}
 
@@ -71,7 +74,8 @@ def prefetch(author: str, signers: Sequence[str], spf_domain: str) -> list[Quest
 
     ``signers`` are the domains of signatures; "" stands for an unknown domain.
     """
-    near = [each.lower() for each in (*signers, spf_domain) if _near(each.lower(), author)]
+    others = [each.lower() for each in (*signers[:SIGNATURES_MAX], spf_domain)]
+    near = [each for each in others if _near(each, author)]
     names = [name for each in (author, *near) for name in walk.names(each)]
     return walk.questions(list(dict.fromkeys(names)))
 
@@ -90,7 +94,8 @@ def evaluate(
     if domain.startswith("["):
         return DmarcResult("none", domain, reason="the author has no domain name")
     judge = _Judge(domain, psl)
-    result = yield from judge.result(spf, [each for each in dkim if not each.partial])
+    signed = [each for each in dkim if _may_align(each) and not each.partial]
+    result = yield from judge.result(spf, signed[:SIGNATURES_MAX])
     if authors.fault and result.result == "pass":
         return result._replace(result="permerror", reason=authors.fault)
     return result
@@ -102,13 +107,13 @@ class _Judge:
     def __init__(self, author: str, psl: Organizational | None) -> None:
         self._author = author
         self._psl = psl
-        self._replies: dict[Question, Reply] = {}
+        self._answers: dict[Question, walk.Answer] = {}
 
     def result(self, spf: Checked, dkim: Sequence[Signed]) -> Lookup[DmarcResult]:
         """Return the result for the identifiers of a message."""
         useful = dict.fromkeys(each.domain.lower() for each in (spf, *dkim) if _may_align(each))
         yield from self._ask(self._author, *(each for each in useful if _near(each, self._author)))
-        found = walk.follow(self._names(self._author), self._replies)
+        found = walk.follow(self._names(self._author), self._answers)
         org = self._psl(self._author) if self._psl else found.organizational()
         basis = DmarcResult(
             "none",
@@ -146,10 +151,10 @@ class _Judge:
     def _ask(self, *domains: str) -> Lookup[None]:
         """Ask for all records that tell about these domains, where they are not known."""
         names = dict.fromkeys(name for domain in domains for name in self._names(domain))
-        questions = [each for each in walk.questions(list(names)) if each not in self._replies]
+        questions = [each for each in walk.questions(list(names)) if each not in self._answers]
         if questions:
             replies: list[Reply] = yield questions
-            self._replies.update(zip(questions, replies, strict=True))
+            self._answers.update(zip(questions, map(walk.answer, replies), strict=True))
 
     def _policy_domain(self, found: walk.Walk, org: str | None) -> str | None:
         """Return the domain whose record applies (section 4.10.1), None where there is none.
@@ -178,7 +183,7 @@ class _Judge:
             return False
         if self._psl is not None:
             return self._psl(domain) == org
-        other = walk.follow(walk.names(domain), self._replies).organizational()
+        other = walk.follow(walk.names(domain), self._answers).organizational()
         return None if other is None else other == org
 
     def _exists(self, policy_domain: str, record: Record) -> Lookup[bool | None]:
@@ -214,7 +219,7 @@ def _concluded(basis: DmarcResult, record: Record, checked: bool, exists: bool) 
 
 
 def _may_align(checked: Checked) -> bool:
-    return bool(checked.domain) and checked.result in ("pass", "temperror")
+    return checked.result in ("pass", "temperror") and 0 < len(checked.domain) <= NAME_MAX
 
 
 def _labels(domain: str) -> list[str]:
@@ -223,7 +228,8 @@ def _labels(domain: str) -> list[str]:
 
 def _near(domain: str, author: str) -> bool:
     """Return whether two names have an organizational domain in common, most likely."""
-    return domain != author and _labels(domain)[-2:] == _labels(author)[-2:]
+    related = _labels(domain)[-2:] == _labels(author)[-2:]
+    return related and domain != author and len(domain) <= NAME_MAX
 
 
 def _below(domain: str, org: str) -> bool:

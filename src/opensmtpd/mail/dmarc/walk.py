@@ -5,7 +5,8 @@ afterwards; then replies about names beyond it do not count, not even failed one
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
 
 from opensmtpd.dns import Failed, Found, Question, RecordType, Reply
 from opensmtpd.dns.names import is_wire_name
@@ -16,6 +17,7 @@ _WHOLE = 8
 the next name."""
 
 
+@lru_cache(maxsize=1024)
 def question(domain: str) -> Question | None:
     """Return the question for the record of a domain, None where the DNS has no such name."""
     name = f"_dmarc.{domain}"
@@ -32,6 +34,19 @@ def names(domain: str) -> list[str]:
 def questions(names: Sequence[str]) -> list[Question]:
     """Return the questions for the records of some domains."""
     return [asked for name in names if (asked := question(name)) is not None]
+
+
+Answer: TypeAlias = Record | Failed | None
+"""The one record of a domain, why it is not known, or that there is none."""
+
+
+def answer(reply: Reply) -> Answer:
+    """Return what a reply says; several records are as none (section 4.10 step 2)."""
+    if isinstance(reply, Failed):
+        return reply
+    texts = reply.records if isinstance(reply, Found) else ()
+    found = [record for text in texts if (record := parse(text)) is not None]
+    return found[0] if len(found) == 1 else None
 
 
 class Walk(NamedTuple):
@@ -58,24 +73,16 @@ class Walk(NamedTuple):
         return valid[-1] if valid else self.domain
 
 
-def follow(names: Sequence[str], replies: Mapping[Question, Reply]) -> Walk:
-    """Walk along some domains, the longest first, as far as the replies lead."""
+def follow(names: Sequence[str], answers: Mapping[Question, Answer]) -> Walk:
+    """Walk along some domains, the longest first, as far as the answers lead."""
     records: dict[str, Record] = {}
     for name in names:
         asked = question(name)
-        reply = replies[asked] if asked is not None else None
-        if isinstance(reply, Failed):
+        record = answers[asked] if asked is not None else None
+        if isinstance(record, Failed):
             return Walk(names[0], records, broken=True)
-        record = only_record(reply)
         if record is not None:
             records[name] = record
             if record.psd != "u":
                 break
     return Walk(names[0], records, broken=False)
-
-
-def only_record(reply: Reply | None) -> Record | None:
-    """Return the record of a reply; several are as none (section 4.10 step 2)."""
-    texts = reply.records if isinstance(reply, Found) else ()
-    found = [record for text in texts if (record := parse(text)) is not None]
-    return found[0] if len(found) == 1 else None

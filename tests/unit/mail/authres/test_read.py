@@ -108,12 +108,20 @@ def test_field(value: bytes, expected: AuthResults) -> None:
         b"x;" + b"a=b;" * (ITEMS_MAX + 1),
         b"x;a=b" + b" a.b=c" * ITEMS_MAX,
         b"(" * 60_000,
+        b"()" * 30_000 + b"x; none",
+        b"x; none (a)) b",
         b"x;" + b"(" * 20_000 + b")" * 20_000,
         b'x;a=b reason="' + b"\\" * 60_000,
     ],
 )
 def test_not_readable(value: bytes) -> None:
     assert read(value) is None
+
+
+def test_deep_comments_are_read() -> None:
+    deep = b"(" * 20_000 + b"\\)" * 10 + b")" * 20_000
+    assert read(b"%s x %s; none %s" % (deep, deep, deep)) == AuthResults("x", ())
+    assert read(b"(a(b(c)))(d)x(e); none (((f)))") == AuthResults("x", ())
 
 
 def test_the_id_alone() -> None:

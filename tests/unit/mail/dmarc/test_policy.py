@@ -6,7 +6,7 @@ import pytest
 
 from opensmtpd.mail.dmarc import walk
 from opensmtpd.mail.dmarc.author import Authors, authors
-from opensmtpd.mail.dmarc.policy import DmarcResult, evaluate, prefetch
+from opensmtpd.mail.dmarc.policy import SIGNATURES_MAX, DmarcResult, evaluate, prefetch
 from unit.support.dmarc_zone import Dkim, Spf, judged, run
 from unit.support.inbound_suites import inbound
 
@@ -189,6 +189,18 @@ def test_a_list_of_public_suffixes_in_place_of_the_walk() -> None:
     assert (found.result, found.method, found.org_domain) == ("pass", "psl", "example.com")
     found = judged("mail.example.com", {"_dmarc.example.com": REJECT}, psl=psl)
     assert (found.result, found.policy_domain) == ("fail", "example.com")
+
+
+def test_no_more_signatures_count_than_anybody_verifies() -> None:
+    many = [Dkim("pass", f"d{n}.example.com") for n in range(1000)]
+    found, rounds = run(
+        evaluate(Authors(("example.com",)), Spf(), [*many, Dkim("pass", "a." * 30_000 + "com")]),
+        {"_dmarc.example.com": {"TXT": [REJECT]}},
+    )
+    assert found.result == "pass"
+    assert sum(map(len, rounds)) == SIGNATURES_MAX + 2
+    assert len(prefetch("example.com", [each.domain for each in many], "")) == SIGNATURES_MAX + 2
+    assert len(prefetch("b.com", ["a." * 30_000 + "b.com"], "")) == 2
 
 
 def test_many_signatures_take_few_questions() -> None:

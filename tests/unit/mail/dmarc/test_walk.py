@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply
 from opensmtpd.mail.dmarc.record import Record
-from opensmtpd.mail.dmarc.walk import Walk, follow, names, only_record, question, questions
+from opensmtpd.mail.dmarc.walk import Answer, Walk, answer, follow, names, question, questions
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def test_questions_are_about_names_that_the_dns_can_have() -> None:
 
 def walk(domain: str, **records: Record | None) -> Walk:
     """Walk through records by the names of their tops, ``None`` for no answer."""
-    found: dict[Question, Reply] = {}
+    found: dict[Question, Answer] = {}
     for name in names(domain):
         asked = question(name)
         assert asked is not None
         record = records.get(name.replace(".", "_"), Record("absent"))
         text = f"v=DMARC1; p={record.p}; psd={record.psd}" if record else ""
         there = record is not None and record.p != "absent"
-        found[asked] = Found((text,)) if there else Failed("timeout") if not record else Absent()
+        found[asked] = answer(Found((text,)) if there else Absent()) if record else Failed("late")
     return follow(names(domain), found)
 
 
@@ -99,8 +99,8 @@ def test_a_broken_walk_keeps_what_it_found() -> None:
         (Found(("v=DMARC1; p=none", "v=DMARC1; p=none")), None),
         (Found(("x",)), None),
         (Absent(), None),
-        (None, None),
+        (Failed("timeout"), Failed("timeout")),
     ],
 )
-def test_only_record(reply: Reply | None, expected: Record | None) -> None:
-    assert only_record(reply) == expected
+def test_answer(reply: Reply, expected: Answer) -> None:
+    assert answer(reply) == expected
