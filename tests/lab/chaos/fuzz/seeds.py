@@ -19,6 +19,13 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
     ),
     "header": (b'From: "A, b" <a@example.com> (c)\n\tfolded\nTo: x@y\nnot a field\n',),
     "canonicalization": (b"a  b \t\n\n c\t\n\n\n", b"\n\n", b""),
+    "signatures": (
+        b"DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed; d=example.com; s=ed;\n"
+        b"\ti=@example.com; q=dns/txt; t=1; x=9; l=3; h=from : to; z=From:a|To:b;\n"
+        b"\tbh=jkYhN5eG70Kk/sFVzVJcKR3X2zwf3jR4Ui9PYcA/0b0=; b=AAAA\nFrom: a@example.com\n\n"
+        b"v=DKIM1; k=ed25519; h=sha256; s=email; t=y:s; n=;\n"
+        b" p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n\na\nb",
+    ),
     "keys": (b"# comment\nexample.com mail /etc/key rsa-sha256\nb.example x key\n",),
     "sqlite_configuration": (
         b"dbpath /x\nquery_alias SELECT a FROM b WHERE c=?\nbusy_timeout 1\n",

@@ -12,6 +12,8 @@ from lab.peers import second_verifier
 from opensmtpd._protocol.filter.connection import FilterConnection
 from opensmtpd._protocol.table.connection import TableConnection
 from opensmtpd.backends.sqlite import config
+from opensmtpd.dns import Found
+from opensmtpd.dns.lookup import Gather
 from opensmtpd.dns.resolver.process import cache_file
 from opensmtpd.errors import LocalError, ProtocolError, VersionError
 from opensmtpd.filter import PROCEED, Decision, Filter, Helo, Session, StreamedMessage, field
@@ -19,6 +21,9 @@ from opensmtpd.mail import mailboxes
 from opensmtpd.mail.dkim import canonical_header
 from opensmtpd.mail.dkim.canonical_body import RelaxedBody, SimpleBody
 from opensmtpd.mail.dkim.keys import key_table
+from opensmtpd.mail.dkim.verify.bodies import BodyHashes
+from opensmtpd.mail.dkim.verify.keys_worker import judge
+from opensmtpd.mail.dkim.verify.verifier import DkimVerification
 from opensmtpd.table import Service, Table
 from opensmtpd.table.file import TableFile, lines
 from opensmtpd.testing import Smtpd
@@ -194,6 +199,26 @@ def canonicalization(data: bytes) -> None:
     for found in canonical_header.finder((b"x-name",))(b"\nX-Name \t:" + fold):
         assert canonical_header.relaxed(found) + b"\r\n" == one.relaxed
         assert canonical_header.simple(found) + b"\r\n" == one.simple
+
+
+@target
+def signatures(data: bytes) -> None:
+    """DKIM signatures, the record of their key, and a body: results in harmless text."""
+    header, _, rest = data.partition(b"\n\n")
+    record, _, body = rest.partition(b"\n\n")
+    bodies = BodyHashes()
+    one = DkimVerification(b"\n" + header, bodies, author="example.com", now=0)
+    bodies.feed(body.split(b"\n"))
+    bodies.end()
+    keys = one.keys()
+    for questions in keys:
+        assert not isinstance(questions, Gather)
+        with suppress(StopIteration):
+            keys.send([Found((record.decode("latin-1"),)) for _ in questions])
+    for found in one.results([list(judge(claim)) for claim in one.claims()]):
+        text = "".join([each for each in found if isinstance(each, str)])
+        assert text.isascii(), found
+        assert text.isprintable(), found
 
 
 # --- files -----------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """The header fields that a signature covers, and their hash (RFC 6376 sections 3.7, 5.4.2)."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from hashlib import sha256
 
@@ -34,18 +33,15 @@ class Fields:
         are such fields stands for nothing; the signature itself is none of them.
         """
         canonical = CANONICAL[canonicalization]
-        data = sha256()
-        seen: Counter[bytes] = Counter()
-        left = {name: self._but(signature, name) for name in set(names)}
+        left: dict[bytes, list[HeaderField]] = {}
+        signed = []
         for name in names:
-            seen[name] += 1
-            if seen[name] <= len(left[name]):
-                data.update(canonical(left[name][-seen[name]]) + b"\r\n")
-        data.update(canonical(unsigned(signature)))
-        return data.digest()
-
-    def _but(self, signature: HeaderField, name: bytes) -> list[HeaderField]:
-        return [field for field in self.named(name) if field is not signature]
+            if name not in left:
+                left[name] = [field for field in self.named(name) if field is not signature]
+            if left[name]:
+                signed.append(canonical(left[name].pop()))
+        signed.append(canonical(unsigned(signature)))
+        return sha256(b"\r\n".join(signed)).digest()
 
 
 def unsigned(signature: HeaderField) -> HeaderField:
