@@ -1,4 +1,4 @@
-"""What other people's programs sign verifies here, and with one byte changed it does not.
+"""What others sign verifies here, and with one byte changed it does not; what we sign, too.
 
 Each run has other messages if ``OPENSMTPD_PLUGINS_SEED`` says so; ``OPENSMTPD_PLUGINS_SIGNED`` is
 their number for each signer and each pair of canonicalizations.
@@ -9,17 +9,38 @@ from collections import Counter
 from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from integration.support import odd_headers
 from lab.peers.signers import SIGNERS, Signer, Wish, signer
+from opensmtpd.dns import run_lookup
+from opensmtpd.errors import Unsignable
+from opensmtpd.mail.dkim.keys.keyring import Keyring
+from opensmtpd.mail.dkim.sign.signer import Signer as OurSigner
+from opensmtpd.mail.dkim.sign.signer import Signing
+from opensmtpd.mail.dkim.sign.style import NAMES, Canonicalization, Style, field_names, oversigned
+from opensmtpd.mail.dkim.verify.bodies import BodyHashes
+from opensmtpd.mail.dkim.verify.verifier import DkimVerification
 from unit.support import dkim_fresh
 from unit.support.dkim_made import RECORDS
 from unit.support.dkim_material import RSA_PEM
-from unit.support.dkim_verifying import verified, zone_of
+from unit.support.dkim_signing import ring, signed
+from unit.support.dkim_verifying import answers, verified, zone_of
 
 SEED = os.environ.get("OPENSMTPD_PLUGINS_SEED", "1")
 COUNT = int(os.environ.get("OPENSMTPD_PLUGINS_SIGNED", "20"))
 ZONE = zone_of(RECORDS)
-FORMS = ("simple", "relaxed")
+FORMS: tuple[Canonicalization, ...] = ("simple", "relaxed")
+LISTED = field_names(f"{NAMES}:message-id:sender:received:return-path:dkim-signature:x-spam:bcc")
+
+
+@pytest.fixture(scope="module")
+def keyring(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
+    path = tmp_path_factory.mktemp("keys") / "private.key"
+    path.write_text(RSA_PEM, encoding="ascii")
+    path.chmod(0o600)
+    return ring(("example.com", "mail", str(path)))
 
 
 def need(name: str) -> Signer:
@@ -66,3 +87,39 @@ def test_what_others_sign(name: str, header: str, body: str) -> None:
         if changed is not None:
             fields[at] = fields[at].removesuffix(value) + changed
             assert now(fields, text) == ("fail", "the signature does not fit the header"), told
+
+
+@settings(max_examples=200)
+@given(
+    seed=st.integers(0, 2**64),
+    header=st.sampled_from(FORMS),
+    body=st.sampled_from(FORMS),
+    oversigns=st.booleans(),
+)
+def test_what_we_sign(
+    keyring: Keyring,
+    seed: int,
+    header: Canonicalization,
+    body: Canonicalization,
+    oversigns: bool,
+) -> None:
+    """Odd headers, as in test_odd_headers.py: bare CRs, 8-bit octets, blanks before colons."""
+    sent = odd_headers.message(Random(seed))
+    lines = [line.removesuffix(b"\r").partition(b"\0")[0] for line in sent.split(b"\n")[:-1]]
+    blank = lines.index(b"") if b"" in lines else len(lines)
+    style = Style(header, body, names=LISTED, oversigned=oversigned(LISTED) if oversigns else ())
+    signing = Signing(OurSigner(keyring, style))
+    signing.header(lines[:blank])
+    signing.body(lines[blank + 1 :])
+    try:
+        prepared = signing.prepare()
+    except Unsignable:
+        return
+    bodies = BodyHashes()
+    whole = b"".join([b"\n" + line for line in [*signed(prepared), *lines[:blank]]])
+    verification = DkimVerification(whole, bodies, author=None, now=0)
+    bodies.feed(lines[blank + 1 :])
+    bodies.end()
+    assert run_lookup(verification.keys(), ZONE, 0.0) is None
+    results = verification.results(answers(verification.claims()))
+    assert results[0][:2] == ("pass", "")
