@@ -173,7 +173,8 @@ class _One:
     def take_key(self, reply: Reply) -> None:
         """Take what the DNS replied to the question for the key."""
         if isinstance(reply, Failed):
-            self._key_fault = ("temperror", f"no answer for the key: {reply.reason}")
+            reason = reply.reason.encode("ascii", "replace").decode("ascii")
+            self._key_fault = ("temperror", f"no answer for the key: {reason}")
             return
         if not isinstance(reply, Found):
             self._key_fault = ("permerror", "no key")

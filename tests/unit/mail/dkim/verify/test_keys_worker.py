@@ -93,6 +93,19 @@ def test_a_key_of_another_kind() -> None:
     assert judge(Claim("rsa", key, DIGEST, SIGNED, weak=False)) == ("badkey", 0)
 
 
+def test_a_weak_key_that_is_allowed() -> None:
+    """Two Mersenne primes make a key of 648 bits."""
+    p, q = 2**521 - 1, 2**127 - 1
+    exponent = pow(65537, -1, (p - 1) * (q - 1))
+    info = bytes.fromhex("3031300d060960864801650304020105000420")  # RFC 8017 section 9.2
+    padded = b"\0\1" + b"\xff" * (81 - 3 - len(info) - 32) + b"\0" + info + DIGEST
+    signature = pow(int.from_bytes(padded, "big"), exponent, p * q).to_bytes(81, "big")
+    numbers = rsa.RSAPublicNumbers(65537, p * q).public_key()
+    key = numbers.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    assert judge(Claim("rsa", key, DIGEST, signature, weak=True)) == ("pass", 648)
+    assert judge(Claim("rsa", key, DIGEST, signature, weak=False)) == ("weak", 648)
+
+
 def test_a_process_that_needs_nothing_verifies() -> None:
     """In the sandbox, for the first and for the second time."""
     assert PublicKeyWorker.needs == Needs()

@@ -1,5 +1,7 @@
 """Whole messages: one result for each signature."""
 
+import subprocess
+import sys
 import time
 from base64 import b64encode
 from typing import Any
@@ -220,6 +222,16 @@ def test_weak_keys_are_asked_for_by_option() -> None:
     for weak in (False, True):
         verification = arrived(message(field()), ZONE, weak=weak)
         assert [claim.weak for claim in verification.claims()] == [weak]
+
+
+def test_only_the_worker_loads_cryptography() -> None:
+    """Nor does the front load c-ares or a database."""
+    code = (
+        "import sys, opensmtpd.mail.dkim.verify.verifier;"
+        " print([name for name in ('cryptography', 'aiodns', 'sqlite3') if name in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert shown.stdout == b"[]\n"
 
 
 # --- limits -------------------------------------------------------------------------------------
