@@ -7,6 +7,8 @@ printable ASCII, and bounded. A message's content is never among them.
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
+from opensmtpd.dns.names import is_query_name
+
 NAME_MAX = 255
 """Characters of a domain, a selector, or an address."""
 COMMENT_MAX = 200
@@ -144,8 +146,10 @@ def published_policy(domain: str, p: str, sp: str, np: str, *rest: str) -> Publi
     adkim, aspf, fo, t, method = rest
     for tag in (sp, np):
         _among(tag, POLICIES | {""})
+    if not is_query_name(harmless(domain)):  # it stands in the name of a file, and in a Subject
+        raise ValueError("a policy domain that is no name of a host")
     return PublishedPolicy(
-        harmless(domain),
+        domain.lower(),
         _among(p, POLICIES),
         sp,
         np,
