@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from opensmtpd.dns import Failed, Found, Lookup, Question, RecordType
 from opensmtpd.dns.names import is_query_name
+from opensmtpd.mail.dmarc import walk
 from opensmtpd.mail.dmarc.reports.uris import Destination, destinations
 
 
@@ -27,25 +28,40 @@ class Consent(NamedTuple):
 def consents(domain: str, asked: Sequence[Destination]) -> Lookup[list[Consent]]:
     """Return for each destination whether the reports about a policy domain may go there.
 
-    A host of the policy domain, or below it, needs no consent.
+    A host needs no consent that has the organizational domain of the policy domain. All is asked
+    for in one round.
     """
-    foreign = {
-        each.host: Question(f"{domain}._report._dmarc.{each.host}", RecordType.TXT)
-        for each in asked
-        if each.host != domain and not each.host.endswith(f".{domain}")
+    hosts = dict.fromkeys(each.host for each in asked)
+    agreements = {host: _agreement(domain, host) for host in hosts}
+    walks = {name: walk.names(name) for name in (domain, *hosts)}
+    questions = [question for names in walks.values() for question in walk.questions(names)]
+    questions += [each for each in agreements.values() if each is not None]
+    questions = list(dict.fromkeys(questions))
+    replies = dict(zip(questions, (yield questions), strict=True))
+    answers = {question: walk.answer(reply) for question, reply in replies.items()}
+    organization = {
+        name: walk.follow(names, answers).organizational() for name, names in walks.items()
     }
-    askable = [question for question in foreign.values() if is_query_name(question.name)]
-    replies = dict(zip(askable, (yield askable), strict=True)) if askable else {}
     found = []
     for each in asked:
-        question = foreign.get(each.host)
-        if question is None:
+        question, theirs = agreements[each.host], organization[each.host]
+        if each.host == domain or (theirs is not None and theirs == organization[domain]):
             found.append(Consent(each, (each,)))
-        elif question not in replies:
+        elif question is None:
             found.append(Consent(each, (), reason="its name is too long to be asked for consent"))
         else:
-            found.append(_consent(each, replies[question]))
+            consent = _consent(each, replies[question])
+            if not consent.given and None in (theirs, organization[domain]):
+                reason = "the DNS did not tell whose it is"
+                consent = Consent(each, (), later=True, reason=reason)
+            found.append(consent)
     return found
+
+
+def _agreement(domain: str, host: str) -> Question | None:
+    """Return the question whether a host agrees; None for a name that is too long."""
+    name = f"{domain}._report._dmarc.{host}"
+    return Question(name, RecordType.TXT) if is_query_name(name) else None
 
 
 def _consent(asked: Destination, reply: object) -> Consent:

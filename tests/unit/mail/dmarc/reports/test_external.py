@@ -4,37 +4,68 @@ from collections.abc import Sequence
 
 import pytest
 
-from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply
+from opensmtpd.dns import Absent, Failed, Found, RecordType, Reply
 from opensmtpd.mail.dmarc.reports.external import Consent, consents
 from opensmtpd.mail.dmarc.reports.uris import Destination
 
 OURS = Destination("reports@example.com")
 BELOW = Destination("reports@mail.example.com")
 FOREIGN = Destination("reports@rua.example.net", 1024)
-QUESTION = Question("example.com._report._dmarc.rua.example.net", RecordType.TXT)
+POLICY = Found(("v=DMARC1; p=none",))
 
 
-def ask(asked: Sequence[Destination], **replies: Reply) -> tuple[list[Consent], list[Question]]:
-    """Return the result, and the questions of its one step; ``replies`` are by host, with "_"."""
-    lookup = consents("example.com", asked)
+def ask(
+    asked: Sequence[Destination], domain: str = "example.com", **replies: Reply
+) -> tuple[list[Consent], list[str]]:
+    """Return the result, and the names of its one step.
+
+    ``replies`` are by names, with "__" for a dot; a name that is not there is absent.
+    """
+    known = {name.replace("__", "."): reply for name, reply in replies.items()}
+    lookup = consents(domain, asked)
+    questions = next(lookup)
+    assert isinstance(questions, list)
+    assert {each.kind for each in questions} == {RecordType.TXT}
+    names = [each.name for each in questions]
+    assert len(set(names)) == len(names)
     try:
-        questions = list(next(lookup))  # type: ignore[arg-type]
-        hosts = [each.name.partition("._report._dmarc.")[2] for each in questions]
-        lookup.send([replies[host.replace(".", "_")] for host in hosts])
+        lookup.send([known.get(name, Absent(nxdomain=True)) for name in names])
     except StopIteration as end:
-        return end.value, questions if replies else []
+        return end.value, names
     raise AssertionError("a second step")
 
 
-def one(*records: str) -> Consent:
-    """Return what comes of records for FOREIGN."""
-    (found,), questions = ask([FOREIGN], rua_example_net=Found(records))
-    assert questions == [QUESTION]
+def one(reply: Reply) -> Consent:
+    """Return what comes of a reply about the consent of FOREIGN."""
+    (found,), names = ask(
+        [FOREIGN],
+        _dmarc__example__com=POLICY,
+        example__com___report___dmarc__rua__example__net=reply,
+    )
+    assert "example.com._report._dmarc.rua.example.net" in names
     return found
 
 
-def test_own_hosts_need_no_consent() -> None:
-    assert ask([OURS, BELOW]) == ([Consent(OURS, (OURS,)), Consent(BELOW, (BELOW,))], [])
+def test_the_policy_domain_needs_no_consent() -> None:
+    assert ask([OURS])[0] == [Consent(OURS, (OURS,))]
+
+
+def test_hosts_of_the_same_organization_need_no_consent() -> None:
+    for domain, host in (("example.com", BELOW), ("mail.example.com", OURS)):
+        found, _ = ask([host], domain, _dmarc__example__com=POLICY)
+        assert found == [Consent(host, (host,))]
+
+
+def test_who_registers_below_a_public_suffix_is_asked() -> None:
+    """The policy of a public suffix does not speak for the domains below it."""
+    suffix = Found(("v=DMARC1; p=reject; psd=y",))
+    found, _ = ask([OURS], "com", _dmarc__com=suffix)
+    assert (found[0].given, found[0].reason) == ((), "example.com has not agreed to it")
+
+
+def test_a_walk_that_fails_is_asked_again() -> None:
+    found, _ = ask([BELOW], _dmarc__example__com=Failed("timeout"))
+    assert found == [Consent(BELOW, (), later=True, reason="the DNS did not tell whose it is")]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +79,7 @@ def test_own_hosts_need_no_consent() -> None:
     ],
 )
 def test_a_record_that_agrees(records: tuple[str, ...]) -> None:
-    assert one(*records) == Consent(FOREIGN, (FOREIGN,))
+    assert one(Found(records)) == Consent(FOREIGN, (FOREIGN,))
 
 
 @pytest.mark.parametrize(
@@ -56,23 +87,23 @@ def test_a_record_that_agrees(records: tuple[str, ...]) -> None:
     ["", ";", "v=dmarc1", "v=DMARC2", "p=none; v=DMARC1", "v=DMARC1; x", "DMARC1", "V=DMARC1", "="],
 )
 def test_a_record_that_does_not(record: str) -> None:
-    found = one(record)
+    found = one(Found((record,)))
     assert (found.given, found.later) == ((), False)
     assert found.reason == "rua.example.net has not agreed to it"
 
 
 def test_no_record_is_no_consent() -> None:
-    (found,), _ = ask([FOREIGN], rua_example_net=Absent())
+    found = one(Absent())
     assert (found.given, found.later) == ((), False)
 
 
 def test_a_failure_is_asked_again() -> None:
-    (found,), _ = ask([FOREIGN], rua_example_net=Failed("timeout"))
+    found = one(Failed("timeout"))
     assert found == Consent(FOREIGN, (), later=True, reason="the DNS did not tell: timeout")
 
 
 def test_another_address_at_the_same_host() -> None:
-    found = one("v=DMARC1; rua=mailto:other@rua.example.net!1m")
+    found = one(Found(("v=DMARC1; rua=mailto:other@rua.example.net!1m",)))
     assert found == Consent(FOREIGN, (Destination("other@rua.example.net", 1 << 20),))
 
 
@@ -81,30 +112,27 @@ def test_another_address_at_the_same_host() -> None:
     ["mailto:a@victim.example", "mailto:a@rua.example.net,mailto:b@victim.example", "https://x/"],
 )
 def test_another_host_gets_nothing_and_neither_does_the_first(rua: str) -> None:
-    found = one(f"v=DMARC1; rua={rua}")
+    found = one(Found((f"v=DMARC1; rua={rua}",)))
     assert (found.given, found.reason) == ((), "rua.example.net names another host in its place")
 
 
 def test_all_hosts_are_asked_about_at_once_and_each_once() -> None:
     second = Destination("x@rua.example.net")
     third = Destination("x@notexample.com")
-    found, questions = ask(
+    found, names = ask(
         [FOREIGN, OURS, second, third],
-        rua_example_net=Found(("v=DMARC1",)),
-        notexample_com=Absent(),
+        _dmarc__example__com=POLICY,
+        example__com___report___dmarc__rua__example__net=Found(("v=DMARC1",)),
     )
-    assert [each.name for each in questions] == [
+    assert [name for name in names if "_report" in name] == [
         "example.com._report._dmarc.rua.example.net",
+        "example.com._report._dmarc.example.com",
         "example.com._report._dmarc.notexample.com",
     ]
     assert [each.given for each in found] == [(FOREIGN,), (OURS,), (second,), ()]
 
 
 def test_a_name_that_is_too_long_is_not_asked_for() -> None:
-    domain = ".".join(["x" * 60] * 4)
-    lookup = consents(domain, [FOREIGN])
-    with pytest.raises(StopIteration) as end:
-        next(lookup)
-    assert end.value.value == [
-        Consent(FOREIGN, (), reason="its name is too long to be asked for consent")
-    ]
+    found, names = ask([FOREIGN], ".".join(["x" * 60] * 4))
+    assert not [name for name in names if "_report" in name]
+    assert found == [Consent(FOREIGN, (), reason="its name is too long to be asked for consent")]
