@@ -24,7 +24,7 @@ OCTETS_MAX = 65_536
 """Octets of all records of a check. It bounds our work; the RFC advises 450 for one (3.4)."""
 
 
-class SpfOutcome(NamedTuple):
+class WalkOutcome(NamedTuple):
     """What a record says of the client."""
 
     result: str
@@ -36,7 +36,7 @@ class SpfOutcome(NamedTuple):
     """The record that has it: after a redirect, it is another one than the domain's."""
 
 
-NONE = SpfOutcome("none")
+NONE = WalkOutcome("none")
 
 
 class RecordWalk:
@@ -62,14 +62,14 @@ class RecordWalk:
         """The questions without a reply, in the order in which their replies are looked at."""
         return self._replies.missing
 
-    def check(self, domain: str) -> SpfOutcome:
+    def check(self, domain: str) -> WalkOutcome:
         """Return what the record of a domain says (sections 4.3 to 4.7)."""
         try:
             return self._check(domain)
         except ValueError as error:
-            return SpfOutcome("permerror", str(error))
+            return WalkOutcome("permerror", str(error))
         except TimeoutError as error:
-            return SpfOutcome("temperror", str(error))
+            return WalkOutcome("temperror", str(error))
 
     def explain(self, page: SpfPage) -> str:
         """Return the explanation that a record has for a fail; empty for none (section 6.2)."""
@@ -85,23 +85,23 @@ class RecordWalk:
 
     # --- records --------------------------------------------------------------------------------
 
-    def _check(self, domain: str) -> SpfOutcome:
+    def _check(self, domain: str) -> WalkOutcome:
         page = self._page(domain)
         if page is None:
             return NONE
         for mechanism in page.asking:
             if self._matches(mechanism, page):
-                return SpfOutcome(mechanism.result, "", mechanism.text, page)
+                return WalkOutcome(mechanism.result, "", mechanism.text, page)
             if not self.needed:
                 self.needed = len(self.missing)
         if page.last is not None:
-            return SpfOutcome(page.last.result, "", page.last.text, page)
+            return WalkOutcome(page.last.result, "", page.last.text, page)
         if not page.redirect:
-            return SpfOutcome("neutral", "", "default", page)
+            return WalkOutcome("neutral", "", "default", page)
         self._count_term()
         return self._of_another("redirect", page.redirect, page)
 
-    def _of_another(self, term: str, string: MacroString, page: SpfPage) -> SpfOutcome:
+    def _of_another(self, term: str, string: MacroString, page: SpfPage) -> WalkOutcome:
         """Return the outcome of a record that another one names."""
         before = len(self.missing)
         target = self._target(string, page)

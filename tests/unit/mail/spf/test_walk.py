@@ -7,13 +7,13 @@ import pytest
 from opensmtpd.dns import Found, Question, RecordType
 from opensmtpd.mail.spf.macros import MacroFacts
 from opensmtpd.mail.spf.page import SpfPage
-from opensmtpd.mail.spf.walk import RecordWalk, SpfOutcome
+from opensmtpd.mail.spf.walk import RecordWalk, WalkOutcome
 from unit.support.spf_zone import CLIENT, Zone
 
 FACTS = MacroFacts(ip_address(CLIENT), "alice", "example.org", "mx.example.net", "unknown", 0)
 
 
-def walk(records: dict[str, str]) -> tuple[SpfOutcome, list[str], int]:
+def walk(records: dict[str, str]) -> tuple[WalkOutcome, list[str], int]:
     """Return what a walk finds and misses, and how much of it it needs."""
     taken = RecordWalk(FACTS, Zone(records), {})
     outcome = taken.check("example.org")
