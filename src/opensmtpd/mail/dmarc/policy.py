@@ -107,7 +107,7 @@ class _Judge:
     def __init__(self, author: str, psl: Organizational | None) -> None:
         self._author = author
         self._psl = psl
-        self._answers: dict[Question, walk.Answer] = {}
+        self._answers: dict[Question, walk.OnlyRecord] = {}
 
     def result(self, spf: Checked, dkim: Sequence[Signed]) -> Lookup[DmarcResult]:
         """Return the result for the identifiers of a message."""
@@ -154,7 +154,7 @@ class _Judge:
         questions = [each for each in walk.questions(list(names)) if each not in self._answers]
         if questions:
             replies: list[Reply] = yield questions
-            self._answers.update(zip(questions, map(walk.answer, replies), strict=True))
+            self._answers.update(zip(questions, map(walk.only_record, replies), strict=True))
 
     def _policy_domain(self, found: walk.Walk, org: str | None) -> str | None:
         """Return the domain whose record applies (section 4.10.1), None where there is none.

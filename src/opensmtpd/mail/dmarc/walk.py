@@ -36,11 +36,11 @@ def questions(names: Sequence[str]) -> list[Question]:
     return [asked for name in names if (asked := question(name)) is not None]
 
 
-Answer: TypeAlias = Record | Failed | None
+OnlyRecord: TypeAlias = Record | Failed | None
 """The one record of a domain, why it is not known, or that there is none."""
 
 
-def answer(reply: Reply) -> Answer:
+def only_record(reply: Reply) -> OnlyRecord:
     """Return what a reply says; several records are as none (section 4.10 step 2)."""
     if isinstance(reply, Failed):
         return reply
@@ -73,7 +73,7 @@ class Walk(NamedTuple):
         return valid[-1] if valid else self.domain
 
 
-def follow(names: Sequence[str], answers: Mapping[Question, Answer]) -> Walk:
+def follow(names: Sequence[str], answers: Mapping[Question, OnlyRecord]) -> Walk:
     """Walk along some domains, the longest first, as far as the answers lead."""
     records: dict[str, Record] = {}
     for name in names:

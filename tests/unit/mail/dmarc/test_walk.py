@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply
 from opensmtpd.mail.dmarc.record import Record
-from opensmtpd.mail.dmarc.walk import Answer, Walk, answer, follow, names, question, questions
+from opensmtpd.mail.dmarc.walk import (
+    OnlyRecord,
+    Walk,
+    follow,
+    names,
+    only_record,
+    question,
+    questions,
+)
 
 
 @pytest.mark.parametrize(
@@ -53,14 +61,16 @@ def test_questions_are_about_names_that_the_dns_can_have() -> None:
 
 def walk(domain: str, **records: Record | None) -> Walk:
     """Walk through records by the names of their tops, ``None`` for no answer."""
-    found: dict[Question, Answer] = {}
+    found: dict[Question, OnlyRecord] = {}
     for name in names(domain):
         asked = question(name)
         assert asked is not None
         record = records.get(name.replace(".", "_"), Record("absent"))
         text = f"v=DMARC1; p={record.p}; psd={record.psd}" if record else ""
         there = record is not None and record.p != "absent"
-        found[asked] = answer(Found((text,)) if there else Absent()) if record else Failed("late")
+        found[asked] = (
+            only_record(Found((text,)) if there else Absent()) if record else Failed("late")
+        )
     return follow(names(domain), found)
 
 
@@ -102,5 +112,5 @@ def test_a_broken_walk_keeps_what_it_found() -> None:
         (Failed("timeout"), Failed("timeout")),
     ],
 )
-def test_answer(reply: Reply, expected: Answer) -> None:
-    assert answer(reply) == expected
+def test_only_record(reply: Reply, expected: OnlyRecord) -> None:
+    assert only_record(reply) == expected
