@@ -3,6 +3,7 @@
 import argparse
 
 from opensmtpd.errors import ConfigError
+from opensmtpd.mail import psl
 from opensmtpd.mail.inbound.policies import POLICIES, domain, policies
 from opensmtpd.mail.inbound.rules import InboundRules
 from opensmtpd.mail.policy.exemptions import Exemptions
@@ -43,6 +44,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         " written as for --exempt, but do nothing: they forward mail of others")
     add("--trust-sealer", action="append", type=typed(domain), default=[], metavar="DOMAIN",
         help="do nothing where the newest ARC seal is of this domain, and the chain passes")
+    add("--psl", action="store_true", help="find organizational domains by the list of public"
+        " suffixes of publicsuffixlist, as before RFC 9989")
     add("--weak", action="store_true", help="let RSA keys of 512 to 1,023 bits do")
     # fmt: on
 
@@ -68,6 +71,7 @@ def rules(options: argparse.Namespace) -> InboundRules:
         sealers=frozenset(options.trust_sealer),
         forwarders=Exemptions(options.forwarder),
         weak=options.weak,
+        suffix=psl.load() if options.psl else None,
     )
 
 

@@ -50,6 +50,12 @@ def test_all_of_them(tmp_path: Path) -> None:
     assert set(options.files(flags)) == {networks, str(tmp_path / "policies")}
 
 
+def test_organizational_domains_by_public_suffixes() -> None:
+    suffix = options.rules(parsed("--psl")).suffix
+    assert suffix is not None
+    assert suffix("a.b.example.co.uk") == "example.co.uk"
+
+
 @pytest.mark.parametrize(
     "words",
     [("--protect-own", "a..b"), ("--trust-sealer", ""), ("--several-from", "drop")],
