@@ -96,4 +96,4 @@ def check_host(
 
 def _octets(text: str) -> str:
     """Return a text whose characters are octets, for it may come from others than ``identity``."""
-    return text.encode("latin-1", "replace").decode("latin-1")
+    return text if text.isascii() else text.encode("latin-1", "replace").decode("latin-1")

@@ -4,17 +4,13 @@ from collections.abc import Mapping, Sequence
 from socket import AF_INET, AF_INET6, inet_pton
 
 from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply
+from opensmtpd.dns.names import is_wire_name
 from opensmtpd.mail.client import IPAddress
 
 VOIDS_MAX = 2
 """Questions of terms that find nothing (RFC 7208 section 4.6.4)."""
 POINTERS_MAX = 10
 """Names of the client; more are left out (RFC 7208 section 4.6.4)."""
-
-
-def is_wire_name(name: str) -> bool:
-    """Return whether a question can be about this name."""
-    return len(name) <= 253 and all(0 < len(label) < 64 for label in name.split("."))
 
 
 class KnownReplies:
@@ -40,11 +36,11 @@ class KnownReplies:
 
         A name that does not fit into a question is one that does not exist (section 4.8).
         """
-        if not is_wire_name(name):
-            return Absent(nxdomain=True)
         question = Question(name, kind)
         reply = self._known.get(question)
         if reply is None:
+            if not is_wire_name(name):
+                return Absent(nxdomain=True)
             self.missing[question] = None
         return reply
 

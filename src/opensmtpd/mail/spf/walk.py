@@ -14,7 +14,7 @@ from opensmtpd.mail.spf import macros
 from opensmtpd.mail.spf.macros import LetterValue, MacroFacts, MacroString
 from opensmtpd.mail.spf.page import SpfPage
 from opensmtpd.mail.spf.record import Mechanism, explanation, select
-from opensmtpd.mail.spf.replies import KnownReplies, is_wire_name, is_within
+from opensmtpd.mail.spf.replies import KnownReplies, is_within
 
 TERMS_MAX = 10
 """Terms that ask the DNS, in all records of a check (section 4.6.4)."""
@@ -112,7 +112,7 @@ class RecordWalk:
 
     def _page(self, domain: str) -> SpfPage | None:
         """Return the record of a domain, None where there is none or it is not known so far."""
-        if "." not in domain or not is_wire_name(domain):
+        if "." not in domain:
             return None
         reply = self._replies.reply(domain, RecordType.TXT)
         if isinstance(reply, Failed):
