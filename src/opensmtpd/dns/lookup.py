@@ -41,6 +41,16 @@ def gather(lookups: Sequence[Lookup[T]]) -> Lookup[list[T]]:
     return results
 
 
+class Soon(list[Question]):
+    """The questions of a step whose replies are waited for a short time only.
+
+    Those that have not come then are ``Failed``. Their questions are not given up: a later step
+    that asks them again gets what has come meanwhile.
+    """
+
+    seconds = 3.0
+
+
 class Gather(Generic[T]):
     """A step that runs several lookups; the lookup that yields it is sent their results."""
 
@@ -123,7 +133,9 @@ class _Run(Generic[T]):
                 if isinstance(self._step, Gather):
                     self._asked = self._step.ask(dns, until)
                 else:
-                    self._asked = dns.ask(self._step, until)
+                    soon = isinstance(self._step, Soon)
+                    least = time.monotonic() + Soon.seconds if soon else until
+                    self._asked = dns.ask(self._step, min(least, until))
                 self._asked.on_end(partial(self._take, dns, until))
                 if self._asked is not None:
                     return

@@ -20,6 +20,7 @@ from opensmtpd.dns import (
     gather,
     run_lookup,
 )
+from opensmtpd.dns.lookup import Soon
 from opensmtpd.testing.zone import Zone
 
 
@@ -95,6 +96,22 @@ def test_all_rounds_share_one_deadline() -> None:
     assert len(left) == 2
     assert left[0] == left[1]
     assert start + 7 <= left[0] < start + 60
+
+
+@pytest.mark.parametrize(("within", "least"), [(7.0, 3.0), (1.0, 1.0)])
+def test_a_step_that_waits_for_a_short_time(within: float, least: float) -> None:
+    def patient_later() -> Lookup[list[list[Reply]]]:
+        first = yield Soon([a("one"), a("two")])
+        second = yield [a("two")]
+        return [first, second]
+
+    left: list[float] = []
+    start = time.monotonic()
+    settled = run_lookup(patient_later(), Half(left), within)
+    assert end_of(settled) == [[YES, Failed("timeout")], [Failed("timeout")]]
+    assert start + least <= left[0] <= left[1]
+    assert left[0] < time.monotonic() + least
+    assert left[1] - left[0] == pytest.approx(within - least, abs=0.5)
 
 
 def test_what_a_lookup_raises_gets_out() -> None:
