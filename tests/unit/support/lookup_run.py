@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from opensmtpd.dns import Lookup, Question, Reply
-from opensmtpd.dns.lookup import Gather
+from opensmtpd.dns import Failed, Lookup, Question, Reply
+from opensmtpd.dns.lookup import Gather, Soon
 
 T = TypeVar("T")
 
@@ -14,6 +14,8 @@ class LookupRun:
 
     def __init__(self, reply: Callable[[Question], Reply]) -> None:
         self.rounds: list[list[Question]] = []
+        self.slow: set[Question] = set()
+        """The questions that steps which wait for a short time get no reply to."""
         self._reply = reply
 
     def __call__(self, lookup: Lookup[T]) -> T:
@@ -24,7 +26,11 @@ class LookupRun:
                 step = lookup.send(replies)
                 assert not isinstance(step, Gather)
                 self.rounds.append(list(step))
-                replies = [self._reply(question) for question in step]
+                slow = self.slow if isinstance(step, Soon) else ()
+                replies = [
+                    Failed("no answer in time") if question in slow else self._reply(question)
+                    for question in step
+                ]
         except StopIteration as end:
             result: T = end.value
         return result

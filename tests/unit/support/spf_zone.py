@@ -1,6 +1,6 @@
 """A DNS for checks of SPF, in short words."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from ipaddress import ip_address
 
 from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply
@@ -33,10 +33,17 @@ class Zone(dict[Question, Reply]):
 
 
 def checked(
-    records: Mapping[str, str | list[str]], address: str = CLIENT, domain: str = "example.org"
+    records: Mapping[str, str | list[str]],
+    address: str = CLIENT,
+    domain: str = "example.org",
+    slow: Collection[Question] = (),
 ) -> tuple[SpfResult, LookupRun]:
-    """Check alice at a domain, which comes from an address; return the run, too."""
+    """Check alice at a domain, which comes from an address; return the run, too.
+
+    Replies to ``slow`` questions come after the time for those that are asked ahead.
+    """
     run = LookupRun(Zone(records).__getitem__)
+    run.slow.update(slow)
     lookup = check_host(
         ip_address(address), domain, f"alice@{domain}", "mx.example.net", timestamp=1_700_000_000
     )

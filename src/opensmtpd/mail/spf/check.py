@@ -5,7 +5,8 @@ from collections.abc import Callable
 from ipaddress import IPv6Address
 from typing import NamedTuple, TypeVar
 
-from opensmtpd.dns import Lookup, Question, Reply
+from opensmtpd.dns import Failed, Lookup, Question, Reply
+from opensmtpd.dns.lookup import Soon
 from opensmtpd.dns.names import is_query_name
 from opensmtpd.mail.client import IPAddress
 from opensmtpd.mail.policy.action import harmless
@@ -67,18 +68,17 @@ def check_host(
     if "." not in domain or not is_query_name(domain):
         return SpfResult("none", harmless(domain[:FACT_MAX]))
     known: dict[Question, Reply] = {}
+    late: set[Question] = set()
     pages: dict[str, SpfPage | ValueError | None] = {}
 
     def walks(step: Callable[[RecordWalk], T]) -> Lookup[T]:
-        """RecordWalk until no reply is missing, and return what the last walk found."""
+        """Walk until no reply is missing, and return what the last walk found."""
         while True:
             walk = RecordWalk(facts, known, pages)
             found = step(walk)
             if not walk.missing:
                 return found
-            questions = list(walk.missing)
-            replies = yield questions
-            known.update(zip(questions, replies, strict=True))
+            known.update((yield from _ask([*walk.missing], walk.needed, late)))
 
     outcome = yield from walks(lambda walk: walk.check(domain))
     explanation = ""
@@ -92,6 +92,25 @@ def check_host(
         harmless(explanation[:EXPLANATION_MAX]),
         harmless(outcome.mechanism[:REASON_MAX]),
     )
+
+
+def _ask(
+    missing: list[Question], needed: int, late: set[Question]
+) -> Lookup[dict[Question, Reply]]:
+    """Ask for what a walk misses, and return the replies.
+
+    What is asked ahead must not use up the time of the check: a slow answer to it, or a failure, is
+    not waited for before the walk needs it. ``late`` has these questions.
+    """
+    if needed in (0, len(missing)) or missing[0] in late:
+        asked = missing[:needed] if needed else missing
+        replies = yield asked
+        return dict(zip(asked, replies, strict=True))
+    ahead = Soon(question for question in missing if question not in late)
+    replies = yield ahead
+    found: dict[Question, Reply] = dict(zip(ahead, replies, strict=True))
+    late.update(question for question, reply in found.items() if isinstance(reply, Failed))
+    return {question: reply for question, reply in found.items() if question not in late}
 
 
 def _octets(text: str) -> str:

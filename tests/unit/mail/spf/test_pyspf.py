@@ -97,9 +97,9 @@ def zones(draw: st.DrawFn) -> dict[str, str | list[str]]:
         records[f"{pointer} PTR"] = " ".join(draw(st.lists(st.sampled_from(HOSTS), min_size=1)))
     for number, domain in enumerate(DOMAINS):
         others = DOMAINS[number + 1 :]
-        terms = draw(st.lists(term(others), max_size=6))
-        if others and draw(st.booleans()):
-            terms.insert(0, f"redirect={draw(st.sampled_from(others))}")
+        terms: list[str] = draw(st.lists(term(others), max_size=6))
+        targets = [[], *([f"redirect={each}"] for each in others)]
+        terms += draw(st.sampled_from(targets))
         terms += draw(st.sampled_from(ENDS))
         text = " ".join(["v=spf1", *terms])
         kinds: list[str | list[str]] = [*[text] * 6, FAILS, "other", [text, text], [text, "x"]]
