@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from opensmtpd.mail.dmarc import walk
 from opensmtpd.mail.dmarc.author import Authors, authors
@@ -211,3 +213,47 @@ def test_many_signatures_take_few_questions() -> None:
     )
     assert found.result == "fail"
     assert sum(map(len, rounds)) == 2
+
+
+def by_the_letter(domain: str, zone: dict[str, str]) -> tuple[dict[str, str], str]:
+    """Walk as sections 4.10 and 4.10.2 say, a name after the other; return records and domain."""
+    records: dict[str, str] = {}
+    target = domain
+    while target:
+        if target in zone:
+            records[target] = zone[target]
+            if "psd" in zone[target]:
+                break
+        target = target.partition(".")[2]
+    for name, text in records.items():
+        if "psd=n" in text:
+            return records, name
+        if "psd=y" in text and name != domain:
+            below = domain.removesuffix("." + name).rpartition(".")[2]
+            return records, f"{below}.{name}"
+    return records, min(records, key=lambda name: name.count("."), default=domain)
+
+
+NAMES = st.lists(st.sampled_from("ab"), min_size=1, max_size=4).map(".".join)
+RECORDS = st.sampled_from(["p=none", "p=reject", "p=reject; psd=y", "p=quarantine; psd=n"])
+
+
+@given(NAMES, NAMES, st.dictionaries(NAMES, RECORDS, max_size=5))
+def test_one_round_says_what_a_walk_by_the_letter_says(
+    author: str, signer: str, zone: dict[str, str]
+) -> None:
+    texts: dict[str, str | list[str]] = {
+        f"_dmarc.{name}": f"v=DMARC1; {text}" for name, text in zone.items()
+    }
+    found = judged(author, texts, Dkim("pass", signer))
+    records, org = by_the_letter(author, zone)
+    top = [name for name, text in records.items() if "psd=y" in text]
+    wanted = [name for name in (author, org, *top) if name in records]
+    assert found.org_domain == org
+    assert found.policy_domain == (wanted[0] if wanted else "")
+    if wanted:
+        aligned = signer == author or by_the_letter(signer, zone)[1] == org
+        assert found.result == ("pass" if aligned else "fail")
+        assert zone[wanted[0]].startswith(f"p={found.policy}")
+    else:
+        assert found.result == "none"
