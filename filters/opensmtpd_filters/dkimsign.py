@@ -7,7 +7,8 @@ In smtpd.conf::
     listen on socket filter "dkimsign"
 
 It takes the flags of the C filter-dkimsign and makes the same signatures. filter-dkimsign(8)
-describes them, the additions, and the differences between the two.
+describes them, the additions, and the differences between the two. With -A and -S it writes the
+signature and the seal of an ARC set (RFC 8617) behind filter-auth, which writes the results.
 
 This process reads messages and writes the fields; the private keys are in worker processes, which
 are given digests and return signatures.
@@ -24,6 +25,7 @@ from opensmtpd.answer import Answer, Deferred, Offload
 from opensmtpd.errors import ConfigError, Refused, Unsignable
 from opensmtpd.filter import Filter, Front, HeldMessage, Reject, Session
 from opensmtpd.log import log
+from opensmtpd.mail.arc.options import kind
 from opensmtpd.mail.dkim.keys.key import ALGORITHMS
 from opensmtpd.mail.dkim.keys.keyring import Identity, Keyring
 from opensmtpd.mail.dkim.sign import style
@@ -119,6 +121,7 @@ class Message(HeldMessage):
         self.session = session
         self.flags = filter.flags
         self.pool = filter.pool
+        self.log_name = signing.signer.log_name
 
     def header(self, lines: list[bytes]) -> None:
         """Give a run of header lines to the signer."""
@@ -142,13 +145,13 @@ class Message(HeldMessage):
         try:
             prepared = self.signing.prepare()
         except Unsignable as error:
-            log("dkim-unsigned", self.session, reason=error, domain=error.domain)
+            log(f"{self.log_name}-unsigned", self.session, reason=error, domain=error.domain)
             if self.flags.unsigned == "refuse":
                 raise Refused(Reject(550, f"5.7.20 Cannot be signed with DKIM: {error}")) from None
             return None
         for reason in dict.fromkeys(prepared.left_out.values()):
             names = [name for name, why in prepared.left_out.items() if why == reason]
-            log("dkim-not-covered", self.session, fields=",".join(names), reason=reason)
+            log(f"{self.log_name}-not-covered", self.session, fields=",".join(names), reason=reason)
         self.tell_stranger(prepared)
         return prepared
 
@@ -180,7 +183,12 @@ class Message(HeldMessage):
         lines = prepared.lines(signatures)
         if self.flags.log_signed:
             for one in prepared.signatories.identities:
-                log("dkim-signed", self.session, domain=one.domain, selector=one.selector)
+                log(
+                    f"{self.log_name}-signed",
+                    self.session,
+                    domain=one.domain,
+                    selector=one.selector,
+                )
         return lines
 
 
@@ -190,18 +198,20 @@ def make_signer(flags: argparse.Namespace, loaded: list[Any]) -> Signer:
     Raises ConfigError.
     """
     identities, warnings = loaded
+    wanted = kind(flags)
+    name = wanted.signer.log_name
     if "bcc" in (flags.headers or "").lower().split(":"):
-        log("dkim-not-covered", fields="bcc", reason="smtpd drops this field after its filters")
+        log(f"{name}-not-covered", fields="bcc", reason="smtpd drops this field after its filters")
     chosen = None if flags.headers is None else style.field_names(flags.headers)
     oversigned = style.oversigned(chosen) if flags.oversign else ()
     if flags.oversign and chosen and len(oversigned) < len(chosen):
-        names = [name.decode("ascii") for name in chosen if name not in oversigned]
-        log("dkim-not-oversigned", fields=",".join(names), reason="mail systems add these fields")
-    header, body = style.canonicalization(flags.canonicalization)
+        left = ",".join([each.decode("ascii") for each in chosen if each not in oversigned])
+        log(f"{name}-not-oversigned", fields=left, reason="mail systems add these fields")
+    header, body = style.canonicalization(flags.canonicalization or wanted.canonicalization)
     how = style.Style(
         header=header,
         body=body,
-        names=chosen or style.field_names(style.NAMES),
+        names=chosen or style.field_names(wanted.names),
         oversigned=oversigned,
         timestamp=flags.timestamp,
         lifetime=flags.expire,
@@ -210,7 +220,7 @@ def make_signer(flags: argparse.Namespace, loaded: list[Any]) -> Signer:
     )
     for warning in warnings:  # at the end: an error is the only line
         log("dkim-key-warning", reason=warning)
-    return Signer(Keyring(Identity(*each) for each in identities), how)
+    return wanted.signer(Keyring(Identity(*each) for each in identities), how)
 
 
 def key_setup(flags: argparse.Namespace) -> dict[str, object]:
@@ -250,8 +260,8 @@ def parser() -> argparse.ArgumentParser:
     add("-f", "--key-table", metavar="FILE", help="instead of all these, a file of lines 'domain"
         " selector keyfile [algorithm]'; all lines of a domain sign")
     add = flags.add_argument_group("how to sign").add_argument
-    add("-c", "--canonicalization", metavar="HEADER[/BODY]", default="simple",
-        help="simple or relaxed for each; relaxed/relaxed survives most (default simple/simple)")
+    add("-c", "--canonicalization", metavar="HEADER[/BODY]", help="simple or relaxed for each;"
+        " relaxed/relaxed survives most (default simple/simple, with -A relaxed/relaxed)")
     add("-h", "--headers", metavar="NAME:NAME...",
         help=f"the header fields to cover, From among them (default {style.NAMES})")
     add("-t", "--timestamp", action="store_true", help="add the time of signing")
@@ -263,6 +273,9 @@ def parser() -> argparse.ArgumentParser:
         " nobody can add one (not Date, Message-ID, and what mail systems on the way add)")
     add("-m", "--add-missing", action="store_true", help="add Date and Message-ID before signing,"
         " where smtpd would add them afterwards: on local listeners and port 587")
+    add("-A", "--arc-sign", action="store_true", help="write an ARC-Message-Signature instead,"
+        " where filter-auth -A in front of this has written ARC-Authentication-Results")
+    add("-S", "--arc-seal", action="store_true", help="write an ARC-Seal instead, behind -A")
     add("--log-signed", action="store_true", help="log domain and selector of each signature")
     add = flags.add_argument_group("what not to sign").add_argument
     add("-u", "--unmatched", choices=("first", "skip"), default="first", help="what signs for an"

@@ -1,4 +1,4 @@
-"""The DKIM-Signature field (RFC 6376 section 3.5).
+"""The DKIM-Signature field (RFC 6376 section 3.5), and those of ARC that have its form.
 
 Tags, their order and their folding are those of the C filter-dkimsign, so that signatures with RSA
 are equal byte for byte.
@@ -45,18 +45,20 @@ class Unsigned(NamedTuple):
 class Template:
     """The field for one identity: what is the same in every message is made once."""
 
-    def __init__(self, identity: Identity, header: str, body: str) -> None:
-        """``header`` and ``body`` are the names of the canonicalizations."""
-        start = Folding()
-        start.piece(b"DKIM-Signature:")
-        for tag in (
-            "v=1",
-            f"a={identity.algorithm}",
-            f"c={header}/{body}",
-            f"s={identity.selector}",
-        ):
-            start.piece(b" %s;" % tag.encode("ascii"))
-        self._start = start
+    def __init__(
+        self, identity: Identity, header: str, body: str, instance: int | None = None
+    ) -> None:
+        """``header`` and ``body`` are the names of the canonicalizations.
+
+        An ``instance`` makes it an ARC-Message-Signature (RFC 8617 section 4.1.2).
+        """
+        algorithm, selector = f"a={identity.algorithm}", f"s={identity.selector}"
+        forms = f"c={header}/{body}"
+        if instance is None:
+            self._start = begin("DKIM-Signature", "v=1", algorithm, forms, selector)
+        else:
+            number = f"i={instance}"
+            self._start = begin("ARC-Message-Signature", number, algorithm, selector, forms)
         self._domain = b" d=%s;" % identity.domain.encode("ascii")
         self._relaxed = header == "relaxed"
 
@@ -79,11 +81,25 @@ class Template:
         field.piece(tag + last + b";")
         field.piece(self._domain)
         field.piece(b" b=")
-        return Unsigned(sha256(covered.data + self._canonical(field.text())).digest(), field)
+        return unsigned(field, covered.data, self._relaxed)
 
-    def _canonical(self, field: bytes) -> bytes:
-        """The field itself is signed too: as it stands, but for the value of ``b=``."""
-        if not self._relaxed:
-            return field
-        name, _, value = field.partition(b":")
-        return name.lower() + b":" + relaxed_value(value.replace(b"\r\n", b"\n"))
+
+def begin(name: str, *tags: str) -> Folding:
+    """Return a field with its first tags."""
+    field = Folding()
+    field.piece(name.encode("ascii") + b":")
+    for tag in tags:
+        field.piece(b" %s;" % tag.encode("ascii"))
+    return field
+
+
+def unsigned(field: Folding, data: bytes, relaxed: bool) -> Unsigned:
+    """Return a field, complete up to ``b=``, that is to sign itself behind ``data``.
+
+    ``relaxed`` is the canonicalization that it is signed in.
+    """
+    text = field.text()
+    if relaxed:
+        name, _, value = text.partition(b":")
+        text = name.lower() + b":" + relaxed_value(value.replace(b"\r\n", b"\n"))
+    return Unsigned(sha256(data + text).digest(), field)

@@ -90,6 +90,9 @@ class LargeHeaders:
 class Signer:
     """Signs messages as one configuration says; threads may share it."""
 
+    log_name = "dkim"
+    """What the log calls its signatures."""
+
     def __init__(
         self, keyring: Keyring, style: Style, clock: Callable[[], float] = time.time
     ) -> None:
@@ -98,7 +101,7 @@ class Signer:
         self.clock = clock
         self.find = finder(style.names)
         self.canonical = CANONICAL[style.header]
-        self.body = SimpleBody if style.body == "simple" else RelaxedBody
+        self.body: type[SimpleBody] = SimpleBody if style.body == "simple" else RelaxedBody
         self.large = LargeHeaders()
         self.strangers = Strangers()
         self._templates = {
