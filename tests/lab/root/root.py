@@ -74,7 +74,12 @@ class Recipe:
         return CACHE / f"root-{self.suite}-{digest}"
 
 
-TRIXIE = Recipe("7.6", "trixie", "3.13", (*COMMON, "opensmtpd-filter-senderscore"), "trixie")
+DOVECOT = ("dovecot-lmtpd", "dovecot-sieve")
+"""A server that smtpd delivers to over LMTP, and what files mail by rules there."""
+
+TRIXIE = Recipe(
+    "7.6", "trixie", "3.13", (*COMMON, "opensmtpd-filter-senderscore", *DOVECOT), "trixie"
+)
 FORKY = Recipe("7.9", "forky", "3.14", COMMON, "sid")
 BOOKWORM = Recipe("6.8", "bookworm", "3.11", BEFORE_TABLES, "bookworm")
 RECIPES = {recipe.smtpd: recipe for recipe in (BOOKWORM, TRIXIE, FORKY)}
