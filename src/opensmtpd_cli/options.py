@@ -1,6 +1,9 @@
 """Options that several commands have."""
 
 import math
+import os
+import re
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -11,6 +14,9 @@ NEWEST = "7.9.0"
 """The newest smtpd whose tables are known here."""
 USUAL_VERSION = f"that of the installed smtpd, else {NEWEST}"
 """The default of ``--smtpd-version``, for ``--help``."""
+UNKNOWN = b"<unknown>"
+"""smtpd's name for a client that has no name in the DNS."""
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
 def usual_version() -> str:
@@ -31,3 +37,52 @@ class Seconds(click.FloatRange):
         if math.isnan(number):  # which no range of click's is without
             self.fail(f"{value!r} is no time", param, ctx)
         return number
+
+
+class ClientArgument(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """The value of an option: ``read`` makes it of the typed text, or raises ValueError."""
+
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        self.name = name
+        self._read = read
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return the value, or fail."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._read(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def address(text: str) -> bytes:
+    """Read an address, with or without ``<>``; empty for a bounce."""
+    return _bytes(text[1:-1] if text.startswith("<") and text.endswith(">") else text)
+
+
+def rdns(text: str) -> bytes:
+    """Read a name as the resolver lets it through, or ``<unknown>``."""
+    raw = _bytes(text)
+    if raw != UNKNOWN and not re.fullmatch(rb"[A-Za-z0-9._-]*", raw):
+        raise ValueError(f"{text!r} is no name of a host; smtpd would say <unknown>")
+    return raw
+
+
+def word(text: str) -> bytes:
+    """Read what a client sends."""
+    if not text:
+        raise ValueError("it is empty")
+    return _bytes(text)
+
+
+def _bytes(text: str) -> bytes:
+    raw = os.fsencode(text)  # what was typed
+    if _CONTROL.search(raw):
+        raise ValueError(f"{text!r} holds a control character")
+    return raw
+
+
+ADDRESS = ClientArgument("address", address)
+RDNS = ClientArgument("name", rdns)
+WORD = ClientArgument("word", word)

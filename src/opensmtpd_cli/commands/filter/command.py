@@ -12,17 +12,14 @@ from opensmtpd.testing.model.client import SmtpClient
 from opensmtpd.testing.model.smtpd import Smtpd
 from opensmtpd_cli import terminal
 from opensmtpd_cli.commands.filter.options import (
-    ADDRESS,
     CLIENT,
-    RDNS,
     VERSION,
-    WORD,
     check_addresses,
     fcrdns_of,
     usual_model,
 )
 from opensmtpd_cli.errors import Stopped
-from opensmtpd_cli.options import USUAL_VERSION, Seconds
+from opensmtpd_cli.options import ADDRESS, RDNS, USUAL_VERSION, WORD, Seconds
 from opensmtpd_cli.output import fail, note, quiet
 from opensmtpd_cli.plugin import filter_message, filter_program
 from opensmtpd_cli.plugin.filter_run import ClientArguments, Run, outgoing

@@ -3,44 +3,19 @@
 import os
 import re
 import socket
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 import click
 
 from opensmtpd.testing.model.registry import RELEASES, release
 from opensmtpd.testing.model.syntax import mailaddr
+from opensmtpd_cli.options import UNKNOWN, ClientArgument
 from opensmtpd_cli.system.smtpd_binary import installed_version
 
-UNKNOWN = b"<unknown>"
-"""smtpd's name for a client that has no name in the DNS."""
 _PORT = "40721"
-_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _CLIENT = re.compile(
     r"\[(?P<six>[^\]]*)\](?::(?P<six_port>[0-9]+))?|(?P<four>[^:]*):(?P<port>[0-9]+)"
 )
-
-
-class ClientArgument(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """The value of an option: ``read`` makes it of the typed text, or raises ValueError."""
-
-    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
-        self.name = name
-        self._read = read
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Return the value, or fail."""
-        if not isinstance(value, str):
-            return value
-        try:
-            return self._read(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-def address(text: str) -> bytes:
-    """Read an address, with or without ``<>``; empty for a bounce."""
-    return _bytes(text[1:-1] if text.startswith("<") and text.endswith(">") else text)
 
 
 def check_addresses(version: str, sender: bytes, recipients: Iterable[bytes]) -> None:
@@ -67,24 +42,9 @@ def client(text: str) -> bytes:
     return (f"[{ip}]" if ":" in ip else ip).encode("ascii") + b":" + str(int(port)).encode("ascii")
 
 
-def rdns(text: str) -> bytes:
-    """Read a name as the resolver lets it through, or ``<unknown>``."""
-    raw = _bytes(text)
-    if raw != UNKNOWN and not re.fullmatch(rb"[A-Za-z0-9._-]*", raw):
-        raise ValueError(f"{text!r} is no name of a host; smtpd would say <unknown>")
-    return raw
-
-
 def fcrdns_of(name: bytes) -> str:
     """Return what smtpd says of a name as a rule."""
     return "fail" if name == UNKNOWN else "pass"
-
-
-def word(text: str) -> bytes:
-    """Read what a client sends."""
-    if not text:
-        raise ValueError("it is empty")
-    return _bytes(text)
 
 
 def version(text: str) -> str:
@@ -106,15 +66,5 @@ def usual_model() -> str:
     return oldest
 
 
-def _bytes(text: str) -> bytes:
-    raw = os.fsencode(text)  # what was typed
-    if _CONTROL.search(raw):
-        raise ValueError(f"{text!r} holds a control character")
-    return raw
-
-
-ADDRESS = ClientArgument("address", address)
 CLIENT = ClientArgument("client", client)
-RDNS = ClientArgument("name", rdns)
-WORD = ClientArgument("word", word)
 VERSION = ClientArgument("version", version)
