@@ -49,7 +49,8 @@ def machine(running: Lab) -> Iterator[Machine]:
     try:
         end = time.monotonic() + 30
         while not (machine.view / SOCKET).exists():
-            assert dovecot.poll() is None and time.monotonic() < end, log.read_text()
+            assert dovecot.poll() is None, log.read_text()
+            assert time.monotonic() < end
             time.sleep(0.02)
         machine.serve(surrounded(shown["conf"].text))
         yield machine
