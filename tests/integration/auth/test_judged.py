@@ -1,6 +1,5 @@
 """filter-auth on a real smtpd, with a zone of its own: results, and what follows from them."""
 
-import smtplib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import pytest
 from integration.support.dns_scenes import NAME, Chains, Fate, knock, listen, ours, port
 from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR, LYING_PTR, NO_PTR
+from lab.peers.maildir import Delivered
 from lab.peers.nameserver import Records, failing, silent
 from lab.shows.demo import LOCAL
 from lab.shows.guide import PASSWORD, Guide
@@ -114,14 +114,20 @@ def come(
         code, text = mail.send(connection, sender, LOCAL, content)
     if code != 250:
         return Fate(f"{code} {text.decode()}")
-    delivered = lab.inbox.one()
-    return Fate(delivered.folder, delivered.message)
+    return fate(lab.inbox.one())
 
 
-def results(fate: Fate) -> str:
+def fate(delivered: Delivered) -> Fate:
+    """Return the fate of a message that was delivered; that of a bounce has no Return-Path."""
+    lines = delivered.content.split(b"\n")
+    agent = sum(line.startswith((b"Return-Path:", b"Delivered-To:")) for line in lines[:2])
+    return Fate(delivered.folder, b"\n".join(lines[agent:]))
+
+
+def results(done: Fate) -> str:
     """Return the value of the field on top, unfolded."""
-    name, _, rest = fate.message.partition(b":")
-    assert name in (b"Authentication-Results", b"ARC-Authentication-Results"), fate
+    name, _, rest = done.message.partition(b":")
+    assert name in (b"Authentication-Results", b"ARC-Authentication-Results"), done
     lines = rest.split(b"\n")
     end = next(at for at, line in enumerate(lines) if at and line[:1] not in (b" ", b"\t"))
     return b" ".join(b" ".join(lines[:end]).split()).decode()
@@ -162,7 +168,7 @@ CASES = {
          "spf=none smtp.mailfrom=postmaster@client.example.net; dmarc=fail ")),
     "test mode": Case(message("b@testing.test"), "b@testing.test", STRANGER,
         ("dmarc=fail ", "policy.dmarc=quarantine")),
-    "softfail": Case(message("b@soft.test"), "b@soft.test", HONEST, ("spf=softfail ", "dmarc=fail ")),
+    "softfail": Case(message("b@soft.test"), "b@soft.test", HONEST, ("spf=softfail ",)),
     "neutral": Case(message("b@neutral.test"), "b@neutral.test", HONEST, ("spf=neutral ",)),
     "permerror": Case(message("b@twice.test"), "b@twice.test", HONEST,
         ("spf=permerror ", "dmarc=fail ")),
@@ -183,9 +189,9 @@ CASES = {
 @pytest.mark.parametrize("title", CASES)
 def test_results(lab: Lab, title: str) -> None:
     case = CASES[title]
-    fate = come(lab, "default", case.content, client=case.client, sender=case.sender)
-    assert fate.place == "inbox"
-    rest = results(fate)
+    done = come(lab, "default", case.content, client=case.client, sender=case.sender)
+    assert done.place == "inbox"
+    rest = results(done)
     for part in case.expected:
         before, found, rest = rest.partition(part)
         assert found, f"{part!r} is not behind {before!r}"
@@ -212,20 +218,20 @@ def test_results(lab: Lab, title: str) -> None:
     ],
 )  # fmt: skip
 def test_enforced(lab: Lab, author: str, client: str, place: str) -> None:
-    fate = come(lab, "enforce", message(author), client=client, sender=author)
-    assert fate.place == place
+    done = come(lab, "enforce", message(author), client=client, sender=author)
+    assert done.place == place
     if client == LISTED:
-        assert results(fate) == "mx.test; none (not judged: listed)"
+        assert results(done) == "mx.test; none (not judged: listed)"
     if place == ".Junk":
         name = author.rpartition("@")[2]
         reason = f"X-Spam-Reason: auth; DMARC policy of {name}: quarantine"
-        assert fate.fields(b"X-Spam") == [b"X-Spam: Yes", reason.encode()]
+        assert done.fields(b"X-Spam") == [b"X-Spam: Yes", reason.encode()]
 
 
 def test_a_name_server_that_is_silent_refuses_nothing(lab: Lab) -> None:
-    fate = come(lab, "quick", signed("b@mute.test"), client=STRANGER, sender="b@mute.test")
-    assert fate.place == "inbox"
-    shown = results(fate)
+    done = come(lab, "quick", signed("b@mute.test"), client=STRANGER, sender="b@mute.test")
+    assert done.place == "inbox"
+    shown = results(done)
     assert "dkim=temperror " in shown
     assert "spf=temperror " in shown
     assert "dmarc=temperror " in shown
@@ -254,9 +260,8 @@ def test_users_who_log_in_and_programs_of_this_machine_are_not_judged(lab: Lab) 
         client.login("alice", PASSWORD)
         code, _ = mail.send(client, LOCAL, LOCAL, message(LOCAL))
     assert code == 250
-    delivered = lab.inbox.one()
-    fate = Fate(delivered.folder, delivered.message)
-    assert (fate.place, results(fate)) == ("inbox", "mx.test; none (not judged: authenticated)")
+    judged = fate(lab.inbox.one())
+    assert (judged.place, results(judged)) == ("inbox", "mx.test; none (not judged: authenticated)")
     mail.sendmail(lab.guide.view, "alice", LOCAL, message(LOCAL))
     delivered = lab.inbox.one()
     assert b"Authentication-Results: mx.test; none (not judged: local)\n" in delivered.message
@@ -267,17 +272,17 @@ def test_forged_fields_go_and_those_of_others_stay(lab: Lab) -> None:
         "Authentication-Results: MX.TEST; dmarc=pass\r\n header.from=reject.test\r\n"
         "Authentication-Results: other.test; dkim=pass\r\nX-Spam: No\r\n"
     )
-    fate = come(lab, "default", message("b@watch.test", forged), client=STRANGER)
-    assert len(fate.fields(b"Authentication-Results: mx.test;")) == 1
-    assert fate.fields(b"Authentication-Results: other.test") != []
-    assert fate.fields(b"X-Spam") == []
+    done = come(lab, "default", message("b@watch.test", forged), client=STRANGER)
+    assert len(done.fields(b"Authentication-Results: mx.test;")) == 1
+    assert done.fields(b"Authentication-Results: other.test") != []
+    assert done.fields(b"X-Spam") == []
 
 
 def test_arc_and_the_servers_own_name(lab: Lab) -> None:
-    fate = come(lab, "arc", signed("b@reject.test"), sender="b@reject.test")
-    assert fate.message.startswith(b"ARC-Authentication-Results: i=1; mx.test; dkim=pass ")
-    fate = come(lab, "unnamed", signed("b@reject.test"), sender="b@reject.test")
-    assert results(fate).partition(";")[0] not in ("", "localhost")
+    done = come(lab, "arc", signed("b@reject.test"), sender="b@reject.test")
+    assert done.message.startswith(b"ARC-Authentication-Results: i=1; mx.test; dkim=pass ")
+    done = come(lab, "unnamed", signed("b@reject.test"), sender="b@reject.test")
+    assert results(done).partition(";")[0] not in ("", "localhost")
 
 
 def test_several_messages_of_a_session(lab: Lab) -> None:
@@ -287,11 +292,21 @@ def test_several_messages_of_a_session(lab: Lab) -> None:
             code, _ = mail.send(client, author, LOCAL, message(author))
             replies.append(code)
             client.rset()
-        client.ehlo("other.test")
+        again, _ = client.ehlo("other.test")
         replies.append(mail.send(client, "b@watch.test", LOCAL, message("b@watch.test"))[0])
     assert replies == [550, 250, 550, 250, 250]
-    seen = [results(Fate(each.folder, each.message)) for each in lab.inbox.take(3)]
-    assert sum("smtp.helo=other.test" in each for each in seen) == 1
+    seen = [results(fate(each)) for each in lab.inbox.take(3)]
+    assert again == (503 if lab.smtpd == "7.6" else 250)  # 7.6 takes the first name
+    assert sum("smtp.helo=other.test;" in each for each in seen) == (again == 250)
+
+
+def test_the_name_given_after_starttls_counts(lab: Lab) -> None:
+    with knock(STRANGER, port(CHAINS, "default"), "before.test") as client:
+        client.starttls(context=mail.trusting(lab.guide))
+        client.ehlo("after.test")
+        code, _ = mail.send(client, "b@watch.test", LOCAL, message("b@watch.test"))
+    assert code == 250
+    assert " smtp.helo=after.test;" in results(fate(lab.inbox.one()))
 
 
 def test_one_log_line_a_message(lab: Lab) -> None:
@@ -323,29 +338,23 @@ HOSTILE = {
 
 @pytest.mark.parametrize("title", HOSTILE)
 def test_what_a_header_may_hold(lab: Lab, title: str) -> None:
-    fate = come(lab, "default", HOSTILE[title] + message("b@watch.test"), sender="b@watch.test")
-    assert fate.place in ("inbox", "550 5.6.0 Message refused: its header is too large")
-    if fate.place == "inbox":
-        results(fate)
+    done = come(lab, "default", HOSTILE[title] + message("b@watch.test"), sender="b@watch.test")
+    assert done.place in ("inbox", "550 5.6.0 Message refused: its header is too large")
+    if done.place == "inbox":
+        results(done)
 
 
 @pytest.mark.parametrize(
     "sender", ["b@odd.test", "b@" + "x" * 70 + ".test", "b@[192.0.2.1]", "x=y+z/%@odd.test"]
 )
 def test_senders_and_records_with_impossible_names(lab: Lab, sender: str) -> None:
-    try:
-        fate = come(lab, "enforce", message("b@watch.test"), sender=sender)
-    except smtplib.SMTPException:
-        return  # smtpd itself refuses it
-    assert (
-        fate.place
-        in ("inbox", "501 5.1.7 Malformed address", "553 5.1.0 Sender address syntax error")
-        or fate.place[0] == "5"
-    )
+    done = come(lab, "enforce", message("b@watch.test"), sender=sender)
+    # smtpd itself refuses some.
+    assert done.place == "inbox" or done.place.startswith("5")
 
 
 def test_a_line_of_blanks(lab: Lab) -> None:
     content = signed("b@watch.test") + b"x" + b" " * 60_000 + b"y\r\n"
-    fate = come(lab, "default", content, sender="b@watch.test")
-    assert fate.place == "inbox"
-    assert "dkim=fail " in results(fate)
+    done = come(lab, "default", content, sender="b@watch.test")
+    assert done.place == "inbox"
+    assert "dkim=fail " in results(done)
