@@ -182,7 +182,7 @@ def test_which_scripts_dpkg_runs(package: Path, tmp_path: Path) -> None:
 
 
 NAMED = {
-    "filter-auth": 'filter "x" proc-exec "filter-auth -A mx.example" user _mailauth',
+    "filter-auth": 'filter "x" proc-exec "filter-auth -A mx.example" user _auth',
     "filter-dkimsign": 'filter "x" proc-exec "filter-dkimsign -d a.example" user _dkimsign',
     "filter-dnsbl": "filter lists proc-exec filter-dnsbl",
     "filter-fcrdns": 'proc x "/usr/libexec/opensmtpd/filter-fcrdns"',

@@ -45,7 +45,7 @@ def lists() -> dict[str, plist.Plist]:
 
 def test_the_lists_together_name_each_file_and_folder_once(root: Path) -> None:
     named = [path for each in lists().values() for path in each.paths]
-    assert named.count("libexec/smtpd/") == 6  # of each plugin: no package has it for all
+    assert named.count("libexec/smtpd/") == 7  # of each plugin: no package has it for all
     named = [path for path in named if path != "libexec/smtpd/"] + ["libexec/smtpd/"]
     there = plist.installed(root, VERSION)
     # PYTHONPATH=tests .venv/bin/python -m openbsd writes the lists anew.
@@ -131,12 +131,13 @@ def test_the_keys_have_the_user_and_the_folder_that_the_c_package_gives_them() -
 
 def test_reports_have_a_folder_of_a_user_of_their_own() -> None:
     found = lists()["-auth"]
-    assert found.said["@newgroup"] == ["_mailauth:890"]
-    assert [each.partition(":")[0] for each in found.said["@newuser"]] == ["_mailauth"]
-    folder = plist.Entry(
-        "/var/db/opensmtpd-auth/", mode="0750", owner="_mailauth", group="_mailauth"
-    )
-    assert found.samples == [("", folder)]
+    assert found.said["@newgroup"] == ["_auth:890"]
+    assert [each.partition(":")[0] for each in found.said["@newuser"]] == ["_auth"]
+    folder = "/var/db/opensmtpd-plugins/"
+    assert found.samples == [
+        ("", plist.Entry(folder, mode="", owner="", group="")),
+        ("", plist.Entry(f"{folder}auth/", mode="0700", owner="_auth", group="_auth")),
+    ]
 
 
 def test_samples_are_copies_of_files_in_the_package(root: Path) -> None:

@@ -103,7 +103,7 @@ MISTAKES = {
     "FLAVOR is a thing of the past.": ("CATEGORIES", "FLAVOR = python3\nCATEGORIES"),
     "mail is not among CATEGORIES.": ("CATEGORIES =\t\tmail", "CATEGORIES =\t\tdevel"),
     "MODPY_PYBUILD=setuptools is not what": ("hatchling", "setuptools"),
-    "PLIST-lmdb is missing. DESCR-lmdb is missing.": ("-flat -passwd", "-flat -passwd -lmdb"),
+    "PLIST-lmdb is missing. DESCR-lmdb is missing.": ("-rdns -flat", "-rdns -flat -lmdb"),
     "unknown module lang/perl.": ("lang/python\n", "lang/python lang/perl\n"),
 }
 

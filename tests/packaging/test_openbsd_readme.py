@@ -61,15 +61,20 @@ SMTPD_CONF = (
 
 
 class Machine(NamedTuple):
-    """A /usr/local with the port, an /etc/mail, and what stands in for OpenBSD."""
+    """A /usr/local with the port, an /etc/mail, a /var, and what stands in for OpenBSD."""
 
     local: Path
     etc: Path
+    var: Path
     environment: dict[str, str]
 
     def readme(self, package: Package) -> str:
         """Return the README of a package with this machine's folders."""
-        places = {"PREFIX": str(self.local), "SYSCONFDIR": str(self.etc)}
+        places = {
+            "PREFIX": str(self.local),
+            "SYSCONFDIR": str(self.etc),
+            "LOCALSTATEDIR": str(self.var),
+        }
         text = package._replace(values={**package.values, **places}).text("README")
         return text.replace("/root/", f"{self.etc}/root/")
 
@@ -89,8 +94,9 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def machine(local: Path, tmp_path: Path) -> Machine:
-    tools, etc = tmp_path / "tools", tmp_path / "etc"
-    for folder in (tools, etc / "mail/dkim", etc / "root"):
+    tools, etc, var = tmp_path / "tools", tmp_path / "etc", tmp_path / "var"
+    reports = var / "db/opensmtpd-plugins/auth"
+    for folder in (tools, etc / "mail/dkim", etc / "root", reports):
         folder.mkdir(parents=True)
     for name, text in SCRIPTS.items():
         (tools / name).write_text(f"#!/bin/sh\n{text}\n")
@@ -106,7 +112,7 @@ def machine(local: Path, tmp_path: Path) -> Machine:
         "PROGRAM": str(local / "bin/opensmtpd-plugins"),
         "ROOT": str(tmp_path),
     }
-    return Machine(local, etc, environment)
+    return Machine(local, etc, var, environment)
 
 
 def commands(readme: str) -> list[str]:
