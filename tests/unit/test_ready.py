@@ -116,6 +116,32 @@ def test_filters_that_ask_the_dns(tmp_path: Path, argv: list[str]) -> None:
         assert_nothing_late(program)
 
 
+@pytest.mark.parametrize("more", [["-A"], ["--spf-reject", "--reports"]], ids=["arc", "reports"])
+def test_filter_auth(tmp_path: Path, more: list[str]) -> None:
+    (tmp_path / "spared").write_text("192.0.2.0/24\n")
+    options = ["mx.test", "--exempt", str(tmp_path / "spared"), "--enforce", *more]
+    options += [str(tmp_path / "reports.db")] * ("--reports" in more)
+    options += ["--nameserver", "127.0.0.1:1", "--dns-deadline", "1"]
+    with Program(tmp_path, "opensmtpd_filters.auth", *options) as program:
+        ready(program)
+        program.send(LINK, report(b"link-identify", b"EHLO", b"client.example"))
+        if "--spf-reject" in more:
+            program.send(request(b"mail-from", b"a@example.com"))
+            assert program.lines(1) == [result(b"proceed")]
+        for signature in (b"a=rsa-sha256; bh=YQ==", b"a=ed25519-sha256; bh=; l=9", b"v=2"):
+            program.send(report(b"tx-mail", b"0123abcd", b"ok", b"a@example.com"))
+            field = b"DKIM-Signature: v=1; d=example.com; s=s; h=from; b=YQ==; " + signature
+            sets = (b"ARC-Seal: i=1; cv=none", b"ARC-Authentication-Results: i=1; x; none")
+            program.send(data(field, *sets, *MAIL))
+            assert b"Authentication-Results: " in program.until(b"|.\n")
+            program.send(report(b"tx-reset", b"0123abcd"))
+        program.hang_up()
+        while "reload" not in (line := program.log()):
+            pass
+        assert line == "reloaded"
+        assert_nothing_late(program)
+
+
 def test_a_table_of_files(tmp_path: Path) -> None:
     rows = tmp_path / "rows"
     text = f"# @auth force\nalice {BCRYPT}\nbob {SHA}\n*.example.org x\n192.0.2.0/24 x\n"
