@@ -2,13 +2,24 @@
 
 from ipaddress import ip_address
 
-from opensmtpd.dns.names import is_query_name
+from opensmtpd.dns.names import is_query_name, is_wire_name
 from opensmtpd.dns.question import RecordType
 
 RECORDS_MAX = 100
 """Records that are taken of an answer, at most."""
 TEXT_MAX = 65535
 """Characters of a record, at most: an answer of the DNS has no more octets (RFC 1035 4.2.2)."""
+
+
+def is_usable(kind: RecordType, name: str) -> bool:
+    """Return whether a record of PTR or MX may hold this name.
+
+    A mail exchanger may have any printable name (RFC 2181 section 11). A backslash stands before an
+    octet that is not printable, and nobody has such a host.
+    """
+    if kind is RecordType.PTR:
+        return is_query_name(name)
+    return is_wire_name(name) and name.isascii() and name.isprintable() and "\\" not in name
 
 
 def checked(kind: RecordType, records: object) -> tuple[str, ...]:
@@ -31,7 +42,7 @@ def _check(kind: RecordType, record: object) -> None:
     if kind in (RecordType.A, RecordType.AAAA):
         good = str(ip_address(record)) == record
     elif kind in (RecordType.PTR, RecordType.MX):
-        good = is_query_name(record) and record == record.lower()
+        good = is_usable(kind, record) and record == record.lower()
     elif kind is RecordType.SOA:
         good = record.isascii() and record.isdigit() and len(record) <= 10  # 32 bits
     else:

@@ -168,7 +168,7 @@ class RecordWalk:
         hosts = self._replies.records(target, RecordType.MX)
         if len(hosts) > HOSTS_MAX:
             raise ValueError(f"more than {HOSTS_MAX} MX records of {target}")
-        return any(self._has_client(host, mechanism) for host in hosts)
+        return any(self._has_client(host, mechanism) for host in dict.fromkeys(hosts))
 
     def _has_client(self, host: str, mechanism: Mechanism) -> bool:
         address = self._facts.address

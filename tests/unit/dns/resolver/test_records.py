@@ -14,6 +14,8 @@ from unit.support.dns_lab import AAAA, MX, PTR, TXT, A
         *((AAAA, "2001:db8::1", True), (AAAA, "2001:DB8::1", False), (AAAA, "", False)),
         *((PTR, "one.example", True), (PTR, "One.example", False), (PTR, "a|b", False)),
         *((MX, "mx_1.example", True), (MX, "mx.example.", False), (MX, "x" * 254, False)),
+        *((MX, "a:b/c d.example", True), (MX, "A.example", False), (MX, "\\032.example", False)),
+        *((MX, "\xe4.example", False), (MX, "a\n.example", False), (PTR, "a:b.example", False)),
         *((TXT, "", True), (TXT, "\xff\n", True), (TXT, "\u0100", False)),
         *((TXT, "x" * 65535, True), (TXT, "x" * 65536, False)),
         *((RecordType.SOA, "4294967295", True), (RecordType.SOA, "-1", False)),

@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from itertools import islice
 
-from opensmtpd.dns.names import is_query_name
 from opensmtpd.dns.question import Absent, Found, RecordType, Reply
-from opensmtpd.dns.resolver.records import RECORDS_MAX
+from opensmtpd.dns.resolver.records import RECORDS_MAX, is_usable
 
 
 def reply(kind: RecordType, values: Iterable[str | bytes], ttl: float) -> tuple[Reply, float]:
@@ -14,7 +13,7 @@ def reply(kind: RecordType, values: Iterable[str | bytes], ttl: float) -> tuple[
 
     Values of A and AAAA are addresses, those of PTR and MX names, those of TXT the octets of a
     record, the strings joined, and those of SOA seconds. Raises ValueError for an address that is
-    none; names that are no query names are left out.
+    none; names that are not usable are left out.
     """
     records = tuple(_records(kind, values))
     return (Found(records), ttl) if records else (Absent(), 0.0)
@@ -31,4 +30,6 @@ def _records(kind: RecordType, values: Iterable[str | bytes]) -> Iterable[str]:
     if kind is RecordType.SOA:
         return texts
     names = (text.removesuffix(".").lower() for text in texts)
-    return dict.fromkeys(name for name in names if is_query_name(name))
+    usable = [name for name in names if is_usable(kind, name)]
+    # MX records are counted, whatever names they have: RFC 7208 section 4.6.4.
+    return usable if kind is RecordType.MX else dict.fromkeys(usable)

@@ -16,6 +16,11 @@ from unit.support.dns_lab import AAAA, MX, PTR, TXT, A
         (PTR, ["A.example.", "a.example", "b c.example", "x..y"], Found(("a.example",))),
         (MX, [b"b.example", b"\xff.example", b"a.example"], Found(("b.example", "a.example"))),
         (MX, ["."], Absent()),
+        (
+            MX,
+            ["a.example", "A:B.example.", "a.example"],
+            Found(("a.example", "a:b.example", "a.example")),
+        ),
         (RecordType.SOA, ["300"], Found(("300",))),
         (TXT, [b"\xff\0", b""], Found(("\xff\0", ""))),
         (TXT, [], Absent()),
