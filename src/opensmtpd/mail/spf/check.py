@@ -19,6 +19,8 @@ T = TypeVar("T")
 REASON_MAX = 200
 EXPLANATION_MAX = 400
 """Characters. A reply of SMTP has 512 octets at most (RFC 5321 section 4.5.3.1.5)."""
+AHEAD_MAX = 100
+"""Questions of a check from which none is asked ahead: a hostile domain must not multiply them."""
 FACT_MAX = 255
 """Octets of a local part, a name, and others that macros stand for: no name has more."""
 
@@ -78,7 +80,9 @@ def check_host(
             found = step(walk)
             if not walk.missing:
                 return found
-            known.update((yield from _ask([*walk.missing], walk.needed, late)))
+            needed = walk.needed or len(walk.missing)
+            ahead = len(known) + len(late) < AHEAD_MAX
+            known.update((yield from _ask([*walk.missing], needed, ahead, late)))
 
     outcome = yield from walks(lambda walk: walk.check(domain))
     explanation = ""
@@ -95,20 +99,21 @@ def check_host(
 
 
 def _ask(
-    missing: list[Question], needed: int, late: set[Question]
+    missing: list[Question], needed: int, ahead: bool, late: set[Question]
 ) -> Lookup[dict[Question, Reply]]:
     """Ask for what a walk misses, and return the replies.
 
-    What is asked ahead must not use up the time of the check: a slow answer to it, or a failure, is
-    not waited for before the walk needs it. ``late`` has these questions.
+    The first ``needed`` questions are certainly looked at; the others only where ``ahead``. These
+    must not use up the time of the check: a slow answer to one, or a failure, is not waited for
+    before the walk needs it. ``late`` has these questions.
     """
-    if needed in (0, len(missing)) or missing[0] in late:
-        asked = missing[:needed] if needed else missing
+    if needed == len(missing) or not ahead or missing[0] in late:
+        asked = missing[:needed]
         replies = yield asked
         return dict(zip(asked, replies, strict=True))
-    ahead = Soon(question for question in missing if question not in late)
-    replies = yield ahead
-    found: dict[Question, Reply] = dict(zip(ahead, replies, strict=True))
+    soon = Soon(question for question in missing if question not in late)
+    replies = yield soon
+    found: dict[Question, Reply] = dict(zip(soon, replies, strict=True))
     late.update(question for question, reply in found.items() if isinstance(reply, Failed))
     return {question: reply for question, reply in found.items() if question not in late}
 

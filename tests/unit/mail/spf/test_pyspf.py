@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 import spf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from opensmtpd.dns import Failed, Found, Question, RecordType
@@ -109,7 +109,6 @@ def zones(draw: st.DrawFn) -> dict[str, str | list[str]]:
     return records
 
 
-@settings(max_examples=200)
 @given(zones(), st.sampled_from([4, 6]))
 def test_pyspf_says_the_same(records: dict[str, str | list[str]], version: int) -> None:
     zone, client = Zone(records), ip_address(CLIENT[version])

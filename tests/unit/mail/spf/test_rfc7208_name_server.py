@@ -7,9 +7,10 @@ from typing import Any
 import dns.name
 import pytest
 
-from lab.peers.nameserver import Records, Rule, failing
+from lab.peers.nameserver import Records, Rule, failing, silent
 from opensmtpd.answer import Deferred
-from opensmtpd.dns import run_lookup
+from opensmtpd.dns import Lookup, run_lookup
+from opensmtpd.dns.lookup import Soon
 from opensmtpd.mail.spf.check import SpfResult, check_host
 from opensmtpd.mail.spf.identity import mail_from_identity
 from unit.mail.spf.test_rfc7208_suite import CASES, PATH
@@ -63,22 +64,38 @@ def quoted(text: str) -> str:
     return f'"{octets}"'
 
 
-def judged(lab: Lab, case: Case) -> SpfResult:
-    lab.renew()
-    lab.server.records = on_server(case.zone)
-    domain, sender = mail_from_identity(case.sender.encode(), case.helo.encode())
-
+def judged(lab: Lab, lookup: Lookup[SpfResult], within: float = 20.0) -> SpfResult:
     async def check() -> SpfResult:
-        lookup = check_host(ip_address(case.host), domain, sender, case.helo)
-        end = run_lookup(lookup, lab.resolver, 20.0)
+        end = run_lookup(lookup, lab.resolver, within)
         return await end if isinstance(end, Deferred) else end
 
+    lab.renew()
     return lab.run(check)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_case(lab: Lab, case: Case) -> None:
-    found = judged(lab, case)
+    lab.server.records = on_server(case.zone)
+    domain, sender = mail_from_identity(case.sender.encode(), case.helo.encode())
+    found = judged(lab, check_host(ip_address(case.host), domain, sender, case.helo))
     assert found.result in case.results
     if case.explanation:
         assert (found.explanation or DEFAULT) == case.explanation
+
+
+def test_a_dead_name_server_that_is_not_needed_costs_a_short_time(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Soon, "seconds", 0.3)
+    lab.server.records = {
+        ("example.org", "TXT"): ['"v=spf1 mx include:dead.example exists:dead2.example -all"'],
+        ("example.org", "MX"): ["10 mx.example.org."],
+        ("mx.example.org", "A"): ["192.0.2.7"],
+        ("dead.example", "TXT"): silent,
+        ("dead2.example", "A"): silent,
+    }
+
+    lookup = check_host(ip_address("192.0.2.7"), "example.org", "a@example.org", "")
+    found = judged(lab, lookup, within=3.0)
+    assert found == SpfResult("pass", "example.org", "", "", "mx")
+    assert ("dead.example", "TXT") in lab.server.asked
