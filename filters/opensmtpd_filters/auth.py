@@ -54,7 +54,7 @@ With DMARC enforced, and "maildir junk" for what is to be quarantined:
 
   filter "auth" proc-exec "filter-auth --enforce --exempt /etc/mail/spared" \\
       user _auth group _auth
-  action "inbox" maildir junk alias <aliases>
+  action "inbox" maildir junk
 
 SIGHUP has it read the files of --exempt, --forwarder and --policy anew.
 """

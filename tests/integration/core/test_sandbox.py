@@ -22,7 +22,14 @@ from lab.shows.guide import Guide
 from lab.support import Lab, setups
 from unit.support.prying import CONFINED, FREE, status
 
-PROGRAMS = ("filter-dkimsign", "filter-rdns", "filter-dnsbl", "table-flat", "table-sqlite")
+PROGRAMS = (
+    "filter-auth",
+    "filter-dkimsign",
+    "filter-rdns",
+    "filter-dnsbl",
+    "table-flat",
+    "table-sqlite",
+)
 
 
 def prepare(guide: Guide) -> None:

@@ -199,7 +199,29 @@ def everything(machine: Machine) -> None:
     signed(machine)
 
 
+def results_shown(machine: Machine) -> None:
+    fate = guest(machine, CONFIRMED_PTR)
+    assert (fate.place, len(fate.fields(b"Authentication-Results: "))) == ("inbox", 1)
+
+
+def enforced(machine: Machine) -> None:
+    machine.lab.dns.records = {
+        **machine.lab.dns.records,
+        ("_dmarc.example.net", "TXT"): ['"v=DMARC1; p=quarantine; rua=mailto:dmarc@example.net"'],
+    }
+    assert guest(machine, CONFIRMED_PTR).place == ".Junk"
+    assert guest(machine, CONFIRMED_PTR, sender="alice@example.com").place == (
+        "550 5.7.1 Message refused: authenticate to send mail from example.com"
+    )
+    kept = machine.view / "var/lib/opensmtpd-plugins/auth/reports.db"
+    assert kept.stat().st_size > 0
+    assert kept.parent.stat().st_mode & 0o777 == 0o700
+    with present(STRANGER):
+        assert guest(machine, STRANGER, sender="alice@example.com").place == "inbox"
+
+
 SCENES: Mapping[str, tuple[Scene, ...]] = {
+    "filter-auth.8": (results_shown, enforced),
     "README.md": (junked_by_name, lists_then_names),
     "filter-dkimsign.8": (signed, signed_by_table),
     "filter-dnsbl.8": (marked_if_listed, lists_that_add_up),
@@ -227,6 +249,10 @@ def examples(page: str) -> list[manual.Display]:
 
 def prepare(guide: Guide) -> None:
     inside.done(guide.view, "useradd", "--create-home", "bob")
+    inside.done(guide.view, "useradd", "--system", "--user-group", "_auth")
+    inside.done(guide.view, "mkdir", "-p", "/var/lib/opensmtpd-plugins")
+    folder = "/var/lib/opensmtpd-plugins/auth"
+    inside.done(guide.view, "install", "-d", "-o", "_auth", "-g", "_auth", "-m", "0700", folder)
     inside.done(guide.view, "ln", "-sf", moves.CONF, "/etc/smtpd.conf")
     inside.done(guide.view, "sh", "-c", "dpkg --install /var/cache/apt/archives/patch_*.deb")
 

@@ -82,7 +82,8 @@ def test_from_pipx_to_a_signed_mail_and_back() -> None:
         " table-sqlite (package opensmtpd-table-sqlite);"
         " remove opensmtpd-filter-dkimsign, opensmtpd-table-passwd, opensmtpd-table-sqlite,"
         " or link only the others:"
-        " opensmtpd-plugins install filter-auth filter-dnsbl filter-fcrdns filter-rdns table-flat\n",
+        " opensmtpd-plugins install"
+        " filter-auth filter-dnsbl filter-fcrdns filter-rdns table-flat\n",
     )
     assert machine.libexec() == untouched
 

@@ -10,6 +10,7 @@ from lab.support import Lab
 
 CHAINS: Chains = {
     "verify": (ours("filter-rdns", "--verify --fcrdns junk"),),
+    "auth": (ours("filter-auth", "mx.test"),),
     "list": (ours("filter-dnsbl", "--junk-at 1 --exempt /etc/mail/spared bl.test"),),
 }
 ALIASES = "/etc/aliases"
@@ -39,6 +40,8 @@ def all_serve(lab: Lab) -> None:
     lab.dns.records = {**lab.dns.records, (LISTED, "A"): ["127.0.0.2"]}
     verify, listed = (port(CHAINS, title) for title in ("verify", "list"))
     assert visit(lab, CONFIRMED_PTR, verify).place == "inbox"
+    judged = visit(lab, CONFIRMED_PTR, port(CHAINS, "auth"))
+    assert len(judged.fields(b"Authentication-Results: mx.test;")) == 1
     assert visit(lab, LYING_PTR, verify).place == ".Junk"
     assert visit(lab, NO_PTR, listed).place == ".Junk"
     assert visit(lab, CONFIRMED_PTR, listed).place == "inbox"
