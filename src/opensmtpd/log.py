@@ -167,10 +167,12 @@ def log(event: str, session: str | None = None, **fields: object) -> None:
 
 def _value(value: object) -> str:
     shown = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else text(value)
-    plain = shown and not any(char in shown for char in ' "=\\')
+    # Spelled out, for a line may have a dozen values, and each message a line.
+    plain = shown and not (" " in shown or '"' in shown or "=" in shown or "\\" in shown)
     if not plain:
         shown = shown.replace("\\", "\\\\").replace('"', '\\"')
-    shown = "".join(char if char.isprintable() else _escape(char) for char in shown)
+    if not shown.isprintable():
+        shown = "".join(char if char.isprintable() else _escape(char) for char in shown)
     return shown if plain else f'"{shown}"'
 
 

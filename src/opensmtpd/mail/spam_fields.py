@@ -1,6 +1,11 @@
 """X-Spam fields that a client wrote: forgeries of those that filters write."""
 
 
+def is_spam_field(name: bytes) -> bool:
+    """Return whether a field with this name, in lower case, tells programs what is spam."""
+    return name.startswith(b"x-spam")
+
+
 class Cleaner:
     """Removes the X-Spam fields that the client wrote, so that filing rules do not trust them.
 
@@ -20,6 +25,6 @@ class Cleaner:
     def _keep(self, line: bytes) -> bool:
         if line[:1] not in (b" ", b"\t"):
             name = line[:9].lower()
-            self._dropping = self._clients and name.startswith(b"x-spam")
+            self._dropping = self._clients and is_spam_field(name)
             self._clients = self._clients or name == b"received:"
         return not self._dropping

@@ -11,7 +11,9 @@ from opensmtpd.mail.inbound.findings import Findings
 from opensmtpd.mail.inbound.results import results
 from opensmtpd.mail.policy.reason_field import header_line
 from opensmtpd.mail.policy.verdict import Reason
-from opensmtpd.mail.spam_fields import Cleaner
+from opensmtpd.mail.spam_fields import is_spam_field
+
+_NAME = NAME.lower()
 
 
 def write_results(
@@ -29,11 +31,7 @@ def write_results(
     ``reasons`` adds the reason to a message that is not as it should be, besides those that are
     junk.
     """
-    remove_results(mail, authserv_id)
-    cleaner = Cleaner()
-    for field in mail.fields:
-        if not cleaner.clean(field.raw.split(b"\n")):
-            mail.remove(field)
+    remove_forgeries(mail, authserv_id, spam=True)
     junk = disposition.action == "quarantine"
     if disposition.reason and (junk or reasons):
         name, _, value = header_line(Reason("auth", disposition.reason)).partition(b": ")
@@ -51,19 +49,20 @@ def write_exemption(mail: EditedMessage, authserv_id: str, spared: Exemption) ->
     A listed client may be a server of ours, whose results are to be believed.
     """
     if spared is not Exemption.LISTED:
-        remove_results(mail, authserv_id)
+        remove_forgeries(mail, authserv_id, spam=False)
     *lines, last = field_value(authserv_id, [])
     comment = b" (not judged: %s)" % spared.encode("ascii")  # allowed there by RFC 8601 section 2.2
     mail.prepend(NAME, [*lines, last + comment])
 
 
-def remove_results(mail: EditedMessage, authserv_id: str) -> None:
+def remove_forgeries(mail: EditedMessage, authserv_id: str, *, spam: bool) -> None:
     """Remove the client's fields that pretend to be ours (RFC 8601 section 5).
 
-    smtpd puts its Received field on top of what the client sent; fields above it are those of
-    filters before this one.
+    With ``spam``, those that tell programs what is spam go, too. smtpd puts its Received field on
+    top of what the client sent; fields above it are those of filters before this one.
     """
-    name = NAME.lower()
     for field in dropwhile(lambda each: each.name.lower() != b"received", mail.fields):
-        if field.name.lower() == name and is_ours(field.value, authserv_id):
+        name = field.name.lower()
+        results = name == _NAME and is_ours(field.value, authserv_id)
+        if results or (spam and is_spam_field(name)):
             mail.remove(field)

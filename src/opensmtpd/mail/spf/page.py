@@ -4,18 +4,23 @@ Mechanisms that ask nothing are judged at once: what is left are those that ask,
 matches anyway.
 """
 
+from functools import lru_cache
 from ipaddress import IPv4Address
 
 from opensmtpd.mail.client import IPAddress
 from opensmtpd.mail.spf.macros import MacroString
 from opensmtpd.mail.spf.record import Mechanism, SpfRecord, parse
 
+REMEMBERED = 1000
+"""Characters of a record that is remembered: few domains send most of the mail."""
+_parsed = lru_cache(maxsize=256)(parse)
+
 
 class SpfPage:
     """A record, read for one client. Raises ValueError for an error in it."""
 
     def __init__(self, domain: str, text: str, address: IPAddress) -> None:
-        record = parse(text)
+        record = _parsed(text) if len(text) <= REMEMBERED else parse(text)
         self.domain = domain
         self.octets = len(text)
         self.asking: list[Mechanism] = []

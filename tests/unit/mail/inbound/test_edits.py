@@ -6,7 +6,7 @@ import pytest
 
 from opensmtpd.filter import EditedMessage
 from opensmtpd.mail.inbound.disposition import dispose
-from opensmtpd.mail.inbound.edits import remove_results, write_exemption, write_results
+from opensmtpd.mail.inbound.edits import remove_forgeries, write_exemption, write_results
 from opensmtpd.mail.inbound.exemption import Exemption
 from opensmtpd.mail.inbound.rules import InboundRules
 from unit.support.edits import Does
@@ -43,7 +43,8 @@ def edited(edit: Callable[[EditedMessage], None], lines: Sequence[bytes]) -> lis
 
 def test_results_of_the_client_that_pretend_to_be_ours_go() -> None:
     assert edited(
-        lambda mail: remove_results(mail, "mx.test"), [*TOP, *RECEIVED, *OURS, *OTHERS]
+        lambda mail: remove_forgeries(mail, "mx.test", spam=False),
+        [*TOP, *RECEIVED, *OURS, *OTHERS],
     ) == [*TOP, *RECEIVED, *OTHERS]
 
 
