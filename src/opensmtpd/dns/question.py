@@ -69,7 +69,8 @@ class Found(_Reply):
         """Take the records, at least one.
 
         A and AAAA: addresses in their usual form. PTR and MX: query names in lower case, MX by
-        preference. TXT: text with a character for each octet, the strings of a record joined.
+        preference. TXT: text with a character for each octet, the strings of a record joined, and
+        equal records as often as they came.
         SOA: the seconds for which an absence may be remembered (RFC 2308 section 5).
         """
         self.records = records

@@ -8,10 +8,14 @@ from opensmtpd.dns.question import Absent, Failed, Found, Question, Reply
 
 ENTRIES = 20_000
 """The number of replies, at most; the least recently used one is dropped first."""
-SIZE_MAX = 4096
-"""Characters of a reply, at most. A larger reply is most likely meant to fill memory."""
 SIZE_ALL = 8 * 1024 * 1024
-"""Characters of all replies, at most: hostile zones could fill memory with many."""
+"""The size of all replies, at most: hostile zones could fill memory with many."""
+LARGE = 8192
+"""The size from which a reply is a large one: a large domain's TXT records, or a hostile answer."""
+LARGE_ALL = 4 * 1024 * 1024
+"""The size of all large replies, at most: they push out each other, and no others."""
+RECORD_SIZE = 64
+"""What a record adds to the size of a reply, besides its characters: Python's part of a str."""
 TTL_MAX = 86400.0
 """Seconds for which a reply is remembered, at most."""
 ABSENCE_MAX = 3 * 3600.0
@@ -35,14 +39,13 @@ class Cache:
     """Replies by question. Every ``now`` is a time of the monotonic clock, in seconds."""
 
     def __init__(self, entries: int = ENTRIES) -> None:
-        self._entries: OrderedDict[Question, CacheEntry] = OrderedDict()
-        self._most = entries
-        self._size = 0  # characters
+        self._small = _Shelf(entries, SIZE_ALL)
+        self._large = _Shelf(entries, LARGE_ALL)
         self.changed = False
         """True while there are replies that are not saved. The code that saves them sets False."""
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._small.entries) + len(self._large.entries)
 
     def get(self, question: Question, now: float) -> Reply | None:
         """Return the reply, or None where the cache has none or it has expired."""
@@ -51,31 +54,25 @@ class Cache:
 
     def entry(self, question: Question, now: float) -> CacheEntry | None:
         """Return the entry of a question, or None where there is none or it has expired."""
-        entry = self._entries.get(question)
+        shelf = self._small if question in self._small.entries else self._large
+        entry = shelf.entries.get(question)
         if entry is None:
             return None
         if entry.expires <= now:
-            self._drop(question)
+            shelf.drop(question)
             return None
-        self._entries.move_to_end(question)
+        shelf.entries.move_to_end(question)
         return entry
 
     def put(self, question: Question, reply: Reply, ttl: float, now: float) -> None:
         """Remember a reply for ``ttl`` seconds; 0 drops the reply that is remembered."""
-        self._drop(question)
-        size = _size(question, reply)
-        if ttl <= 0 or size > SIZE_MAX:
+        self._small.drop(question)
+        self._large.drop(question)
+        if ttl <= 0:
             return
-        self._entries[question] = CacheEntry(question, reply, now + min(ttl, TTL_MAX))
-        self._size += size
+        entry = CacheEntry(question, reply, now + min(ttl, TTL_MAX))
+        (self._small if size_of(entry) < LARGE else self._large).put(entry)
         self.changed |= not isinstance(reply, Failed)
-        while len(self._entries) > self._most or self._size > SIZE_ALL:
-            self._drop(next(iter(self._entries)))
-
-    def _drop(self, question: Question) -> None:
-        entry = self._entries.pop(question, None)
-        if entry is not None:
-            self._size -= _size(question, entry.reply)
 
     def limit(self, question: Question, ttl: float, now: float) -> None:
         """Set the expiry of a remembered absence to ``ttl`` seconds from now."""
@@ -84,11 +81,12 @@ class Cache:
             self.put(question, reply, ttl, now)
 
     def entries(self, now: float) -> Iterator[CacheEntry]:
-        """Return the entries to save, the least recently used first, without failures.
+        """Return the entries to save, without failures: large ones, then the others.
 
-        The call takes a copy at once, so that a thread may go through it afterwards.
+        The least recently used are the first of each. The call takes a copy at once, so that a
+        thread may go through it afterwards.
         """
-        entries = list(self._entries.values())
+        entries = [*self._large.entries.values(), *self._small.entries.values()]
         return (
             entry
             for entry in entries
@@ -102,7 +100,28 @@ class Cache:
         self.changed = False
 
 
-def _size(question: Question, reply: Reply) -> int:
-    """Return the number of characters of an entry."""
-    records = reply.records if isinstance(reply, Found) else ()
-    return len(question.name) + sum(map(len, records))
+class _Shelf:
+    """Entries whose number and size are bounded: the least recently used one goes first."""
+
+    def __init__(self, most: int, room: int) -> None:
+        self.entries: OrderedDict[Question, CacheEntry] = OrderedDict()
+        self._most = most
+        self._room = room
+        self._size = 0
+
+    def put(self, entry: CacheEntry) -> None:
+        self.entries[entry.question] = entry
+        self._size += size_of(entry)
+        while len(self.entries) > self._most or self._size > self._room:
+            self.drop(next(iter(self.entries)))
+
+    def drop(self, question: Question) -> None:
+        entry = self.entries.pop(question, None)
+        if entry is not None:
+            self._size -= size_of(entry)
+
+
+def size_of(entry: CacheEntry) -> int:
+    """Return about how many bytes of memory an entry takes."""
+    records = entry.reply.records if isinstance(entry.reply, Found) else ()
+    return len(entry.question.name) + sum(map(len, records)) + RECORD_SIZE * len(records)

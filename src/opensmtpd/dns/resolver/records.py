@@ -8,7 +8,17 @@ from opensmtpd.dns.question import RecordType
 RECORDS_MAX = 100
 """Records that are taken of an answer, at most."""
 TEXT_MAX = 65535
-"""Characters of a record, at most: an answer of the DNS has no more octets (RFC 1035 4.2.2)."""
+"""Characters of all TXT records of an answer: it has no more octets (RFC 1035 section 4.2.2)."""
+TEXTS_MAX = TEXT_MAX // 12
+"""TXT records of an answer, at most: each has a name, type, class, TTL and length in front.
+
+All are taken: a second SPF record makes an error of the first (RFC 7208 section 4.5).
+"""
+
+
+def records_max(kind: RecordType) -> int:
+    """Return the number of records that are taken of an answer, at most."""
+    return TEXTS_MAX if kind is RecordType.TXT else RECORDS_MAX
 
 
 def is_usable(kind: RecordType, name: str) -> bool:
@@ -29,10 +39,12 @@ def checked(kind: RecordType, records: object) -> tuple[str, ...]:
     """
     if not isinstance(records, list | tuple):
         raise TypeError
-    if not 0 < len(records) <= RECORDS_MAX:
+    if not 0 < len(records) <= records_max(kind):
         raise ValueError
     for record in records:
         _check(kind, record)
+    if kind is RecordType.TXT and sum(map(len, records)) > TEXT_MAX:
+        raise ValueError
     return tuple(records)
 
 
@@ -47,6 +59,6 @@ def _check(kind: RecordType, record: object) -> None:
         good = record.isascii() and record.isdigit() and len(record) <= 10  # 32 bits
     else:
         record.encode("latin-1")
-        good = len(record) <= TEXT_MAX
+        good = True
     if not good:
         raise ValueError

@@ -3,7 +3,13 @@
 import pytest
 
 from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply
-from opensmtpd.dns.resolver.cache import SIZE_MAX, TTL_MAX, Cache, CacheEntry
+from opensmtpd.dns.resolver.cache import (
+    LARGE,
+    RECORD_SIZE,
+    TTL_MAX,
+    Cache,
+    CacheEntry,
+)
 
 
 def a(name: str = "example.org") -> Question:
@@ -76,28 +82,59 @@ def test_the_one_that_was_wanted_longest_ago_goes() -> None:
     assert len(cache) == 3
 
 
-def test_large_replies_are_not_remembered() -> None:
-    cache = Cache()
-    room = SIZE_MAX - len("example.org")
-    cache.put(a(), Found(("x" * room,)), 10.0, 0.0)
-    assert cache.get(a(), 0.0) is not None
-    cache.put(a(), Found(("x" * room, "y")), 10.0, 0.0)
-    assert cache.get(a(), 0.0) is None
+def of_size(size: int, name: str = "a") -> Found:
+    """Return a reply that has this size, with its name."""
+    return Found(("x" * (size - len(name) - RECORD_SIZE),))
 
 
 def test_all_of_them_have_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("opensmtpd.dns.resolver.cache.SIZE_ALL", 100)
+    monkeypatch.setattr("opensmtpd.dns.resolver.cache.SIZE_ALL", 400)
     cache = Cache()
     for name in "abc":
-        cache.put(a(name), Found(("x" * 32,)), 10.0, 0.0)  # 33 with the name
-    cache.put(a("a"), Found(("y" * 32,)), 10.0, 0.0)  # in the place of another
+        cache.put(a(name), of_size(132), 10.0, 0.0)
+    cache.put(a("a"), of_size(132), 10.0, 0.0)  # in the place of another
     assert [cache.get(a(name), 0.0) is not None for name in "abc"] == [True] * 3
     assert cache.get(a("b"), 20.0) is None  # over, and no longer counted
-    cache.put(a("d"), Found(("x" * 32,)), 10.0, 0.0)
+    cache.put(a("d"), of_size(132), 10.0, 0.0)
     assert [cache.get(a(name), 0.0) is not None for name in "acd"] == [True] * 3
-    cache.put(a("e"), Absent(), 10.0, 0.0)
-    cache.put(a("ff"), Absent(), 10.0, 0.0)
+    cache.put(a("eeee"), Absent(), 10.0, 0.0)
+    cache.put(a("f"), Absent(), 10.0, 0.0)
     assert [cache.get(a(name), 0.0) is not None for name in "acd"] == [False, True, True]
+
+
+def test_many_small_records_are_large() -> None:
+    """Each is a str of its own: 60 KB of an answer would take a megabyte."""
+    cache = Cache()
+    for number in range(20):
+        cache.put(a(str(number)), Found(("",) * 5000), 10.0, 0.0)
+    kept = [number for number in range(20) if cache.get(a(str(number)), 0.0) is not None]
+    assert kept == list(range(7, 20))  # 13 of 320 KB are 4 MB
+
+
+def test_large_replies_push_out_each_other_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("opensmtpd.dns.resolver.cache.LARGE_ALL", 2 * LARGE)
+    cache = Cache()
+    cache.put(a("s"), of_size(LARGE - 1), 10.0, 0.0)
+    for name in "abc":
+        cache.put(a(name), of_size(LARGE), 10.0, 0.0)
+    assert [cache.get(a(name), 0.0) is not None for name in "sabc"] == [True, False, True, True]
+    assert len(cache) == 3
+    cache.put(a("b"), YES, 10.0, 0.0)  # a small one in the place of a large one
+    cache.put(a("d"), of_size(LARGE), 10.0, 0.0)
+    assert [cache.get(a(name), 0.0) is not None for name in "sbcd"] == [True] * 4
+    cache.put(a("d"), YES, 0.0, 0.0)
+    assert cache.get(a("d"), 0.0) is None
+    assert cache.get(a("c"), 10.0) is None
+    assert len(cache) == 2
+
+
+def test_one_that_is_larger_than_all_may_be_is_not_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("opensmtpd.dns.resolver.cache.LARGE_ALL", 2 * LARGE)
+    cache = Cache()
+    cache.put(a(), of_size(2 * LARGE + 1, "example.org"), 10.0, 0.0)
+    assert len(cache) == 0
 
 
 # --- what is saved --------------------------------------------------------------------------------
@@ -109,7 +146,12 @@ def test_failures_and_old_replies_are_not_saved() -> None:
     cache.put(a("bad"), Failed("x"), 50.0, 0.0)
     assert cache.changed
     cache.put(a("new"), YES, 50.0, 0.0)
-    assert list(cache.entries(10.0)) == [CacheEntry(a("new"), YES, 50.0)]
+    large = of_size(LARGE)
+    cache.put(a("b"), large, 50.0, 0.0)
+    assert list(cache.entries(10.0)) == [
+        CacheEntry(a("b"), large, 50.0),
+        CacheEntry(a("new"), YES, 50.0),
+    ]
 
 
 def test_only_what_can_be_saved_is_a_change() -> None:

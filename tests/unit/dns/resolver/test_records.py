@@ -3,7 +3,7 @@
 import pytest
 
 from opensmtpd.dns import RecordType
-from opensmtpd.dns.resolver.records import RECORDS_MAX, checked
+from opensmtpd.dns.resolver.records import RECORDS_MAX, TEXTS_MAX, checked
 from unit.support.dns_lab import AAAA, MX, PTR, TXT, A
 
 
@@ -35,6 +35,15 @@ def test_so_many() -> None:
     for wrong in ([], ["192.0.2.1"] * (RECORDS_MAX + 1)):
         with pytest.raises(ValueError):  # noqa: PT011  ip_address has texts of its own
             checked(A, wrong)
+
+
+def test_so_much_text() -> None:
+    """An answer has no more octets."""
+    assert len(checked(TXT, ["x"] * TEXTS_MAX)) == TEXTS_MAX
+    assert len(checked(TXT, ["x" * 40000, "x" * 25535])) == 2
+    for wrong in (["x"] * (TEXTS_MAX + 1), ["x" * 40000, "x" * 25536]):
+        with pytest.raises(ValueError):  # noqa: PT011  as above
+            checked(TXT, wrong)
 
 
 @pytest.mark.parametrize("records", [None, "192.0.2.1", {"192.0.2.1": 1}, [b"192.0.2.1"], [None]])

@@ -15,6 +15,14 @@ HOSTILE: Records = {
     ("long.example", "PTR"): [f"{LONG}."],
     ("many.example", "PTR"): [f"n{number}.example." for number in range(1000)],
     ("big.example", "TXT"): [" ".join([f'"{"x" * 255}"'] * 240)],
+    ("texts.example", "TXT"): [f'"{number}"' for number in range(3000)],
+    ("cuts.example", "TXT"): [
+        '"v=spf1 " "-all"',
+        '"v=spf1" " -all"',
+        '"v=spf1 -all"',
+        '"" ""',
+        '""',
+    ],
     ("loop.example", "CNAME"): ["loop2.example."],
     ("loop2.example", "CNAME"): ["loop.example."],
     ("none.example", "MX"): ["0 ."],
@@ -50,8 +58,22 @@ def test_a_thousand_names(lab: Lab) -> None:
 
 def test_a_large_text(lab: Lab) -> None:
     lab.server.records = HOSTILE
-    assert lab.one("big.example", TXT) == Found(("x" * 255 * 240,))
-    assert lab.resolver.known([Question("big.example", TXT)]) is None
+    reply = Found(("x" * 255 * 240,))
+    assert lab.one("big.example", TXT) == reply
+    assert lab.resolver.known([Question("big.example", TXT)]) == [reply]
+
+
+def test_three_thousand_texts(lab: Lab) -> None:
+    """The last may be the second SPF record."""
+    lab.server.records = HOSTILE
+    reply = Found(tuple(map(str, range(3000))))
+    assert lab.one("texts.example", TXT) == reply
+    assert lab.resolver.known([Question("texts.example", TXT)]) == [reply]
+
+
+def test_texts_that_are_cut_in_other_places_are_other_records(lab: Lab) -> None:
+    lab.server.records = HOSTILE
+    assert lab.one("cuts.example", TXT) == Found(("v=spf1 -all",) * 3 + ("", ""))
 
 
 @pytest.mark.parametrize("name", ["loop.example", "empty.example", "noise.example",

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from itertools import islice
 
 from opensmtpd.dns.question import Absent, Found, RecordType, Reply
-from opensmtpd.dns.resolver.records import RECORDS_MAX, is_usable
+from opensmtpd.dns.resolver.records import records_max
 
 
 def reply(kind: RecordType, values: Iterable[str | bytes], ttl: float) -> tuple[Reply, float]:
@@ -21,10 +21,10 @@ def reply(kind: RecordType, values: Iterable[str | bytes], ttl: float) -> tuple[
 
 def _records(kind: RecordType, values: Iterable[str | bytes]) -> Iterable[str]:
     # Cut before each is looked at: an answer may hold 4,000, and all clients wait meanwhile.
-    first = islice(values, RECORDS_MAX)
+    first = islice(values, records_max(kind))
     texts = [value.decode("latin-1") if isinstance(value, bytes) else value for value in first]
     if kind is RecordType.TXT:
-        return dict.fromkeys(texts)
+        return texts  # two that are cut into strings in other places are two: RFC 7208 section 4.5
     if kind in (RecordType.A, RecordType.AAAA):
         return dict.fromkeys(str(ip_address(text)) for text in texts)
     if kind is RecordType.SOA:

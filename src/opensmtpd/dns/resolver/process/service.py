@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from opensmtpd.dns.names import is_wire_name
 from opensmtpd.dns.question import Absent, Failed, Question, RecordType, Reply
-from opensmtpd.dns.resolver.cache import FAILURE_TTL, Cache, CacheEntry
+from opensmtpd.dns.resolver.cache import FAILURE_TTL, Cache, CacheEntry, size_of
 from opensmtpd.dns.resolver.orders import ALIVE, ASK, KEPT, REREAD, SAVE
 from opensmtpd.dns.resolver.process.absences import SOON, UNKNOWN_TTL, Absences
 from opensmtpd.dns.resolver.process.cache_saver import CacheSaver
@@ -20,7 +20,9 @@ from opensmtpd.dns.servers import ServerAddress
 from opensmtpd.worker import Link
 
 KEPT_ROWS = 100
-"""Entries of the cache file in one reply: a frame has 1 MiB, and an entry 8 KiB, at most."""
+"""Entries of the cache file in one reply, at most."""
+KEPT_SIZE = 128 * 1024
+"""Their size: a frame has 1 MiB, at most, and each of these characters may be two bytes there."""
 
 
 class Service:
@@ -34,7 +36,7 @@ class Service:
         self._saver = None if cache_path is None else CacheSaver(cache_path, self._cache)
         self._name_servers = NameServers(servers)
         self._absences = Absences(self._cache, self._ask_zone)
-        self._kept: list[CacheEntry] = []
+        self._kept: Sequence[Sequence[CacheEntry]] = ()
         self._flushing = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -144,9 +146,22 @@ class Service:
         """Return a part of what the file had, for the front's own memory."""
         now = time.monotonic()
         if number == 0:
-            self._kept = list(self._cache.entries(now))
-        first = number * KEPT_ROWS
+            self._kept = list(_parts(self._cache.entries(now)))
         return [
             [question.name, question.kind.value, *packed(reply, max(0.0, expires - now), now)]
-            for question, reply, expires in self._kept[first : first + KEPT_ROWS]
+            for question, reply, expires in (self._kept[number] if number < len(self._kept) else ())
         ]
+
+
+def _parts(entries: Iterable[CacheEntry]) -> Iterator[list[CacheEntry]]:
+    """Yield the entries in parts, each for one reply."""
+    part, room = list[CacheEntry](), KEPT_SIZE
+    for entry in entries:
+        size = size_of(entry)
+        if part and (len(part) >= KEPT_ROWS or size > room):
+            yield part
+            part, room = [], KEPT_SIZE
+        part.append(entry)
+        room -= size
+    if part:
+        yield part

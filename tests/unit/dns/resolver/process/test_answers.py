@@ -23,6 +23,8 @@ from unit.support.dns_lab import AAAA, MX, PTR, TXT, A
         ),
         (RecordType.SOA, ["300"], Found(("300",))),
         (TXT, [b"\xff\0", b""], Found(("\xff\0", ""))),
+        (TXT, ["x", "y", "x"], Found(("x", "y", "x"))),
+        (TXT, [str(number) for number in range(5000)], Found(tuple(map(str, range(5000))))),
         (TXT, [], Absent()),
     ],
 )

@@ -15,7 +15,7 @@ from opensmtpd.dns.resolver.replies import ABSENT, FOUND
 from opensmtpd.worker import Link
 from opensmtpd.worker.frames import FrameBuffer, pack
 from opensmtpd.worker.worker import FAILURE, VALUE
-from unit.support.dns_lab import A
+from unit.support.dns_lab import TXT, A
 
 
 def answers(*requests: object, cache: str | None = None) -> list[list[object]]:
@@ -24,14 +24,14 @@ def answers(*requests: object, cache: str | None = None) -> list[list[object]]:
     with ours, theirs:
         ours.sendall(b"".join(pack([number, each]) for number, each in enumerate(requests)))
 
+        def take() -> None:
+            frames = FrameBuffer()
+            while len(replies) < len(requests):
+                replies.extend(frames.feed(ours.recv(1 << 20)))
+
         async def run() -> None:
             task = asyncio.create_task(service.Service(Link(theirs), [], cache).run())
-            frames, found = FrameBuffer(), list[list[object]]()
-            ours.setblocking(False)
-            while len(found) < len(requests):
-                data = await asyncio.get_running_loop().sock_recv(ours, 1 << 20)
-                found.extend(frames.feed(data))
-            replies.extend(found)
+            await asyncio.to_thread(take)  # the service waits until somebody takes what is much
             ours.shutdown(socket.SHUT_RDWR)
             await task
 
@@ -77,3 +77,23 @@ def test_what_the_file_has_is_handed_over_in_parts(
     last = parts[3][2]
     assert isinstance(last, list)
     assert last[:2] == [FOUND, ["192.0.2.1"]]  # it was not asked of anybody
+
+
+def test_what_is_large_is_handed_over_in_parts_of_its_own(tmp_path: Path) -> None:
+    """A frame has 1 MiB, at most, and a character of a text may take two bytes."""
+    kept = [
+        *(
+            CacheEntry(Question(f"{n}.example", TXT), Found(("\xff" * 65535,)), 4e9)
+            for n in range(4)
+        ),
+        CacheEntry(Question("many.example", TXT), Found(("",) * 5000), 4e9),
+        CacheEntry(Question("a.example", A), Found(("192.0.2.1",)), 4e9),
+    ]
+    path = str(tmp_path / "cache")
+    save(path, kept)
+    parts = answers(*([KEPT, number] for number in range(7)), cache=path)
+    names = [[row[0] for row in value] for _, _, value in parts if isinstance(value, list)]
+    assert names == [
+        *([f"{number}.example"] for number in range(4)),
+        *(["many.example"], ["a.example"], []),
+    ]
