@@ -66,6 +66,9 @@ class _Unasked:
     def ask(self, questions: Sequence[Question], until: float) -> Deferred[list[Reply]]:
         raise AssertionError("all replies are known")
 
+    def start(self, questions: Sequence[Question]) -> None:
+        pass
+
     def reread_servers(self) -> None:
         pass
 

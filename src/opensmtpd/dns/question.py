@@ -124,6 +124,12 @@ class Dns(Protocol):
         raises an exception.
         """
 
+    def start(self, questions: Sequence[Question]) -> None:
+        """Begin to ask what is not known; nobody waits for the replies, which are remembered.
+
+        Who asks later waits for the question that is under way.
+        """
+
     def reread_servers(self) -> None:
         """Read again which name servers there are: they may have changed."""
 

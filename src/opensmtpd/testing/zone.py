@@ -22,6 +22,8 @@ class Zone:
         """Every question so far."""
         self.until: list[float] = []
         """The deadlines of those that were asked for."""
+        self.started: list[Question] = []
+        """Every question that was begun without anybody waiting."""
         self.reread = self.saved = 0
         """The number of calls of ``reread_servers`` and of ``save``."""
         self._cached = cached
@@ -36,6 +38,10 @@ class Zone:
         replies: Deferred[list[Reply]] = Deferred()
         replies.settle(self._replies(questions))
         return replies
+
+    def start(self, questions: Sequence[Question]) -> None:
+        """Keep them: there is nobody to ask."""
+        self.started += questions
 
     def reread_servers(self) -> None:
         """Count: there are no name servers."""

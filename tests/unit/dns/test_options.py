@@ -81,6 +81,7 @@ def test_who_asks_nothing_gets_no_reply_of_the_dns() -> None:
     dns = options.resolver(parse(), needed=False)
     question = Question("example.org", RecordType.A)
     assert dns.known([question, question]) == [Failed("this filter asks nothing", ours=True)] * 2
+    dns.start([question])
     dns.reread_servers()
     dns.save()
 

@@ -100,6 +100,14 @@ def test_which_names_exist(name: str, reply: Reply) -> None:
     assert zone.known([Question(name, RecordType.MX)]) == [reply]
 
 
+def test_what_is_begun_is_kept() -> None:
+    zone: Dns = Zone({})
+    zone.start([ONE, TWO])
+    zone.start([ONE])
+    assert isinstance(zone, Zone)
+    assert (zone.started, zone.asked) == ([ONE, TWO, ONE], [])
+
+
 def test_calls_are_counted() -> None:
     zone: Dns = Zone({})
     zone.reread_servers()

@@ -18,6 +18,8 @@ IN_FLIGHT = 10_000
 
 The id of a message has 16 bits (RFC 1035 section 4.1.1).
 """
+STARTED = IN_FLIGHT // 2
+"""The same, beyond which no other is begun unless somebody waits for it."""
 WAITING = 100_000
 """Questions at a time, at most, with those that wait for their turn."""
 SHARED = 10_000
@@ -79,6 +81,14 @@ class InFlightQuestions:
             return FULL
         current.waits[wait] = None
         return None
+
+    def start(self, question: Question) -> None:
+        """Ask a question for which nobody waits yet, if it can be asked at once."""
+        known = question in self._asked or question in self._waiting
+        if known or not is_wire_name(question.name):
+            return
+        if len(self._asked) + len(self._waiting) < STARTED:
+            self._waiting[question] = InFlight()
 
     def leave(self, question: Question, wait: Wait) -> Failed:
         """Have a wait get no reply any more; return the one to take for it, as its time is over."""

@@ -95,6 +95,14 @@ class Resolver:
             wait.settle()
         return wait.deferred
 
+    def start(self, questions: Sequence[Question]) -> None:
+        """Begin to ask what is not known; where there is no room for it, somebody asks later."""
+        now = time.monotonic()
+        for question in questions:
+            if self._cache.get(question, now) is None:
+                self._questions.start(question)
+        self._questions.give()
+
     def reread_servers(self) -> None:
         """Read resolv.conf again with the next question."""
         self._pool.ask([REREAD])

@@ -1,9 +1,19 @@
 """The resolver, asking a real name server on loopback."""
 
+import asyncio
+
 import pytest
 
 from lab.peers.nameserver import NameServer
-from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply
+from opensmtpd.dns import (
+    Absent,
+    Failed,
+    Found,
+    Question,
+    RecordType,
+    Reply,
+)
+from opensmtpd.dns.resolver import inflight
 from unit.support.dns_lab import AAAA, MX, PTR, RECORDS, TXT, A, Lab, port
 
 # --- replies --------------------------------------------------------------------------------------
@@ -54,6 +64,57 @@ def test_a_deadline_that_is_over(lab: Lab) -> None:
     assert lab.run(lambda: lab.ask(Question("silent.example.org", A), within=-1.0)) == [
         Failed("no answer in time", ours=True)
     ]
+
+
+# --- what is begun before somebody asks -----------------------------------------------------------
+
+
+def test_what_is_begun_is_remembered(lab: Lab) -> None:
+    names = ("example.org", "none.example.org", "example.org", "refused.example.org")
+    questions = [Question(name, A) for name in names]
+
+    async def job() -> list[Reply]:
+        lab.resolver.start(questions)
+        while (replies := lab.resolver.known(questions)) is None:
+            await asyncio.sleep(0.01)
+        lab.resolver.start(questions)  # all is known
+        return replies
+
+    found = Found(("192.0.2.1", "192.0.2.2"))
+    failed = Failed("DNS server returned general failure")
+    assert lab.run(job) == [found, Absent(nxdomain=True), found, failed]
+    assert sorted(lab.asked()) == sorted(set(names))
+
+
+def test_who_asks_later_waits_for_the_question_under_way(lab: Lab) -> None:
+    lab.server.delay = 0.3
+    question = Question("once.example.org", A)  # it is not remembered
+
+    async def job() -> list[Reply]:
+        lab.resolver.start([question])
+        await asyncio.sleep(0.05)
+        return await lab.ask(question)
+
+    assert lab.run(job) == [Found(("192.0.2.9",))]
+    assert lab.asked() == ["once.example.org"]
+
+
+def test_no_more_are_begun_than_leave_room_for_others(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inflight, "IN_FLIGHT", 4)
+    monkeypatch.setattr(inflight, "STARTED", 2)
+    lab.server.dead = True
+
+    async def job() -> tuple[int, int]:
+        lab.resolver.start([Question(f"n{number}.example.org", A) for number in range(9)])
+        begun = len(lab.resolver._questions)
+        await lab.ask(*(Question(f"m{number}.example.org", A) for number in range(9)), within=0.1)
+        lab.resolver.start([Question("late.example.org", A), Question("a..b", A)])
+        assert not lab.resolver._questions._waiting  # those that nobody waits for are gone
+        return begun, len(lab.resolver._questions)
+
+    assert lab.run(job) == (2, 4)
 
 
 def test_a_late_answer_is_kept_for_others(lab: Lab) -> None:
