@@ -3,9 +3,10 @@
 import asyncio
 import itertools
 import socket
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgpack
@@ -188,3 +189,49 @@ def served(cache: str | None = None) -> Iterator[Lab]:
     address = ("127.0.0.1", port())
     with NameServer(RECORDS, address) as server, closing(Lab(server, address, cache)) as lab:
         yield lab
+
+
+@contextmanager
+def dribbling() -> Iterator[tuple[tuple[str, int], list[int]]]:
+    """Run a name server whose answers are long, and come over TCP an octet now and then.
+
+    Yields its address, and a list that gets an entry for each connection.
+    """
+    address, connections, end = ("127.0.0.1", port()), list[int](), threading.Event()
+
+    def say_long(udp: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                query, client = udp.recvfrom(4096)
+                udp.sendto(query[:2] + bytes([query[2] | 0x82]) + query[3:], client)
+
+    def dribble(tcp: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                end_of, _ = tcp.accept()
+                connections.append(1)
+                threading.Thread(target=drip, args=(end_of,), daemon=True).start()
+
+    def drip(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.sendall(b"\xff")
+            while not end.wait(0.05):
+                connection.sendall(b"\0")
+
+    with socket.socket(type=socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+        udp.bind(address)
+        tcp.bind(address)
+        tcp.listen()
+        threads = [
+            threading.Thread(target=say_long, args=(udp,)),
+            threading.Thread(target=dribble, args=(tcp,)),
+        ]
+        for thread in threads:
+            thread.start()
+        yield address, connections
+        end.set()
+        for each in (udp, tcp):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        for thread in threads:
+            thread.join()

@@ -98,6 +98,11 @@ class InFlightQuestions:
             current.waits.pop(wait, None)
             if not current.waits and asked is None:  # or those who come later would wait for it
                 del self._waiting[question]
+        return self.late(question)
+
+    def late(self, question: Question) -> Failed:
+        """Return the reply to a question whose time is over."""
+        asked = self._asked.get(question)
         since = None if asked is None else asked.since
         ours = since is None or time.monotonic() - since < self._patience
         return Failed("no answer in time", ours)

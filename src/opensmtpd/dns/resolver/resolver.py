@@ -80,12 +80,20 @@ class Resolver:
         return replies
 
     def ask(self, questions: Sequence[Question], until: float) -> Deferred[list[Reply]]:
-        """Return a Deferred for all replies, in order, by ``until``."""
+        """Return a Deferred for all replies, in order, by ``until``.
+
+        After that time, nobody is asked: a lookup whose first name server is dead costs its time
+        once, and does not go on to ask for what its later steps want.
+        """
         wait = Wait(questions, until)
         wait.deferred.on_cancel(partial(self._drop, wait))
         now = time.monotonic()
         for question in list(wait.missing):
-            reply = self._cache.get(question, now) or self._questions.join(question, wait)
+            reply = self._cache.get(question, now)
+            if reply is None and now >= until:
+                reply = self._questions.late(question)
+            elif reply is None:
+                reply = self._questions.join(question, wait)
             if reply is not None:
                 wait.take(question, reply)
         if wait.missing:

@@ -5,16 +5,20 @@ import asyncio
 import pytest
 
 from lab.peers.nameserver import NameServer
+from opensmtpd.answer import Deferred
 from opensmtpd.dns import (
     Absent,
     Failed,
     Found,
+    Lookup,
     Question,
     RecordType,
     Reply,
+    run_lookup,
 )
 from opensmtpd.dns.resolver import inflight
-from unit.support.dns_lab import AAAA, MX, PTR, RECORDS, TXT, A, Lab, port
+from opensmtpd.dns.resolver.process import direct
+from unit.support.dns_lab import AAAA, MX, PTR, RECORDS, TXT, A, Lab, dribbling, port
 
 # --- replies --------------------------------------------------------------------------------------
 
@@ -60,10 +64,46 @@ def test_what_is_not_answered_in_time_has_failed(lab: Lab) -> None:
 
 
 def test_a_deadline_that_is_over(lab: Lab) -> None:
-    """A later round of an lookup may begin too late."""
-    assert lab.run(lambda: lab.ask(Question("silent.example.org", A), within=-1.0)) == [
-        Failed("no answer in time", ours=True)
-    ]
+    """A later round of an lookup may begin too late: nobody is asked for it."""
+    late = Failed("no answer in time", ours=True)
+    assert lab.run(lambda: lab.ask(Question("silent.example.org", A), within=-1.0)) == [late]
+    lab.one("example.org", A)
+    assert lab.asked() == ["example.org"]
+    assert lab.one("example.org", A, within=-1.0) == Found(("192.0.2.1", "192.0.2.2"))
+
+
+def test_a_dead_name_server_costs_a_lookup_one_deadline(lab: Lab) -> None:
+    """Each of its steps would have to wait; those behind the first ask nobody."""
+    lab.server.dead = True
+
+    def steps() -> Lookup[list[Reply]]:
+        found: list[Reply] = []
+        for number in range(50):
+            found += yield [Question(f"{each}{number}.example.org", A) for each in ("a", "b+")]
+        return found
+
+    async def job() -> list[Reply]:
+        found = run_lookup(steps(), lab.resolver, 0.3)
+        assert isinstance(found, Deferred)
+        return await found
+
+    assert set(lab.run(job)) == {Failed("no answer in time", ours=True)}
+    assert set(lab.asked()) == {"a0.example.org", "b+0.example.org"}
+
+
+@pytest.mark.parametrize("name", ["slow.example", "slow+.example"])
+def test_one_that_dribbles_costs_no_more(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Its answers come over TCP, an octet now and then, and never end."""
+    with dribbling() as (address, connections):
+        lab = Lab(NameServer(RECORDS), address)
+        monkeypatch.setattr(direct, "WAITS", (0.3, 0.3))
+
+        async def job() -> list[Reply]:
+            found = await lab.ask(Question(name, A), within=0.5)
+            return found + await lab.ask(Question("other.example", A), within=-1.0)
+
+        assert lab.run(job) == [Failed("no answer in time", ours=True)] * 2
+        assert connections
 
 
 # --- what is begun before somebody asks -----------------------------------------------------------
