@@ -3,8 +3,7 @@
 Nothing here does I/O: the keys are asked for in a lookup, and a worker verifies the claims.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from opensmtpd.dns.lookup import Lookup
 from opensmtpd.dns.question import Absent, Found, Question, RecordType, Reply
@@ -13,7 +12,7 @@ from opensmtpd.mail.arc.chain import INSTANCE_MAX, SEAL, ArcSet, Chain, find_cha
 from opensmtpd.mail.arc.covered import seal_digests
 from opensmtpd.mail.dkim.canonical_header import HeaderField
 from opensmtpd.mail.dkim.verify.bodies import BodyHash, BodyHashes
-from opensmtpd.mail.dkim.verify.claims import BAD_KEY, FAIL, LARGE, PASS, WEAK, Claim, Verdict
+from opensmtpd.mail.dkim.verify.claims import BAD_KEY, FAIL, LARGE, PASS, WEAK, Claim, verdicts
 from opensmtpd.mail.dkim.verify.key_record import choose
 from opensmtpd.mail.dkim.verify.signature import Signature
 from opensmtpd.mail.dkim.verify.signed_data import Fields
@@ -151,14 +150,20 @@ class ArcVerification:
             check.reason = f"{check.name}: the key could not be asked for"
         return None
 
-    def result(self, replies: Sequence[Any]) -> ArcResult:
-        """Return the result; ``replies`` are those of the worker to the claims."""
-        for check, reply in zip(self._claimed, replies, strict=False):
-            word = Verdict(*reply).word
-            if word == PASS:
+    def result(self, replies: object) -> ArcResult:
+        """Return the result; ``replies`` are those of the worker to the claims.
+
+        For anything else, such as None, what it was asked remains open: temperror.
+        """
+        for check, verdict in zip(
+            self._claimed, verdicts(replies, len(self._claimed)), strict=True
+        ):
+            if verdict is None:
+                continue
+            if verdict.word == PASS:
                 check.result = PASS
             else:
-                check.wrong(_WRONG[word])
+                check.wrong(_WRONG[verdict.word])
         chain = self._chain
         if chain is None:
             return ArcResult("none", next_instance=1)

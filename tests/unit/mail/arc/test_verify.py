@@ -103,9 +103,11 @@ def test_claims_that_nobody_verified() -> None:
     bodies.feed(body.removesuffix(b"\n").split(b"\n"))
     bodies.end()
     assert len(verification.claims()) == 4
-    assert verification.result([]) == ArcResult(
-        "temperror", "ARC-Message-Signature of instance 2 was not verified", 2
-    )
+    for replies in (None, [], [["pass", 2048]] * 3, [["maybe", 2048]] * 4, [None] * 4, b"pass"):
+        assert verification.result(replies) == ArcResult(
+            "temperror", "ARC-Message-Signature of instance 2 was not verified", 2
+        )
+    assert verification.result([["pass", 2048]] * 4).result == "pass"
 
 
 @needs_suite

@@ -1,6 +1,7 @@
 """What the front asks the worker that has the public keys: plain data."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 PASS, FAIL, BAD_KEY, WEAK, LARGE = "pass", "fail", "badkey", "weak", "large"
 """Words of a verdict: the signature holds; it does not; the key cannot be read; it has too few bits
@@ -30,3 +31,17 @@ class Verdict(NamedTuple):
     """One of ``WORDS``."""
     bits: int
     """The size of the key, 0 where it cannot be read."""
+
+
+def verdicts(replies: object, count: int) -> Sequence[Verdict | None]:
+    """Return so many verdicts of a worker, or None for each where its reply is none."""
+    if not isinstance(replies, list) or len(replies) != count:
+        return [None] * count
+    return [_verdict(reply) for reply in replies]
+
+
+def _verdict(reply: Any) -> Verdict | None:
+    match reply:
+        case [str(word), int(bits)] if word in WORDS:
+            return Verdict(word, bits)
+    return None

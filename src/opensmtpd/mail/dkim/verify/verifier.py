@@ -10,8 +10,7 @@
 """
 
 import re
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from opensmtpd.dns import Failed, Found, Lookup, Question, RecordType, Reply
 from opensmtpd.errors import PermError
@@ -122,7 +121,7 @@ class DkimVerification:
         ``replies`` are what the worker replied to ``claims``; for anything else, such as None, what
         it was asked remains open: temperror.
         """
-        verdicts = _verdicts(replies, len(self._claimed))
+        verdicts = claims.verdicts(replies, len(self._claimed))
         for one, verdict in zip(self._claimed, verdicts, strict=True):
             one.take_verdict(verdict)
         return [one.told for one in self._all]
@@ -254,17 +253,3 @@ def _shared(domain: str, author: str) -> int:
             break
         count += 1
     return count
-
-
-def _verdicts(replies: object, count: int) -> Sequence[Verdict | None]:
-    """Return the worker's verdicts, or None for each where they are no verdicts."""
-    if not isinstance(replies, list) or len(replies) != count:
-        return [None] * count
-    return [_verdict(reply) for reply in replies]
-
-
-def _verdict(reply: Any) -> Verdict | None:
-    match reply:
-        case [str(word), int(bits)] if word in claims.WORDS:
-            return Verdict(word, bits)
-    return None
