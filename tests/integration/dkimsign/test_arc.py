@@ -1,6 +1,7 @@
-"""ARC sets on a real smtpd: results by a stand-in for filter-auth, then -A, then -S.
+"""ARC sets on a real smtpd: the results by filter-auth, then -A, then -S.
 
-The stand-in writes the results that a test asks for. dkimpy and Mail::DKIM judge what is delivered.
+In the place of filter-auth, a stand-in writes the results that a test asks for, right or wrong.
+dkimpy and Mail::DKIM judge what is delivered.
 """
 
 import re
@@ -46,12 +47,11 @@ run.filter(StandIn, options.filter_parser("filter-stand-in", ""))
 '''
 KEY = "-d example.com -s mail -k /etc/mail/dkim/private.key"
 USER = " user _dkimsign group _dkimsign"
+SIGN = ours("filter-dkimsign", f"-A --log-signed {KEY}") + USER
+SEAL = ours("filter-dkimsign", f"-S --log-signed -t {KEY}") + USER
 CHAINS: Chains = {
-    "arc": (
-        ours("filter-stand-in"),
-        ours("filter-dkimsign", f"-A --log-signed {KEY}") + USER,
-        ours("filter-dkimsign", f"-S --log-signed -t {KEY}") + USER,
-    ),
+    "arc": (ours("filter-stand-in"), SIGN, SEAL),
+    "judged": (ours("filter-auth", "-A mx.example.com"), SIGN, SEAL),
     "seal alone": (ours("filter-stand-in"), ours("filter-dkimsign", f"-S {KEY}") + USER),
 }
 NAME = "mail._domainkey.example.com"
@@ -121,6 +121,21 @@ def test_a_chain_of_three(lab: Lab) -> None:
     assert lab.log.count(" arc-signed domain=example.com selector=mail\n") == before + 6
     changed = message.replace(b"Hello,", b"Hallo,")
     assert judged(changed) == {"fail"}
+
+
+def test_a_chain_behind_filter_auth(lab: Lab) -> None:
+    message = TEXT
+    for instance in (1, 2, 3):
+        message = pass_on(lab, message, "judged")
+        assert names(message) == ([*SET, b"Received"] * instance)
+        assert message.startswith(b"ARC-Seal: i=%d; " % instance)
+        assert judged(message) == {"pass"}
+    # Somebody changes it, then it comes twice more: the second time nothing is added.
+    message = pass_on(lab, message.replace(b"Hello,", b"Hallo,"), "judged")
+    assert message.startswith(b"ARC-Seal: i=4; a=rsa-sha256; s=mail; cv=fail; t=")
+    message = pass_on(lab, message, "judged")
+    assert message.startswith(b"Authentication-Results: mx.example.com;")
+    assert names(message)[:2] == [b"Received", SET[0]]
 
 
 def test_what_smtpd_changes_behind_the_filters(lab: Lab) -> None:
