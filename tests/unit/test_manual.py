@@ -47,7 +47,7 @@ FOREIGN = frozenset([
     "openssl.1", "patch.1", "ps.1", "sh.1", "sqlite3.1",
     "crypt.3", "syslog.3",
     "aliases.5", "passwd.5", "resolv.conf.5", "smtpd.conf.5", "table.5",
-    "smtpctl.8", "smtpd.8", "unbound.8",
+    "cron.8", "sendmail.8", "smtpctl.8", "smtpd.8", "unbound.8",
 ])  # fmt: skip
 """Pages of others that ours refer to."""
 

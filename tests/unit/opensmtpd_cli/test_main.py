@@ -16,6 +16,7 @@ COMMANDS = [
     "alias",
     "check",
     "completion",
+    "dmarc",
     "domain",
     "export",
     "filter",

@@ -40,6 +40,11 @@ RFC_7489 = b"""<?xml version="1.0" encoding="UTF-8" ?>
 </feedback>
 """
 
+LAUGHS = b"""<?xml version="1.0"?>
+<!DOCTYPE feedback [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>
+<feedback>&b;</feedback>"""
+"""Entities of entities."""
+
 
 def packed_gzip(data: bytes) -> bytes:
     packing = zlib.compressobj(wbits=31)

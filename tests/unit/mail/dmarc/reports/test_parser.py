@@ -17,7 +17,7 @@ from opensmtpd.mail.dmarc.reports.record import (
     SignatureOutcome,
     SpfOutcome,
 )
-from unit.support.dmarc_documents import RFC_7489
+from unit.support.dmarc_documents import LAUGHS, RFC_7489
 
 
 def wrapped(records: bytes, head: bytes = b"", root: bytes = b"feedback") -> bytes:
@@ -102,11 +102,6 @@ def test_texts_are_made_printable_and_bounded() -> None:
     found = parse(data)
     assert found.organization == "a?b?c" + "d" * 995
     assert found.rows[0][1][:2] == ("x" * 255, "?[31mnone")
-
-
-LAUGHS = b"""<?xml version="1.0"?>
-<!DOCTYPE feedback [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>
-<feedback>&b;</feedback>"""
 
 
 @pytest.mark.parametrize(

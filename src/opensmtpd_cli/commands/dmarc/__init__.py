@@ -1,0 +1,1 @@
+"""``opensmtpd-plugins dmarc``: aggregate reports to others, and from them."""

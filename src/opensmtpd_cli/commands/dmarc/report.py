@@ -1,0 +1,268 @@
+"""``opensmtpd-plugins dmarc report``: tell domains of mail that said to be from them."""
+
+import argparse
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, date, datetime
+from typing import NamedTuple
+
+import click
+
+from opensmtpd.dns import Dns
+from opensmtpd.dns import options as dns_options
+from opensmtpd.dns.names import is_query_name
+from opensmtpd.dns.servers import ServerAddress, server
+from opensmtpd.errors import ConfigError
+from opensmtpd.mail.dmarc.reports import uris
+from opensmtpd.mail.dmarc.reports.document import Reporter, compressed, document, names
+from opensmtpd.mail.dmarc.reports.external import Consent, consents
+from opensmtpd.mail.dmarc.reports.message import message
+from opensmtpd.mail.dmarc.reports.store import DAY, DayPolicy, ReportStore
+from opensmtpd_cli import completion, lookups, terminal
+from opensmtpd_cli.commands.dmarc import sending
+from opensmtpd_cli.options import Seconds
+from opensmtpd_cli.output import complain, note
+from opensmtpd_cli.system import acting
+from opensmtpd_cli.system.new_files import NewFiles
+
+DEADLINE = 20.0
+COLUMNS = ("day", "domain", "policy", "rows", "messages", "addresses", "state")
+
+
+class Sending(NamedTuple):
+    """How reports get to others."""
+
+    sendmail: str
+    dns: Dns
+    within: float
+    """Seconds for the questions about one report."""
+
+
+@contextmanager
+def opened(path: str) -> Iterator[ReportStore]:
+    """Open the database of filter-auth; root has the rights of its owner. Raises ConfigError."""
+    if not os.path.exists(path):
+        raise ConfigError("there is no such database", path=path)
+    with acting.safely(path) as real, closing(ReportStore(real)) as store:
+        yield store
+
+
+def today() -> int:
+    """Return the number of this day since 1970, UTC."""
+    return int(time.time()) // DAY
+
+
+def _address(_ctx: object, _param: object, text: str | None) -> str | None:
+    if text is not None and not uris.is_plain_address(text):
+        raise click.BadParameter(f"{text!r} is no plain address")
+    return text
+
+
+def _name(_ctx: object, _param: object, text: str | None) -> str:
+    name = (socket.gethostname() if text is None else text).lower()
+    if not is_query_name(name):
+        raise click.BadParameter(f"{name!r} is no name of a host")
+    return name
+
+
+def _server(_ctx: object, _param: object, texts: tuple[str, ...]) -> list[ServerAddress]:
+    try:
+        return [server(text) for text in texts]
+    except ConfigError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@click.command("report", short_help="Report to domains about mail that said to be from them.")
+@click.argument("database", shell_complete=completion.complete_files)
+@click.option(
+    "--from",
+    "sender",
+    metavar="ADDRESS",
+    callback=_address,
+    help="Where reports come from, and whom to contact about them.",
+)
+@click.option("--organization", metavar="NAME", help="Who reports; if not given, the receiver.")
+@click.option("--contact", default="", metavar="TEXT", help="Another contact, a URL say.")
+@click.option(
+    "--receiver",
+    metavar="NAME",
+    callback=_name,
+    help="The name of the server that has received the mail; if not given, that of this host.",
+)
+@click.option(
+    "--day", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD", help="This day alone, in UTC."
+)
+@click.option("--domain", metavar="DOMAIN", help="The reports about this domain alone.")
+@click.option("--print", "printed", is_flag=True, help="Print the reports.")
+@click.option(
+    "--directory",
+    metavar="DIR",
+    shell_complete=completion.complete_folders,
+    help="Write the reports into files there.",
+)
+@click.option("--send", is_flag=True, help="Mail the reports to whom the domains name.")
+@click.option(
+    "--sendmail",
+    metavar="PROGRAM",
+    shell_complete=completion.complete_files,
+    help="Give the mails to this program instead of sendmail.",
+)
+@click.option(
+    "--nameserver",
+    "servers",
+    multiple=True,
+    metavar="ADDRESS[:PORT]",
+    callback=_server,
+    help="Ask this name server, and others given so, instead of those in resolv.conf.",
+)
+@click.option(
+    "--dns-deadline",
+    "within",
+    type=Seconds(),
+    default=DEADLINE,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time for the questions to the DNS about one report.",
+)
+@click.pass_context
+def command(
+    ctx: click.Context,
+    database: str,
+    sender: str | None,
+    organization: str | None,
+    contact: str,
+    receiver: str,
+    day: datetime | None,
+    domain: str | None,
+    printed: bool,
+    directory: str | None,
+    send: bool,
+    sendmail: str | None,
+    servers: list[ServerAddress],
+    within: float,
+) -> None:
+    """Write the aggregate reports of the days that are over, from the DATABASE of filter-auth.
+
+    Without --print, --directory or --send it only lists them. A report that was written into a
+    file or sent is not written or sent again. Run it with --send once a day, soon after midnight
+    UTC. Another domain's address gets a report only if that domain agrees in the DNS.
+
+    \b
+      opensmtpd-plugins dmarc report --send --from dmarc@example.org /var/lib/auth/reports.db
+    """
+    ways = [printed, directory is not None, send]
+    if sum(ways) > 1:
+        raise click.UsageError("give one of --print, --directory and --send")
+    wanted = None if day is None else int(day.replace(tzinfo=UTC).timestamp()) // DAY
+    with opened(database) as store:
+        policies = [
+            policy
+            for policy in store.due(today(), done=not (directory or send))
+            if wanted in (None, policy.day)
+            and (domain is None or policy.published.domain == domain.lower())
+        ]
+        if not any(ways):
+            _list(store, policies)
+            return
+    if sender is None:
+        raise click.UsageError("give the address of the reporter with --from")
+    reporter = Reporter(receiver, organization or receiver, sender, contact)
+    if printed:
+        _print(database, policies, reporter)
+    elif directory is not None:
+        _write(database, policies, reporter, os.path.abspath(directory))
+    else:
+        options = argparse.Namespace(nameserver=servers, dns_cache=None, dns_deadline=within)
+        program = sendmail or sending.sendmail()
+        way = Sending(program, dns_options.resolver(options), within)
+        sent = [_send(database, policy, reporter, way) for policy in policies]
+        if not all(sent):
+            ctx.exit(1)
+
+
+def _date(policy: DayPolicy) -> date:
+    return datetime.fromtimestamp(policy.day * DAY, UTC).date()
+
+
+def _list(store: ReportStore, policies: list[DayPolicy]) -> None:
+    """Show what there is to report."""
+    waiting = {each.id for each in store.due(today())}
+    rows = []
+    for policy in policies:
+        counts = [count for count, _ in store.rows(policy)]
+        addresses = [each.address for each in uris.destinations(policy.rua)]
+        state = "waiting" if policy.id in waiting else "done"
+        published = policy.published
+        rows.append((_date(policy), published.domain, published.p, len(counts), sum(counts),
+                     " ".join(addresses), state))  # fmt: skip
+    terminal.table(COLUMNS, rows)
+
+
+def _print(database: str, policies: list[DayPolicy], reporter: Reporter) -> None:
+    for policy in policies:
+        with opened(database) as store:
+            text = "".join(document(policy, reporter, store.rows(policy)))
+        sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
+
+
+def _write(database: str, policies: list[DayPolicy], reporter: Reporter, folder: str) -> None:
+    for policy in policies:
+        with opened(database) as store:
+            data = compressed(document(policy, reporter, store.rows(policy)))
+        path = os.path.join(folder, names(policy, reporter).file)
+        if not os.path.lexists(path):
+            with NewFiles(force=False) as files:
+                with files.new(path, lambda _: None) as file:
+                    file.write(data)
+                files.place()
+            note(f"wrote {path}")
+        with opened(database) as store:
+            store.finish(policy)
+
+
+def _send(database: str, policy: DayPolicy, reporter: Reporter, way: Sending) -> bool:
+    """Send a report to all who want it and have not got it; return whether that worked."""
+    domain = policy.published.domain
+    about = f"{_date(policy)} {domain}"
+    with opened(database) as store:
+        delivered = store.delivered(policy)
+        data = compressed(document(policy, reporter, store.rows(policy)))
+    asked = uris.destinations(policy.rua)
+    if not asked:
+        note(f"{about}: not sent: it names no address that mail could be sent to")
+    found = lookups.result(consents(domain, asked), way.dns, way.within) if asked else []
+    for each in found:
+        if each.reason:
+            note(f"{about}: not sent to {each.asked.address}: {each.reason}")
+    good = True
+    for to in _receivers(found):
+        if to.address in delivered:
+            continue
+        if to.limit is not None and len(data) > to.limit:
+            note(f"{about}: not sent to {to.address}: it takes {to.limit:,} bytes at most")
+            continue
+        mail = message(
+            names(policy, reporter), domain, reporter, to.address, data, datetime.now(UTC)
+        )
+        fault = sending.send(way.sendmail, reporter.email, to.address, mail)
+        if fault:
+            complain(f"{about}: not sent to {to.address}: {fault}")
+            good = False
+            continue
+        note(f"{about}: sent to {to.address}")
+        with opened(database) as store:
+            store.deliver(policy, to.address)
+    if good and not any(each.later for each in found):
+        with opened(database) as store:
+            store.finish(policy)
+    return good
+
+
+def _receivers(found: list[Consent]) -> list[uris.Destination]:
+    """Return where a report goes, each address once."""
+    return list({each.address: each for consent in found for each in consent.given}.values())
