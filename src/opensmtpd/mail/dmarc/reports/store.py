@@ -87,6 +87,7 @@ class ReportStore:
         except BaseException:
             self._db.close()
             raise
+        self._path, self._file = path, _identity(path)
         self._day = -1
         self._rows: Counter[int] = Counter()
         """Rows of the policies of ``_day``, by id."""
@@ -114,6 +115,10 @@ class ReportStore:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    def is_there(self) -> bool:
+        """Return whether the file still has its name: what is written to another would be lost."""
+        return self._file is not None and _identity(self._path) == self._file
 
     # --- counting -------------------------------------------------------------------------------
 
@@ -239,6 +244,15 @@ class _Transaction:
     def _undo(self) -> None:
         if self._db.in_transaction:  # SQLite has taken some back itself: a full disk, say
             self._db.execute("ROLLBACK")
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Return what tells a file from all others; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _packed(fields: tuple[object, ...]) -> str:

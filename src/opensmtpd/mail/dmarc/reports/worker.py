@@ -64,6 +64,8 @@ class ReportsWorker(Worker):
         """Count messages, or say that they are not counted."""
         messages = self._checked(request)
         try:
+            if self._store is not None and not self._store.is_there():
+                self._close()
             if self._store is None:
                 self._store = ReportStore(self._path, new=True)
             left_out = self._store.add(messages)

@@ -96,6 +96,16 @@ def test_a_database_that_breaks_later_stops_nothing(
     assert counts(path) == [1]
 
 
+def test_a_database_that_is_taken_away_is_made_anew(worker: ReportsWorker, path: Path) -> None:
+    worker.handle([message()])
+    path.rename(path.with_suffix(".old"))
+    worker.handle([message(), message()])
+    assert counts(path) == [2]
+    path.with_suffix(".old").replace(path)
+    worker.handle([message()])
+    assert counts(path) == [2]
+
+
 def test_a_locked_database_costs_the_messages_of_that_moment(
     worker: ReportsWorker,
     path: Path,

@@ -247,6 +247,29 @@ def test_consent_from_a_real_name_server(
     assert "other.example._report._dmarc.rua.example.net" in asked
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone can act as others")
+@pytest.mark.usefixtures("replies")
+def test_root_touches_the_database_as_its_owner(
+    database: str, sendmail: Sendmail, tmp_path: Path
+) -> None:
+    """The folder is a filter's: root does no more there than its user could do himself."""
+    for path in (os.path.dirname(database), database):
+        os.chown(path, 4321, 4321)
+    for folder in (tmp_path, *list(tmp_path.parents)[:-2]):
+        os.chmod(folder, os.stat(folder).st_mode | 0o011)
+    assert send(database, sendmail, "--domain", "example.com").exit_code == 0
+    assert len(sendmail.mails) == 1
+    assert os.stat(database).st_uid == 4321
+    secret = tmp_path / "secret.db"
+    os.rename(database, secret)
+    os.chown(secret, 0, 0)
+    os.chmod(secret, 0o600)
+    os.symlink(secret, database)
+    os.chown(database, 4321, 4321, follow_symlinks=False)
+    result = report(database)
+    assert (result.exit_code, "is not followed" in result.output) == (1, True)
+
+
 # --- usage ----------------------------------------------------------------------------------------
 
 
