@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import click
 
-from opensmtpd.dns import Dns
+from opensmtpd.dns import Dns, gather
 from opensmtpd.dns import options as dns_options
 from opensmtpd.dns.names import is_query_name
 from opensmtpd.dns.servers import ServerAddress, server
@@ -30,6 +30,9 @@ from opensmtpd_cli.system import acting
 from opensmtpd_cli.system.new_files import NewFiles
 
 DEADLINE = 20.0
+TOGETHER = 50
+"""Reports whose questions to the DNS are asked together: a name server that does not answer costs
+one deadline for all of them."""
 COLUMNS = ("day", "domain", "policy", "rows", "messages", "addresses", "state")
 
 
@@ -39,7 +42,7 @@ class Sending(NamedTuple):
     sendmail: str
     dns: Dns
     within: float
-    """Seconds for the questions about one report."""
+    """Seconds for the questions about TOGETHER reports."""
 
 
 @contextmanager
@@ -126,7 +129,7 @@ def _server(_ctx: object, _param: object, texts: tuple[str, ...]) -> list[Server
     default=DEADLINE,
     show_default=True,
     metavar="SECONDS",
-    help="Time for the questions to the DNS about one report.",
+    help="Time for the questions to the DNS about 50 reports.",
 )
 @click.pass_context
 def command(
@@ -179,8 +182,7 @@ def command(
         options = argparse.Namespace(nameserver=servers, dns_cache=None, dns_deadline=within)
         program = sendmail or sending.sendmail()
         way = Sending(program, dns_options.resolver(options), within)
-        sent = [_send(database, policy, reporter, way) for policy in policies]
-        if not all(sent):
+        if not _send_all(database, policies, reporter, way):
             ctx.exit(1)
 
 
@@ -225,38 +227,51 @@ def _write(database: str, policies: list[DayPolicy], reporter: Reporter, folder:
             store.finish(policy)
 
 
-def _send(database: str, policy: DayPolicy, reporter: Reporter, way: Sending) -> bool:
+def _send_all(database: str, policies: list[DayPolicy], reporter: Reporter, way: Sending) -> bool:
+    """Send reports; return whether all could be handed over."""
+    good = True
+    for at in range(0, len(policies), TOGETHER):
+        part = policies[at : at + TOGETHER]
+        asked = [consents(each.published.domain, uris.destinations(each.rua)) for each in part]
+        for policy, found in zip(
+            part, lookups.result(gather(asked), way.dns, way.within), strict=True
+        ):
+            good &= _send(database, policy, found, reporter, way.sendmail)
+    return good
+
+
+def _send(
+    database: str, policy: DayPolicy, found: list[Consent], reporter: Reporter, sendmail: str
+) -> bool:
     """Send a report to all who want it and have not got it; return whether that worked."""
     domain = policy.published.domain
     about = f"{_date(policy)} {domain}"
-    with opened(database) as store:
-        delivered = store.delivered(policy)
-        data = compressed(document(policy, reporter, store.rows(policy)))
-    asked = uris.destinations(policy.rua)
-    if not asked:
+    if not found:
         note(f"{about}: not sent: it names no address that mail could be sent to")
-    found = lookups.result(consents(domain, asked), way.dns, way.within) if asked else []
     for each in found:
         if each.reason:
             note(f"{about}: not sent to {each.asked.address}: {each.reason}")
+    with opened(database) as store:
+        data = compressed(document(policy, reporter, store.rows(policy)))
     good = True
     for to in _receivers(found):
-        if to.address in delivered:
-            continue
         if to.limit is not None and len(data) > to.limit:
             note(f"{about}: not sent to {to.address}: it takes {to.limit:,} bytes at most")
             continue
+        with opened(database) as store:
+            if not store.claim(policy, to.address):  # before, or by another run of this command
+                continue
         mail = message(
             names(policy, reporter), domain, reporter, to.address, data, datetime.now(UTC)
         )
-        fault = sending.send(way.sendmail, reporter.email, to.address, mail)
-        if fault:
-            complain(f"{about}: not sent to {to.address}: {fault}")
-            good = False
+        fault = sending.send(sendmail, reporter.email, to.address, mail)
+        if not fault:
+            note(f"{about}: sent to {to.address}")
             continue
-        note(f"{about}: sent to {to.address}")
+        complain(f"{about}: not sent to {to.address}: {fault}")
+        good = False
         with opened(database) as store:
-            store.deliver(policy, to.address)
+            store.release(policy, to.address)
     if good and not any(each.later for each in found):
         with opened(database) as store:
             store.finish(policy)

@@ -31,6 +31,8 @@ def consents(domain: str, asked: Sequence[Destination]) -> Lookup[list[Consent]]
     A host needs no consent that has the organizational domain of the policy domain. All is asked
     for in one round.
     """
+    if not asked:
+        return []
     hosts = dict.fromkeys(each.host for each in asked)
     agreements = {host: _agreement(domain, host) for host in hosts}
     walks = {name: walk.names(name) for name in (domain, *hosts)}

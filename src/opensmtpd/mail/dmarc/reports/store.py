@@ -208,14 +208,15 @@ class ReportStore:
         for count, results in rows:
             yield count, message_results(*json.loads(results))
 
-    def delivered(self, policy: DayPolicy) -> frozenset[str]:
-        """Return the addresses that a report has gone to."""
-        rows = self._db.execute("SELECT address FROM deliveries WHERE policy = ?", (policy.id,))
-        return frozenset(address for (address,) in rows.fetchall())
+    def claim(self, policy: DayPolicy, address: str) -> bool:
+        """Note that a report goes to an address; return False where it has been noted before."""
+        new = "INSERT OR IGNORE INTO deliveries VALUES (?, ?)"
+        return self._db.execute(new, (policy.id, address)).rowcount > 0
 
-    def deliver(self, policy: DayPolicy, address: str) -> None:
-        """Note that a report goes to an address."""
-        self._db.execute("INSERT OR IGNORE INTO deliveries VALUES (?, ?)", (policy.id, address))
+    def release(self, policy: DayPolicy, address: str) -> None:
+        """Note that a report has not gone to an address after all."""
+        gone = "DELETE FROM deliveries WHERE policy = ? AND address = ?"
+        self._db.execute(gone, (policy.id, address))
 
     def finish(self, policy: DayPolicy) -> None:
         """Note that nothing is left to do for a report."""

@@ -132,6 +132,12 @@ def test_all_hosts_are_asked_about_at_once_and_each_once() -> None:
     assert [each.given for each in found] == [(FOREIGN,), (OURS,), (second,), ()]
 
 
+def test_nothing_is_asked_for_nobody() -> None:
+    with pytest.raises(StopIteration) as end:
+        next(consents("example.com", []))
+    assert end.value.value == []
+
+
 def test_a_name_that_is_too_long_is_not_asked_for() -> None:
     found, names = ask([FOREIGN], ".".join(["x" * 60] * 4))
     assert not [name for name in names if "_report" in name]

@@ -79,11 +79,12 @@ def test_days_that_are_not_over_are_not_due(store: ReportStore) -> None:
 def test_a_report_is_delivered_to_each_address_once(store: ReportStore, path: str) -> None:
     store.add([message()])
     (policy,) = store.due(DAY + 1)
-    assert store.delivered(policy) == frozenset()
-    store.deliver(policy, "a@example.com")
-    store.deliver(policy, "a@example.com")
+    assert store.claim(policy, "a@example.com")
     with closing(ReportStore(path)) as other:
-        assert other.delivered(policy) == {"a@example.com"}
+        assert not other.claim(policy, "a@example.com")
+        assert other.claim(policy, "b@example.com")
+        store.release(policy, "a@example.com")
+        assert other.claim(policy, "a@example.com")
         other.finish(policy)
     assert store.due(DAY + 1) == []
     assert store.due(DAY + 1, done=True) == [policy]
@@ -92,13 +93,13 @@ def test_a_report_is_delivered_to_each_address_once(store: ReportStore, path: st
 def test_old_days_are_forgotten(store: ReportStore) -> None:
     store.add([message()])
     (policy,) = store.due(DAY + 1)
-    store.deliver(policy, "a@example.com")
+    assert store.claim(policy, "a@example.com")
     store.add([message(time=NOON + 13 * 86400)])
     assert [each.day for each in store.due(DAY + 100)] == [DAY, DAY + 13]
     store.add([message(time=NOON + 14 * 86400)])
     assert [each.day for each in store.due(DAY + 100)] == [DAY + 13, DAY + 14]
     assert list(store.rows(policy)) == []
-    assert store.delivered(policy) == frozenset()
+    assert store.claim(policy, "a@example.com")
 
 
 def test_rows_of_a_policy_are_bounded(store: ReportStore, monkeypatch: pytest.MonkeyPatch) -> None:
