@@ -40,7 +40,7 @@ def consents(domain: str, asked: Sequence[Destination]) -> Lookup[list[Consent]]
     questions += [each for each in agreements.values() if each is not None]
     questions = list(dict.fromkeys(questions))
     replies = dict(zip(questions, (yield questions), strict=True))
-    answers = {question: walk.answer(reply) for question, reply in replies.items()}
+    answers = {question: walk.only_record(reply) for question, reply in replies.items()}
     organization = {
         name: walk.follow(names, answers).organizational() for name, names in walks.items()
     }
