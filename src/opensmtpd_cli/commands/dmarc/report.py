@@ -278,6 +278,6 @@ def _send(
     return good
 
 
-def _receivers(found: list[Consent]) -> list[uris.Destination]:
+def _receivers(found: list[Consent]) -> list[uris.ReportAddress]:
     """Return where a report goes, each address once."""
     return list({each.address: each for consent in found for each in consent.given}.values())

@@ -9,15 +9,15 @@ from typing import NamedTuple
 from opensmtpd.dns import Failed, Found, Lookup, Question, RecordType
 from opensmtpd.dns.names import is_query_name
 from opensmtpd.mail.dmarc import walk
-from opensmtpd.mail.dmarc.reports.uris import Destination, destinations
+from opensmtpd.mail.dmarc.reports.uris import ReportAddress, destinations
 
 
 class Consent(NamedTuple):
     """Where reports for one destination go."""
 
-    asked: Destination
+    asked: ReportAddress
     """The destination in the policy record."""
-    given: tuple[Destination, ...]
+    given: tuple[ReportAddress, ...]
     """Where they go in its place: mostly there, nowhere without consent."""
     later: bool = False
     """True where the DNS did not tell: to be asked again later."""
@@ -25,7 +25,7 @@ class Consent(NamedTuple):
     """Why they do not go there; empty where they do."""
 
 
-def consents(domain: str, asked: Sequence[Destination]) -> Lookup[list[Consent]]:
+def consents(domain: str, asked: Sequence[ReportAddress]) -> Lookup[list[Consent]]:
     """Return for each destination whether the reports about a policy domain may go there.
 
     A host needs no consent that has the organizational domain of the policy domain. All is asked
@@ -66,7 +66,7 @@ def _agreement(domain: str, host: str) -> Question | None:
     return Question(name, RecordType.TXT) if is_query_name(name) else None
 
 
-def _consent(asked: Destination, reply: object) -> Consent:
+def _consent(asked: ReportAddress, reply: object) -> Consent:
     if isinstance(reply, Failed):
         return Consent(asked, (), later=True, reason=f"the DNS did not tell: {reply.reason}")
     records = reply.records if isinstance(reply, Found) else ()

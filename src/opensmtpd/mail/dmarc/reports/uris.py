@@ -16,7 +16,7 @@ _LIMIT = re.compile(r"([0-9]{1,18})([kmgt]?)", re.ASCII | re.IGNORECASE)
 _UNITS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 
 
-class Destination(NamedTuple):
+class ReportAddress(NamedTuple):
     """An address for reports."""
 
     address: str
@@ -45,12 +45,12 @@ def is_plain_address(address: str) -> bool:
     )
 
 
-def destinations(rua: str) -> list[Destination]:
+def destinations(rua: str) -> list[ReportAddress]:
     """Return the addresses in the value of ``rua``, each once, in order.
 
     Left out is all else: other schemes than mailto, wrong limits, addresses that are not plain.
     """
-    found: dict[str, Destination] = {}
+    found: dict[str, ReportAddress] = {}
     for uri in rua.split(",", URIS_MAX)[:URIS_MAX]:
         each = _destination(uri.strip())
         if each is not None:
@@ -58,7 +58,7 @@ def destinations(rua: str) -> list[Destination]:
     return list(found.values())
 
 
-def _destination(uri: str) -> Destination | None:
+def _destination(uri: str) -> ReportAddress | None:
     scheme, _, rest = uri.partition(":")
     if scheme.lower() != "mailto":
         return None
@@ -71,4 +71,4 @@ def _destination(uri: str) -> Destination | None:
         limit = int(match[1]) << _UNITS[match[2].lower()]
     local, _, host = unquote(rest.partition("?")[0]).rpartition("@")
     address = f"{local}@{host.lower()}"
-    return Destination(address, limit) if is_plain_address(address) else None
+    return ReportAddress(address, limit) if is_plain_address(address) else None

@@ -6,16 +6,16 @@ import pytest
 
 from opensmtpd.dns import Absent, Failed, Found, RecordType, Reply
 from opensmtpd.mail.dmarc.reports.external import Consent, consents
-from opensmtpd.mail.dmarc.reports.uris import Destination
+from opensmtpd.mail.dmarc.reports.uris import ReportAddress
 
-OURS = Destination("reports@example.com")
-BELOW = Destination("reports@mail.example.com")
-FOREIGN = Destination("reports@rua.example.net", 1024)
+OURS = ReportAddress("reports@example.com")
+BELOW = ReportAddress("reports@mail.example.com")
+FOREIGN = ReportAddress("reports@rua.example.net", 1024)
 POLICY = Found(("v=DMARC1; p=none",))
 
 
 def ask(
-    asked: Sequence[Destination], domain: str = "example.com", **replies: Reply
+    asked: Sequence[ReportAddress], domain: str = "example.com", **replies: Reply
 ) -> tuple[list[Consent], list[str]]:
     """Return the result, and the names of its one step.
 
@@ -104,7 +104,7 @@ def test_a_failure_is_asked_again() -> None:
 
 def test_another_address_at_the_same_host() -> None:
     found = one(Found(("v=DMARC1; rua=mailto:other@rua.example.net!1m",)))
-    assert found == Consent(FOREIGN, (Destination("other@rua.example.net", 1 << 20),))
+    assert found == Consent(FOREIGN, (ReportAddress("other@rua.example.net", 1 << 20),))
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ def test_another_host_gets_nothing_and_neither_does_the_first(rua: str) -> None:
 
 
 def test_all_hosts_are_asked_about_at_once_and_each_once() -> None:
-    second = Destination("x@rua.example.net")
-    third = Destination("x@notexample.com")
+    second = ReportAddress("x@rua.example.net")
+    third = ReportAddress("x@notexample.com")
     found, names = ask(
         [FOREIGN, OURS, second, third],
         _dmarc__example__com=POLICY,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd.mail.dmarc.reports.uris import Destination, destinations, is_plain_address
+from opensmtpd.mail.dmarc.reports.uris import ReportAddress, destinations, is_plain_address
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ from opensmtpd.mail.dmarc.reports.uris import Destination, destinations, is_plai
     ],
 )
 def test_destinations(rua: str, found: list[tuple[str, int | None]]) -> None:
-    assert destinations(rua) == [Destination(*each) for each in found]
+    assert destinations(rua) == [ReportAddress(*each) for each in found]
 
 
 def test_ten_uris_are_looked_at() -> None:
@@ -58,7 +58,7 @@ def test_ten_uris_are_looked_at() -> None:
 
 
 def test_the_host_is_what_is_behind_the_sign() -> None:
-    assert Destination("a@b.example").host == "b.example"
+    assert ReportAddress("a@b.example").host == "b.example"
 
 
 @given(st.text() | st.text(alphabet="mailto:@!,.%0aAk-"))
