@@ -12,7 +12,7 @@ from lab.root import stage
 from lab.root.namespace import view
 
 BENCH = Path(__file__).parents[3] / "bench"
-NAMES = ("dkimsign", "tables", "dns")
+NAMES = ("dkimsign", "tables", "dns", "auth")
 
 
 def main() -> int:

@@ -1,0 +1,243 @@
+"""filter-auth beside the C filter of that name and dkimpy, in turn on one machine: ``make bench``.
+
+Each message has one signature, RSA-2048 and relaxed/relaxed, and comes from a client of its own
+session with HELO and MAIL FROM, as under smtpd; a name server with a real zone answers. Prints, for
+messages of 2 KB, 100 KB and 1 MB, the CPU that each takes for a message (all processes of a filter
+together) and the ratio to ours. The filters do SPF, DKIM and ARC, ours DMARC as well; dkimpy
+verifies the signature only. The C filter takes part where ``--original PATH``, or the variable
+``OPENSMTPD_FILTER_AUTH_ORIGINAL``, says where it is; Debian has none. Exit status 1 where a goal is
+missed: at most its CPU for 2 KB, an eighth for 100 KB, a twelfth for 1 MB.
+
+It runs in the private network, by ``make bench`` or so::
+
+    PYTHONPATH=tests .venv/bin/python -m lab bench --only auth --original /path/to/filter-auth
+"""
+
+import argparse
+import base64
+import os
+import select
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dkim
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from driver import COMMIT, DATA, STAMP, Child, behind, cpu_seconds, message, nofile
+from lab.peers.nameserver import ADDRESS, NameServer, Records
+
+SIZES = ((2_000, 600), (100_000, 100), (1_000_000, 15))
+"""Octets, messages in a round."""
+GOALS = {2_000: 1.0, 100_000: 8.0, 1_000_000: 12.0}
+"""How many times the CPU of ours the C filter takes, at the least."""
+WINDOW = 8
+"""Sessions at a time."""
+CLIENT = b"good.example.net|pass|192.0.2.7:33891|192.0.2.1:25"
+EHLO, MAIL_FROM = b"1f08300d56622f13", b"1f08300d56622f14"
+BIN = Path(sys.executable).parent
+
+
+def new_key() -> tuple[bytes, str]:
+    """Make an RSA-2048 key; return it in PEM, and its record."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    )
+    der = key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return pem, f"v=DKIM1; k=rsa; p={base64.b64encode(der).decode()}"
+
+
+def zone(record: str) -> Records:
+    """Return what the DNS has of the sender, with the record of the key."""
+    cut = " ".join(f'"{record[at : at + 250]}"' for at in range(0, len(record), 250))
+    return {
+        ("mail._domainkey.example.com", "TXT"): [cut],
+        ("example.com", "TXT"): ['"v=spf1 ip4:192.0.2.0/24 -all"'],
+        ("good.example.net", "TXT"): ['"v=spf1 ip4:192.0.2.7 -all"'],
+        ("good.example.net", "A"): ["192.0.2.7"],
+        ("_dmarc.example.com", "TXT"): ['"v=DMARC1; p=reject"'],
+    }
+
+
+def signed(size: int, pem: bytes) -> bytes:
+    """Return a message of about ``size`` octets with a signature, in CRLF form."""
+    plain = message(size).replace(b"\n", b"\r\n")
+    names = [b"from", b"to", b"subject", b"date", b"message-id", b"mime-version", b"content-type"]
+    field = dkim.sign(
+        plain, b"mail", b"example.com", pem,
+        canonicalize=(b"relaxed", b"relaxed"), include_headers=names,
+    )  # fmt: skip
+    return bytes(field) + plain
+
+
+def conversation(child: Child, session: bytes, data: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield what smtpd says in a session with one message, and each time the answer it waits for.
+
+    ``data`` are the lines of the message as smtpd sends them, cut where the session's id belongs.
+    """
+
+    def report(event: str, *fields: bytes) -> bytes:
+        line = b"|".join((event.encode(), session, *fields))
+        wanted = child.report(event)
+        return b"report|0.7|%s|smtp-in|%s\n" % (STAMP, line) if wanted else b""
+
+    def ask(phase: str, token: bytes, value: bytes) -> Iterator[tuple[bytes, bytes]]:
+        if child.asks(phase):
+            line = b"%s|%s|%s|%s" % (phase.encode(), session, token, value)
+            result = b"filter-result|%s|%s|" % (session, token)
+            yield b"filter|0.7|%s|smtp-in|%s\n" % (STAMP, line), result
+
+    yield report("link-connect", CLIENT) + report("link-greeting", b"mx.test"), b""
+    yield from ask("ehlo", EHLO, b"good.example.net")
+    yield report("link-identify", b"EHLO|good.example.net") + report("tx-begin", b"018a64ac"), b""
+    yield from ask("mail-from", MAIL_FROM, b"alice@example.com")
+    sender = report("tx-mail", b"018a64ac|ok|alice@example.com")
+    yield sender + session.join(data), b"filter-dataline|%s|%s|.\n" % (session, DATA)
+    yield from ask("commit", COMMIT, b"")
+    ended = report("tx-commit", b"018a64ac|2000") + report("tx-reset", b"018a64ac")
+    yield ended + report("link-disconnect"), b""
+
+
+class Load:
+    """``total`` sessions, WINDOW at a time, each with the same message."""
+
+    def __init__(self, child: Child, text: bytes, total: int, first: int = 0) -> None:
+        self._child, self._left, self._begun, self._first = child, total, 0, first
+        prefix, blank = b"filter|0.7|%s|smtp-in|data-line|%%s|%s|" % (STAMP, DATA), b"S" * 16
+        lines = [*text.replace(b"\r\n", b"\n").splitlines(), b"."]
+        self._data = b"".join(prefix % blank + line + b"\n" for line in lines).split(blank)
+        self._out = bytearray()
+        self._waiting: dict[bytes, Iterator[tuple[bytes, bytes]]] = {}
+
+    def _begin(self) -> None:
+        self._begun += 1
+        session = b"%016x" % (0x1718C5E500000000 + self._first + self._begun)
+        self._go_on(conversation(self._child, session, self._data))
+
+    def _go_on(self, steps: Iterator[tuple[bytes, bytes]]) -> None:
+        for said, answer in steps:
+            self._out += said
+            if answer:
+                self._waiting[answer] = steps
+                return
+        self._left -= 1
+
+    def run(self) -> None:
+        """Drive it to the end."""
+        link, tail, total = self._child.socket, b"", self._left
+        while self._left:
+            while self._begun < total and len(self._waiting) < WINDOW:
+                self._begin()
+            readable, writable, _ = select.select([link], [link] if self._out else [], [], 60)
+            if not readable and not writable:
+                raise SystemExit("the filter hangs")
+            if writable:
+                del self._out[: link.send(memoryview(self._out)[: 1 << 20])]
+            if readable:
+                tail = self._take(tail + link.recv(1 << 20))
+
+    def _take(self, data: bytes) -> bytes:
+        """Go on with the sessions whose answers are in it; return what may be half an answer."""
+        cut = data.rfind(b"\n") + 1
+        for answer in [each for each in self._waiting if data.find(each, 0, cut) >= 0]:
+            self._go_on(self._waiting.pop(answer))
+        return data[cut:]
+
+
+def filtered(command: list[str], text: bytes, total: int) -> float:
+    """Return the seconds of CPU that a filter takes for a message, once it knows the DNS."""
+    child = Child(command)
+    Load(child, text, WINDOW).run()
+    begun = used(child)
+    Load(child, text, total, WINDOW).run()
+    seconds = used(child) - begun
+    child.close()
+    return seconds / total
+
+
+def used(child: Child) -> float:
+    """Return the seconds of CPU that all processes of a filter have had."""
+    pid = child.process.pid
+    return sum(map(cpu_seconds, (pid, *behind(pid))))
+
+
+def with_dkimpy(text: bytes, total: int, record: bytes) -> float:
+    """Return the seconds of CPU that dkimpy takes to verify a message."""
+    begun = time.process_time()
+    for _ in range(total):
+        if not dkim.verify(text, dnsfunc=lambda name, timeout=5: record):
+            raise SystemExit("dkimpy: the signature does not verify")
+    return (time.process_time() - begun) / total
+
+
+def use_name_server() -> None:
+    """Have the C filter ask our name server: in the private network only we see this file."""
+    with tempfile.NamedTemporaryFile("w", suffix=".resolv", delete=False) as file:
+        file.write(f"nameserver {ADDRESS[0]}\n")
+    subprocess.run(["mount", "--bind", file.name, "/etc/resolv.conf"], check=True)
+    os.unlink(file.name)
+
+
+def compare(original: str, rounds: int) -> bool:
+    """Measure all in turns; print the medians and return whether the goals are met."""
+    pem, record = new_key()
+    ours = [str(BIN / "filter-auth"), "--nameserver", ADDRESS[0], "mx.test"]
+    good = True
+    with NameServer(zone(record)):
+        print(f"{'size':>9}  {'':8} {'CPU µs/msg':>11}  times ours")
+        for size, total in SIZES:
+            text = signed(size, pem)
+            runs: dict[str, Callable[[], float]] = {
+                "ours": lambda: filtered(ours, text, total),  # noqa: B023  called in this turn
+                "dkimpy": lambda: with_dkimpy(text, total, record.encode()),  # noqa: B023
+            }
+            if original:
+                runs["C"] = lambda: filtered([original, "mx.test"], text, total)  # noqa: B023
+            taken: dict[str, list[float]] = {name: [] for name in runs}
+            for _ in range(rounds):
+                for name, run in runs.items():
+                    taken[name].append(run())
+            cost = {name: statistics.median(each) for name, each in taken.items()}
+            for name, seconds in cost.items():
+                ratio = seconds / cost["ours"]
+                goal = f" (goal {GOALS[size]:g})" if name == "C" else ""
+                good &= name != "C" or ratio >= GOALS[size]
+                print(f"{size:>9}  {name:8} {seconds * 1e6:11.0f}  {ratio:.2f}{goal}", flush=True)
+    return good
+
+
+def main() -> int:
+    """Run all of it; return the exit status."""
+    parser = argparse.ArgumentParser(description="Measure filter-auth beside the C filter.")
+    parser.add_argument("--root", help="not used: Debian has no C filter-auth")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--original",
+        metavar="PATH",
+        default=os.environ.get("OPENSMTPD_FILTER_AUTH_ORIGINAL", ""),
+        help="the C filter-auth",
+    )
+    options = parser.parse_args()
+    nofile()
+    if options.original:
+        use_name_server()
+    else:
+        print("no C filter-auth (--original PATH): only ours and dkimpy are measured")
+    good = compare(options.original, options.rounds)
+    print("all goals are met" if good else "A GOAL IS MISSED")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.exit(main())
