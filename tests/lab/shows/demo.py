@@ -1,7 +1,7 @@
 """``make demo``: the guide's mail server with our plugins, and what becomes of its users' mail.
 
 First with the guide's table files, then on SQLite, then with filters of ours that say why mail is
-junk.
+junk, and last with filter-auth in front of these: a spoofed, an honest and a forwarded mail.
 """
 
 import queue
@@ -9,8 +9,10 @@ import smtplib
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR, LYING_PTR, NO_PTR
@@ -20,7 +22,7 @@ from lab.peers.sink import Sink
 from lab.peers.verify import signatures, verifies
 from lab.root import stage
 from lab.root.server import Server, ServerError
-from lab.shows import moves
+from lab.shows import inbound, moves
 from lab.shows.guide import Guide, records
 from lab.shows.rehearsal import rehearse
 
@@ -90,20 +92,48 @@ def outcome(scene: Scene, guide: Guide, sink: Sink) -> tuple[str, str]:
     return place, SIGNED if verifies(message) else "SIGNATURE BROKEN"
 
 
-def play(guide: Guide, sink: Sink) -> int:
-    """Run all scenes; returns how many ended otherwise than the guide says."""
+class Act(NamedTuple):
+    """One line of the demo."""
+
+    title: str
+    wanted: tuple[str, str]
+    """Where the mail has to land, and what is to be said of it then."""
+    run: Callable[[], tuple[str, str]]
+    """Sends the mail; returns these two."""
+
+
+def play(acts: Iterable[Act], what: str) -> int:
+    """Run all acts; returns how many ended otherwise than they should. ``what`` is a headline."""
     wrong = 0
-    print(f"\n  {'mail':34} {'landed in':10} {'DKIM':20}")
-    for scene in SCENES:
+    print(f"\n  {'mail':40} {'landed in':10} {what:32}")
+    for act in acts:
         try:
-            place, signature = outcome(scene, guide, sink)
+            found = act.run()
         except (TimeoutError, queue.Empty, smtplib.SMTPException, OSError) as error:
-            place, signature = "nowhere", type(error).__name__
-        good = (place, signature) == (scene.place, scene.signature)
+            found = "nowhere", type(error).__name__
+        good = found == act.wanted
         wrong += not good
-        verdict = "ok" if good else f"EXPECTED {scene.place}, {scene.signature}"
-        print(f"  {scene.title:34} {place:10} {signature:20} {verdict}", flush=True)
+        verdict = "ok" if good else f"EXPECTED {', '.join(act.wanted)}"
+        print(f"  {act.title:40} {found[0]:10} {found[1]:32} {verdict}", flush=True)
     return wrong
+
+
+def play_guide(guide: Guide, sink: Sink) -> int:
+    """Run the scenes of the guide."""
+    acts = (
+        Act(scene.title, (scene.place, scene.signature), partial(outcome, scene, guide, sink))
+        for scene in SCENES
+    )
+    return play(acts, "DKIM")
+
+
+def play_inbound(guide: Guide, signer: inbound.Signer) -> int:
+    """Run the scenes of mail from outside that says who has sent it."""
+    acts = (
+        Act(scene.title, (scene.place, scene.says), partial(inbound.outcome, scene, guide, signer))
+        for scene in inbound.SCENES
+    )
+    return play(acts, "results")
 
 
 def shell(server: Server) -> None:
@@ -114,12 +144,15 @@ def shell(server: Server) -> None:
     subprocess.call(["bash"], cwd=server.view)
 
 
-def run(guide: Guide, what: str) -> int:
+def run(guide: Guide, what: str, signer: inbound.Signer | None = None) -> int:
     """Start the server, run all scenes, then a shell if ``what`` is "shell"; returns how many
     scenes ended otherwise than the guide says. Raises ServerError.
+
+    With the key of somebody who sends mail, filter-auth judges his.
     """
-    with NameServer(records(guide)), Sink() as sink, Server(guide.view) as server:
-        wrong = play(guide, sink)
+    zone = {**records(guide), **(signer.zone() if signer else {})}
+    with NameServer(zone), Sink() as sink, Server(guide.view) as server:
+        wrong = play_inbound(guide, signer) if signer else play_guide(guide, sink)
         server.check()
         if wrong:
             print(server.tail())
@@ -142,10 +175,15 @@ def swap(guide: Guide) -> None:
     )
 
 
-def reasons(guide: Guide) -> None:
-    """Show what the log says of mail that was junked."""
+def authenticate(guide: Guide) -> None:
+    """Put filter-auth in front of the junk filters, and show what there is to do."""
+    print("\n" + "\n".join(f"  {line}" for line in moves.to_auth(guide).splitlines()), flush=True)
+
+
+def reasons(guide: Guide, mark: str) -> None:
+    """Show the lines of the log that have this in them."""
     log = (guide.view / "smtpd.log").read_text(errors="replace").splitlines()
-    print("\n" + "\n".join(f"  {line}" for line in log if " junk check=" in line), flush=True)
+    print("\n" + "\n".join(f"  {line}" for line in log if mark in line), flush=True)
 
 
 def main(what: str) -> int:
@@ -166,13 +204,18 @@ def main(what: str) -> int:
         wrong += run(guide, "")
         print("\ndemo: the same with filters of ours in the places of the two builtin junk lines")
         swap(guide)
-        wrong += run(guide, what)
+        wrong += run(guide, "")
         print("\ndemo: and the log says why mail is junk")
-        reasons(guide)
+        reasons(guide, " junk check=")
+        print("\ndemo: filter-auth in front of these: SPF, DKIM and DMARC of mail from outside")
+        authenticate(guide)
+        wrong += run(guide, what, inbound.new_signer())
+        print("\ndemo: and the log has the results of each")
+        reasons(guide, " dmarc=")
     except ServerError as error:
         print(f"demo: {error}")
         return 1
-    verdict = "all as the guide says, three times" if not wrong else f"{wrong} WRONG"
+    verdict = "all as it should be, four times" if not wrong else f"{wrong} WRONG"
     print(f"\ndemo: {verdict}; it took {time.monotonic() - start:.1f} s and leaves nothing behind")
     print("demo: to look further, `make demo-shell` opens a shell beside the running server")
     return 1 if wrong else 0

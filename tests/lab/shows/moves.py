@@ -65,6 +65,19 @@ def to_filters(guide: Guide) -> str:
     return "\n".join(edits)
 
 
+def to_auth(guide: Guide) -> str:
+    """Judge mail from outside by filter-auth, in front of the junk lines; returns the edits."""
+    conf = guide.view / CONF[1:]
+    text = conf.read_text()
+    junk = re.findall(r"(?m)^filter check_rdns .*$", text)[0]
+    new = 'filter check_auth proc-exec "filter-auth --enforce"'
+    optional = re.findall(r"(?m)^optional = .*$", text)[0]
+    chain = optional.replace("filter { check_rdns", "filter { check_auth check_rdns")
+    conf.write_text(text.replace(junk, f"{new}\n{junk}").replace(optional, chain))
+    check(guide)
+    return "\n".join((f"+{new}", f"-{optional}", f"+{chain}"))
+
+
 def to_flat(guide: Guide) -> None:
     """Have table-flat serve the same five files."""
     conf = guide.view / CONF[1:]
