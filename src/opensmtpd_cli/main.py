@@ -12,7 +12,7 @@ from opensmtpd_cli import completion, usage
 from opensmtpd_cli.commands import help as help_
 from opensmtpd_cli.commands import lookup
 from opensmtpd_cli.commands.accounts import command as accounts
-from opensmtpd_cli.commands.dmarc import command as dmarc
+from opensmtpd_cli.commands.authenticate import command as authenticate
 from opensmtpd_cli.commands.filter import command as filter_
 from opensmtpd_cli.commands.genkey import command as genkey
 from opensmtpd_cli.commands.install import command as install
@@ -62,7 +62,7 @@ def _of_the_system(error: OSError) -> str:
 @click.option("--quiet", is_flag=True, help="Say nothing but results and what is wrong.")
 @click.version_option(package_name=DISTRIBUTION, message="%(prog)s %(version)s")
 def main(quiet: bool) -> None:
-    """Make keys, move smtpd's tables to SQLite, edit them, ask tables, try filters, and report."""
+    """Make keys, move smtpd's tables to SQLite, edit them, ask tables, try filters, judge mail."""
 
 
 for command in (
@@ -71,7 +71,7 @@ for command in (
     lookup.lookup,
     lookup.check,
     filter_.command,
-    dmarc.command,
+    authenticate.command,
     genkey.command,
     accounts.user,
     accounts.alias,

@@ -52,6 +52,8 @@ COMMANDS: Mapping[str, Expected] = {
     "opensmtpd-plugins export ": Expected(),
     'opensmtpd-plugins filter "$(grep proc-exec.*dkimsign ': Expected("data-line"),
     "opensmtpd-plugins filter --rdns '<unknown>' filter-rdns ": Expected("junk"),
+    "opensmtpd-plugins authenticate --client 192.0.2.1": Expected("dkim\tpass"),
+    "opensmtpd-plugins authenticate --judge": Expected("needs dkim; pip install", status=1),
     "opensmtpd-plugins install filter-rdns filter-dnsbl": Expected("filter-dnsbl"),
     "opensmtpd-plugins completion bash": Expected(),
     "opensmtpd-plugins genkey --domain example.com --selector 2026": Expected(

@@ -14,6 +14,7 @@ from unit.support.swap import Program
 
 COMMANDS = [
     "alias",
+    "authenticate",
     "check",
     "completion",
     "dmarc",

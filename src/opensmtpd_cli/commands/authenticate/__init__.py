@@ -1,0 +1,1 @@
+"""The command ``authenticate``: what filter-auth would say of a message, and why."""
