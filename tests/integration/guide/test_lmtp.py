@@ -10,13 +10,22 @@ from integration.support.manual_machine import Expected, Machine, surrounded
 from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR, LYING_PTR, NO_PTR
 from lab.root import inside
-from lab.shows import manual
+from lab.shows import inbound, manual
 from lab.shows.demo import LOCAL, STRANGER
 from lab.shows.guide import Guide
 from lab.support import Lab, Setup
 
 SOCKET = "run/dovecot/lmtp"
 COMMANDS = {"sievec ": Expected()}
+SPOOFED = f"bob@{inbound.MILD}"
+SENT = {
+    (CONFIRMED_PTR, STRANGER): "inbox",
+    (CONFIRMED_PTR, SPOOFED): "inbox",
+    (inbound.FORWARDER, SPOOFED): ".Junk",
+    (NO_PTR, STRANGER): ".Junk",
+    (LYING_PTR, STRANGER): ".Junk",
+}
+"""Clients and senders, and where their mail belongs."""
 
 
 def recipe() -> list[manual.Display]:
@@ -61,12 +70,13 @@ def machine(running: Lab) -> Iterator[Machine]:
 
 @pytest.mark.parametrize("running", [Setup("7.6", "lmtp", prepare)], indirect=True, ids=str)
 def test_junk_is_filed_by_dovecot(machine: Machine) -> None:
+    machine.lab.dns.records = {**machine.records, **inbound.new_signer().zone()}
     places = {}
-    for client in (CONFIRMED_PTR, NO_PTR, LYING_PTR):
-        message = mail.compose(STRANGER, LOCAL, f"from {client}")
+    for client, sender in SENT:
+        message = mail.compose(sender, LOCAL, f"from {client}")
         with mail.connect(client) as connection:
-            assert mail.send(connection, STRANGER, LOCAL, message)[0] == 250
+            assert mail.send(connection, sender, LOCAL, message)[0] == 250
         delivered = machine.lab.inbox.one()
-        places[client] = delivered.folder
+        places[client, sender] = delivered.folder
         assert f"Subject: from {client}\n".encode() in delivered.content
-    assert places == {CONFIRMED_PTR: "inbox", NO_PTR: ".Junk", LYING_PTR: ".Junk"}
+    assert places == SENT

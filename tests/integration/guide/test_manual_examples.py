@@ -19,7 +19,7 @@ from lab.root.namespace import STRANGER
 from lab.root.namespace import visit as present
 from lab.root.plugin import LIBEXEC
 from lab.shows import guide as guides
-from lab.shows import manual, moves, readme
+from lab.shows import inbound, manual, moves, readme
 from lab.shows.guide import PASSWORD, Guide
 from lab.support import Lab, setups
 from opensmtpd_cli.commands.genkey import text as genkey_text
@@ -188,6 +188,17 @@ def no_programs(machine: Machine) -> None:
     assert guest(machine, CONFIRMED_PTR, front=front).place == "550 5.7.1 No programs, please"
 
 
+def origin_then_names(machine: Machine) -> None:
+    """Spoofed mail is refused, or filed as its domain asks; the rest is judged by names."""
+    machine.lab.dns.records = {**machine.records, **inbound.new_signer().zone()}
+    spoofed = guest(machine, inbound.FORWARDER, sender=f"bob@{inbound.STRICT}")
+    assert "DMARC policy for bank.example" in spoofed.place
+    assert guest(machine, inbound.FORWARDER, sender=f"bob@{inbound.MILD}").place == ".Junk"
+    honest = guest(machine, CONFIRMED_PTR, sender=f"bob@{inbound.STRICT}")
+    assert (honest.place, len(honest.fields(b"Authentication-Results"))) == ("inbox", 1)
+    assert [guest(machine, each).place for each in (NO_PTR, LYING_PTR)] == [".Junk", ".Junk"]
+
+
 def everything(machine: Machine) -> None:
     to_sales(machine, "mail.example.com")
     enlist(machine, ("zen.spamhaus.org", NO_PTR, "127.0.0.3"))
@@ -199,6 +210,7 @@ def everything(machine: Machine) -> None:
         assert mail.send(client, "alice@example.com", "alice@example.com", message)[0] == 250
     assert verifies(machine.lab.inbox.one().message)
     signed(machine)
+    origin_then_names(machine)
 
 
 def results_shown(machine: Machine) -> None:
@@ -230,7 +242,7 @@ SCENES: Mapping[str, tuple[Scene, ...]] = {
     "filter-rdns.8": (junked_by_name, all_checks),
     OPERATOR: (),
     "opensmtpd.3": (no_programs, to_sales),
-    "smtpd-plugins.7": (everything,),
+    "smtpd-plugins.7": (everything, origin_then_names),
     "table-flat.5": (wildcard,),
     "table-passwd.5": (log_in,),
     "table-sqlite.5": (wildcard,),
