@@ -68,9 +68,9 @@ class Found(_Reply):
     def __init__(self, records: tuple[str, ...]) -> None:
         """Take the records, at least one.
 
-        A and AAAA: addresses in their usual form. PTR and MX: query names in lower case, MX by
-        preference. TXT: text with a character for each octet, the strings of a record joined, and
-        equal records as often as they came.
+        A and AAAA: addresses in their usual form. PTR: query names in lower case. MX: names of
+        printable ASCII in lower case, by preference, equal ones as often as they came. TXT: text
+        with a character for each octet, the strings of a record joined, as often as they came.
         SOA: the seconds for which an absence may be remembered (RFC 2308 section 5).
         """
         self.records = records
