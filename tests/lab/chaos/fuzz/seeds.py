@@ -26,6 +26,16 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
         b"v=DKIM1; k=ed25519; h=sha256; s=email; t=y:s; n=;\n"
         b" p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n\na\nb",
     ),
+    "chains": (
+        b"ARC-Message-Signature: i=2; a=ed25519-sha256; c=relaxed/relaxed; d=example.com; s=ed;\n"
+        b"\th=from; bh=jkYhN5eG70Kk/sFVzVJcKR3X2zwf3jR4Ui9PYcA/0b0=; b=AAAA\n"
+        b'ARC-Authentication-Results: i=2; mx.example; dkim=fail reason="a" (b); arc=pass\n'
+        b"Received: x\nARC-Seal: i=1; cv=none; a=ed25519-sha256; d=example.com; s=ed; b=AAAA\n"
+        b"ARC-Message-Signature: i=1; a=ed25519-sha256; c=relaxed; d=example.com; s=ed;\n"
+        b"\th=from; bh=jkYhN5eG70Kk/sFVzVJcKR3X2zwf3jR4Ui9PYcA/0b0=; b=AAAA\n"
+        b"ARC-Authentication-Results: i=1; a.example; none\nFrom: a@example.com\n\n"
+        b"v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n\na\nb",
+    ),
     "keys": (b"# comment\nexample.com mail /etc/key rsa-sha256\nb.example x key\n",),
     "sqlite_configuration": (
         b"dbpath /x\nquery_alias SELECT a FROM b WHERE c=?\nbusy_timeout 1\n",

@@ -13,11 +13,13 @@ from opensmtpd._protocol.filter.connection import FilterConnection
 from opensmtpd._protocol.table.connection import TableConnection
 from opensmtpd.backends.sqlite import config
 from opensmtpd.dns import Found
-from opensmtpd.dns.lookup import Gather
+from opensmtpd.dns.lookup import Gather, Lookup
 from opensmtpd.dns.resolver.process import cache_file
-from opensmtpd.errors import LocalError, ProtocolError, VersionError
+from opensmtpd.errors import LocalError, ProtocolError, Unsignable, VersionError
 from opensmtpd.filter import PROCEED, Decision, Filter, Helo, Session, StreamedMessage, field
 from opensmtpd.mail import mailboxes
+from opensmtpd.mail.arc.begun import begun_set
+from opensmtpd.mail.arc.verify import ArcResult, ArcVerification
 from opensmtpd.mail.dkim import canonical_header
 from opensmtpd.mail.dkim.canonical_body import RelaxedBody, SimpleBody
 from opensmtpd.mail.dkim.keys import key_table
@@ -201,6 +203,14 @@ def canonicalization(data: bytes) -> None:
         assert canonical_header.simple(found) + b"\r\n" == one.simple
 
 
+def answer(lookup: Lookup[None], record: bytes) -> None:
+    """Answer each question of a lookup with a record."""
+    for questions in lookup:
+        assert not isinstance(questions, Gather)
+        with suppress(StopIteration):
+            lookup.send([Found((record.decode("latin-1"),)) for _ in questions])
+
+
 @target
 def signatures(data: bytes) -> None:
     """DKIM signatures, the record of their key, and a body: results in harmless text."""
@@ -210,15 +220,29 @@ def signatures(data: bytes) -> None:
     one = DkimVerification(b"\n" + header, bodies, author="example.com", now=0)
     bodies.feed(body.split(b"\n"))
     bodies.end()
-    keys = one.keys()
-    for questions in keys:
-        assert not isinstance(questions, Gather)
-        with suppress(StopIteration):
-            keys.send([Found((record.decode("latin-1"),)) for _ in questions])
+    answer(one.keys(), record)
     for found in one.results([list(judge(claim)) for claim in one.claims()]):
         text = "".join([each for each in found if isinstance(each, str)])
         assert text.isascii(), found
         assert text.isprintable(), found
+
+
+@target
+def chains(data: bytes) -> None:
+    """Chains of ARC, and the set that filter-auth has begun: results in harmless text."""
+    head, _, rest = data.partition(b"\n\n")
+    record, _, body = rest.partition(b"\n\n")
+    bodies = BodyHashes()
+    one = ArcVerification(b"\n" + head, bodies, now=0)
+    bodies.feed(body.split(b"\n"))
+    bodies.end()
+    answer(one.keys(), record)
+    found = one.result([list(judge(claim)) for claim in one.claims()])
+    assert found.reason.isascii(), found
+    assert found.reason.isprintable(), found
+    assert (found.result == "none") == (found == ArcResult("none", next_instance=1))
+    with suppress(Unsignable):
+        assert 1 <= begun_set(b"\n" + head).instance <= 50
 
 
 # --- files -----------------------------------------------------------------------------------
