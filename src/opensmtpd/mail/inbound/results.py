@@ -6,6 +6,9 @@ from opensmtpd.mail.client import text
 from opensmtpd.mail.inbound.disposition import Disposition
 from opensmtpd.mail.inbound.findings import Findings
 
+SIGNATURES_MAX = 20
+"""Signatures whose results are written, at most."""
+
 
 def results(found: Findings, disposition: Disposition) -> list[Result]:
     """Return the results in the order of the C filter-auth; that of DMARC is the last."""
@@ -26,6 +29,9 @@ def results(found: Findings, disposition: Disposition) -> list[Result]:
 def _dkim(found: Findings) -> list[Result]:
     if not found.dkim:
         return [methods.dkim("none")]
+    shown = list(found.dkim)
+    if len(shown) > SIGNATURES_MAX:  # a client may write a thousand
+        shown = sorted(shown, key=lambda each: each.result != "pass")[:SIGNATURES_MAX]
     return [
         methods.dkim(
             each.result,
@@ -35,7 +41,7 @@ def _dkim(found: Findings) -> list[Result]:
             algorithm=each.algorithm,
             signature=each.b,
         )
-        for each in found.dkim
+        for each in shown
     ]
 
 

@@ -59,6 +59,13 @@ def test_errors_have_their_reasons() -> None:
     assert shown.endswith('; dmarc=temperror reason="no answer" header.from=example.com')
 
 
+def test_of_a_thousand_signatures_those_that_pass_come_first() -> None:
+    many = (signature("policy", "a.test"),) * 1000 + (signature("pass", "b.test"),)
+    shown = value(findings(dmarc=PASS, dkim=many))
+    assert shown.startswith("mx.test; dkim=pass header.s=s header.d=b.test ")
+    assert shown.count("dkim=") == 20
+
+
 def test_a_bounce() -> None:
     bounce = CLIENT._replace(sender=b"")
     assert " smtp.mailfrom=postmaster@mx.example.com;" in value(findings(client=bounce))
