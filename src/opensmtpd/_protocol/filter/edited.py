@@ -125,7 +125,10 @@ class Edited:
             self._append([*edits.body, *edits.appended], blank=self._parts.in_body)
         elif edits.appended:
             self._append(edits.appended, blank=False)
-        return stuff_block(edits.header()) if edits.header_changed else self._header
+        header = stuff_block(edits.header()) if edits.header_changed else self._header
+        # From now on it is bytes, and no fields: others may need the memory before it is sent.
+        self._spool.unreserve(max(0, self._cost - len(header)))
+        return header
 
     def _append(self, lines: list[bytes], *, blank: bool) -> None:
         """Add lines behind what is in the spool, and a blank one where there must be one."""

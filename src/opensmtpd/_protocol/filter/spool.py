@@ -134,6 +134,11 @@ class Spool:
         self._reserved += size
         budget.reserved += size
 
+    def unreserve(self, size: int) -> None:
+        """Count ``size`` bytes of those that are reserved no more."""
+        self._reserved -= size
+        self._budget.reserved -= size
+
     def truncate(self) -> None:
         """Drop all that waits."""
         self._blocks.clear()

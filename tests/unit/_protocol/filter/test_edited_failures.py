@@ -261,6 +261,26 @@ def test_a_message_that_only_waits_takes_no_memory_for_its_header() -> None:
     assert (talk.logged, budget.reserved, budget.used) == ([], 0, 0)
 
 
+def test_headers_that_are_edited_take_their_bytes_only_until_they_are_sent() -> None:
+    handlers: list[Waits] = []
+
+    def make() -> Waits:
+        handlers.append(Waits())
+        return handlers[-1]
+
+    budget = Budget(reservable=2 * len(b"From: a@b\nSubject: |\n") + 2 * 512 + 100)
+    talk = Talk(Messages(make), budget=budget)
+    tokens = [b"%016x" % number for number in range(1, 4)]
+    for token in tokens:
+        assert talk.say(data(*MAIL, b".", token=token)) == b""
+    for number, handler in enumerate(handlers, 1):
+        handler.ready.settle(None)
+        assert budget.reserved == number * len(b"X: 2\nFrom: a@b\nSubject: |\n")
+    out = talk.drain()
+    assert out == b"".join(datalines(b"X: 2", *MAIL, b".", token=token) for token in tokens)
+    assert (talk.logged, budget.reserved) == ([], 0)
+
+
 @POLICIES
 def test_a_header_that_is_lost_when_the_wait_is_over(
     policy: Policy, monkeypatch: pytest.MonkeyPatch

@@ -79,12 +79,14 @@ class DkimVerification:
         ``author`` is the domain of From: signatures of domains near it come first where there are
         too many. ``now`` is in seconds since 1970. ``weak`` accepts RSA keys of 512 to 1023 bits.
         """
-        self._fields = Fields(header)
+        fields = Fields(header)
         self._weak = weak
-        self._all = [_One(field, now) for field in self._fields.named(b"dkim-signature")]
+        self._all = [_One(field, now) for field in fields.named(b"dkim-signature")]
         self._chosen: list[_One] = []
         self._claimed: list[_One] = []
         self._choose(author, bodies, limit)
+        for one in self._chosen:  # at once: thousands of messages may wait for their keys
+            one.hash_header(fields)
 
     def _choose(self, author: str | None, bodies: BodyHashes, limit: int) -> None:
         """Choose which signatures are verified, and tell the others why they are not."""
@@ -113,7 +115,7 @@ class DkimVerification:
     def claims(self) -> list[Claim]:
         """Return what a worker has to verify, after ``keys`` and the end of the body."""
         self._claimed = [one for one in self._chosen if one.check()]
-        return [one.claim(self._fields, self._weak) for one in self._claimed]
+        return [one.claim(self._weak) for one in self._claimed]
 
     def results(self, replies: object) -> list[DkimResult]:
         """Return a result for each signature, from top to bottom; empty where there is none.
@@ -131,7 +133,8 @@ class _One:
     """One signature: what is known of it so far."""
 
     def __init__(self, field: HeaderField, now: int) -> None:
-        self.field = field
+        self._field = field
+        self._digest = b""
         self.signature: Signature | None = None
         self.told = DkimResult("neutral")
         self._hash: BodyHash | None = None
@@ -168,6 +171,11 @@ class _One:
         if self._hash is None:
             self.end("neutral", "not verified: too many different hashes of the body")
         return self._hash is not None
+
+    def hash_header(self, fields: Fields) -> None:
+        """Hash the fields of the header that are signed."""
+        signature = self._signature
+        self._digest = fields.digest(self._field, signature.names, signature.header)
 
     def take_key(self, reply: Reply) -> None:
         """Take what the DNS replied to the question for the key."""
@@ -206,11 +214,10 @@ class _One:
             return True
         return False
 
-    def claim(self, fields: Fields, weak: bool) -> Claim:
+    def claim(self, weak: bool) -> Claim:
         signature, key = self._signature, self._key
         assert key is not None
-        digest = fields.digest(self.field, signature.names, signature.header)
-        return Claim(key.kind, key.data, digest, signature.value, weak)
+        return Claim(key.kind, key.data, self._digest, signature.value, weak)
 
     def take_verdict(self, verdict: Verdict | None) -> None:
         """Take what the worker says; None where it does not."""
