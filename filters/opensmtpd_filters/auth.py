@@ -17,11 +17,13 @@ import argparse
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 
 from opensmtpd import options, run, worker
 from opensmtpd.answer import Answer, Deferred, Offload
 from opensmtpd.dns import options as dns_options
 from opensmtpd.dns import run_lookup
+from opensmtpd.errors import ConfigError
 from opensmtpd.filter import (
     PROCEED,
     EditedMessage,
@@ -59,6 +61,7 @@ With DMARC enforced, and "maildir junk" for what is to be quarantined:
 SIGHUP has it read the files of --exempt, --forwarder and --policy anew.
 """
 
+PACKAGES = ("aiodns", "cryptography", "dns")
 WORKER = "opensmtpd.mail.dkim.verify.keys_worker:PublicKeyWorker"
 VERIFY_WITHIN = 5.0
 """Seconds until a worker that does not verify is replaced; its signatures are temperror then."""
@@ -71,6 +74,7 @@ class Inbound(Filter):
 
     def __init__(self, flags: argparse.Namespace) -> None:
         """Raises ConfigError for flags, files and folders that cannot be used."""
+        need_packages()
         self.flags = flags
         within, rules = inbound_options.deadline(flags), inbound_options.rules(flags)
         self.exempt = inbound_options.exempt(flags)
@@ -214,6 +218,18 @@ def spf_decision(session: str, client: Client, found: SpfResults) -> PhaseDecisi
         domain=failed.domain, mechanism=failed.mechanism)  # fmt: skip
     why = f"5.7.23 SPF: {client.address} may not send mail of {failed.domain}"
     return refusal(f"{why}: {failed.explanation}" if failed.explanation else why)
+
+
+def need_packages() -> None:
+    """Raise ConfigError where a package is missing that a worker imports."""
+    for name in PACKAGES:
+        try:
+            there = find_spec(name) is not None
+        except ImportError:  # of an import hook
+            there = False
+        if not there:
+            remedy = "pip install 'opensmtpd-plugins[auth]'"
+            raise ConfigError(f"judging mail needs {name}", remedy=remedy)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -295,6 +295,15 @@ def test_only_what_is_used_is_registered() -> None:
     assert make("--spf-reject").unused == ()
 
 
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("opensmtpd_filters.auth.PACKAGES", ("aiodns", "no_such_package"))
+    with pytest.raises(ConfigError) as raised:
+        make()
+    assert str(raised.value) == (
+        "judging mail needs no_such_package; pip install 'opensmtpd-plugins[auth]'"
+    )
+
+
 def test_mistakes_are_told() -> None:
     with pytest.raises(ConfigError, match="--dns-deadline is not below half of --deadline"):
         make("--dns-deadline 30")
