@@ -288,6 +288,28 @@ def test_results_are_kept_for_reports(tmp_path: Path) -> None:
     assert message.results.envelope_to == "example.com"
 
 
+def test_files_are_read_again(tmp_path: Path) -> None:
+    spared, policies = tmp_path / "spared", tmp_path / "policies"
+    spared.write_text("198.51.100.0/24\n")
+    policies.write_text("example.net reject\n")
+    filter = make(f"--enforce --exempt {spared} --policy {policies}", DENY, REJECT)
+    message = PLAIN.replace(b"\r\n", b"\n")
+    assert not run_message(filter, message, sender=b"alice@example.com").accepted
+    policies.write_text("example.com none\n")
+    filter.reload().function()()
+    outcome = run_message(filter, message, sender=b"alice@example.com")
+    assert (outcome.accepted, " auth from=" in outcome.log[0]) == (True, True)
+    spared.write_text("192.0.2.0/24\n")
+    filter.reload().function()()
+    assert " auth-exempt exempt=listed " in run_message(filter, message).log[0]
+    spared.write_text("no address!\n")
+    with pytest.raises(ConfigError, match="is none of these"):
+        filter.reload().function()
+    assert filter.court.dns.reread == 2  # type: ignore[attr-defined]
+    filter.stop()
+    assert filter.court.dns.saved == 1  # type: ignore[attr-defined]
+
+
 def test_only_what_is_used_is_registered() -> None:
     plain = make()
     assert "recipients" not in plain.uses

@@ -25,6 +25,10 @@ from opensmtpd.worker import Pool
 
 HEADERS_MAX = 64 << 20
 """Bytes of memory that the headers of all messages under way may take."""
+SMALL, KEPT = 16 << 10, 2048
+"""Bytes of a small header, and those that count of it when it has been read: little of it is kept
+then. Of a larger one all count, as it may consist of signatures.
+"""
 LINE_COST = 64
 """Bytes that a line takes beyond its own."""
 BUSY = Reject(451, "4.3.2 Too many messages at a time, please try again later")
@@ -94,9 +98,13 @@ class JudgedMail(EditedMessage):
         size = sum(map(len, lines)) + LINE_COST * len(lines)
         if self.court.in_headers + size > HEADERS_MAX:
             raise Refused(BUSY)
+        self.count(size)
+        self.judgement.header(lines)
+
+    def count(self, size: int) -> None:
+        """Count more bytes of memory for the header, or fewer."""
         self.court.in_headers += size
         self.size += size
-        self.judgement.header(lines)
 
     def body(self, lines: list[bytes]) -> None:
         """Hash a run of body lines."""
@@ -108,13 +116,14 @@ class JudgedMail(EditedMessage):
         """Ask for keys and policies as soon as the header is complete."""
         self.begun = True
         self.judgement.header_ends()
+        if KEPT < self.size <= SMALL:
+            self.count(KEPT - self.size)
         asked = run_lookup(self.judgement.ask(), self.court.dns, self.court.within)
         self.asked = asked if isinstance(asked, Deferred) else None
 
     def stop(self) -> None:
         """Stop asking: the transaction is over."""
-        self.court.in_headers -= self.size
-        self.size = 0
+        self.count(-self.size)
         if self.asked is not None:
             self.asked.cancel()
 

@@ -78,6 +78,18 @@ def test_headers_take_so_much_memory_at_most(monkeypatch: pytest.MonkeyPatch) ->
     other.header([b"x" * 100] * 10)
 
 
+@pytest.mark.parametrize(("lines", "counted"), [(10, 1640), (50, 2048), (100, 16400)])
+def test_little_counts_of_a_small_header_that_has_been_read(lines: int, counted: int) -> None:
+    where = court(SlowDns())
+    one = mail(where)
+    one.header([b"X: " + b"x" * 97] * lines)
+    assert where.in_headers == lines * 164
+    one.body([b"text"])
+    assert where.in_headers == counted
+    one.stop()
+    assert where.in_headers == 0
+
+
 def test_a_refusal_of_any_text() -> None:
     made = refusal("5.7.1 é\n" + "x" * 1000)
     assert made.wire("commit").startswith(b"reject|550 5.7.1 ??xxx")

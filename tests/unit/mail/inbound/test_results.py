@@ -50,6 +50,23 @@ def test_an_exception_is_told() -> None:
     )
 
 
+def test_the_field_of_the_c_filter_but_for_what_is_mended() -> None:
+    recorded = (
+        "Authentication-Results: mx.test; dkim=pass header.s=s header.d=example.com \n"
+        "\theader.a=rsa-sha256 header.b=TLe7iQNy; arc=none; iprev=pass; spf=none\n"
+        "\tsmtp.helo=postmaster@mx.example.com; spf=pass\n"
+        "\tsmtp.mailfrom=alice@example.com"
+    )
+    sender = CLIENT._replace(sender=b"alice@example.com")
+    spf = SPF_FAIL._replace(sender=SpfResult("pass", "example.com"))
+    found = findings(client=sender, spf=spf, dkim=(signature(b="TLe7iQNyXX"),), dmarc=PASS)
+    mended = " ".join(recorded.split()).replace("postmaster@", "")
+    mended = mended.replace("iprev=pass;", "iprev=pass policy.iprev=192.0.2.5;")
+    assert f"Authentication-Results: {value(found)}" == (
+        f"{mended}; dmarc=pass header.from=example.com"
+    )
+
+
 def test_errors_have_their_reasons() -> None:
     spf = SPF_FAIL._replace(sender=SpfResult("permerror", "example.com", "two records"))
     dmarc = FAIL._replace(result="temperror", policy="none", disposition="none", reason="no answer")
