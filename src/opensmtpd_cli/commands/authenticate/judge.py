@@ -45,8 +45,8 @@ def opinions(message: bytes, key: Callable[[str], bytes | None]) -> list[Opinion
 
     try:
         headers = dkim.DKIM(message).headers
-    except dkim.DKIMException as error:
-        return [Opinion("dkim", "error", str(error))]
+    except Exception as error:  # IndexError, say, of a header that begins with a folded line
+        return [_gave_up("dkim", error)]
     count = sum(name.lower() == b"dkim-signature" for name, _ in headers)
     signatures = [_attempt("dkim", partial(signature, index)) for index in range(count)]
     return [*signatures, _attempt("arc", chain)]
@@ -56,7 +56,11 @@ def _attempt(method: str, judge: Callable[[], Opinion]) -> Opinion:
     try:
         return judge()
     except Exception as error:  # all kinds of them: KeyError, IndexError, its own
-        return Opinion(method, "error", str(error) or type(error).__name__)
+        return _gave_up(method, error)
+
+
+def _gave_up(method: str, error: Exception) -> Opinion:
+    return Opinion(method, "error", str(error) or type(error).__name__)
 
 
 class _Log(logging.Handler):

@@ -45,8 +45,9 @@ def test_no_signature(message: str) -> None:
     assert opinion(message) == [NO_ARC]
 
 
-def test_a_message_that_it_cannot_read() -> None:
-    [said] = opinion("no header\n")
+@pytest.mark.parametrize("message", ["no header\n", " folded: first\n\nhello\n"])
+def test_a_message_that_it_cannot_read(message: str) -> None:
+    [said] = opinion(message)
     assert (said.method, said.result) == ("dkim", "error")
 
 
