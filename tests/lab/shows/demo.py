@@ -105,7 +105,7 @@ class Act(NamedTuple):
 def play(acts: Iterable[Act], what: str) -> int:
     """Run all acts; returns how many ended otherwise than they should. ``what`` is a headline."""
     wrong = 0
-    print(f"\n  {'mail':40} {'landed in':10} {what:32}")
+    print(f"\n  {'mail':40} {'landed in':10} {what:38}")
     for act in acts:
         try:
             found = act.run()
@@ -114,7 +114,7 @@ def play(acts: Iterable[Act], what: str) -> int:
         good = found == act.wanted
         wrong += not good
         verdict = "ok" if good else f"EXPECTED {', '.join(act.wanted)}"
-        print(f"  {act.title:40} {found[0]:10} {found[1]:32} {verdict}", flush=True)
+        print(f"  {act.title:40} {found[0]:10} {found[1]:38} {verdict}", flush=True)
     return wrong
 
 

@@ -20,6 +20,8 @@ FORWARDER = "192.0.2.100"
 """A client with proper DNS whom no domain has named in its SPF record."""
 STRICT, MILD, SHOP = "bank.example", "paper.example", "shop.example"
 """Domains that ask to refuse, to file as junk, and to deliver what is not theirs."""
+LIST = "list.example"
+"""A mailing list whose seal is trusted."""
 FIELD = b"Authentication-Results: example.com;"
 
 
@@ -38,8 +40,8 @@ class Signer(NamedTuple):
         return bytes(field) + message
 
     def zone(self) -> Records:
-        """Return what the DNS says of the three domains."""
-        found: dict[tuple[str, str], list[str]] = {}
+        """Return what the DNS says of the domains."""
+        found = {(f"s._domainkey.{LIST}", "TXT"): [self.record]}
         for domain, policy in ((STRICT, "reject"), (MILD, "quarantine"), (SHOP, "none")):
             found[domain, "TXT"] = [f'"v=spf1 ip4:{CONFIRMED_PTR} -all"']
             found[f"_dmarc.{domain}", "TXT"] = [f'"v=DMARC1; p={policy}"']
@@ -77,6 +79,16 @@ def altered(signer: Signer, domain: str, message: bytes) -> bytes:
     return signer.signed(domain, message).replace(b"\r\nSubject: ", b"\r\nSubject: [list] ")
 
 
+def sealed(signer: Signer, domain: str, message: bytes) -> bytes:
+    """Sign a message, change it, and say under the seal of a list that it had been in order."""
+    found = f"Authentication-Results: {LIST}; dmarc=pass header.from={domain}\r\n".encode()
+    changed = found + altered(signer, domain, message)
+    names = [b"from", b"to", b"subject", b"date"]
+    chain = dkim.arc_sign(changed, b"s", LIST.encode(), signer.pem, LIST.encode(),
+                          include_headers=names)  # fmt: skip
+    return b"".join(chain) + changed
+
+
 @dataclass(frozen=True)
 class InboundScene:
     """One mail from outside."""
@@ -88,7 +100,8 @@ class InboundScene:
     place: str
     """Where it has to land: "inbox", ".Junk", or "refused"."""
     says: str
-    """The results of SPF for MAIL FROM, DKIM and DMARC that the message or the refusal tells."""
+    """The results of SPF for MAIL FROM, DKIM, ARC (where there is any) and DMARC that the message
+    tells, or words of the refusal."""
     client: str = FORWARDER
 
 
@@ -101,6 +114,8 @@ SCENES = (
                  "spf=fail dkim=pass dmarc=pass"),
     InboundScene("forwarded, and changed on the way", SHOP, altered, "inbox",
                  "spf=fail dkim=fail dmarc=fail"),
+    InboundScene("forwarded, changed and sealed by a list", STRICT, sealed, "inbox",
+                 "spf=fail dkim=fail arc=pass dmarc=fail"),
     InboundScene("spoofed: its domain asks to refuse it", STRICT, plain, "refused",
                  f"5.7.1 DMARC {STRICT}"),
     InboundScene("spoofed: its domain asks for Junk", MILD, plain, ".Junk",
@@ -126,9 +141,11 @@ def refusal(reply: str, author: str) -> str:
 
 
 def results(message: bytes) -> str:
-    """Return what our field says of SPF for MAIL FROM, DKIM and DMARC."""
+    """Return what our field says of SPF for MAIL FROM, DKIM, ARC if there is any, and DMARC."""
     header = message.partition(b"\n\n")[0].replace(b"\n\t", b" ")
     fields = [line for line in header.split(b"\n") if line.startswith(FIELD)]
     words = [part.split()[0].decode() for field in fields for part in field.split(b";")[1:]]
     found = {word.partition("=")[0]: word for word in words}  # of SPF, the last is MAIL FROM
-    return " ".join(found.get(method, f"no {method}") for method in ("spf", "dkim", "dmarc"))
+    if found.get("arc") == "arc=none":
+        del found["arc"]
+    return " ".join(found[each] for each in ("spf", "dkim", "arc", "dmarc") if each in found)

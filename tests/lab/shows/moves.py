@@ -70,7 +70,7 @@ def to_auth(guide: Guide) -> str:
     conf = guide.view / CONF[1:]
     text = conf.read_text()
     junk = re.findall(r"(?m)^filter check_rdns .*$", text)[0]
-    new = 'filter check_auth proc-exec "filter-auth --enforce"'
+    new = 'filter check_auth proc-exec "filter-auth --enforce --trust-sealer list.example"'
     optional = re.findall(r"(?m)^optional = .*$", text)[0]
     chain = optional.replace("filter { check_rdns", "filter { check_auth check_rdns")
     conf.write_text(text.replace(junk, f"{new}\n{junk}").replace(optional, chain))

@@ -47,7 +47,8 @@ def free_port() -> int:
 
 def judge(scene: inbound.InboundScene, signer: inbound.Signer, port: int) -> tuple[str, str]:
     """Have filter-auth judge the mail of a scene; ``port`` is that of the name server."""
-    flags = ["--enforce", "--nameserver", f"127.0.0.1:{port}", "example.com"]
+    server = f"127.0.0.1:{port}"
+    flags = ["--enforce", "--trust-sealer", inbound.LIST, "--nameserver", server, "example.com"]
     sender = f"bob@{scene.author}"
     message = scene.made(signer, scene.author, compose(sender, inbound.ALICE, scene.title))
     judged = run_message(
