@@ -41,6 +41,10 @@ class DnsRecorder:
         self._asked.update(zip(questions, replies, strict=True))
         return replies
 
+    def start(self, questions: Sequence[Question]) -> None:
+        """Begin to ask; the replies are kept when somebody waits for them."""
+        self._dns.start(questions)
+
     def reread_servers(self) -> None:
         """Do nothing: a command does not live that long."""
 

@@ -42,6 +42,13 @@ def test_a_question_without_a_reply_is_not_kept() -> None:
     assert dns.replies == {}
 
 
+def test_a_question_that_was_only_begun_is_asked() -> None:
+    zone = Zone(ZONE, cached=False)
+    dns = DnsRecorder(zone)
+    dns.start([ONE])
+    assert (zone.started, dns.replies) == ([ONE], {})
+
+
 def broken() -> Lookup[str]:
     yield [ONE]
     raise ValueError("as it is")
