@@ -34,9 +34,6 @@ class DnsRecorder:
             self._asked.setdefault(question, None)
         return self._dns.ask(questions, until).then(partial(self._keep, questions))
 
-    def start(self, questions: Sequence[Question]) -> None:
-        """Do nothing: a command waits for each question that it asks."""
-
     def _keep(self, questions: Sequence[Question], replies: list[Reply]) -> list[Reply]:
         self._asked.update(zip(questions, replies, strict=True))
         return replies
