@@ -16,6 +16,7 @@ from unit.support.processes import CHECKED
 
 HOOK = """
 import sys
+from importlib import metadata
 
 class Forbidden:
     # Says "not there" to all that is neither Python's, nor ours, nor allowed.
@@ -25,16 +26,25 @@ class Forbidden:
             return None
         raise ModuleNotFoundError(f"No module named {top!r}", name=top)
 
+installed = metadata.version
+
+def version(name):
+    # dnspython imports what has a version.
+    if name.startswith("opensmtpd") or name.replace("-", "_") in allowed:
+        return installed(name)
+    raise metadata.PackageNotFoundError(name)
+
+metadata.version = version
 allowed = sys.argv.pop(1).split(",")
 sys.meta_path.insert(0, Forbidden())
 """
 BEHIND = (
     f"hook = {HOOK!r}"
     + """
-from opensmtpd.worker import launch
+from opensmtpd import early
 
-hook = f"import sys; sys.argv.insert(1, {','.join(allowed)!r}); exec({hook!r}); "
-launch._PROGRAM = hook.replace("{", "{{").replace("}", "}}") + launch._PROGRAM
+hook = f"import sys; sys.argv.insert(1, {','.join(allowed)!r}); exec({hook!r})\\n"
+early._PROGRAM = hook.replace("{", "{{").replace("}", "}}") + early._PROGRAM
 """
 )
 """Has it hold for the processes behind a program, too, which import for themselves."""

@@ -71,7 +71,7 @@ def prepare(guide: Guide) -> None:
     listen(guide, CHAINS, "enforce")
 
 
-pytestmark = pytest.mark.parametrize("running", setups("auth", prepare), indirect=True, ids=str)
+pytestmark = pytest.mark.parametrize("running", setups("judged", prepare), indirect=True, ids=str)
 
 
 @pytest.fixture(autouse=True)
