@@ -17,8 +17,8 @@ from lab.support import ALONE, need_stage
 pytestmark = ALONE
 
 PLUGINS = (
-    "filter-dkimsign",
     "filter-auth",
+    "filter-dkimsign",
     "filter-dnsbl",
     "filter-fcrdns",
     "filter-rdns",
@@ -91,7 +91,7 @@ def test_from_pipx_to_a_signed_mail_and_back() -> None:
     without = machine.libexec()
     assert machine.done("opensmtpd-plugins install").splitlines() == [
         *(f"linked /usr/libexec/opensmtpd/{name} to {VENV}/{name}" for name in PLUGINS),
-        f"now smtpd.conf can name them: {VENV}/filter-dkimsign --help shows how",
+        f"now smtpd.conf can name them: {VENV}/filter-auth --help shows how",
     ]
     assert machine.libexec() == without | {name: f"{VENV}/{name}" for name in PLUGINS}
     assert machine.done("opensmtpd-plugins --quiet install") == ""

@@ -41,6 +41,7 @@ AT_HAND = (
     "python3-bcrypt",
     "python3-click",
     "python3-cryptography",
+    "python3-dnspython",
     "python3-msgpack",
     "python3-passlib",
     "python3-rich",
