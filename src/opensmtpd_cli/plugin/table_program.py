@@ -16,6 +16,7 @@ FLAT = "flat"
 """Our table for the files that smtpd itself reads."""
 
 _OURS = {
+    "filter-auth": "opensmtpd-filter-auth-py",
     "filter-dkimsign": "opensmtpd-filter-dkimsign-py",
     "filter-dnsbl": "opensmtpd-filter-dnsbl-py",
     "filter-fcrdns": "opensmtpd-filter-rdns-py",
