@@ -59,7 +59,8 @@ def no_workers() -> Iterator[None]:
     """End the workers that the tests of a module have left: nothing polls them any more."""
     yield
     checks.checks.cache_clear()
-    gc.collect()  # pools end with the plugins that keep them
+    if answer.sources():  # or it would take two seconds behind each of hundreds of modules
+        gc.collect()  # pools end with the plugins that keep them
     for source in answer.sources():
         if isinstance(source, Pool):
             source.close()

@@ -8,6 +8,8 @@ import ctypes
 import errno
 import os
 import struct
+import threading
+import time
 from collections.abc import Callable, Iterator
 
 from opensmtpd._runtime.sandbox import paths
@@ -34,6 +36,8 @@ ABSTRACT_SOCKETS, SIGNALS = 1, 2
 RIGHTS = (0, 13, 14, 15, 15, 16)
 """The number of rights on files that a version knows; later ones know as many as the last."""
 NET_SINCE, SCOPES_SINCE, THREADS_SINCE = 4, 6, 8
+LINGERING = 0.5
+"""Seconds to wait for the end of threads that Python does not know any more."""
 ALL_THREADS = 1 << 3
 """LANDLOCK_RESTRICT_SELF_TSYNC."""
 
@@ -83,11 +87,19 @@ def _scopes(needs: Needs) -> int:
 
 
 def _threads() -> int:
-    """Return the number of threads; 0 where it cannot be known, as in a chroot."""
+    """Return the number of threads; 0 where it cannot be known, as in a chroot.
+
+    The kernel may know a thread for a moment after Python has joined it.
+    """
+    end = time.monotonic() + LINGERING
     try:
-        return len(os.listdir("/proc/self/task"))
+        while (count := len(os.listdir("/proc/self/task"))) > threading.active_count():
+            if time.monotonic() > end:
+                break
+            time.sleep(0.001)
     except OSError:
         return 0
+    return count
 
 
 def _version() -> int:

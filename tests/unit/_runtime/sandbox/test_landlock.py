@@ -3,6 +3,7 @@
 import ctypes
 import os
 import struct
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -87,3 +88,20 @@ def test_the_rights_of_rules(
     """A rule on a file may have no right of folders, nor any that the version does not know."""
     needs = Needs(reads=(str(tmp_path / "key"), "/dev/null"), writes=(str(tmp_path),))
     assert asked(monkeypatch, version, needs).rights == [0xC, 0x4, write]
+
+
+def test_a_thread_that_is_about_to_leave_the_kernels_list_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lists = [["1", "2"], ["1", "2"], ["1"]]
+    monkeypatch.setattr(os, "listdir", lambda _: lists.pop(0))
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    assert landlock._threads() == 1
+    assert lists == []
+
+
+def test_a_thread_that_stays_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landlock, "LINGERING", 0.01)
+    monkeypatch.setattr(os, "listdir", lambda _: ["1", "2"])
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    assert landlock._threads() == 2
