@@ -15,8 +15,14 @@ from opensmtpd.worker.worker import FAILURE, HELLO, VALUE
 
 WINDOW = 8
 """Requests that a worker has at a time, at most: the others wait for one that is free."""
-MADE_WITHIN = 0.2
+MADE_WITHIN = 0.4
 """Seconds after which a stem that has not made a worker is passed over for its heir."""
+MADE_WITHIN_MAX = 6.4
+"""Seconds after which that is done when the stems before it were late, too.
+
+The machine may be at fault: each stem that is late after another is given twice the time, until one
+makes a worker.
+"""
 DEATHS = 5
 """Deaths within a second that are repaired at once; later ones wait for PAUSE."""
 
@@ -49,6 +55,7 @@ class Crew:
         self._deaths: deque[float] = deque(maxlen=DEATHS)
         self._pause: float | None = None
         """The time until which no worker is replaced."""
+        self._made_within = MADE_WITHIN
         self._late = False
         """True from a request that was late until a worker says that it serves."""
         self.repair(time.monotonic())
@@ -133,6 +140,7 @@ class Crew:
             if end.serves:  # or one could keep the front busy without a request
                 raise ValueError
             end.serves, self._late = True, False
+            self._made_within = MADE_WITHIN
         else:
             request = end.requests[number]
             if kind == VALUE:
@@ -168,7 +176,7 @@ class Crew:
 
     def next_deadline(self) -> float | None:
         """Return the time when ``expire`` is to be called, None for never."""
-        times = [worker.asked + MADE_WITHIN for worker in self.workers if not worker.made]
+        times = [worker.asked + self._made_within for worker in self.workers if not worker.made]
         if self._open:
             times.append(next(iter(self._open.values())).deadline)
         if self._pause is not None:
@@ -221,9 +229,10 @@ class Crew:
     def _pass_over(self, now: float) -> None:
         """Ask the heir where a stem has not made a worker in time: it may be stopped."""
         late = [each for each in self.workers if not each.made]
-        late = [each for each in late if each.asked + MADE_WITHIN <= now]
+        late = [each for each in late if each.asked + self._made_within <= now]
         if not late:
             return
+        self._made_within = min(2 * self._made_within, MADE_WITHIN_MAX)
         self.stems.pass_over()
         for worker in late:
             self.workers.remove(worker)

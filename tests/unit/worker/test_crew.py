@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from opensmtpd.worker.crew import DEATHS, WINDOW, Crew
+from opensmtpd.worker.crew import DEATHS, MADE_WITHIN, WINDOW, Crew
 from opensmtpd.worker.ends import GONE, StemEnd
 from opensmtpd.worker.frames import FrameBuffer, pack
 from opensmtpd.worker.open_request import OpenRequest
@@ -149,6 +149,16 @@ def test_a_worker_that_talks_nonsense_is_killed_and_replaced(stage: Stage, frame
     assert len(stage.workers()) == 2
     if 1 not in stage.ends:
         assert stage.asked(stage.workers()[1]) == [1]
+
+
+def test_stems_that_are_late_one_after_another_get_more_time(stage: Stage) -> None:
+    stage.workers()[-1].close()
+    stage.take()
+    for within in (MADE_WITHIN, 2 * MADE_WITHIN):
+        [worker] = stage.crew.workers
+        due = stage.crew.next_deadline()
+        assert due == worker.asked + within
+        stage.expire(due)
 
 
 def test_what_a_stopped_stem_may_still_kill_is_not_waited_for(stage: Stage) -> None:
