@@ -28,16 +28,18 @@ demo: packages setup
 demo-shell: packages setup
 	@$(LAB) shell
 
-# Two halves side by side, each in a private network of its own: tests that start servers, which wait
-# for them most of the time, and all others, whose output comes last.
+# Three parts side by side, each in a private network of its own: two that start servers, which wait
+# for them most of the time, and all other tests. The output of the first part is shown as it comes.
+FILTERS := $(addprefix tests/integration/,auth chaos cli core dkimsign dnsbl)
 SERVERS := tests/integration tests/packaging
 
 test: packages setup
-	@others=$$(mktemp); \
-	$(LAB) run $(BIN)/pytest $(SERVERS) & servers=$$!; \
+	@filters=$$(mktemp); others=$$(mktemp); \
+	$(LAB) run $(BIN)/pytest $(SERVERS) $(FILTERS:%=--ignore=%) & first=$$!; \
+	$(LAB) run $(BIN)/pytest $(FILTERS) >"$$filters" 2>&1 & second=$$!; \
 	$(LAB) run $(BIN)/pytest $(SERVERS:%=--ignore=%) >"$$others" 2>&1; status=$$?; \
-	wait $$servers || status=$$?; \
-	cat "$$others"; rm -f "$$others"; exit $$status
+	wait $$first || status=$$?; wait $$second || status=$$?; \
+	cat "$$filters" "$$others"; rm -f "$$filters" "$$others"; exit $$status
 
 lint: setup
 	$(BIN)/ruff check $(CODE)

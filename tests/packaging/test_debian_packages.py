@@ -13,6 +13,7 @@ PYTHON = "usr/lib/python3/dist-packages"
 LIBEXEC = "usr/libexec/opensmtpd"
 EXAMPLES = "usr/share/doc/python3-opensmtpd/examples"
 DKIMSIGN = "opensmtpd-filter-dkimsign-py"
+AUTH = "opensmtpd-filter-auth-py"
 OWN = {
     "opensmtpd-filter-auth-py": {
         f"{LIBEXEC}/filter-auth",
@@ -177,7 +178,7 @@ def test_which_scripts_dpkg_runs(package: Path, tmp_path: Path) -> None:
     there = {path.name for path in scripts(package, tmp_path).iterdir()}
     name = name_of(package)
     wanted = set() if name == "opensmtpd-plugins" else {"postinst", "prerm"}
-    more = {"postrm"} if name == DKIMSIGN else set()
+    more = {"postrm"} if name in (DKIMSIGN, AUTH) else set()
     assert there == {"control", "md5sums"} | wanted | more
 
 
@@ -213,12 +214,14 @@ def test_who_removes_or_upgrades_a_program_that_smtpd_runs_is_told(
 
     def said(script: str, *arguments: str) -> str:
         text = (control / script).read_text().replace("/etc/", f"{tmp_path}/")
+        text = text.replace("/var/", f"{tmp_path}/var/")
         text = "no_users() { :; }\n" + text.replace("systemd-sysusers", "no_users")
         command = ["sh", "-c", text, script, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         return done.stderr.replace(f"{tmp_path}/", "/etc/")
 
-    (tmp_path / "mail/dkim").mkdir(parents=True)
+    for state in ("mail/dkim", "var/lib/opensmtpd-plugins/auth"):
+        (tmp_path / state).mkdir(parents=True)
     assert said("prerm", "remove") == said("postinst", "configure", "0.1") == ""
     conf.write_text(OTHERS)
     assert said("prerm", "remove") == said("postinst", "configure", "0.1") == ""
