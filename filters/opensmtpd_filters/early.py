@@ -6,6 +6,15 @@ Both import at the same time then; see ``opensmtpd.early``.
 from opensmtpd import early
 
 
+def auth() -> None:
+    """Run filter-auth."""
+    early.start("opensmtpd.dns.resolver.process.worker:ResolverWorker")
+    early.start("opensmtpd.mail.dkim.verify.keys_worker:PublicKeyWorker")
+    from opensmtpd_filters.auth import main  # noqa: PLC0415  see above
+
+    main()
+
+
 def dkimsign() -> None:
     """Run filter-dkimsign."""
     early.start("opensmtpd.mail.dkim.keys.signing_worker:SigningWorker")

@@ -13,6 +13,7 @@ from opensmtpd_cli.commands import help as help_
 from opensmtpd_cli.commands import lookup
 from opensmtpd_cli.commands.accounts import command as accounts
 from opensmtpd_cli.commands.authenticate import command as authenticate
+from opensmtpd_cli.commands.dmarc import command as dmarc
 from opensmtpd_cli.commands.filter import command as filter_
 from opensmtpd_cli.commands.genkey import command as genkey
 from opensmtpd_cli.commands.install import command as install
@@ -62,7 +63,7 @@ def _of_the_system(error: OSError) -> str:
 @click.option("--quiet", is_flag=True, help="Say nothing but results and what is wrong.")
 @click.version_option(package_name=DISTRIBUTION, message="%(prog)s %(version)s")
 def main(quiet: bool) -> None:
-    """Make keys, move smtpd's tables to SQLite, edit them, ask tables, try filters, judge mail."""
+    """Make keys, move tables to SQLite, edit and ask them, try filters, judge mail, and report."""
 
 
 for command in (
@@ -72,6 +73,7 @@ for command in (
     lookup.check,
     filter_.command,
     authenticate.command,
+    dmarc.command,
     genkey.command,
     accounts.user,
     accounts.alias,

@@ -26,7 +26,7 @@ DEBIAN_NAMES = {
     "argon2-cffi": "python3-argon2 (>= 21.1)",
     "libpass": "python3-passlib",  # of which libpass is the continuation
 }
-DEBIAN_TESTS = {"dkimpy": "dkim"}
+DEBIAN_TESTS = {"dkimpy": "dkim", "pyspf": "spf", "PyYAML": "yaml"}
 NOT_IN_DEBIAN = {"publicsuffixlist"}
 NOT_IN_A_BUILD = {"hatchling", "mypy", "ruff", "twine"} | NOT_IN_DEBIAN
 """The build itself wants an older hatchling, and the others check the tree."""

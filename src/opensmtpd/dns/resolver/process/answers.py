@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from itertools import islice
 
 from opensmtpd.dns.question import Absent, Found, RecordType, Reply
-from opensmtpd.dns.resolver.records import records_max
+from opensmtpd.dns.resolver.records import is_usable, records_max
 
 
 def reply(kind: RecordType, values: Iterable[str | bytes], ttl: float) -> tuple[Reply, float]:
