@@ -1,6 +1,7 @@
 """The fields that a message gets, and those that it loses."""
 
 from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import pytest
 
@@ -11,6 +12,7 @@ from opensmtpd.mail.inbound.exemption import Exemption
 from opensmtpd.mail.inbound.rules import InboundRules
 from unit.support.edits import Does
 from unit.support.inbound_findings import CHAIN, FAIL, PASS, findings
+from unit.support.inbound_suites import inbound
 from unit.support.lone_message import message, sent
 
 OURS = [
@@ -63,6 +65,17 @@ def test_a_server_of_ours_keeps_its_results() -> None:
         b"Authentication-Results: mx.test; none (not judged: listed)",
         *lines,
     ]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [each for each in inbound("authres.json", "incoming") if "peer" in cast("Any", each.values[0])],
+)
+def test_published_case_of_a_server_of_ours(case: dict[str, Any]) -> None:
+    assert (case["peer"], case["expect"]) == ("trusted", "keep")
+    lines = [*RECEIVED, *(line.encode() for line in case["field"])]
+    spared = edited(lambda mail: write_exemption(mail, "mx.example.com", Exemption.LISTED), lines)
+    assert spared[1:] == lines
 
 
 def written(
