@@ -1,14 +1,20 @@
-"""Entry points of filters that always have workers: their process starts before the filter's own.
+"""Entry points of filters that have workers: their process starts before the filter's own.
 
 Both import at the same time then; see ``opensmtpd.early``.
 """
 
+import sys
+
 from opensmtpd import early
+
+RESOLVER = "opensmtpd.dns.resolver.process.worker:ResolverWorker"
+ASKING = ("--verify", "--helo-dns")
+"""The options with which filter-rdns and filter-fcrdns ask the DNS."""
 
 
 def auth() -> None:
     """Run filter-auth."""
-    early.start("opensmtpd.dns.resolver.process.worker:ResolverWorker")
+    early.start(RESOLVER)
     early.start("opensmtpd.mail.dkim.verify.keys_worker:PublicKeyWorker")
     from opensmtpd_filters.auth import main  # noqa: PLC0415  see above
 
@@ -25,7 +31,29 @@ def dkimsign() -> None:
 
 def dnsbl() -> None:
     """Run filter-dnsbl."""
-    early.start("opensmtpd.dns.resolver.process.worker:ResolverWorker")
+    early.start(RESOLVER)
     from opensmtpd_filters.dnsbl import main  # noqa: PLC0415  see above
 
     main()
+
+
+def fcrdns() -> None:
+    """Run filter-fcrdns."""
+    _start_resolver_for(sys.argv)
+    from opensmtpd_filters.rdns import main_fcrdns  # noqa: PLC0415  see above
+
+    main_fcrdns()
+
+
+def rdns() -> None:
+    """Run filter-rdns."""
+    _start_resolver_for(sys.argv)
+    from opensmtpd_filters.rdns import main  # noqa: PLC0415  see above
+
+    main()
+
+
+def _start_resolver_for(words: list[str]) -> None:
+    """Start the resolver's process where options need one."""
+    if any(word.partition("=")[0] in ASKING for word in words):
+        early.start(RESOLVER)

@@ -92,10 +92,10 @@ fits a module is its part. A module may import its own part.
 
 WORLD = {
     "signal": {"_runtime"},
-    "threading": {"_runtime"},
+    "threading": {"_runtime", "_runtime/sandbox"},
     "asyncio": {"_runtime", "answer"},
     "select": {"_runtime", "log"},
-    "time": {"_runtime"},
+    "time": {"_runtime", "_runtime/sandbox"},
 }
 """Modules that touch the world outside, and the parts of the core that may import them."""
 CORE = (
