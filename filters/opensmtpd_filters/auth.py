@@ -85,7 +85,7 @@ class Inbound(Filter):
         self.unused = () if flags.spf_reject else ("on_mail_from",)
         dns = dns_options.resolver(flags)
         pool = worker.Pool(WORKER, deadline=VERIFY_WITHIN, queue=WAITING)
-        keeper = ReportKeeper(flags.reports) if flags.reports else None
+        keeper = ReportKeeper(flags.reports, new=not flags.check) if flags.reports else None
         self.court = Court(dns, pool, keeper, rules, within)
         self.court.authserv_id = flags.authserv_id or "localhost"
         self.court.arc, self.court.reasons = flags.arc, flags.header

@@ -201,7 +201,7 @@ def test_what_each_package_is_better_with() -> None:
     hashes = {"python3-argon2 (>= 21.1)", "python3-bcrypt (>= 3.2)", "python3-passlib"}
     assert {name: needs(name, "Recommends") for name in stanzas() if name} == {
         LIBRARY: {"libseccomp2"},
-        "opensmtpd-plugins": {"patch", "python3-cryptography (>= 38)"},
+        "opensmtpd-plugins": {"patch", "python3-cryptography (>= 38)", *DNS},
         "opensmtpd-filter-auth-py": set(),
         "opensmtpd-filter-dkimsign-py": set(),
         "opensmtpd-filter-dnsbl-py": set(),

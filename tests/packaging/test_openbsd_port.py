@@ -14,8 +14,8 @@ pytestmark = pytest.mark.skipif(missing() != "", reason=missing())
 LIBRARY = "lang/python/3 mail/opensmtpd-plugins,-main>=0.1.0"
 PACKAGES = {
     "py3-opensmtpd-0.1.0": "lang/python/3 net/py-msgpack",
-    "opensmtpd-plugins-0.1.0": f"{LIBRARY} devel/py-click devel/py-rich security/py-bcrypt"
-    " security/py-cryptography",
+    "opensmtpd-plugins-0.1.0": f"{LIBRARY} devel/py-click devel/py-rich net/py-aiodns"
+    " net/py-dnspython security/py-bcrypt security/py-cryptography",
     "opensmtpd-filter-auth-py-0.1.0": f"{LIBRARY} net/py-aiodns net/py-dnspython"
     " security/py-cryptography",
     "opensmtpd-filter-dkimsign-py-0.1.0": f"{LIBRARY} security/py-cryptography",

@@ -46,7 +46,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="do nothing where the newest ARC seal is of this domain, and the chain passes")
     add("--psl", action="store_true", help="find organizational domains by the list of public"
         " suffixes of publicsuffixlist, as before RFC 9989")
-    add("--weak", action="store_true", help="let RSA keys of 512 to 1,023 bits do")
+    add("--weak", action="store_true", help="accept RSA keys of 512 to 1,023 bits, too")
     # fmt: on
 
 

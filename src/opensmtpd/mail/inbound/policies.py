@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from opensmtpd.dns.names import is_query_name
 from opensmtpd.errors import ConfigError
 from opensmtpd.mail.dkim.a_label import to_a_labels
 from opensmtpd.table.file import TableFile, lines
@@ -17,8 +18,7 @@ def domain(text: str) -> str:
         name = to_a_labels(name)
     except UnicodeEncodeError:
         name = ""
-    labels = name.split(".")
-    if not all(labels) or not all(each.isprintable() and not each.isspace() for each in name):
+    if not is_query_name(name):
         raise ConfigError(f"{text!r} is no domain", remedy="write it as example.com")
     return name
 

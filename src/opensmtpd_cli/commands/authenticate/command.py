@@ -34,7 +34,7 @@ from opensmtpd_cli.options import ADDRESS, RDNS, UNKNOWN, WORD, ClientArgument, 
 from opensmtpd_cli.output import note
 
 DEADLINE = 20.0
-"""Seconds for the questions of SPF and DKIM, and as much for those of DMARC."""
+"""Seconds for all questions together."""
 RULES = InboundRules(enforce=True)
 
 
@@ -77,7 +77,7 @@ def _judged(message: Message, client: Client, ask_name: bool, now: int) -> Looku
     """Return all results; ``ask_name`` has the DNS say what the client is called."""
     if ask_name and client.address is not None:
         client = yield from look_up(client, client.address)
-    spf = spf_results(client, socket.gethostname(), now)
+    spf = spf_results(client, socket.getfqdn(), now)
     judgement = Judgement(RULES, client, now)
     return (yield from judge(judgement, spf, message.header, message.body, _verify))
 
@@ -87,7 +87,7 @@ def authenticate(
 ) -> Assessment:
     """Judge a message. Raises ConfigError."""
     found = dns.result(_judged(message, client, ask_name, now), within)
-    return Assessment(found, dispose(found, RULES), socket.gethostname(), dict(dns.replies))
+    return Assessment(found, dispose(found, RULES), socket.getfqdn(), dict(dns.replies))
 
 
 def _client_of(address: IPAddress | None, name: bytes | None, helo: bytes, sender: bytes) -> Client:

@@ -1,7 +1,7 @@
 """A chart of messages by day, as SVG that stands in a page: no script, nothing from elsewhere."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html import escape
 
 DAYS_MAX = 366
@@ -12,11 +12,13 @@ _LEFT, _TOP, _BOTTOM = 70, 10, 20
 
 
 def days(found: Sequence[str]) -> list[str]:
-    """Return all days, as 2026-11-29, from the first to the last that were found."""
+    """Return all days, as 2026-11-29, from the first to the last of those that were found."""
     if not found:
         return []
-    last = date.fromisoformat(max(found))
-    first = max(date.fromisoformat(min(found)), last - timedelta(DAYS_MAX - 1))
+    # A report may be of any year: one of the future must not hide all others.
+    tomorrow = (datetime.now(UTC).date() + timedelta(1)).isoformat()
+    last = date.fromisoformat(max((day for day in found if day <= tomorrow), default=max(found)))
+    first = max(min(last, date.fromisoformat(min(found))), last - timedelta(DAYS_MAX - 1))
     return [(first + timedelta(each)).isoformat() for each in range((last - first).days + 1)]
 
 

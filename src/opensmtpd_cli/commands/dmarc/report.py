@@ -1,8 +1,9 @@
-"""``opensmtpd-plugins dmarc report``: tell domains of mail that said to be from them."""
+"""``opensmtpd-plugins dmarc report``: tell domains of mail that claims to come from them."""
 
 import argparse
 import os
 import socket
+import sqlite3
 import sys
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from opensmtpd.mail.dmarc.reports.message import message
 from opensmtpd.mail.dmarc.reports.store import DAY, DayPolicy, ReportStore
 from opensmtpd_cli import completion, lookups, terminal
 from opensmtpd_cli.commands.dmarc import sending
+from opensmtpd_cli.database import faults
 from opensmtpd_cli.options import Seconds
 from opensmtpd_cli.output import complain, note
 from opensmtpd_cli.system import acting
@@ -48,10 +50,19 @@ class Sending(NamedTuple):
 @contextmanager
 def opened(path: str) -> Iterator[ReportStore]:
     """Open the database of filter-auth; root has the rights of its owner. Raises ConfigError."""
-    if not os.path.exists(path):
-        raise ConfigError("there is no such database", path=path)
-    with acting.safely(path) as real, closing(ReportStore(real)) as store:
-        yield store
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        remedy = "name the file that filter-auth --reports names"
+        raise ConfigError("there is no such database", path=path, remedy=remedy) from None
+    except OSError as error:
+        remedy = "run this as root, or as the user of filter-auth"
+        raise ConfigError(f"{error.strerror}", path=path, remedy=remedy) from None
+    try:
+        with acting.safely(path) as real, closing(ReportStore(real)) as store:
+            yield store
+    except sqlite3.Error as error:
+        raise faults.fault(error, path) from None
 
 
 def today() -> int:
@@ -65,10 +76,17 @@ def _address(_ctx: object, _param: object, text: str | None) -> str | None:
     return text
 
 
-def _name(_ctx: object, _param: object, text: str | None) -> str:
-    name = (socket.gethostname() if text is None else text).lower()
-    if not is_query_name(name):
-        raise click.BadParameter(f"{name!r} is no name of a host")
+def _name(_ctx: object, _param: object, text: str | None) -> str | None:
+    if text is not None and not is_query_name(text):
+        raise click.BadParameter(f"{text!r} is no name of a host")
+    return None if text is None else text.lower()
+
+
+def _own_name() -> str:
+    """Return the full name of this host. Raises UsageError where it has none."""
+    name = socket.getfqdn().lower()
+    if not is_query_name(name) or "." not in name:
+        raise click.UsageError(f"{name!r} is no full name; name the mail server with --receiver")
     return name
 
 
@@ -79,7 +97,7 @@ def _server(_ctx: object, _param: object, texts: tuple[str, ...]) -> list[Server
         raise click.BadParameter(str(error)) from None
 
 
-@click.command("report", short_help="Report to domains about mail that said to be from them.")
+@click.command("report", short_help="Report to domains about mail that claims to come from them.")
 @click.argument("database", shell_complete=completion.complete_files)
 @click.option(
     "--from",
@@ -100,7 +118,9 @@ def _server(_ctx: object, _param: object, texts: tuple[str, ...]) -> list[Server
     "--day", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD", help="This day alone, in UTC."
 )
 @click.option("--domain", metavar="DOMAIN", help="The reports about this domain alone.")
-@click.option("--print", "printed", is_flag=True, help="Print the reports.")
+@click.option(
+    "--print", "printed", is_flag=True, help="Print the one report that --day and --domain choose."
+)
 @click.option(
     "--directory",
     metavar="DIR",
@@ -138,7 +158,7 @@ def command(
     sender: str | None,
     organization: str | None,
     contact: str,
-    receiver: str,
+    receiver: str | None,
     day: datetime | None,
     domain: str | None,
     printed: bool,
@@ -155,7 +175,8 @@ def command(
     UTC. Another domain's address gets a report only if that domain agrees in the DNS.
 
     \b
-      opensmtpd-plugins dmarc report --send --from dmarc@example.org /var/lib/auth/reports.db
+      opensmtpd-plugins dmarc report --send --from dmarc@example.org \\
+          --receiver mx.example.org /var/lib/opensmtpd-plugins/auth/reports.db
     """
     ways = [printed, directory is not None, send]
     if sum(ways) > 1:
@@ -173,6 +194,10 @@ def command(
             return
     if sender is None:
         raise click.UsageError("give the address of the reporter with --from")
+    if printed and len(policies) > 1:
+        fault = f"{len(policies)} reports would be printed"
+        raise click.UsageError(f"{fault}; choose one with --day and --domain, or use --directory")
+    receiver = receiver or _own_name()
     reporter = Reporter(receiver, organization or receiver, sender, contact)
     if printed:
         _print(database, policies, reporter)

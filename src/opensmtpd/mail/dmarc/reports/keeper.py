@@ -24,9 +24,13 @@ clock: Callable[[], float] = time.monotonic
 class ReportKeeper:
     """Keeps judged messages for reports, in a process of its own."""
 
-    def __init__(self, path: str) -> None:
-        """Start the process with the database at ``path``. Raises ConfigError."""
-        self._pool = Pool(WORKER, path, deadline=DEADLINE, window=WINDOW)
+    def __init__(self, path: str, *, new: bool = True) -> None:
+        """Start the process with the database at ``path``. Raises ConfigError.
+
+        It makes the file where it is missing, unless it is not to be ``new``: the file would
+        belong to whoever only checks a configuration.
+        """
+        self._pool = Pool(WORKER, [path, new], deadline=DEADLINE, window=WINDOW)
         self._lost = 0
         self._told_at = -QUIET
 

@@ -34,21 +34,28 @@ class ReportsWorker(Worker):
         self._lost = 0
         self._told_at = -QUIET
 
-    def load(self, setup: str) -> None:
-        """Take the path of the database, and make it where it is missing.
+    def load(self, setup: tuple[str, bool]) -> None:
+        """Take the path of the database, and whether it is made where it is missing.
 
-        Raises ConfigError where nothing can be written there, or the file is no such database. A
-        database that cannot be used at this moment only costs a log line.
+        Raises ConfigError where nothing can be written there, or the file is a database of
+        somebody else. One that cannot be used at this moment only costs a log line, for mail is
+        more than reports; where none is made, it is only checked, and an error too.
         """
-        self._path = os.path.abspath(setup)
+        path, new = setup
+        self._path = os.path.abspath(path)
         folder = os.path.dirname(self._path)
         self.needs = Needs(writes=(folder,), locks=True)
         if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
             remedy = "make it a folder that the filter's user may write to"
             raise ConfigError("no folder for the database of reports", path=folder, remedy=remedy)
+        if not new and not os.path.lexists(self._path):
+            return
         try:
-            ReportStore(self._path, new=True).close()
+            ReportStore(self._path, new=new).close()
         except sqlite3.Error as error:
+            if not new:
+                remedy = "name a new file, or that of filter-auth"
+                raise ConfigError(str(error), path=self._path, remedy=remedy) from None
             log("reports-unusable", file=self._path, reason=error)
 
     def serve(self, link: Link) -> None:

@@ -28,7 +28,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def worker(path: Path) -> ReportsWorker:
     made = ReportsWorker()
-    made.load(str(path))
+    made.load((str(path), True))
     return made
 
 
@@ -52,14 +52,14 @@ def test_it_writes_to_the_folder_of_the_database_alone(worker: ReportsWorker, pa
 
 def test_a_folder_that_is_missing_is_told_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no folder for the database of reports; make it a fold"):
-        ReportsWorker().load(str(tmp_path / "missing" / "reports.db"))
+        ReportsWorker().load((str(tmp_path / "missing" / "reports.db"), True))
 
 
 def test_a_file_of_somebody_else_is_told_at_the_start(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db:
         db.execute("CREATE TABLE users (name)")
     with pytest.raises(ConfigError, match="is no database of reports"):
-        ReportsWorker().load(str(path))
+        ReportsWorker().load((str(path), True))
 
 
 def test_a_broken_database_costs_a_line_at_the_start_and_one_a_minute(
@@ -69,7 +69,7 @@ def test_a_broken_database_costs_a_line_at_the_start_and_one_a_minute(
     monkeypatch.setattr(worker_module, "clock", lambda: now)
     path.write_bytes(b"broken" * 1000)
     worker = ReportsWorker()
-    worker.load(str(path))
+    worker.load((str(path), True))
     for _ in range(3):
         worker.handle([message(), message()])
     now += 60
@@ -142,3 +142,24 @@ def test_data_that_is_no_message_costs_nothing_else(
     worker.handle([[1, 2], message(), message(PASSED, disposition="drop")])
     assert counts(path) == [1]
     assert "reports-lost messages=1" in capfd.readouterr().err
+
+
+def test_a_check_makes_no_file(path: Path) -> None:
+    ReportsWorker().load((str(path), False))
+    assert not path.exists()
+
+
+def test_a_check_refuses_what_is_no_database(path: Path) -> None:
+    path.write_text("From: a@example.org\n" * 1000)
+    with pytest.raises(ConfigError) as error:
+        ReportsWorker().load((str(path), False))
+    assert str(error.value) == (
+        f"{path}: file is not a database; name a new file, or that of filter-auth"
+    )
+
+
+def test_a_check_takes_a_database_that_is_there(path: Path) -> None:
+    ReportsWorker().load((str(path), True))
+    before = path.read_bytes()
+    ReportsWorker().load((str(path), False))
+    assert path.read_bytes() == before

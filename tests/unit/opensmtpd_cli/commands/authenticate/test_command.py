@@ -40,7 +40,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
         return Zone(REPLIES, cached=False)
 
     monkeypatch.setattr(dns_options, "resolver", resolver)
-    monkeypatch.setattr("socket.gethostname", lambda: "mx.test")
+    monkeypatch.setattr("socket.getfqdn", lambda: "mx.test")
     return found
 
 

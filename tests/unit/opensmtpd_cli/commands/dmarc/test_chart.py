@@ -9,10 +9,15 @@ from opensmtpd_cli.commands.dmarc.chart import bars, days
 def test_all_days_between_are_there() -> None:
     assert days(["2024-02-28", "2024-03-01"]) == ["2024-02-28", "2024-02-29", "2024-03-01"]
     assert days([]) == []
-    assert (len(days(["1970-01-01", "2242-01-01"])), days(["1970-01-01", "2242-01-01"])[-1]) == (
+    assert (len(days(["1970-01-01", "2026-01-01"])), days(["1970-01-01", "2026-01-01"])[-1]) == (
         366,
-        "2242-01-01",
+        "2026-01-01",
     )
+
+
+def test_a_day_of_the_far_future_hides_no_other() -> None:
+    assert days(["2024-02-28", "2220-05-05", "2024-02-29"]) == ["2024-02-28", "2024-02-29"]
+    assert days(["2220-05-05"]) == ["2220-05-05"]
 
 
 def test_bars_stand_on_one_another() -> None:

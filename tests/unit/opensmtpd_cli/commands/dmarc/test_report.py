@@ -113,6 +113,19 @@ def test_some_are_chosen(database: str, argv: tuple[str, ...]) -> None:
     assert report(*argv, database).stdout.count("\n") == 1
 
 
+def test_several_reports_are_not_printed_as_one(database: str) -> None:
+    result = report("--print", *FROM, database)
+    said = "2 reports would be printed; choose one with" in result.output
+    assert (result.exit_code, said) == (2, True)
+
+
+def test_a_receiver_without_a_full_name(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.getfqdn", lambda: "vm")
+    result = report("--print", *FROM[:2], "--domain", "example.com", database)
+    said = "'vm' is no full name; name the mail server" in result.output
+    assert (result.exit_code, said) == (2, True)
+
+
 def test_reports_are_printed(database: str) -> None:
     result = report(
         "--print", *FROM, "--organization", "Us & Co", "--domain", "example.com", database
@@ -296,3 +309,6 @@ def test_what_is_no_database(tmp_path: Path) -> None:
         db.execute("CREATE TABLE users (name)")
     other = report(str(tmp_path / "other.db"))
     assert (other.exit_code, "is no database of reports" in other.output) == (1, True)
+    (tmp_path / "mail").write_text("From: a@example.org\n" * 1000)
+    mail = report(str(tmp_path / "mail"))
+    assert (mail.exit_code, f"{tmp_path}/mail: is no SQLite database" in mail.output) == (1, True)
