@@ -13,7 +13,7 @@ from opensmtpd.mail.arc.covered import seal_digests
 from opensmtpd.mail.dkim.canonical_header import HeaderField
 from opensmtpd.mail.dkim.verify.bodies import BodyHash, BodyHashes
 from opensmtpd.mail.dkim.verify.claims import BAD_KEY, FAIL, LARGE, PASS, WEAK, Claim, verdicts
-from opensmtpd.mail.dkim.verify.key_record import choose
+from opensmtpd.mail.dkim.verify.key_record import ChosenKeys
 from opensmtpd.mail.dkim.verify.signature import Signature
 from opensmtpd.mail.dkim.verify.signed_data import Fields
 from opensmtpd.mail.dkim.verify.tags import words
@@ -96,6 +96,7 @@ class ArcVerification:
         self._older: list[_Check] = []
         """Older message signatures, newest first, up to one that does not hold for sure."""
         self._replies: dict[str, Reply] = {}
+        self._keys = ChosenKeys()
         self._claimed: list[_Check] = []
         if self._chain is None or self._fault:
             return
@@ -135,13 +136,13 @@ class ArcVerification:
         return found
 
     def _claim(self, check: _Check) -> Claim | None:
-        reply = self._replies.get(check.signature.key_name)
+        name, kind = check.signature.key_name, check.signature.kind
+        reply = self._replies.get(name)
         if isinstance(reply, Absent):
             check.wrong("has no key")
         elif isinstance(reply, Found):
-            kind = check.signature.kind
             try:
-                key = choose(reply.records, kind)
+                key = self._keys.choose(name, reply.records, kind)
             except PermError as error:
                 check.wrong(f"cannot be verified: {error}")
             else:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from opensmtpd.dns import Found
+from opensmtpd.dns import Found, Question, RecordType
 from opensmtpd.mail.arc.verify import ArcResult, ArcVerification
 from opensmtpd.mail.dkim.verify.bodies import HASHES_MAX, BodyHashes
+from opensmtpd.mail.dkim.verify.key_record import PublicKey
 from unit.support import valimail
 from unit.support.arc_messages import NOW, SUITES, seal_suite, sealed_message, verified
 
@@ -175,3 +176,33 @@ def test_older_message_signatures_of_a_large_header_are_left_alone() -> None:
     found = verified(b"\n".join(fields) + b"\n\n", {"s._domainkey.example.org": "v=DKIM1; p=AAAA"})
     assert time.process_time() - begin < 1
     assert (found.result, found.instance) == ("fail", 50)
+
+
+def test_the_key_of_fifty_sets_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its answer is one of 5,000 records, none of which has a key."""
+    fields = []
+    for at in range(50, 0, -1):
+        tags = b"i=%d; a=rsa-sha256; d=example.org; s=s; b=AAAA" % at
+        fields += [
+            b"ARC-Seal: cv=%s; %s" % (b"pass" if at > 1 else b"none", tags),
+            b"ARC-Message-Signature: bh=AAAA; h=to; %s" % tags,
+            b"ARC-Authentication-Results: i=%d; example.org; none" % at,
+        ]
+    read = []
+    of = PublicKey.of
+
+    def counted(record: bytes, kind: str) -> PublicKey:
+        read.append(record)
+        return of(record, kind)
+
+    monkeypatch.setattr(PublicKey, "of", counted)
+    bodies = BodyHashes()
+    verification = ArcVerification(b"\n" + b"\n".join(fields), bodies, now=NOW)
+    bodies.end()
+    lookup = verification.keys()
+    assert next(lookup) == [Question("s._domainkey.example.org", RecordType.TXT)]
+    with pytest.raises(StopIteration):
+        lookup.send([Found(("",) * 5000)])
+    assert verification.claims() == []
+    assert read == [b""] * 10
+    assert verification.result([]).result == "fail"

@@ -1,6 +1,7 @@
 """Public keys as the DNS publishes them (RFC 6376 sections 3.6.1 and 6.1.2, RFC 8463 section 4)."""
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
 
 from opensmtpd.errors import PermError
@@ -8,6 +9,8 @@ from opensmtpd.mail.dkim.verify.tags import base64, compact, tag_list, words
 
 _KINDS = {b"rsa": "rsa", b"ed25519": "ed25519"}
 _ED25519_SIZE = 32
+_RECORDS_MAX = 10
+"""Records of a name that are read: an answer may have thousands, and all take time."""
 
 
 class PublicKey(NamedTuple):
@@ -54,15 +57,36 @@ class PublicKey(NamedTuple):
 
 
 def choose(records: Iterable[str], kind: str) -> PublicKey:
-    """Return the first key that fits, of the TXT records of one name.
+    """Return the first key that fits, of the first ten TXT records of one name.
 
     ``records`` have a character for each octet. RFC 6376 section 3.6.2.2 leaves open which of
     several counts. Raises PermError, the reason of the first record, where none fits.
     """
     first: PermError | None = None
-    for record in records:
+    for record in islice(records, _RECORDS_MAX):
         try:
             return PublicKey.of(record.encode("latin-1"), kind)
         except PermError as error:
             first = first or error
     raise first or PermError("no key")
+
+
+class ChosenKeys:
+    """The keys of one message: an answer is read once, however many signatures ask for it."""
+
+    def __init__(self) -> None:
+        self._chosen: dict[tuple[str, str], PublicKey | str] = {}
+        """By name and kind: a key, or the reason why there is none."""
+
+    def choose(self, name: str, records: Iterable[str], kind: str) -> PublicKey:
+        """Return what ``choose`` does; ``records`` are those of ``name``. Raises PermError."""
+        chosen = self._chosen.get((name, kind))
+        if chosen is None:
+            try:
+                chosen = choose(records, kind)
+            except PermError as error:
+                chosen = str(error)
+            self._chosen[name, kind] = chosen
+        if isinstance(chosen, str):
+            raise PermError(chosen)
+        return chosen

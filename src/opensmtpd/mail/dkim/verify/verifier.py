@@ -18,7 +18,7 @@ from opensmtpd.mail.dkim.canonical_header import HeaderField
 from opensmtpd.mail.dkim.verify import claims
 from opensmtpd.mail.dkim.verify.bodies import BodyHash, BodyHashes
 from opensmtpd.mail.dkim.verify.claims import Claim, Verdict
-from opensmtpd.mail.dkim.verify.key_record import PublicKey, choose
+from opensmtpd.mail.dkim.verify.key_record import ChosenKeys, PublicKey
 from opensmtpd.mail.dkim.verify.signature import Signature, dns_name
 from opensmtpd.mail.dkim.verify.signed_data import Fields
 from opensmtpd.mail.dkim.verify.tags import compact, tag_list
@@ -109,8 +109,9 @@ class DkimVerification:
             return
         replies = yield [Question(name, RecordType.TXT) for name in names]
         answers = dict(zip(names, replies, strict=True))
+        known = ChosenKeys()
         for one in self._chosen:
-            one.take_key(answers[one.key_name])
+            one.take_key(answers[one.key_name], known)
 
     def claims(self) -> list[Claim]:
         """Return what a worker has to verify, after ``keys`` and the end of the body."""
@@ -177,7 +178,7 @@ class _One:
         signature = self._signature
         self._digest = fields.digest(self._field, signature.names, signature.header)
 
-    def take_key(self, reply: Reply) -> None:
+    def take_key(self, reply: Reply, known: ChosenKeys) -> None:
         """Take what the DNS replied to the question for the key."""
         if isinstance(reply, Failed):
             reason = reply.reason.encode("ascii", "replace").decode("ascii")
@@ -187,7 +188,7 @@ class _One:
             self._key_fault = ("permerror", "no key")
             return
         try:
-            key = choose(reply.records, self._signature.kind)
+            key = known.choose(self.key_name, reply.records, self._signature.kind)
         except PermError as error:
             self._key_fault = ("permerror", str(error))
             return

@@ -1,12 +1,13 @@
 """Key records, and the choice among several."""
 
 from base64 import b64encode
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd.mail.dkim.verify.key_record import PublicKey, choose
+from opensmtpd.mail.dkim.verify.key_record import ChosenKeys, PublicKey, choose
 from unit.support.perm_error import any_perm_error, perm_error
 
 RAW = bytes(range(32))
@@ -73,3 +74,30 @@ def test_no_record_raises_anything_else(text: str) -> None:
     for kind in ("rsa", "ed25519"):
         with any_perm_error():
             assert choose([text], kind).kind == kind
+
+
+def test_of_thousands_of_records_ten_are_read() -> None:
+    read = []
+
+    def records(good: int) -> Iterator[str]:
+        for at in range(5000):
+            read.append(at)
+            yield "p=AAEC" if at == good else "p="
+
+    assert choose(records(9), "rsa").data == b"\0\1\2"
+    read.clear()
+    with perm_error("the key is revoked"):
+        choose(records(10), "rsa")
+    assert read == list(range(10))
+
+
+def test_the_answer_for_a_name_is_read_once_for_each_kind() -> None:
+    keys = ChosenKeys()
+    for _ in range(2):
+        assert keys.choose("a.example", ["p=AAEC"], "rsa").data == b"\0\1\2"
+        with perm_error("the key is for another algorithm"):
+            keys.choose("a.example", ["p=AAEC"], "ed25519")
+    never_read: Iterator[str] = iter(["p=AAED"])
+    assert keys.choose("a.example", never_read, "rsa").data == b"\0\1\2"
+    assert list(never_read) == ["p=AAED"]
+    assert keys.choose("b.example", ["p=AAED"], "rsa").data == b"\0\1\3"
