@@ -47,6 +47,10 @@ class ArcResult(NamedTuple):
     """The value of the newest ARC-Authentication-Results, b"" unless its seal holds."""
     next_instance: int | None = None
     """The instance of the set to add, None where none is to be added (section 5.1)."""
+    partial: bool = False
+    """The newest message signature leaves a part of the body open, by its ``l=``."""
+    covers_from: bool = True
+    """The newest message signature covers From: its ``h=`` names it."""
 
 
 class _Check:
@@ -73,6 +77,11 @@ class _Check:
         return (self.signature.length or 0) > self.body.octets or (
             self.signature.body_hash != self.body.digest
         )
+
+    def partial(self) -> bool:
+        """Tell whether the body goes on behind what was signed."""
+        length = self.signature.length
+        return self.body is not None and length is not None and length < self.body.octets
 
 
 class ArcVerification:
@@ -177,7 +186,7 @@ class ArcVerification:
                 if result == "fail":
                     return _failed(chain, check.reason)
                 return ArcResult("temperror", check.reason, chain.instance)
-        _, *seals = self._checks
+        newest, *seals = self._checks
         return ArcResult(
             "pass",
             instance=chain.instance,
@@ -185,6 +194,8 @@ class ArcVerification:
             oldest_pass=self._oldest_pass(chain),
             aar=chain.sets[-1].results.field[2],
             next_instance=_next(chain),
+            partial=newest.partial(),
+            covers_from=b"from" in newest.signature.names,
         )
 
     def _oldest_pass(self, chain: Chain) -> int:

@@ -1,7 +1,9 @@
 """The verification of chains, case by case as the suites have them."""
 
 import time
+from base64 import b64encode
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -206,3 +208,34 @@ def test_the_key_of_fifty_sets_is_read_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert verification.claims() == []
     assert read == [b""] * 10
     assert verification.result([]).result == "fail"
+
+
+@pytest.mark.parametrize(
+    ("listed", "tags", "partial", "covers_from"),
+    [
+        (b"to:FROM ", b"", False, True),
+        (b"to", b"", False, False),
+        (b"from", b" l=7;", False, True),
+        (b"from", b" l=2;", True, True),
+    ],
+)
+def test_a_pass_tells_what_is_not_signed(
+    listed: bytes, tags: bytes, partial: bool, covers_from: bool
+) -> None:
+    body = b"hello\r\n"[:2] if partial else b"hello\r\n"
+    common = b"i=1; a=rsa-sha256; d=example.org; s=s; b=AAAA"
+    header = (
+        b"\nARC-Seal: cv=none; %s\nARC-Authentication-Results: i=1; mx.example; none"
+        b"\nARC-Message-Signature: bh=%s; h=%s;%s %s\nFrom: a@example.org"
+    ) % (common, b64encode(sha256(body).digest()), listed, tags, common)
+    bodies = BodyHashes()
+    verification = ArcVerification(header, bodies, now=NOW)
+    lookup = verification.keys()
+    next(lookup)
+    with pytest.raises(StopIteration):
+        lookup.send([Found(("p=AAAA",))])
+    bodies.feed([b"hello"])
+    bodies.end()
+    assert len(verification.claims()) == 2
+    found = verification.result([["pass", 2048]] * 2)
+    assert (found.result, found.partial, found.covers_from) == ("pass", partial, covers_from)
