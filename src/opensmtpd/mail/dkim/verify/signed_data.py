@@ -1,7 +1,7 @@
 """The header fields that a signature covers, and their hash (RFC 6376 sections 3.7, 5.4.2)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
 from opensmtpd.mail.dkim.canonical_header import CANONICAL, HeaderField
@@ -19,6 +19,7 @@ class Fields:
         self._named: dict[bytes, list[HeaderField]] = {}
         for field in _FIELD.findall(header):
             self._named.setdefault(field[0].lower(), []).append(field)
+        self._canonical: dict[tuple[str, HeaderField], bytes] = {}
 
     def named(self, name: bytes) -> list[HeaderField]:
         """Return the fields of a name in lower case, from top to bottom."""
@@ -32,16 +33,22 @@ class Fields:
         ``names``, in lower case, are those of ``h=``. One that stands there more often than there
         are such fields stands for nothing; the signature itself is none of them.
         """
-        canonical = CANONICAL[canonicalization]
-        left: dict[bytes, list[HeaderField]] = {}
-        signed = []
+        left: dict[bytes, Iterator[HeaderField]] = {}
+        data = sha256()
         for name in names:
-            if name not in left:
-                left[name] = [field for field in self.named(name) if field is not signature]
-            if left[name]:
-                signed.append(canonical(left[name].pop()))
-        signed.append(canonical(unsigned(signature)))
-        return sha256(b"\r\n".join(signed)).digest()
+            for field in left.setdefault(name, reversed(self.named(name))):
+                if field is not signature:
+                    data.update(self._form(field, canonicalization) + b"\r\n")
+                    break
+        data.update(CANONICAL[canonicalization](unsigned(signature)))
+        return data.digest()
+
+    def _form(self, field: HeaderField, canonicalization: str) -> bytes:
+        """Return a field in its canonical form, made once: many signatures may cover it."""
+        key = canonicalization, field
+        if key not in self._canonical:
+            self._canonical[key] = CANONICAL[canonicalization](field)
+        return self._canonical[key]
 
 
 def unsigned(signature: HeaderField) -> HeaderField:

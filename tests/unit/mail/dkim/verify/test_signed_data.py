@@ -4,6 +4,7 @@ from hashlib import sha256
 
 import pytest
 
+from opensmtpd.mail.dkim.canonical_header import CANONICAL, HeaderField, relaxed
 from opensmtpd.mail.dkim.verify.signed_data import Fields, unsigned
 
 HEADER = (
@@ -60,3 +61,19 @@ def test_a_signature_is_none_of_the_fields_that_it_covers() -> None:
 )
 def test_the_tag_is_emptied(value: bytes, left: bytes) -> None:
     assert unsigned((b"N", b" ", value)) == (b"N", b" ", left)
+
+
+def test_a_field_is_canonicalized_once_for_all_signatures(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def counted(field: HeaderField) -> bytes:
+        made.append(field[0])
+        return relaxed(field)
+
+    monkeypatch.setitem(CANONICAL, "relaxed", counted)
+    fields = Fields(HEADER)
+    names = [b"to", b"to", b"from"]
+    digests = {fields.digest((b"A", b"", b"b=%d" % at), names, "relaxed") for at in range(10)}
+    data = b"to:two\r\nto:one\r\nfrom:Alice <alice@example.com>\r\na:b="
+    assert digests == {sha256(data).digest()}
+    assert sorted(made) == [b"A"] * 10 + [b"TO", b"To", b"from"]
