@@ -23,6 +23,8 @@ NAMES = {
 
 # Ends at the semicolon: nothing of the results themselves is read here.
 _INSTANCE = re.compile(rb"[ \t\n]*i[ \t\n]*=[ \t\n]*([0-9]{1,2})[ \t\n]*;")
+_BEGINNING_MAX = 1000
+"""Octets in which an instance must end: comments in front of it take time."""
 _COMMENT = re.compile(rb"\\.?|[();]|[^()\\;]++", re.DOTALL)
 
 
@@ -115,9 +117,9 @@ def _read(kind: bytes, field: HeaderField) -> tuple[int, ArcField]:
 def results_instance(value: bytes) -> int:
     """Return the instance of an ARC-Authentication-Results field (section 4.1.1).
 
-    Raises PermError where it does not begin with one.
+    Raises PermError where its first 1000 octets do not begin with one.
     """
-    match = _INSTANCE.match(_beginning(value))
+    match = _INSTANCE.match(_beginning(value[:_BEGINNING_MAX]))
     if match is None:
         raise PermError("no instance")
     return _positive(int(match[1]))

@@ -143,6 +143,7 @@ def test_the_chain_of_rfc_8617_appendix_b() -> None:
         (b"\n\ti\n = \t7 ; x; i=8", 7),
         (b" (a (b\\) ;) i=2;) i (=3;) = 04 (;) ;", 4),
         (b" i=51;", 51),
+        (b"(" * 498 + b")" * 498 + b"i=1;", 1),
     ],
 )
 def test_the_instance_of_results(value: bytes, instance: int) -> None:
@@ -152,7 +153,7 @@ def test_the_instance_of_results(value: bytes, instance: int) -> None:
 @pytest.mark.parametrize(
     "value",
     [b"", b" i=1", b" mx.example; i=1;", b" I=1;", b" i=;", b" i=a;", b" i=100;", b" (i=1;",
-     b" )i=1;"],
+     b" )i=1;", b"(" * 498 + b")" * 498 + b" i=1;", b"(" * 1_900_000],
 )  # fmt: skip
 def test_results_without_an_instance(value: bytes) -> None:
     with perm_error("no instance"):
