@@ -25,6 +25,8 @@ from opensmtpd.mail.dkim.verify.tags import compact, tag_list
 
 LIMIT = 10
 """Signatures of a message that are verified; OpenDKIM verifies 3."""
+_FIELDS_MAX = 100
+"""DKIM-Signature fields that are read, from the top."""
 _IDENTITY_MAX = 320
 """Octets of a mail address (RFC 5321 section 4.5.3.1)."""
 _ALGORITHM = re.compile(rb"[a-z0-9-]{1,32}")
@@ -58,6 +60,9 @@ class DkimResult(NamedTuple):
     """The size of the key, 0 where it was not used."""
 
 
+_UNREAD = DkimResult("neutral", f"not verified: the message has more than {_FIELDS_MAX} signatures")
+
+
 class DkimVerification:
     """The signatures of one message, from its header on.
 
@@ -81,7 +86,9 @@ class DkimVerification:
         """
         fields = Fields(header)
         self._weak = weak
-        self._all = [_One(field, now) for field in fields.named(b"dkim-signature")]
+        found = fields.named(b"dkim-signature")
+        self._all = [_One(field, now) for field in found[:_FIELDS_MAX]]
+        self._unread = len(found) - len(self._all)
         self._chosen: list[_One] = []
         self._claimed: list[_One] = []
         self._choose(author, bodies, limit)
@@ -127,7 +134,7 @@ class DkimVerification:
         verdicts = claims.verdicts(replies, len(self._claimed))
         for one, verdict in zip(self._claimed, verdicts, strict=True):
             one.take_verdict(verdict)
-        return [one.told for one in self._all]
+        return [one.told for one in self._all] + [_UNREAD] * self._unread
 
 
 class _One:
