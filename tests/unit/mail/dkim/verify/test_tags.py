@@ -49,6 +49,24 @@ def test_no_text_raises_anything_else(text: bytes) -> None:
         assert tag_list(b";".join([name + b"=" + tags[name] for name in tags])) == tags
 
 
+def test_more_than_a_list_may_have() -> None:
+    assert len(tag_list(b";".join(b"a%d=" % at for at in range(100)) + b";")) == 100
+    with perm_error("more than 100 tags"):
+        tag_list(b";" * 101)
+    assert len(tag_list(b"a=" + b"b" * 65534)[b"a"]) == 65534
+    with perm_error("more than 65536 octets of tags"):
+        tag_list(b"a=" + b"b" * 65535)
+
+
+def test_more_than_a_value_may_have() -> None:
+    assert len(words(b":" * 999)) == 1000
+    with perm_error("more than 1000 words in a tag"):
+        words(b":" * 1000)
+    assert base64({b"b": b"AAAA " * 1024}, b"b") == bytes(3072)
+    with perm_error("b= is longer than 4096 characters"):
+        base64({b"b": b"AAAA" * 1024 + b"AA"}, b"b")
+
+
 def test_a_required_tag() -> None:
     assert required({b"v": b"1"}, b"v") == b"1"
     with perm_error("v= empty"):
