@@ -13,6 +13,9 @@ _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
 _FO = re.compile(r"[01ds](?::[01ds])*")
 _BLANKS = " \t\r\n"
 
+is_record = re.compile(r"[ \t\r\n]*[vV][ \t\r\n]*=[ \t\r\n]*DMARC1[ \t\r\n]*(?:;|\Z)").match
+"""Tells whether a text begins as a policy record does: at less cost than ``parse``."""
+
 
 REMEMBERED = 1000
 """Characters of a text that is remembered: few domains send most of the mail."""

@@ -6,11 +6,12 @@ afterwards; then replies about names beyond it do not count, not even failed one
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 from opensmtpd.dns import Failed, Found, Question, RecordType, Reply
 from opensmtpd.dns.names import is_wire_name
-from opensmtpd.mail.dmarc.record import Record, parse
+from opensmtpd.mail.dmarc.record import Record, is_record, parse
 
 _WHOLE = 8
 """Labels of the longest name whose parents are all asked for; of a longer one, the last seven are
@@ -45,8 +46,9 @@ def only_record(reply: Reply) -> OnlyRecord:
     if isinstance(reply, Failed):
         return reply
     texts = reply.records if isinstance(reply, Found) else ()
-    found = [record for text in texts if (record := parse(text)) is not None]
-    return found[0] if len(found) == 1 else None
+    # A domain may have thousands of other texts: two records are enough to know.
+    found = list(islice(filter(is_record, texts), 2))
+    return parse(found[0]) if len(found) == 1 else None
 
 
 class Walk(NamedTuple):

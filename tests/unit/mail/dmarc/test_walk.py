@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply
+from opensmtpd.mail.dmarc import walk as walk_module
 from opensmtpd.mail.dmarc.record import Record
 from opensmtpd.mail.dmarc.walk import (
     OnlyRecord,
@@ -107,6 +108,7 @@ def test_a_broken_walk_keeps_what_it_found() -> None:
     [
         (Found(("v=DMARC1; p=none", "v=spf1 -all", "x")), Record("none")),
         (Found(("v=DMARC1; p=none", "v=DMARC1; p=none")), None),
+        (Found((" V = DMARC1 ;p=none", "v=DMARC10; p=none", "v=dmarc1")), Record("none")),
         (Found(("x",)), None),
         (Absent(), None),
         (Failed("timeout"), Failed("timeout")),
@@ -114,3 +116,11 @@ def test_a_broken_walk_keeps_what_it_found() -> None:
 )
 def test_only_record(reply: Reply, expected: OnlyRecord) -> None:
     assert only_record(reply) == expected
+
+
+def test_few_of_many_records_are_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+    monkeypatch.setattr(walk_module, "parse", parsed.append)
+    assert only_record(Found(tuple(f"v=spf1 {n}" for n in range(4000)))) is None
+    assert only_record(Found(tuple(f"v=DMARC1; p=none; x={n}" for n in range(4000)))) is None
+    assert parsed == []
