@@ -7,9 +7,9 @@ at the end.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from opensmtpd.mail.dkim.a_label import to_a_labels
+from opensmtpd.mail.dkim.a_label import mapped, to_a_labels
 
 _ATOM = rb'[^\s"(),:;<>@\\\[\]]+'
 _HOST = rb"([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)"
@@ -52,12 +52,16 @@ def first_domain(value: bytes) -> bytes | None:
 def all_domains(value: bytes) -> list[bytes | None]:
     """Return the domain of each mailbox as ``first_domain`` does, None for one without a domain.
 
-    The list ends with the first mailbox behind which nothing is clear.
+    The list ends with the first mailbox behind which nothing is clear. Variants of characters are
+    the plain ones: a mail program may show a domain that is not what it was written as.
     """
-    return [first_domain(value)] if _EVERYDAY.fullmatch(value) else list(_domains(value))
+    if _EVERYDAY.fullmatch(value):
+        return [first_domain(value)]
+    return list(_domains(value, lambda name: to_a_labels(mapped(name).lower()).removesuffix(".")))
 
 
-def _domains(value: bytes) -> Iterator[bytes | None]:
+def _domains(value: bytes, convert: Callable[[str], str] = to_a_labels) -> Iterator[bytes | None]:
+    """Yield the domain of each mailbox; ``convert`` makes A-labels of one in UTF-8."""
     mailbox = _Mailbox()
     angle = False  # inside <>
     for token in _without_comments(value):
@@ -71,7 +75,7 @@ def _domains(value: bytes) -> Iterator[bytes | None]:
             mailbox = _Mailbox()
         elif token == b">" or (token in (b",", b";") and not angle):
             if angle or mailbox.begun():  # the lists of old may have empty members
-                yield mailbox.result() if angle == (token == b">") else None
+                yield mailbox.result(convert) if angle == (token == b">") else None
             angle = False
             mailbox = _Mailbox()
         else:
@@ -79,7 +83,7 @@ def _domains(value: bytes) -> Iterator[bytes | None]:
     if angle:
         yield None
     elif mailbox.begun():
-        yield mailbox.result()
+        yield mailbox.result(convert)
 
 
 class _Mailbox:
@@ -101,23 +105,23 @@ class _Mailbox:
         else:
             self.local = self.local or bool(token.strip(_WHITE))
 
-    def result(self) -> bytes | None:
+    def result(self, convert: Callable[[str], str]) -> bytes | None:
         if not self.domain or not self.local:
             return None
         domain = b"".join(self.domain).rstrip(_WHITE).removesuffix(b".")
         labels = [label.strip(_WHITE) for label in domain.split(b".")]
         if not all(labels) or not _LABELS.fullmatch(b".".join(labels)):
             return None
-        return _as_in_the_dns(b".".join(labels).lower())
+        return _as_in_the_dns(b".".join(labels).lower(), convert)
 
 
-def _as_in_the_dns(domain: bytes) -> bytes | None:
+def _as_in_the_dns(domain: bytes, convert: Callable[[str], str]) -> bytes | None:
     if len(domain) > _DOMAIN_MAX:
         return None
     if domain.isascii():
         return domain
     try:
-        name = to_a_labels(domain.decode())
+        name = convert(domain.decode())
     except UnicodeDecodeError:
         return None
     return name.encode("ascii") if len(name) <= _DOMAIN_MAX else None

@@ -1,10 +1,9 @@
 """Fields that a client wrote and that readers would take for ours (RFC 8601 section 5)."""
 
 from functools import lru_cache
-from unicodedata import normalize
 
 from opensmtpd.mail.authres.read import read_id
-from opensmtpd.mail.dkim.a_label import to_a_labels
+from opensmtpd.mail.dkim.a_label import mapped, to_a_labels
 
 _ID_MAX = 255
 """Characters of an id that can be ours: those of a domain name and two more."""
@@ -18,7 +17,10 @@ def is_ours(value: bytes, authserv_id: str) -> bool:
     take them for ours. The rest of the field does not matter.
     """
     found = read_id(value)
-    return found is None or _comparable(found) == _comparable(authserv_id)
+    if found is None:
+        return True
+    # Before the cached call: the cache would keep ids of megabytes.
+    return len(found) <= _ID_MAX and _comparable(found) == _comparable(authserv_id)
 
 
 @lru_cache(maxsize=64)
@@ -28,11 +30,9 @@ def _comparable(name: str) -> str:
     Lower case, A-labels, no final dot; wide letters and other variants as the plain ones (as
     UTS #46 maps them).
     """
-    if len(name) > _ID_MAX:
-        return ""
     if not name.isascii():
         try:
-            name = to_a_labels(normalize("NFKC", name).replace("\u3002", "."))
+            name = to_a_labels(mapped(name))
         except UnicodeEncodeError:
             return ""
     return name.strip().lower().rstrip(".")

@@ -11,6 +11,9 @@ encoding of IDNA 2008 is needed here: lower case and NFC (RFC 5895 section 2), t
 from encodings.punycode import punycode_encode
 from unicodedata import normalize
 
+_UNSEEN = dict.fromkeys((0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
+"""The soft hyphen, and spaces and joiners without width."""
+
 
 def to_a_labels(name: str) -> str:
     """Return a name with each U-label as its A-label; one in ASCII is returned as it is.
@@ -23,6 +26,15 @@ def to_a_labels(name: str) -> str:
     # Each character by itself: a sigma at the end of a word is an ordinary one in IDNA.
     folded = normalize("NFC", "".join([char.lower() for char in name]))
     return ".".join(map(_a_label, folded.split(".")))
+
+
+def mapped(name: str) -> str:
+    """Return a name whose variants of characters are the plain ones, as a mail program shows it.
+
+    Wide letters and the full stops of Chinese become plain ones (RFC 5895 section 2), characters
+    that are not seen are left out (as UTS #46 does).
+    """
+    return normalize("NFKC", name.translate(_UNSEEN)).replace("\u3002", ".")
 
 
 def _a_label(label: str) -> str:

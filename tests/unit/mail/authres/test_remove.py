@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from opensmtpd.mail.authres.remove import is_ours
+from opensmtpd.mail.authres.remove import _comparable, is_ours
 from opensmtpd.mail.dkim.canonical_header import finder
 from unit.support.inbound_suites import inbound
 
@@ -90,6 +90,13 @@ def test_removed(value: bytes) -> None:
 def test_kept(value: bytes) -> None:
     assert not is_ours(value, OURS)
     assert not is_ours(value, "mx.bücher.example")
+
+
+def test_large_ids_are_not_remembered() -> None:
+    _comparable.cache_clear()
+    for n in range(64):
+        assert not is_ours(b" %d" % n + b"x" * 30_000 + b"; none", OURS)
+    assert _comparable.cache_info().currsize == 0
 
 
 def test_our_own_id_may_be_given_in_any_form() -> None:
