@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from opensmtpd.mail.authres.read import read
+from opensmtpd.mail.dmarc.author import TOO_LARGE
 from opensmtpd.mail.dmarc.reports.record import OverrideReason
 from opensmtpd.mail.inbound.findings import Findings
 from opensmtpd.mail.inbound.policies import POLICIES, covers, policy_for
@@ -76,6 +77,10 @@ def _failure(found: Findings, asked: str) -> str:
 def _wishes(found: Findings, rules: InboundRules) -> Iterator[_Wish]:
     """Yield what the From field alone makes the administrator want."""
     domains = found.authors.domains
+    if found.authors.fault == TOO_LARGE and (rules.enforce or rules.protected):
+        # Nobody knows whose it is: it may be anybody's.
+        yield _Wish("reject", TOO_LARGE, f"5.7.1 Message refused: {TOO_LARGE}")
+        return
     if not domains and rules.no_author != "none":
         yield _Wish(
             rules.no_author,
@@ -123,6 +128,8 @@ def _exception(found: Findings, rules: InboundRules) -> OverrideReason | None:
     if found.client in rules.forwarders:
         return OverrideReason("trusted_forwarder", "listed forwarder")
     arc = found.arc
+    if found.authors.fault or arc.partial or not arc.covers_from:
+        return None  # it is not known that the sealer saw this author and this body
     if arc.result != "pass" or not arc.sealers or arc.sealers[0] not in rules.sealers:
         return None
     if _says_fail(arc.aar):  # its DMARC failed before the sealer touched it

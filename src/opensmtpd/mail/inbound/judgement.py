@@ -11,6 +11,7 @@
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from opensmtpd.dns import Lookup, gather
@@ -22,6 +23,7 @@ from opensmtpd.mail.dmarc.author import authors
 from opensmtpd.mail.dmarc.policy import evaluate, prefetch
 from opensmtpd.mail.inbound.findings import Findings, iprev
 from opensmtpd.mail.inbound.identities import SpfResults
+from opensmtpd.mail.inbound.policies import covers
 from opensmtpd.mail.inbound.rules import InboundRules
 
 
@@ -42,7 +44,7 @@ class Judgement:
     def header_ends(self) -> None:
         """Read the header. Nothing of it is kept but what its signatures need."""
         header, self._lines = b"\n".join(self._lines), []
-        self._authors = authors(header)
+        self._authors = authors(header, partial(covers, self._rules.protected))
         author = self._authors.domains[0] if len(self._authors.domains) == 1 else None
         now, weak = self._now, self._rules.weak
         # ARC first: it needs one of the few body hashes that there are.

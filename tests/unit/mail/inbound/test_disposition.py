@@ -150,6 +150,18 @@ def test_our_own_domain_among_others() -> None:
     assert dispose(findings(authors=both, dmarc=DmarcResult("none")), PROTECT).action == "reject"
 
 
+@pytest.mark.parametrize(
+    ("rules", "action"),
+    [(InboundRules(), "none"), (ENFORCE, "reject"), (PROTECT, "reject")],
+)
+def test_a_from_field_that_is_not_read(rules: InboundRules, action: str) -> None:
+    large = findings(authors=Authors((), "From is too large"), dmarc=DmarcResult("none"))
+    found = dispose(large, rules)
+    assert found.action == action
+    if action == "reject":
+        assert found.reply == "5.7.1 Message refused: From is too large"
+
+
 # --- exceptions -----------------------------------------------------------------------------------
 
 
@@ -185,11 +197,19 @@ def test_a_trusted_sealer() -> None:
         {"sealers": ("evil.example", "lists.example")},
         {"aar": AAR % b"fail"},
         {"aar": b" i=2; lists.example; dmarc=(x"},
+        {"partial": True},
+        {"covers_from": False},
     ],
 )
 def test_a_chain_that_excuses_nothing(changed: dict[str, Any]) -> None:
     chain = CHAIN._replace(**{"aar": AAR % b"pass", **changed})
     assert dispose(findings(arc=chain), SEALERS).action == "reject"
+
+
+def test_a_trusted_sealer_does_not_excuse_a_from_field_with_a_fault() -> None:
+    several = findings(authors=SEVERAL, arc=CHAIN._replace(aar=AAR % b"pass"))
+    assert dispose(several, SEALERS._replace(several_authors="reject")).action == "reject"
+    assert dispose(several, SEALERS).action == "reject"
 
 
 def test_exceptions_of_mail_that_needs_none_are_not_told() -> None:
