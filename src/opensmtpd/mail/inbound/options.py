@@ -30,8 +30,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         ("--several-from", "whose From field names authors in several domains, or is there twice"),
         ("--no-from", "without an author in its From field"),
     ):
-        add(name, choices=tuple(ACTIONS), default="accept",
-            help=f"what to do with a message {what} (default accept)")
+        add(name, choices=tuple(ACTIONS),
+            help=f"what to do with a message {what} (default accept; with --enforce, reject)")
     add("--header", action="store_true", help="add the reason to a message that is not as it should"
         " be, in a field X-Spam-Reason; those that are junk always have one")
     add = parser.add_argument_group("whom to spare").add_argument
@@ -62,12 +62,14 @@ def exempt(options: argparse.Namespace) -> Exemptions:
 
 def rules(options: argparse.Namespace) -> InboundRules:
     """Return the rules. Raises ConfigError for a file that cannot be used."""
+    # DMARC judges no author that it does not know: such mail would get past its policies.
+    unclear = "reject" if options.enforce else "accept"
     return InboundRules(
         enforce=options.enforce,
         policies=policies(options.policy),
         protected=frozenset(options.protect_own),
-        several_authors=ACTIONS[options.several_from],
-        no_author=ACTIONS[options.no_from],
+        several_authors=ACTIONS[options.several_from or unclear],
+        no_author=ACTIONS[options.no_from or unclear],
         sealers=frozenset(options.trust_sealer),
         forwarders=Exemptions(options.forwarder),
         weak=options.weak,

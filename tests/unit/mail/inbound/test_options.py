@@ -50,6 +50,21 @@ def test_all_of_them(tmp_path: Path) -> None:
     assert set(options.files(flags)) == {networks, str(tmp_path / "policies")}
 
 
+@pytest.mark.parametrize(
+    ("words", "several", "nobody"),
+    [
+        ((), "none", "none"),
+        (("--enforce",), "reject", "reject"),
+        (("--enforce", "--several-from", "accept"), "none", "reject"),
+        (("--enforce", "--no-from", "junk"), "reject", "quarantine"),
+        (("--no-from", "reject"), "none", "reject"),
+    ],
+)
+def test_authors_that_are_not_clear(words: tuple[str, ...], several: str, nobody: str) -> None:
+    rules = options.rules(parsed(*words))
+    assert (rules.several_authors, rules.no_author) == (several, nobody)
+
+
 def test_organizational_domains_by_public_suffixes() -> None:
     suffix = options.rules(parsed("--psl")).suffix
     assert suffix is not None
