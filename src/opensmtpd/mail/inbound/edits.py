@@ -1,8 +1,10 @@
 """The fields that a judged message gets, and the forgeries that it loses."""
 
+import re
 from itertools import dropwhile
 
 from opensmtpd.filter import EditedMessage
+from opensmtpd.filter.field import Field, items
 from opensmtpd.mail.authres.remove import is_ours
 from opensmtpd.mail.authres.write import ARC_NAME, NAME, field_value
 from opensmtpd.mail.inbound.disposition import Disposition
@@ -14,6 +16,8 @@ from opensmtpd.mail.policy.verdict import Reason
 from opensmtpd.mail.spam_fields import is_spam_field
 
 _NAME = NAME.lower()
+# Some readers take a carriage return alone for a line end, or for white space before a colon.
+_hides_results = re.compile(rb"\r%s[ \t\r\v\f]*:" % re.escape(NAME), re.IGNORECASE).search
 
 
 def write_results(
@@ -63,6 +67,19 @@ def remove_forgeries(mail: EditedMessage, authserv_id: str, *, spam: bool) -> No
     """
     for field in dropwhile(lambda each: each.name.lower() != b"received", mail.fields):
         name = field.name.lower()
-        results = name == _NAME and is_ours(field.value, authserv_id)
+        value = field.value
+        results = (name == _NAME and is_ours(value, authserv_id)) or _hides_results(value)
         if results or (spam and is_spam_field(name)):
             mail.remove(field)
+
+
+def hides_results(header: bytes) -> bool:
+    """Return whether a line that is no field may be read as Authentication-Results.
+
+    The name has a carriage return or the like before the colon, or stands behind one. Only fields
+    can be removed from a message. ``header`` has each of its lines behind a line feed.
+    """
+    if b"\r" not in header and b"\v" not in header and b"\f" not in header:
+        return False
+    others = (item for item in items(header[1:] + b"\n") if not isinstance(item, Field))
+    return any(_hides_results(b"\r" + item) for item in others)

@@ -7,7 +7,12 @@ import pytest
 
 from opensmtpd.filter import EditedMessage
 from opensmtpd.mail.inbound.disposition import dispose
-from opensmtpd.mail.inbound.edits import remove_forgeries, write_exemption, write_results
+from opensmtpd.mail.inbound.edits import (
+    hides_results,
+    remove_forgeries,
+    write_exemption,
+    write_results,
+)
 from opensmtpd.mail.inbound.exemption import Exemption
 from opensmtpd.mail.inbound.rules import InboundRules
 from unit.support.edits import Does
@@ -23,11 +28,18 @@ OURS = [
     b"\t mx.test; none",
     b"Authentication-Results: ; dmarc=pass",
 ]
+HIDDEN = [
+    b"Subject: x\rAuthentication-Results: mx.test; dmarc=pass",
+    b"X-Note: x\r\rAUTHENTICATION-results \v: mx.example; dmarc=pass",
+    b"X-Folded: x",
+    b" y\rauthentication-results:mx.test; dmarc=pass",
+]
 OTHERS = [
     b"Authentication-Results: mx.example; dmarc=pass",
     b"ARC-Authentication-Results: i=1; mx.test; dmarc=pass",
     b"X-Authentication-Results: mx.test; dmarc=pass",
     b"Subject: Authentication-Results: mx.test",
+    b"X-Other: x\rX-Authentication-Results: mx.test",
 ]
 TOP = [b"X-Spam: Yes", b"Authentication-Results: mx.test; x=pass"]
 RECEIVED = [b"Received: from x", b"\tby y"]
@@ -48,6 +60,27 @@ def test_results_of_the_client_that_pretend_to_be_ours_go() -> None:
         lambda mail: remove_forgeries(mail, "mx.test", spam=False),
         [*TOP, *RECEIVED, *OURS, *OTHERS],
     ) == [*TOP, *RECEIVED, *OTHERS]
+
+
+def test_results_behind_a_carriage_return_go_with_their_field() -> None:
+    lines = [*TOP, *RECEIVED, *HIDDEN, *OTHERS]
+    removed = edited(lambda mail: remove_forgeries(mail, "mx.test", spam=False), lines)
+    assert removed == [*TOP, *RECEIVED, *OTHERS]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (b"Authentication-Results\r: mx.test; dmarc=pass", True),
+        (b"authentication-results \v\f : mx.test; dmarc=pass", True),
+        (b"no field\rAuthentication-Results: mx.test; dmarc=pass", True),
+        (b"Subject: x\rAuthentication-Results: mx.test", False),  # it can be removed
+        (b"Authentication-Results: mx.test\r", False),
+        (b"X-Authentication-Results\r: mx.test", False),
+    ],
+)
+def test_lines_that_are_no_fields_and_look_like_results(line: bytes, expected: bool) -> None:
+    assert hides_results(b"\n" + b"\n".join([*RECEIVED, line, *OTHERS])) is expected
 
 
 @pytest.mark.parametrize("spared", [Exemption.AUTHENTICATED, Exemption.LOCAL])
