@@ -263,6 +263,21 @@ def test_authors_that_the_administrator_does_not_want(
         assert b"\nX-Spam: Yes\nX-Spam-Reason: auth; " in front(junk)
 
 
+@pytest.mark.parametrize(
+    ("header", "reply"),
+    [
+        (b"From: a@a.example\nX: " + b"x" * 60_000 + (b"\n " + b"x" * 60_000) * 4,
+         b"550 5.6.0 Message refused: header too large to be judged"),
+        (b"From: a@a.example\nAuthentication-Results\r: mx.test; dmarc=pass",
+         b"550 5.6.0 Message refused: a line of its header is no field"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("body", [b"\n", b"\nx\n"])
+def test_headers_that_are_not_judged(header: bytes, reply: bytes, body: bytes) -> None:
+    outcome = run_message(make(""), header + b"\n" + body, sender=b"alice@example.com")
+    assert outcome.reply == reply
+
+
 # --- workers, reports, mistakes -------------------------------------------------------------------
 
 

@@ -17,14 +17,25 @@ from typing import Any
 from opensmtpd.dns import Lookup, gather
 from opensmtpd.mail.arc.verify import ArcVerification
 from opensmtpd.mail.client import Client
+from opensmtpd.mail.dkim.canonical_header import finder
 from opensmtpd.mail.dkim.verify.bodies import BodyHashes
 from opensmtpd.mail.dkim.verify.verifier import DkimVerification
 from opensmtpd.mail.dmarc.author import authors
 from opensmtpd.mail.dmarc.policy import evaluate, prefetch
+from opensmtpd.mail.inbound.edits import hides_results
 from opensmtpd.mail.inbound.findings import Findings, iprev
 from opensmtpd.mail.inbound.identities import SpfResults
 from opensmtpd.mail.inbound.policies import covers
 from opensmtpd.mail.inbound.rules import InboundRules
+
+_signatures = finder(
+    (b"DKIM-Signature", b"ARC-Seal", b"ARC-Message-Signature", b"ARC-Authentication-Results")
+)
+
+
+def _cost(value: bytes) -> int:
+    """Return what is kept of a signature at most, in bytes: its values, and the names in h=."""
+    return 512 + 5 * len(value) + 48 * value.count(b":")
 
 
 class Judgement:
@@ -33,17 +44,24 @@ class Judgement:
     def __init__(self, rules: InboundRules, client: Client, now: int) -> None:
         """``client`` has said HELO and MAIL FROM; ``now`` is in seconds since 1970."""
         self._rules, self._client, self._now = rules, client, now
-        self._lines: list[bytes] = [b""]  # so that each line stands behind a line feed
+        self._header = bytearray()
         self._bodies = BodyHashes()
+        self.hides_results = False
+        """Whether a line that is no field may be read as results: see ``edits``."""
+        self.kept = 0
+        """Bytes of memory that is kept of the header when it has been read, about."""
         self._arc_claims = 0
 
     def header(self, lines: list[bytes]) -> None:
         """Take a run of header lines, without line ends and without dot-stuffing."""
-        self._lines += lines
+        if lines:
+            self._header += b"\n" + b"\n".join(lines)  # each line behind a line feed
 
     def header_ends(self) -> None:
-        """Read the header. Nothing of it is kept but what its signatures need."""
-        header, self._lines = b"\n".join(self._lines), []
+        """Read the header. Nothing of it is kept but what its signatures need: ``kept``."""
+        header, self._header = bytes(self._header), bytearray()
+        self.hides_results = hides_results(header)
+        self.kept = sum(_cost(value) for *_, value in _signatures(header))
         self._authors = authors(header, partial(covers, self._rules.protected))
         author = self._authors.domains[0] if len(self._authors.domains) == 1 else None
         now, weak = self._now, self._rules.weak

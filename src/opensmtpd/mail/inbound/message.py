@@ -27,11 +27,15 @@ HEADERS_MAX = 64 << 20
 """Bytes of memory that the headers of all messages under way may take."""
 SMALL, KEPT = 16 << 10, 2048
 """Bytes of a small header, and those that count of it when it has been read: little of it is kept
-then. Of a larger one all count, as it may consist of signatures.
+then. Of a larger one its signatures count besides.
 """
-LINE_COST = 64
+HEADER_MAX = 256 << 10
+"""Bytes of the header of one message, or else few messages could take up the room of all."""
+LINE_COST = 1
 """Bytes that a line takes beyond its own."""
 BUSY = Reject(451, "4.3.2 Too many messages at a time, please try again later")
+TOO_LARGE = Reject(550, "5.6.0 Message refused: header too large to be judged")
+LOOKS_LIKE_RESULTS = Reject(550, "5.6.0 Message refused: a line of its header is no field")
 LEAST_WAIT = 1.0
 """Seconds that policies may be waited for, at least: they were asked for with the keys."""
 
@@ -94,15 +98,17 @@ class JudgedMail(EditedMessage):
         self.size = 0
 
     def header(self, lines: list[bytes]) -> None:
-        """Keep a run of header lines. Raises Refused where all headers take too much memory."""
+        """Keep a run of header lines. Raises Refused where headers take too much memory."""
         size = sum(map(len, lines)) + LINE_COST * len(lines)
-        if self.court.in_headers + size > HEADERS_MAX:
-            raise Refused(BUSY)
+        if self.size + size > HEADER_MAX:
+            raise Refused(TOO_LARGE)
         self.count(size)
         self.judgement.header(lines)
 
     def count(self, size: int) -> None:
-        """Count more bytes of memory for the header, or fewer."""
+        """Count more bytes of memory for the header, or fewer. Raises Refused for too many."""
+        if size > 0 and self.court.in_headers + size > HEADERS_MAX:
+            raise Refused(BUSY)
         self.court.in_headers += size
         self.size += size
 
@@ -113,11 +119,14 @@ class JudgedMail(EditedMessage):
         self.judgement.body(lines)
 
     def begin(self) -> None:
-        """Ask for keys and policies as soon as the header is complete."""
+        """Ask for keys and policies as soon as the header is complete. Raises Refused."""
         self.begun = True
         self.judgement.header_ends()
-        if KEPT < self.size <= SMALL:
-            self.count(KEPT - self.size)
+        if self.judgement.hides_results:
+            raise Refused(LOOKS_LIKE_RESULTS)
+        if self.size > KEPT:
+            signatures = self.judgement.kept if self.size > SMALL else 0
+            self.count(KEPT + signatures - self.size)
         asked = run_lookup(self.judgement.ask(), self.court.dns, self.court.within)
         self.asked = asked if isinstance(asked, Deferred) else None
 

@@ -78,16 +78,58 @@ def test_headers_take_so_much_memory_at_most(monkeypatch: pytest.MonkeyPatch) ->
     other.header([b"x" * 100] * 10)
 
 
-@pytest.mark.parametrize(("lines", "counted"), [(10, 1640), (50, 2048), (100, 16400)])
-def test_little_counts_of_a_small_header_that_has_been_read(lines: int, counted: int) -> None:
+@pytest.mark.parametrize(("lines", "counted"), [(10, 1010), (50, 2048), (200, 2048)])
+def test_little_counts_of_a_header_that_has_been_read(lines: int, counted: int) -> None:
     where = court(SlowDns())
     one = mail(where)
     one.header([b"X: " + b"x" * 97] * lines)
-    assert where.in_headers == lines * 164
+    assert where.in_headers == lines * 101
     one.body([b"text"])
     assert where.in_headers == counted
     one.stop()
     assert where.in_headers == 0
+
+
+def test_of_a_large_header_its_signatures_count() -> None:
+    where = court(SlowDns())
+    one = mail(where)
+    one.header([b"DKIM-Signature: " + b"x" * 999, b"X: " + b"x" * 30_000])
+    one.body([b"text"])
+    assert where.in_headers == 2048 + 512 + 5 * 1000
+    one.stop()
+    assert where.in_headers == 0
+
+
+def test_signatures_that_take_too_much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(message, "HEADERS_MAX", 100_000)
+    where = court(SlowDns())
+    one = mail(where)
+    one.header([b"DKIM-Signature: " + b"x" * 30_000])
+    with pytest.raises(Refused) as raised:
+        one.body([b"text"])
+    assert raised.value.decision is message.BUSY
+    one.stop()
+    assert where.in_headers == 0
+
+
+def test_a_header_that_is_too_large() -> None:
+    where = court(SlowDns())
+    one = mail(where)
+    one.header([b"x" * 99_999] * 2)
+    one.header([b"x" * 62_143])
+    with pytest.raises(Refused) as raised:
+        one.header([b""])
+    assert raised.value.decision.text == "5.6.0 Message refused: header too large to be judged"
+    one.stop()
+    assert where.in_headers == 0
+
+
+def test_a_line_that_only_looks_like_results() -> None:
+    one = mail(court(SlowDns()))
+    one.header([b"From: a@example.com", b"Authentication-Results\r: mx.test; dmarc=pass"])
+    with pytest.raises(Refused) as raised:
+        one.body([b"text"])
+    assert raised.value.decision is message.LOOKS_LIKE_RESULTS
 
 
 def test_a_refusal_of_any_text() -> None:
