@@ -264,6 +264,27 @@ def test_authors_that_the_administrator_does_not_want(
 
 
 @pytest.mark.parametrize(
+    "header",
+    [
+        b"From: ceo@bank.example, a@evil.example\n",
+        b"From: ceo@bank.example\nFrom: a@evil.example\n",
+        b"From: a@evil.example\nSubject: x\rFrom: ceo@bank.example\n",
+        b"From: <ceo@bank.example;>\n",
+        b"From: ceo@[bank.example]\n",
+        b"Subject: x\n",
+    ],
+)
+def test_nobody_gets_past_enforcement(header: bytes) -> None:
+    def reply(line: str) -> bytes | None:
+        return run_message(make(line), header + b"\nx\n", sender=b"a@evil.example").reply
+
+    refused = reply("--enforce")
+    assert refused is not None
+    assert refused.startswith(b"550 5.7.1 Message refused: its From field ")
+    assert reply("--enforce --several-from accept --no-from accept") == reply("")
+
+
+@pytest.mark.parametrize(
     ("header", "reply"),
     [
         (b"From: a@a.example\nX: " + b"x" * 60_000 + (b"\n " + b"x" * 60_000) * 4,
