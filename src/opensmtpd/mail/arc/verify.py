@@ -48,9 +48,9 @@ class ArcResult(NamedTuple):
     next_instance: int | None = None
     """The instance of the set to add, None where none is to be added (section 5.1)."""
     partial: bool = False
-    """A part of the body is not signed by the newest message signature (``l=``)."""
+    """The newest message signature leaves a part of the body open, by its ``l=``."""
     covers_from: bool = True
-    """Whether the newest message signature covers From."""
+    """The newest message signature covers From: its ``h=`` names it."""
 
 
 class _Check:

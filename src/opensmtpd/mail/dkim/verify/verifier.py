@@ -101,6 +101,7 @@ class DkimVerification:
         good.sort(key=lambda one: -_shared(one.told.domain, author or ""))
         for one in good[limit:]:
             one.end("neutral", f"not verified: the message has more than {limit} signatures")
+            one.signature = None  # it would stay in memory until the message has ended
         for one in good[:limit]:
             if one.want(bodies):
                 self._chosen.append(one)
