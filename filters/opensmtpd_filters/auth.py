@@ -176,7 +176,7 @@ class Inbound(Filter):
 
 
 class Visit:
-    """What is kept of a session."""
+    """The state of a session."""
 
     __slots__ = ("asked_for", "client", "mails", "spf")
 

@@ -2,13 +2,54 @@
 
 import select
 import time
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
 
 from opensmtpd import answer
 from opensmtpd.answer import Deferred
 from opensmtpd.dns import Dns, Lookup, run_lookup
+from opensmtpd.dns.servers import ServerAddress, server
+from opensmtpd.errors import ConfigError
+from opensmtpd_cli.options import Seconds
 
 T = TypeVar("T")
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+DEADLINE = 20.0
+"""Seconds for the questions of a lookup, if not given."""
+
+
+def _servers(_ctx: object, _param: object, texts: tuple[str, ...]) -> list[ServerAddress]:
+    try:
+        return [server(text) for text in texts]
+    except ConfigError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+nameserver = click.option(
+    "--nameserver",
+    "servers",
+    multiple=True,
+    metavar="ADDRESS[:PORT]",
+    callback=_servers,
+    help="Ask this name server, and others given so, instead of those in resolv.conf.",
+)
+"""The option for name servers: the command gets ``servers``, a list of ServerAddress."""
+
+
+def deadline(help: str) -> Callable[[Command], Command]:
+    """Return the option for the time for the DNS: the command gets ``within``, in seconds."""
+    return click.option(
+        "--dns-deadline",
+        "within",
+        type=Seconds(),
+        default=DEADLINE,
+        show_default=True,
+        metavar="SECONDS",
+        help=help,
+    )
 
 
 def result(lookup: Lookup[T], dns: Dns, within: float) -> T:

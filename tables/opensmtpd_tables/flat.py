@@ -47,14 +47,14 @@ LOOKS = {
     Service.MAILADDR: re.compile(r"[^*]*@.*", re.DOTALL),
     Service.REGEX: re.compile(r".*[\^$|()\\].*", re.DOTALL),
 }
-"""What a row of a list looks like that is likely used for a service."""
+"""The form of a row of a list that is likely used for a service."""
 SAMPLE = 1000
 """Rows at which that is looked for."""
 PLAIN: dict[Service, Callable[[str], object]] = {
     Service.DOMAIN: lambda row: "*" not in row,
     Service.NETADDR: re.compile(r"((0|[1-9][0-9]{0,2})\.){3}(0|[1-9][0-9]{0,2})").fullmatch,
 }
-"""Whether a row matches no key but its own, so that no index needs it."""
+"""True for a row that matches no key but its own, so that no index needs it."""
 
 
 class Content:

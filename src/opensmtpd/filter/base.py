@@ -30,7 +30,7 @@ class Filter:
     uses: tuple[SessionAttribute, ...] = ()
     """The attributes of Session that this filter reads, for example ``("rdns", "username")``."""
     needs: Needs | None = None
-    """What it does after ``start``: all else is taken from it. None: anything."""
+    """The things that it does after ``start``: all else is taken from it. None: anything."""
     unused: Collection[str] = ()
     """Handlers that this filter's options leave nothing to do: they are not registered."""
     admd: bytes = b""

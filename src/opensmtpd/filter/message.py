@@ -90,7 +90,7 @@ class EditedMessage:
     """
 
     _load: Callable[[], Edits] | None = None
-    """What returns the edits, while there may be any. The core puts it there."""
+    """The function that returns the edits, while there may be any. The core puts it there."""
     _taken = False
     """True from the first message on. The core sets it."""
 

@@ -87,7 +87,7 @@ def _domains(value: bytes, convert: Callable[[str], str] = to_a_labels) -> Itera
 
 
 class _Mailbox:
-    """What was read of one mailbox."""
+    """The parts that were read of one mailbox."""
 
     def __init__(self) -> None:
         self.local = False  # was there anything in front of the @?

@@ -37,7 +37,7 @@ class Table:
     """The character at which the tag of a user begins, as ``smtp sub-addr-delim`` sets it."""
 
     needs: Needs | None = None
-    """What it does after ``start``: all else is taken from it. None: anything."""
+    """The things that it does after ``start``: all else is taken from it. None: anything."""
 
     force_auth: bool = False
     """Register ``auth`` with an smtpd before 7.9 too, although it lower-cases passwords."""

@@ -31,7 +31,7 @@ class Secrets:
 
     def __init__(self) -> None:
         self.unanswered = False
-        """Whether secrets may be under way that are not known yet."""
+        """True while secrets may be under way that are not known yet."""
         self._service: Service | None = None
         self._user = ""
         self._secrets: list[str] = []

@@ -21,7 +21,7 @@ _LINKS_MAX = 40
 
 _DIRECTORY = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PASSED = getattr(os, "O_PATH", os.O_RDONLY) | _DIRECTORY
-"""Who passes a directory need not be able to list it."""
+"""To pass a directory, one need not be able to list it."""
 _LISTED = os.O_RDONLY | _DIRECTORY
 """A directory that is synced to the disk is opened as if it were listed."""
 

@@ -15,7 +15,7 @@ LARGE = 8192
 LARGE_ALL = 4 * 1024 * 1024
 """The size of all large replies, at most: they push out each other, and no others."""
 RECORD_SIZE = 64
-"""What a record adds to the size of a reply, besides its characters: Python's part of a str."""
+"""Bytes that a record adds to the size of a reply, besides its characters, for a Python str."""
 TTL_MAX = 86400.0
 """Seconds for which a reply is remembered, at most."""
 ABSENCE_MAX = 3 * 3600.0

@@ -24,11 +24,11 @@ _ARC = re.compile(rb"\s*arc\s*=\s*([a-z]+)(?![a-z0-9-])", re.IGNORECASE)
 
 
 class BegunSet(NamedTuple):
-    """What there is of the set."""
+    """The part of the set that is in the message already."""
 
     instance: int
     cv: str
-    """What its seal is to say of the chain: "none", "pass" or "fail" (RFC 8617 section 4.4)."""
+    """The result of the chain for its seal: "none", "pass" or "fail" (RFC 8617 section 4.4)."""
     results: HeaderField
     message: HeaderField | None
     """Its ARC-Message-Signature, None where there is none yet."""

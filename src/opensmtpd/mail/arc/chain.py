@@ -37,7 +37,7 @@ class ArcField(NamedTuple):
 
 
 class ArcSet(NamedTuple):
-    """What one mail system has added."""
+    """The fields that one mail system has added."""
 
     results: ArcField
     message: ArcField

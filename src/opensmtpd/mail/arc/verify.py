@@ -31,7 +31,7 @@ _WRONG = {
 
 
 class ArcResult(NamedTuple):
-    """What is known of the chain of a message."""
+    """The result for the chain of a message."""
 
     result: str
     """``"none"``, ``"pass"``, ``"fail"``, or ``"temperror"``: the keys could not be had now."""

@@ -25,7 +25,7 @@ _PAIR_OR_FOLD = re.compile(rb"\\(.)|\n(?=[ \t])", re.DOTALL)
 
 
 class AuthResults(NamedTuple):
-    """What a field says. Quoted text may hold any characters."""
+    """The content of a field. Quoted text may hold any characters."""
 
     authserv_id: str
     results: tuple[Result, ...]

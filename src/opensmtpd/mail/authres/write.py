@@ -34,7 +34,7 @@ _SOFT = str.maketrans('"\\;()', "'/,[]")
 
 
 class Result(NamedTuple):
-    """What one method found out about the message.
+    """The result of one method for the message.
 
     The first two are ours. All other text may hold any characters.
     """

@@ -26,7 +26,7 @@ _hidden_fields = re.compile(
 
 
 class Authors(NamedTuple):
-    """What the From field says."""
+    """The authors that the From field names."""
 
     domains: tuple[str, ...]
     """The different domains, in their order: lower case, A-labels, literals in brackets.

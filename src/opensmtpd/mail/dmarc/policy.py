@@ -41,11 +41,11 @@ class Signed(Checked, Protocol):
 
     @property
     def partial(self) -> bool:
-        """Whether a part of the body is not signed: then it speaks for no author."""
+        """True where a part of the body is not signed: then it speaks for no author."""
 
 
 class DmarcResult(NamedTuple):
-    """What the owner of the author's domain says about this message."""
+    """The judgement of a message by the policy of the author's domain."""
 
     result: str
     """``"pass"``, ``"fail"``, ``"none"``, ``"temperror"`` or ``"permerror"``."""
@@ -57,12 +57,12 @@ class DmarcResult(NamedTuple):
     policy: str = "none"
     """``"none"``, ``"quarantine"`` or ``"reject"``: the one of p, sp and np that applies."""
     disposition: str = "none"
-    """What the owner asks to be done with the message: the policy, or a milder one with t=y."""
+    """The action that the owner asks for: the policy, or a milder one with t=y."""
     dkim_aligned: bool = False
-    """Whether a signature passed whose domain is aligned."""
+    """True where a signature passed whose domain is aligned."""
     spf_aligned: bool = False
     method: str = "treewalk"
-    """How the organizational domain was found: ``"treewalk"`` or ``"psl"``."""
+    """The method that found the organizational domain: ``"treewalk"`` or ``"psl"``."""
     reason: str = ""
     """Why there is no pass or fail."""
     org_domain: str = ""

@@ -52,14 +52,14 @@ def only_record(reply: Reply) -> OnlyRecord:
 
 
 class Walk(NamedTuple):
-    """What a walk has found."""
+    """The records that a walk has found."""
 
     domain: str
     """Where it began."""
     records: dict[str, Record]
     """By the domains that have them, the longest first."""
     broken: bool
-    """Whether it met a question without an answer, and says nothing about shorter names."""
+    """True where a question had no answer: nothing is known about shorter names then."""
 
     def organizational(self) -> str | None:
         """Return the organizational domain (section 4.10.2), None where the walk is broken."""

@@ -1,4 +1,4 @@
-"""What is done with a message: the policies of domains, the administrator's, and the exceptions."""
+"""Decide about a message: the policies of domains, the administrator's, and the exceptions."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -12,12 +12,12 @@ from opensmtpd.mail.inbound.rules import InboundRules
 
 
 class Disposition(NamedTuple):
-    """What is done with a message, and why."""
+    """The action for a message, and its reason."""
 
     action: str
     """One of ``policies.POLICIES``."""
     asked: str
-    """What DMARC or the administrator's policy asks for after all exceptions, done or not."""
+    """The action that DMARC or our own policy asks for after all exceptions, done or not."""
     reason: str = ""
     """Text for people where the message is not as it should be, printable ASCII."""
     reply: str = ""

@@ -51,7 +51,7 @@ class Judgement:
         self._header = bytearray()
         self._bodies = BodyHashes()
         self.hides_results = False
-        """Whether a line that is no field may be read as results: see ``edits``."""
+        """True where a line that is no field may be read as results: see ``edits``."""
         self.kept = 0
         """Bytes of memory that is kept of the header when it has been read, about."""
         self._arc_claims = 0

@@ -41,7 +41,7 @@ LEAST_WAIT = 1.0
 
 
 class Court:
-    """What all messages of a filter are judged with."""
+    """The resolver, the workers and the rules that all messages of a filter share."""
 
     def __init__(
         self,

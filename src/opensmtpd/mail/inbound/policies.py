@@ -8,7 +8,7 @@ from opensmtpd.mail.dkim.a_label import to_a_labels
 from opensmtpd.table.file import TableFile, lines
 
 POLICIES = ("none", "quarantine", "reject")
-"""What a policy asks for, the mildest first (RFC 9989 section 4.7)."""
+"""The actions that a policy asks for, the mildest first (RFC 9989 section 4.7)."""
 
 
 def domain(text: str) -> str:

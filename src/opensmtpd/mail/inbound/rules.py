@@ -16,11 +16,11 @@ class InboundRules(NamedTuple):
     protected: frozenset[str] = frozenset()
     """Domains whose mail from outside is refused unless it is authenticated as theirs."""
     several_authors: str = "none"
-    """What is done with a message whose From field names several authors, or not clearly one:
+    """The action for a message whose From field names several authors, or not clearly one:
     one of ``policies.POLICIES``.
     """
     no_author: str = "none"
-    """What is done with a message without a usable From field: one of ``policies.POLICIES``."""
+    """The action for a message without a usable From field: one of ``policies.POLICIES``."""
     sealers: frozenset[str] = frozenset()
     """Domains whose ARC seal overrides a failure of DMARC."""
     forwarders: Exemptions = Exemptions(())

@@ -15,7 +15,7 @@ IN_EXPLANATIONS = IN_RECORDS + "crt"
 # A possessive repetition gives nothing back: each character is looked at once.
 _EXPAND = re.compile(r"%(?:\{([a-zA-Z])([0-9]*+)([rR]?)([-.+,/_=]*+)\}|([%_-]))")
 PLAIN = {"%": "%", "_": " ", "-": "%20"}
-"""What ``%%``, ``%_`` and ``%-`` stand for; no other text in a record is equal to one of these."""
+"""The values of ``%%``, ``%_`` and ``%-``; no other text in a record is equal to one of these."""
 _RESERVED = re.compile(r"[^A-Za-z0-9._~-]")
 """Characters that are no unreserved ones of URIs (RFC 3986 section 2.3)."""
 PARTS_MAX = 255
@@ -89,7 +89,7 @@ def _macro(match: re.Match[str], letters: str) -> Macro:
 
 
 class MacroFacts(NamedTuple):
-    """What a check knows of the client and its mail; text has a character for each octet."""
+    """The facts about the client and its mail; text has a character for each octet."""
 
     address: IPAddress
     """Not IPv4-mapped."""

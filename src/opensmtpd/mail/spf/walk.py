@@ -25,7 +25,7 @@ OCTETS_MAX = 65_536
 
 
 class WalkOutcome(NamedTuple):
-    """What a record says of the client."""
+    """The result of a record for the client."""
 
     result: str
     reason: str = ""
@@ -50,7 +50,7 @@ class RecordWalk:
     ) -> None:
         """Take the replies so far; ``pages`` keeps records from one walk of a check to the next."""
         self.needed = 0
-        """How many of ``missing`` are certainly looked at; 0 for all. The others are ahead."""
+        """The number of ``missing`` that are certainly needed; 0 for all. Others are ahead."""
         self._facts = facts
         self._replies = KnownReplies(facts.address, known)
         self._pages = pages

@@ -77,7 +77,7 @@ class Patterns:
         self.unreadable: list[str] = []
         """Rows, as written, that match no key that smtpd asks for: they are mistakes."""
         self.reason = ""
-        """What is wrong with the first of them."""
+        """The fault of the first of them."""
         self._index = _index(service, delimiter)
         self._count = 0
         for row in rows:

@@ -69,7 +69,7 @@ class _SameLengths(NamedTuple):
     by_ends: dict[str, list[_Odd]]
     """The patterns by their owner, begin and end."""
     work: dict[str, int]
-    """What it takes to try those of each list."""
+    """The steps that it takes to try those of each list."""
 
 
 class Domains:

@@ -19,7 +19,7 @@ class Part(NamedTuple):
     last: int
     """The positions with which it may end."""
     empty: bool
-    """Whether it matches the empty text, whatever stands around."""
+    """True where it matches the empty text, with any text around it."""
 
 
 NOTHING = Part(0, 0, empty=True)
@@ -30,7 +30,7 @@ class Positions:
 
     def __init__(self) -> None:
         self.takes: list[int | str] = []
-        """What each position takes: a set of bytes; or nothing: then it is an anchor's name."""
+        """The set of bytes that each position takes; or nothing: then it is an anchor's name."""
         self.follow: list[int] = []
         """The positions that may come after each position."""
 

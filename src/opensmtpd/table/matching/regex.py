@@ -28,7 +28,7 @@ STATES_MAX = 32 * 1024 * 1024
 _FULL = "the rows before it take all the memory that a table has for them"
 _CASELESS = "(?i)"
 _USUAL = b"abcdefghijklmnopqrstuvwxyz0123456789._+-@"
-"""What most keys consist of: a row that has to look at all keys makes these steps in advance."""
+"""The bytes of most keys: a row that has to look at all keys makes these steps in advance."""
 
 
 class Compiled(NamedTuple):

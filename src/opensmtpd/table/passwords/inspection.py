@@ -17,7 +17,7 @@ class Inspection(NamedTuple):
     """Its kind, as ``SHA-512-crypt``; "unknown" for a kind that is not known, and for what is no
     hash; "" for a locked account."""
     by_crypt: bool
-    """Whether smtpd itself can check this kind, by crypt(3), where its system knows it."""
+    """True where smtpd itself can check this kind, by crypt(3), where its system knows it."""
     fault: str
     """Why ``verify`` refuses it, "" where nothing speaks against it."""
 

@@ -23,7 +23,7 @@ class Scheme(NamedTuple):
     cost: Callable[..., Cost]
     """Takes the groups of the pattern, as bytes, None for one that is absent. Raises ValueError."""
     by_crypt: bool = True
-    """Whether crypt(3) of some system knows it, and so smtpd itself."""
+    """True where crypt(3) of some system knows it, and so smtpd itself."""
 
 
 UNKNOWN = Scheme("unknown", re.compile(b"(?!)"), Cost, by_crypt=False)

@@ -17,7 +17,7 @@ class Hashes(Worker):
     title = "hashes"
     needs = Needs()
     memory = cost.MEMORY_MAX + (192 << 20)
-    """What a hash may have, and what Python and the libraries take."""
+    """Bytes that a hash may have, and those that Python and the libraries take."""
 
     def load(self, setup: Any) -> None:
         """Load the libraries."""

@@ -15,15 +15,15 @@ _OF_CLIENT = ("iprev", "spf")
 
 
 class Assessment(NamedTuple):
-    """What filter-auth would say."""
+    """The results that filter-auth would write."""
 
     found: Findings
     disposition: Disposition
     authserv_id: str
     replies: Mapping[Question, Reply]
-    """What was asked of the DNS, in order."""
+    """The questions to the DNS and their replies, in order."""
     opinions: Sequence[Opinion] | None = None
-    """What the judge says, None without one."""
+    """The opinion of the judge, None without one."""
 
     @property
     def client_known(self) -> bool:

@@ -15,7 +15,7 @@ import click
 from opensmtpd.dns import Lookup
 from opensmtpd.dns import options as dns_options
 from opensmtpd.dns.names import address as address_in
-from opensmtpd.dns.servers import ServerAddress, server
+from opensmtpd.dns.servers import ServerAddress
 from opensmtpd.errors import ConfigError
 from opensmtpd.mail.client import Client, IPAddress, rdns
 from opensmtpd.mail.inbound.disposition import dispose
@@ -24,17 +24,15 @@ from opensmtpd.mail.inbound.identities import spf_results
 from opensmtpd.mail.inbound.judgement import Judgement, judge
 from opensmtpd.mail.inbound.rules import InboundRules
 from opensmtpd.mail.policy.iprev import look_up
-from opensmtpd_cli import terminal
+from opensmtpd_cli import lookups, terminal
 from opensmtpd_cli.commands.authenticate.assessment import Assessment
 from opensmtpd_cli.commands.authenticate.judge import opinions, published
 from opensmtpd_cli.commands.authenticate.message import Message, split
 from opensmtpd_cli.commands.authenticate.recorder import DnsRecorder
 from opensmtpd_cli.commands.authenticate.text import tell
-from opensmtpd_cli.options import ADDRESS, RDNS, UNKNOWN, WORD, ClientArgument, Seconds
+from opensmtpd_cli.options import ADDRESS, RDNS, UNKNOWN, WORD, ClientArgument
 from opensmtpd_cli.output import note
 
-DEADLINE = 20.0
-"""Seconds for all questions together."""
 RULES = InboundRules(enforce=True)
 
 
@@ -43,13 +41,6 @@ def _client(text: str) -> IPAddress:
     if found is None:
         raise ValueError(f"{text!r} is no IP address")
     return found
-
-
-def _server(text: str) -> ServerAddress:
-    try:
-        return server(text)
-    except ConfigError as error:
-        raise ValueError(str(error)) from None
 
 
 def _moment(text: str) -> int:
@@ -129,23 +120,8 @@ def _client_of(address: IPAddress | None, name: bytes | None, helo: bytes, sende
     metavar="TIME",
     help="Judge as at this time, as 2026-11-29T12:00:00 (UTC) or in seconds since 1970.",
 )
-@click.option(
-    "--nameserver",
-    "servers",
-    type=ClientArgument("server", _server),
-    multiple=True,
-    metavar="ADDRESS[:PORT]",
-    help="Ask this name server, and others given so, instead of those in resolv.conf.",
-)
-@click.option(
-    "--dns-deadline",
-    "within",
-    type=Seconds(),
-    default=DEADLINE,
-    show_default=True,
-    metavar="SECONDS",
-    help="Time for all questions to the DNS.",
-)
+@lookups.nameserver
+@lookups.deadline("Time for all questions to the DNS.")
 @click.option(
     "--judge",
     "judge_name",

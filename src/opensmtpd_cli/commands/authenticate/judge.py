@@ -10,7 +10,7 @@ from opensmtpd.errors import ConfigError
 
 
 class Opinion(NamedTuple):
-    """What it says of a signature, or of the chain."""
+    """Its result for a signature, or for the chain."""
 
     method: str
     """``"dkim"`` or ``"arc"``."""

@@ -1,4 +1,4 @@
-"""What the command says to people."""
+"""Write an assessment for people."""
 
 from collections.abc import Iterator
 

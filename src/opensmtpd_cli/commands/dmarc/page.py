@@ -1,4 +1,4 @@
-"""What reports say as one page of HTML, which needs nothing else, and runs nothing.
+"""Write reports as one page of HTML, which needs nothing else, and runs nothing.
 
 All texts are strangers', and are escaped.
 """

@@ -16,7 +16,7 @@ import click
 from opensmtpd.dns import Dns, gather
 from opensmtpd.dns import options as dns_options
 from opensmtpd.dns.names import is_query_name
-from opensmtpd.dns.servers import ServerAddress, server
+from opensmtpd.dns.servers import ServerAddress
 from opensmtpd.errors import ConfigError
 from opensmtpd.mail.dmarc.reports import uris
 from opensmtpd.mail.dmarc.reports.document import Reporter, compressed, document, names
@@ -26,12 +26,10 @@ from opensmtpd.mail.dmarc.reports.store import DAY, DayPolicy, ReportStore
 from opensmtpd_cli import completion, lookups, terminal
 from opensmtpd_cli.commands.dmarc import sending
 from opensmtpd_cli.database import faults
-from opensmtpd_cli.options import Seconds
 from opensmtpd_cli.output import complain, note
 from opensmtpd_cli.system import acting
 from opensmtpd_cli.system.new_files import NewFiles
 
-DEADLINE = 20.0
 TOGETHER = 50
 """Reports whose questions to the DNS are asked together: a name server that does not answer costs
 one deadline for all of them."""
@@ -39,7 +37,7 @@ COLUMNS = ("day", "domain", "policy", "rows", "messages", "addresses", "state")
 
 
 class Sending(NamedTuple):
-    """How reports get to others."""
+    """The program and the resolver that sending needs."""
 
     sendmail: str
     dns: Dns
@@ -90,13 +88,6 @@ def _own_name() -> str:
     return name
 
 
-def _server(_ctx: object, _param: object, texts: tuple[str, ...]) -> list[ServerAddress]:
-    try:
-        return [server(text) for text in texts]
-    except ConfigError as error:
-        raise click.BadParameter(str(error)) from None
-
-
 @click.command("report", short_help="Report to domains about mail that claims to come from them.")
 @click.argument("database", shell_complete=completion.complete_files)
 @click.option(
@@ -134,23 +125,8 @@ def _server(_ctx: object, _param: object, texts: tuple[str, ...]) -> list[Server
     shell_complete=completion.complete_files,
     help="Give the mails to this program instead of sendmail.",
 )
-@click.option(
-    "--nameserver",
-    "servers",
-    multiple=True,
-    metavar="ADDRESS[:PORT]",
-    callback=_server,
-    help="Ask this name server, and others given so, instead of those in resolv.conf.",
-)
-@click.option(
-    "--dns-deadline",
-    "within",
-    type=Seconds(),
-    default=DEADLINE,
-    show_default=True,
-    metavar="SECONDS",
-    help="Time for the questions to the DNS about 50 reports.",
-)
+@lookups.nameserver
+@lookups.deadline("Time for the questions to the DNS about 50 reports.")
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -1,4 +1,4 @@
-"""What many reports say together, in bounded memory: sums by source and result, and by day."""
+"""Add up many reports, in bounded memory: sums by source and result, and by day."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ class Group(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """Whether these messages have passed DMARC."""
+        """True where these messages have passed DMARC."""
         return "pass" in (self.dkim, self.spf)
 
 

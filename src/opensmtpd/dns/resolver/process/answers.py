@@ -1,4 +1,4 @@
-"""What is kept of the records of an answer: checked ones, in the form of ``question.Found``."""
+"""Take the records of an answer: checked ones, in the form of ``question.Found``."""
 
 from collections.abc import Iterable
 from ipaddress import ip_address

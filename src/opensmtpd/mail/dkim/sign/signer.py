@@ -91,7 +91,7 @@ class Signer:
     """Signs messages as one configuration says; threads may share it."""
 
     log_name = "dkim"
-    """What the log calls its signatures."""
+    """The name of its signatures in the log."""
 
     def __init__(
         self, keyring: Keyring, style: Style, clock: Callable[[], float] = time.time

@@ -1,4 +1,4 @@
-"""What the front asks the worker that has the public keys: plain data."""
+"""Requests to the worker that uses public keys, and its replies: plain data."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ class Claim(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What the worker says of a claim. It crosses to the front as a list."""
+    """The worker's reply to a claim. It crosses to the front as a list."""
 
     word: str
     """One of ``WORDS``."""

@@ -22,7 +22,7 @@ _KEY_LABEL = "._domainkey."
 
 
 class Signature(NamedTuple):
-    """What the tags of a signature say."""
+    """The values of a signature's tags."""
 
     algorithm: str
     """``"rsa-sha256"`` or ``"ed25519-sha256"``."""

@@ -35,7 +35,7 @@ _UNCHECKED = ("temperror", "the signature could not be checked")
 
 
 class DkimResult(NamedTuple):
-    """What became of one signature. All of it is printable ASCII."""
+    """The result of one signature. All of it is printable ASCII."""
 
     result: str
     """``"pass"``, ``"fail"``, ``"permerror"``, ``"temperror"``, ``"neutral"`` or ``"policy"``.

@@ -53,7 +53,7 @@ def _is_xml(data: bytes) -> bool:
 
 
 class _Unpacking:
-    """What may still be unpacked of one file."""
+    """The bytes that may still be unpacked of one file."""
 
     def __init__(self) -> None:
         self._left = UNPACKED_MAX

@@ -31,7 +31,7 @@ class Reporter(NamedTuple):
 
 
 class ReportNames(NamedTuple):
-    """What a report is called: the same whenever it is written again."""
+    """The names of a report: they are the same when it is written again."""
 
     begin: int
     """The first second of the day, since 1970, UTC."""

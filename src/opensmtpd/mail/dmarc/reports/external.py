@@ -1,4 +1,4 @@
-"""Whether an address of another domain wants the reports (RFC 9990 section 4).
+"""Ask the DNS for the consent of other domains to get reports (RFC 9990 section 4).
 
 Without the consent of its domain, anybody could have reports sent to anybody.
 """

@@ -1,4 +1,4 @@
-"""What a filter hands judged messages to: it waits for nothing, and never fails.
+"""Hand judged messages to the process that counts them; this waits for nothing, and never fails.
 
 No SQLite is loaded here: the process of ``worker`` has it.
 """

@@ -21,7 +21,7 @@ REASONS_MAX = 10
 
 POLICIES = frozenset(["none", "quarantine", "reject"])
 DISPOSITIONS = POLICIES | {"pass"}
-"""What was done: ``"pass"`` for a message that has passed, ``"none"`` where nothing was done."""
+"""The actions: ``"pass"`` for a message that has passed, ``"none"`` where nothing was done."""
 METHODS = frozenset(["treewalk", "psl"])
 REASONS = frozenset(
     ["local_policy", "mailing_list", "other", "policy_test_mode", "trusted_forwarder"]
@@ -44,7 +44,7 @@ class PublishedPolicy(NamedTuple):
     fo: str = "0"
     t: str = "n"
     method: str = "treewalk"
-    """How it was found: ``"treewalk"`` or ``"psl"``."""
+    """The method that found it: ``"treewalk"`` or ``"psl"``."""
 
 
 class OverrideReason(NamedTuple):

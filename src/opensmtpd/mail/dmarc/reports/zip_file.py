@@ -14,7 +14,7 @@ from opensmtpd.errors import RemoteError
 FILES_MAX = 100
 """Files in an archive."""
 SIGNATURE = b"PK\3\4"
-"""What an archive begins with."""
+"""The first bytes of an archive."""
 
 _END = struct.Struct("<4s4xHHII")
 """The end of the central directory: its files here and in all, its size and its offset."""
