@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from opensmtpd._protocol.filter.connection import FilterConnection
 from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply
 from opensmtpd.testing import Smtpd
-from property.test_hostile_policies import RECORDS, Crowd, Oracle
+from property.test_hostile_policies import RECORDS, Crowd, Oracle, play
 from unit.support.auth_mail import make
 from unit.support.dkim_made import RECORDS as KEYS
 
@@ -76,15 +76,6 @@ def test_mail(seed: int, options: set[str]) -> None:
     crowd = Senders(Random(seed), smtpd, protocol)
     crowd.oracle = oracle
     with patch("opensmtpd.log.emit"):
-        crowd.run(30)
-        crowd.pump()
-        while oracle.open:
-            crowd.work()
-            crowd.pump()
-        assert smtpd.hung() == []
-        for client in smtpd.clients:
-            client.vanish()
-        crowd.pump()
-    assert (protocol.session_count, protocol.message_count, protocol.held_bytes) == (0, 0, 0)
+        play(crowd, protocol)
     assert filter.court.in_headers == 0
     assert [failure for failure in failures if "no answer within" not in str(failure)] == []
