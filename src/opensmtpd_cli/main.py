@@ -13,6 +13,7 @@ from opensmtpd_cli.commands import help as help_
 from opensmtpd_cli.commands import lookup
 from opensmtpd_cli.commands.accounts import command as accounts
 from opensmtpd_cli.commands.authenticate import command as authenticate
+from opensmtpd_cli.commands.check import command as check
 from opensmtpd_cli.commands.dmarc import command as dmarc
 from opensmtpd_cli.commands.filter import command as filter_
 from opensmtpd_cli.commands.genkey import command as genkey
@@ -70,7 +71,7 @@ for command in (
     import_.command,
     export.command,
     lookup.lookup,
-    lookup.check,
+    check.command,
     filter_.command,
     authenticate.command,
     dmarc.command,

@@ -15,6 +15,11 @@ _VERSION = re.compile(rb"\0version: OpenSMTPD ([0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4
 ``7.6.0-portable``, or ``7.6.0`` on OpenBSD."""
 
 
+def installed() -> str:
+    """Return the path of this system's smtpd; "" where there is none."""
+    return next((path for path in paths() if version_in(path)), "")
+
+
 def installed_version() -> tuple[int, int, int] | None:
     """Return the version of this system's smtpd, as ``(7, 6, 0)``; None where there is no smtpd."""
     found = map(version_in, paths())

@@ -10,6 +10,8 @@ from opensmtpd_cli.smtpdconf.parser import Configuration
 
 T = TypeVar("T")
 
+START_WITHIN = 5.0
+
 
 class AskDns(Protocol):
     """Waits for the result of a lookup, within the deadline of the command."""
@@ -36,6 +38,8 @@ class Server(NamedTuple):
     """Those of --address, from which the world gets mail; empty: they are to be found."""
     dns: AskDns | None
     """Asks the DNS; None with --no-dns."""
+    timeout: float = START_WITHIN
+    """Seconds that each program has to start."""
 
 
 Checker: TypeAlias = Callable[[Server], Iterator[Finding]]

@@ -1,0 +1,197 @@
+"""``opensmtpd-plugins check``: look for faults in smtpd.conf, and in all around it."""
+
+import argparse
+import json
+import os
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address
+from typing import TypeVar
+
+import click
+
+from opensmtpd.dns import Dns, Lookup
+from opensmtpd.dns import options as dns_options
+from opensmtpd.dns.names import address as address_in
+from opensmtpd.dns.servers import ServerAddress
+from opensmtpd.errors import ConfigError, Error
+from opensmtpd_cli import lookups, terminal
+from opensmtpd_cli.commands.check import finding, names, programs, rules, syntax
+from opensmtpd_cli.commands.check.finding import Finding, Severity
+from opensmtpd_cli.commands.check.server import START_WITHIN, Checker, Server
+from opensmtpd_cli.options import ClientArgument, Seconds
+from opensmtpd_cli.output import fail, quiet
+from opensmtpd_cli.smtpdconf import parser
+from opensmtpd_cli.smtpdconf.parser import Configuration
+from opensmtpd_cli.system import smtpd_binary
+
+T = TypeVar("T")
+
+CHECKERS: tuple[Checker, ...] = (*programs.CHECKERS, *names.CHECKERS, *rules.CHECKERS)
+FINE, FAULTY, UNKNOWN = 0, 1, 3
+STATUSES = (
+    "Exit status: 0 nothing is wrong that could be looked at, 1 faults are found, 2 usage, 3 there "
+    "is no smtpd.conf, or it cannot be read."
+)
+_COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.UNSEEN: "cyan"}
+
+
+def findings(server: Server) -> list[Finding]:
+    """Return what all checkers find, in the order of files and lines; each once."""
+    found = [each for checker in CHECKERS for each in _guarded(checker, server)]
+    return in_order(found)
+
+
+def in_order(found: list[Finding]) -> list[Finding]:
+    """Return findings in the order of files and lines, each once; those in no file last."""
+    return sorted(dict.fromkeys(found), key=lambda each: (not each.path, each.path, each.line))
+
+
+def _guarded(checker: Checker, server: Server) -> Iterator[Finding]:
+    """Yield what a checker finds; an error that it raises is a finding, too."""
+    try:
+        yield from checker(server)
+    except (OSError, Error) as error:
+        place = finding.NOWHERE
+        if isinstance(error, ConfigError) and error.path:
+            place = error.path, error.line or 0
+        what = checker.__name__.replace("_", " ")
+        reason = error.message if isinstance(error, ConfigError) else str(error)
+        remedy = error.remedy if isinstance(error, ConfigError) else ""
+        yield finding.unseen("not-looked", place, f"{what}: {reason}", remedy=remedy)
+
+
+class _Asking:
+    """Asks the DNS; nothing is started before the first lookup."""
+
+    def __init__(self, servers: list[ServerAddress], within: float) -> None:
+        self._options = argparse.Namespace(
+            nameserver=servers, dns_cache=None, dns_deadline=within
+        )  # fmt: skip
+        self._within = within
+        self._dns: Dns | None = None
+
+    def __call__(self, lookup: Lookup[T]) -> T:
+        if self._dns is None:
+            self._dns = dns_options.resolver(self._options)
+        return lookups.result(lookup, self._dns, self._within)
+
+
+def _address(text: str) -> IPv4Address | IPv6Address:
+    found = address_in(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no IP address")
+    return found
+
+
+def tell(found: list[Finding]) -> None:
+    """Write findings for people. --quiet leaves out what could not be looked at."""
+    for each in found:
+        if each.severity is Severity.UNSEEN and quiet():
+            continue
+        line = f":{each.line}" if each.line else ""
+        place = f"{each.path}{line}: " if each.path else ""
+        text = f"{place}{each.severity}: {each.fault}"
+        terminal.say(terminal.shown(text), fg=_COLOURS[each.severity])
+        if each.why:
+            terminal.say(f"    {terminal.shown(each.why)}")
+        if each.remedy:
+            terminal.say(f"    -> {terminal.shown(each.remedy)}")
+
+
+def _data(each: Finding) -> dict[str, str | int]:
+    fields = each._asdict()
+    return {name: value if name == "line" else str(value) for name, value in fields.items()}
+
+
+@click.command("check", epilog=STATUSES, short_help="Look for faults in smtpd.conf and around it.")
+@click.argument("path", metavar="SMTPD-CONF", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print all findings as JSON.")
+@click.option("--no-start", is_flag=True, help="Start no filter and no table.")
+@click.option(
+    "--timeout",
+    type=Seconds(),
+    default=START_WITHIN,
+    show_default=True,
+    metavar="SECONDS",
+    help="Wait so long for each filter and each table. smtpd waits for ever.",
+)
+@click.option("--no-dns", is_flag=True, help="Do not ask the DNS.")
+@click.option(
+    "--address",
+    "addresses",
+    type=ClientArgument("address", _address),
+    multiple=True,
+    metavar="IP",
+    help="An address from which the world gets mail of this server; give it again for more. "
+    "Without it, those of this machine and of smtpd.conf.",
+)
+@lookups.nameserver
+@lookups.deadline("Time for the questions of each lookup in the DNS.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    path: str | None,
+    as_json: bool,
+    no_start: bool,
+    timeout: float,
+    no_dns: bool,
+    addresses: tuple[IPv4Address | IPv6Address, ...],
+    servers: list[ServerAddress],
+    within: float,
+) -> None:
+    """Look for what would stop smtpd, lose its mail, or let anybody use it, before it is restarted.
+
+    SMTPD-CONF is that of the installed smtpd, if it is not given. smtpd itself is asked first;
+    then each filter and each table is started as smtpd would start it, as its user, and ended
+    again, and the files that it is given are looked at, and the rules, and the DNS. Nothing is
+    changed. Only root can look at all of it.
+
+    Each fault is said with its place, and with what to do about it. Nothing is said where there
+    is none.
+    """
+    path = os.path.abspath(path or syntax.usual_path())
+    smtpd = smtpd_binary.installed()
+    complaints, configuration = _read(ctx, path, smtpd)
+    found = complaints
+    if configuration is not None:
+        server = Server(
+            path=path,
+            configuration=configuration,
+            version=smtpd_binary.version_in(smtpd) or (),
+            smtpd=smtpd,
+            start=not no_start,
+            root=os.geteuid() == 0,
+            addresses=addresses,
+            dns=None if no_dns else _Asking(servers, within),
+            timeout=timeout,
+        )
+        found = in_order(complaints + findings(server))
+    if as_json:
+        terminal.say(json.dumps([_data(each) for each in found], indent=2))
+    else:
+        tell(found)
+    ctx.exit(FAULTY if any(each.severity is not Severity.UNSEEN for each in found) else FINE)
+
+
+def _read(ctx: click.Context, path: str, smtpd: str) -> tuple[list[Finding], Configuration | None]:
+    """Return what is wrong with smtpd.conf itself, and what it says, None where it is unreadable.
+
+    Ends the command where there is nothing to look at.
+    """
+    try:
+        with open(path, "rb"):
+            pass
+    except OSError as error:
+        fail(f"{path}: {error.strerror}", ctx)
+        ctx.exit(UNKNOWN)
+    complaints = list(syntax.complaints(path, smtpd)) if smtpd else []
+    try:
+        return complaints, parser.read(path)
+    except ConfigError as error:
+        if complaints:
+            return complaints, None
+        if smtpd:
+            fail(f"this smtpd takes it, but {error}", ctx)
+            ctx.exit(UNKNOWN)
+        place = error.path or path, error.line or 0
+        return [finding.error("conf-syntax", place, error.message, remedy=error.remedy)], None

@@ -1,0 +1,57 @@
+"""The configuration as smtpd itself judges it: ``smtpd -n``."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+
+from opensmtpd_cli.commands.check import finding
+from opensmtpd_cli.commands.check.finding import Finding
+
+_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+_WITHIN = 60.0
+"""Seconds: smtpd looks up the names of hosts in ``listen on``."""
+_LINES_MAX = 100
+_PATHS = ("/etc/mail/smtpd.conf", "/etc/smtpd.conf")
+_PLACED = re.compile(r"(?P<path>/[^:]*):(?P<line>[0-9]{1,9}): (?P<text>.+)")
+_STOPS = "smtpd would not start."
+
+
+def complaints(path: str, smtpd: str) -> Iterator[Finding]:
+    """Yield what the program at ``smtpd`` says against the configuration at ``path``.
+
+    Without root, smtpd may be unable to read files that it can read as a server.
+    """
+    try:
+        ended = subprocess.run(
+            [smtpd, "-n", "-f", path],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=_ENVIRONMENT,
+            timeout=_WITHIN,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        yield finding.unseen("conf-not-judged", (path, 0), f"smtpd -n did not judge it: {error}")
+        return
+    if ended.returncode == 0:
+        return
+    said = ended.stderr.decode("utf-8", "replace").splitlines()[:_LINES_MAX]
+    make = finding.error if os.geteuid() == 0 else _not_as_root
+    placed = [found for found in map(_PLACED.fullmatch, said) if found]
+    for found in placed:
+        yield make("conf-syntax", (found["path"], int(found["line"])), found["text"], _STOPS)
+    if not placed:
+        last = said[-1] if said else f"smtpd -n ended with status {ended.returncode}"
+        yield make("conf-refused", (path, 0), last, _STOPS)
+
+
+def _not_as_root(code: str, place: tuple[str, int], fault: str, why: str) -> Finding:
+    if "syntax error" in fault:
+        return finding.error(code, place, fault, why)
+    return finding.unseen(code, place, fault, "Only root can read all files.", "run this as root")
+
+
+def usual_path() -> str:
+    """Return the path of this system's smtpd.conf."""
+    return next((path for path in _PATHS if os.path.exists(path)), _PATHS[0])
