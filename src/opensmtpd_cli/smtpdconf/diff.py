@@ -5,8 +5,8 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 
+from opensmtpd_cli.smtpdconf.configuration import Configuration
 from opensmtpd_cli.smtpdconf.lexer import written
-from opensmtpd_cli.smtpdconf.parser import Configuration
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 

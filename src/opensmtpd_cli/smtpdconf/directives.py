@@ -32,6 +32,22 @@ class TableRef(NamedTuple):
     line: int
 
 
+class Condition(NamedTuple):
+    """A condition of a ``match``, or of a filter with a phase.
+
+    ``kind`` is from, for, auth, tls, helo, mail-from, rcpt-to or tag, and that of a filter fcrdns,
+    rdns, src, helo, auth, mail-from or rcpt-to. ``what`` is the word behind from (any, local,
+    socket, src, rdns, auth, mail-from) and behind for (any, local, domain, rcpt-to).
+    ``table`` is None where the condition names none: ``from rdns`` alone, ``auth`` alone.
+    """
+
+    kind: str
+    what: str = ""
+    negated: bool = False
+    table: TableRef | None = None
+    regex: bool = False
+
+
 class FilterDefinition(NamedTuple):
     """A ``filter`` directive. ``words`` are all that follow its kind."""
 
@@ -43,6 +59,9 @@ class FilterDefinition(NamedTuple):
     """What runs: of this directive (proc-exec), or of the ``proc`` that it names."""
     proc: str = ""
     phase: str = ""
+    condition: Condition | None = None
+    decision: str = ""
+    """Of a phase: junk, bypass, reject, disconnect, rewrite or report."""
     chain: tuple[str, ...] = ()
 
 
@@ -84,7 +103,7 @@ class Listener(NamedTuple):
     protocols: str = ""
 
 
-class Action(NamedTuple):
+class ActionDefinition(NamedTuple):
     """An ``action`` directive. The fields behind ``wrapper`` are those of ``relay``."""
 
     place: Place
@@ -121,22 +140,7 @@ class Action(NamedTuple):
     backup_mx: str = ""
 
 
-class Condition(NamedTuple):
-    """A condition of a ``match``.
-
-    ``kind`` is from, for, auth, tls, helo, mail-from, rcpt-to or tag. ``what`` is the word behind
-    from (any, local, socket, src, rdns, auth, mail-from) and for (any, local, domain, rcpt-to).
-    ``table`` is None where the condition names none: ``from rdns`` alone, ``auth`` alone.
-    """
-
-    kind: str
-    what: str = ""
-    negated: bool = False
-    table: TableRef | None = None
-    regex: bool = False
-
-
-class Match(NamedTuple):
+class MatchRule(NamedTuple):
     """A ``match`` directive. ``action`` is "" where it rejects."""
 
     place: Place

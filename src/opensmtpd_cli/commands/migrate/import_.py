@@ -19,8 +19,9 @@ from opensmtpd_cli.database import queries, schema
 from opensmtpd_cli.database.schema import CatalogueEntry
 from opensmtpd_cli.output import complain, note, printing, progress_wanted
 from opensmtpd_cli.smtpdconf import parser, table_uses
+from opensmtpd_cli.smtpdconf.configuration import Configuration, Definition
 from opensmtpd_cli.smtpdconf.diff import diff
-from opensmtpd_cli.smtpdconf.parser import Configuration, Definition
+from opensmtpd_cli.smtpdconf.grammar.settings import DELIMITER
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
 from opensmtpd_cli.system import folders, readers, table_support, users
 from opensmtpd_cli.system.new_files import NewFiles
@@ -74,7 +75,7 @@ def command(smtpd_conf: str, database: str, config_dir: str | None, force: bool)
         with files.new(place, users.give_to_smtpd) as file:
             targets = _write_database(file, configuration, paths, complaints)
         complaints.show(smtpd_conf, "mend the lines above")
-        delimiter = configuration.settings.get(parser.DELIMITER, "+")
+        delimiter = configuration.settings.get(DELIMITER, "+")
         for target in targets:
             text = queries.configuration(target.entry, database, delimiter)
             with files.new(target.path, users.give_to_all) as file:  # it holds no rows

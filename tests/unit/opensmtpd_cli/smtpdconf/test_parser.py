@@ -14,15 +14,21 @@ from hypothesis import strategies as st
 from opensmtpd.errors import ConfigError
 from opensmtpd.table.file import Row
 from opensmtpd_cli.smtpdconf import parser
-from opensmtpd_cli.smtpdconf.parser import Configuration
+from opensmtpd_cli.smtpdconf.configuration import Configuration
+from opensmtpd_cli.smtpdconf.directives import (
+    ActionDefinition,
+    Condition,
+    FilterDefinition,
+    Listener,
+    MatchRule,
+    Other,
+    Pki,
+    Place,
+)
+from opensmtpd_cli.smtpdconf.filter_line import FilterEntry
+from unit.support.smtpd_conf import named, place, read
 
 GUIDE = Path(__file__).parents[3] / "lab" / "shows" / "guide.conf"
-
-
-def read(folder: Path, text: str) -> Configuration:
-    path = folder / "smtpd.conf"
-    path.write_text(text, encoding="utf-8", newline="\n")
-    return parser.read(str(path))
 
 
 def pairs(configuration: Configuration, name: str = "t") -> list[tuple[str, str | None]]:
@@ -50,6 +56,121 @@ def test_the_configuration_of_the_guide() -> None:
         "users": {"mailaddrmap"},
     }
     assert len(guide.uses["users"]) == 6  # in macros, once for each listener
+
+
+def test_the_listeners_of_the_guide() -> None:
+    """Their options come out of macros."""
+    optional = Listener(
+        place=Place("", 0),
+        where="",
+        tls="tls",
+        pki=("example.com",),
+        auth="auth-optional",
+        filters=("check_rdns", "check_fcrdns"),
+        hostname="example.com",
+        mask_src=True,
+    )
+    required = optional._replace(auth="auth", filters=("dkimsign",))
+    wanted = [
+        Listener(Place(str(GUIDE), 24), "socket", 0, filters=("dkimsign",)),
+        Listener(Place(str(GUIDE), 25), "lo0", 25, filters=("dkimsign",)),
+        *_twice(26, optional),
+        *_twice(28, required._replace(tls="smtps", port=465)),
+        *_twice(30, required._replace(tls="tls-require", port=587)),
+    ]
+    assert parser.read(str(GUIDE)).listeners == wanted
+
+
+def _twice(line: int, listener: Listener) -> list[Listener]:
+    return [
+        listener._replace(place=Place(str(GUIDE), at), where=where, senders=named("users", at))
+        for at, where in ((line, "192.168.0.1"), (line + 1, "2001:db8::"))
+    ]
+
+
+def test_the_filters_of_the_guide() -> None:
+    command = "filter-dkimsign -d example.com -s mail -k /etc/mail/dkim/private.key"
+    guide = parser.read(str(GUIDE))
+    assert list(guide.filters.values()) == [
+        FilterDefinition(
+            *(Place(str(GUIDE), 13), "check_rdns", "phase"),
+            words=("connect", "match", "!", "rdns", "junk"),
+            phase="connect",
+            condition=Condition("rdns", negated=True),
+            decision="junk",
+        ),
+        FilterDefinition(
+            *(Place(str(GUIDE), 14), "check_fcrdns", "phase"),
+            words=("connect", "match", "!", "fcrdns", "junk"),
+            phase="connect",
+            condition=Condition("fcrdns", negated=True),
+            decision="junk",
+        ),
+        FilterDefinition(
+            *(Place(str(GUIDE), 15), "dkimsign", "proc-exec"),
+            words=(command, "user", "_dkimsign", "group", "_dkimsign"),
+            entry=FilterEntry("dkimsign", command, "_dkimsign", "_dkimsign"),
+        ),
+    ]
+    assert guide.procs == {}
+
+
+def test_the_rules_of_the_guide() -> None:
+    guide = parser.read(str(GUIDE))
+    maildir = "%{user.directory}/Maildir"
+    place = [Place(str(GUIDE), line) for line in range(41)]
+    any_, out = Condition("for", "any"), "outbound"
+    assert list(guide.actions.values()) == [
+        ActionDefinition(
+            place[34], "maildir", "maildir", maildir, True, alias=named("aliases", 34)
+        ),
+        ActionDefinition(place[35], out, "relay", src=named("hosts", 35)),
+    ]
+    domains = Condition("for", "domain", table=named("domains", 37))
+    assert guide.matches == [
+        MatchRule(place[37], "maildir", (Condition("from", "any"), domains)),
+        MatchRule(place[38], out, (Condition("from", "local"), any_)),
+        MatchRule(
+            place[39],
+            out,
+            (Condition("from", "src", table=named("relayaddr", 39)), any_),
+        ),
+        MatchRule(place[40], out, (Condition("auth"), Condition("from", "any"), any_)),
+    ]
+    assert guide.pkis == {
+        "example.com": Pki(
+            *(place[2], "example.com"),
+            *("/etc/ssl/example.com.crt", place[2]),
+            *("/etc/ssl/private/example.com.key", place[3]),
+        )
+    }
+    assert (guide.cas, guide.settings, guide.rest) == ({}, {}, [])
+
+
+def test_directives_of_included_files(tmp_path: Path) -> None:
+    inner = tmp_path / "inner"
+    inner.write_text('\nfilter "f" proc p\nlisten on $where\n', encoding="ascii")
+    text = f'where = "lo"\nproc p "x"\ninclude "{inner}"\nlisten on eth0 filter f\n'
+    configuration = read(tmp_path, text)
+    assert configuration.filters["f"].place == Place(str(inner), 2)
+    assert configuration.filters["f"].entry == FilterEntry("p", "x")
+    assert configuration.listeners == [
+        Listener(Place(str(inner), 3), "lo"),
+        Listener(place(tmp_path, 4), "eth0", filters=("f",)),
+    ]
+
+
+def test_directives_that_are_not_known(tmp_path: Path) -> None:
+    text = "accept from any for any relay\nuser x\n192 x\nlisten on lo shiny\n<t>\n"
+    configuration = read(tmp_path, text)
+    assert configuration.rest == [
+        Other(place(tmp_path, 1), ("accept", "from", "any", "for", "any", "relay")),
+        Other(place(tmp_path, 2), ("user", "x")),
+        Other(place(tmp_path, 3), ("192", "x")),
+        Other(place(tmp_path, 4), ("listen", "on", "lo", "shiny")),
+        Other(place(tmp_path, 5), ("<", "t", ">")),
+    ]
+    assert configuration.listeners == [Listener(place(tmp_path, 4), "lo")]
 
 
 @pytest.mark.parametrize(
@@ -232,12 +353,15 @@ def test_the_last_value_of_a_macro_counts(tmp_path: Path) -> None:
 
 def test_the_delimiter_of_tags(tmp_path: Path) -> None:
     assert read(tmp_path, 'smtp sub-addr-delim "-"\n').settings == {"sub-addr-delim": "-"}
-    assert read(tmp_path, "smtp max-message-size 1M\n").settings == {}
+    size = read(tmp_path, "smtp max-message-size 1M\n").settings
+    assert size == {"smtp max-message-size": "1M"}
 
 
 FRAGMENTS = [
     *("table ", "t ", "u ", "{ ", "} ", "a", ", ", "= ", "=> ", "file:/x ", "include ", "\\", "#"),
     *('"', "'", "$m ", 'm = "x"\n', "\n", "action ", "alias ", "<t> ", "match ", "\0", "\x01", "é"),
+    *("listen on ", "filter ", "proc-exec ", "relay ", "port ", "25 ", "phase ", "! ", "chain "),
+    *("limit ", "mta ", "pki ", "for domain ", "from ", "regex ", "auth ", "backup mx ", "proc "),
 ]
 
 
