@@ -15,7 +15,7 @@ from opensmtpd_cli.system import libexec
 FLAT = "flat"
 """Our table for the files that smtpd itself reads."""
 
-_OURS = {
+OURS = {
     "filter-auth": "opensmtpd-filter-auth-py",
     "filter-dkimsign": "opensmtpd-filter-dkimsign-py",
     "filter-dnsbl": "opensmtpd-filter-dnsbl-py",
@@ -26,6 +26,16 @@ _OURS = {
     "table-sqlite": "opensmtpd-table-sqlite-py",
 }
 """Programs of this suite, and the Debian package of each."""
+_OTHERS = {
+    "filter-rspamd": "opensmtpd-filter-rspamd",
+    "filter-senderscore": "opensmtpd-filter-senderscore",
+    "table-ldap": "opensmtpd-extras",
+    "table-mysql": "opensmtpd-extras",
+    "table-postgres": "opensmtpd-extras",
+    "table-redis": "opensmtpd-extras",
+    "table-socketmap": "opensmtpd-extras",
+}
+"""Programs of others, and the Debian package of each."""
 
 _BUILT_IN = ("db", "getpwnam", "proc")
 
@@ -49,10 +59,15 @@ def place(name: str, chroot: str = "") -> str:
     found = ours if os.access(ours, os.X_OK) else shutil.which(name)
     if found is None or chroot:
         remedy = f"smtpd wants it in its own directory, as {chroot}{libexec.folders()[0]}"
-        if name in _OURS:
-            remedy += f"; install Debian's package {_OURS[name]}, or run opensmtpd-plugins install"
-        raise ConfigError(f"there is no program {name}{suggested(name, _OURS)}", remedy=remedy)
+        if name in OURS:
+            remedy += f"; install Debian's package {OURS[name]}, or run opensmtpd-plugins install"
+        raise ConfigError(f"there is no program {name}{suggested(name, OURS)}", remedy=remedy)
     return os.path.abspath(found)
+
+
+def package(name: str) -> str:
+    """Return the Debian package of a program; "" where none is known."""
+    return OURS.get(name) or _OTHERS.get(name, "")
 
 
 def suggested(name: str, programs: Collection[str]) -> str:

@@ -7,7 +7,7 @@ either. So root works there with the rights of the directory's owner, and can do
 
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from opensmtpd.errors import ConfigError
@@ -38,13 +38,9 @@ def safely(path: str) -> Iterator[str]:
 
 
 @contextmanager
-def being(user: int) -> Iterator[None]:
-    """Have the effective ids of a user, and his groups. For root alone."""
-    try:
-        entry = pwd.getpwuid(user)
-        groups = os.getgrouplist(entry.pw_name, entry.pw_gid)
-    except KeyError:
-        groups = [user]  # a number that no user has: no group but one that nobody is in, either
+def being(user: int, groups: Sequence[int] = ()) -> Iterator[None]:
+    """Have the effective ids of a user, and ``groups``, or all that he is in. For root alone."""
+    groups = groups or _groups(user)
     before = os.getgroups(), os.getegid(), os.geteuid()
     try:
         os.setgroups(groups)
@@ -55,3 +51,11 @@ def being(user: int) -> Iterator[None]:
         os.seteuid(before[2])
         os.setegid(before[1])
         os.setgroups(before[0])
+
+
+def _groups(user: int) -> Sequence[int]:
+    try:
+        entry = pwd.getpwuid(user)
+    except KeyError:
+        return [user]  # a number that no user has: no group but one that nobody is in, either
+    return os.getgrouplist(entry.pw_name, entry.pw_gid)

@@ -14,8 +14,11 @@ USERS = ("_smtpd", "opensmtpd", "smtpd")
 
 def smtpd_user() -> pwd.struct_passwd | None:
     """Return the user to run a table as; None, without root, to keep our own."""
-    if os.geteuid() != 0:
-        return None
+    return own() if os.geteuid() == 0 else None
+
+
+def own() -> pwd.struct_passwd | None:
+    """Return smtpd's own user; None where none is known."""
     for name in USERS:
         try:
             return pwd.getpwnam(name)
@@ -44,7 +47,11 @@ def give_to_all(file: int) -> None:
 
 def group_of(file: str | int) -> str:
     """Return the name of a file's group, or its number, by path or descriptor."""
-    number = os.stat(file).st_gid
+    return group_name(os.stat(file).st_gid)
+
+
+def group_name(number: int) -> str:
+    """Return the name of a group; its number where it has none."""
     try:
         return grp.getgrgid(number).gr_name
     except KeyError:

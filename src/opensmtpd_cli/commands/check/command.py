@@ -21,7 +21,7 @@ from opensmtpd_cli.commands.check.server import START_WITHIN, Checker, Server
 from opensmtpd_cli.options import ClientArgument, Seconds
 from opensmtpd_cli.output import fail, quiet
 from opensmtpd_cli.smtpdconf import parser
-from opensmtpd_cli.smtpdconf.parser import Configuration
+from opensmtpd_cli.smtpdconf.configuration import Configuration
 from opensmtpd_cli.system import smtpd_binary
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 from opensmtpd.dns import Lookup
 from opensmtpd_cli.commands.check.finding import Finding
-from opensmtpd_cli.smtpdconf.parser import Configuration
+from opensmtpd_cli.smtpdconf.configuration import Configuration
 
 T = TypeVar("T")
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 import click
 
-from opensmtpd.testing.model.registry import RELEASES, release
+from opensmtpd.testing.model.registry import release
 from opensmtpd.testing.model.syntax import mailaddr
 from opensmtpd_cli.options import UNKNOWN, ClientArgument
+from opensmtpd_cli.plugin import models
 from opensmtpd_cli.system.smtpd_binary import installed_version
 
 _PORT = "40721"
@@ -54,16 +55,8 @@ def version(text: str) -> str:
 
 
 def usual_model() -> str:
-    """Return the newest version with a model that is no newer than the installed smtpd.
-
-    It is the newest of all where there is no smtpd, and the oldest where smtpd is older.
-    """
-    oldest, *newer = RELEASES
-    installed = installed_version()
-    for name in reversed(newer):
-        if installed is None or installed >= tuple(map(int, name.split("."))):
-            return name
-    return oldest
+    """Return the version of the model that is nearest to the installed smtpd."""
+    return models.of(installed_version() or ())
 
 
 CLIENT = ClientArgument("client", client)

@@ -56,4 +56,4 @@ def test_the_packages_have_the_programs() -> None:
         for line in path.read_text().splitlines()
         if line.startswith("usr/bin/")
     }
-    assert found == table_program._OURS
+    assert found == table_program.OURS

@@ -1,5 +1,14 @@
 """Checkers of the programs of filters and tables, with their users and files."""
 
+from opensmtpd_cli.commands.check.programs.filters import filter_programs
+from opensmtpd_cli.commands.check.programs.tables import passwords, table_programs
+from opensmtpd_cli.commands.check.programs.uses import bare_listeners, unused_filters
 from opensmtpd_cli.commands.check.server import Checker
 
-CHECKERS: tuple[Checker, ...] = ()
+CHECKERS: tuple[Checker, ...] = (
+    filter_programs,
+    table_programs,
+    passwords,
+    unused_filters,
+    bare_listeners,
+)

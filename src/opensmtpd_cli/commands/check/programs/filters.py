@@ -1,0 +1,142 @@
+"""The programs of filters: there, fit to run, and content with what they are given."""
+
+import os
+import pwd
+from collections.abc import Iterator
+
+from opensmtpd.errors import ConfigError
+from opensmtpd.mail.dkim.keys import key_table
+from opensmtpd_cli.commands.check import finding
+from opensmtpd_cli.commands.check.finding import Finding
+from opensmtpd_cli.commands.check.programs import (
+    files,
+    findings,
+    presence,
+    program_line,
+    secrets,
+    trial,
+    who,
+)
+from opensmtpd_cli.commands.check.programs.files import Reader
+from opensmtpd_cli.commands.check.programs.program_line import FilterRun
+from opensmtpd_cli.commands.check.programs.secrets import Secret
+from opensmtpd_cli.commands.check.server import Server
+from opensmtpd_cli.plugin import filter_program, models
+from opensmtpd_cli.plugin.filter_program import SHELL
+from opensmtpd_cli.plugin.start import Account, Program, log_socket
+from opensmtpd_cli.system import libexec
+
+_SIGNS = "They can sign mail in the name of its domain."
+
+
+def filter_programs(server: Server) -> Iterator[Finding]:
+    """Yield what is wrong with the programs of filters."""
+    for run in program_line.filters(server.configuration):
+        yield from _faults(server, run)
+
+
+def _faults(server: Server, run: FilterRun) -> Iterator[Finding]:
+    chroot = who.chroot(run.entry)
+    words = program_line.words(run.entry.command)
+    path = program_line.place(words[0], chroot) if words else None
+    found = list(who.faults(run))
+    if words and path is None:
+        found.append(presence.missing("filter", run.place, run.title, words[0]))
+    elif path and not presence.runs(chroot + path):
+        found.append(presence.not_executable("filter", run.place, run.title, chroot + path))
+    yield from found
+    account = who.account(run.entry)
+    if found or account is None:
+        return
+    if not server.root:
+        yield presence.NOT_ROOT
+        return
+    ours = path is not None and trial.is_ours(chroot + path)
+    reader = Reader(run.place, run.title, account, chroot, _usual_user(run, words, ours), ours)
+    table = _key_table(words) if ours else ""
+    keys = _keys(chroot, [*program_line.arguments(words[1:]), *_named(table, chroot)])
+    paths = [path] if path else []
+    closed = list(files.unreadable(reader, [*paths, *program_line.arguments(words[1:]), *keys]))
+    yield from closed
+    if closed:  # it may be the wrong user, and what it cannot read it would die of
+        return
+    yield from secrets.exposed(_secrets(run, account, chroot, keys, table))
+    if server.start:
+        yield from _tried(server, run, account, path, ours)
+
+
+def _usual_user(run: FilterRun, words: list[str], ours: bool) -> str:
+    """Return the user that the package of a filter makes, where its line names none."""
+    name = "_" + os.path.basename(words[0]).removeprefix("filter-") if ours else ""
+    if not name or run.entry.user:
+        return ""
+    try:
+        return pwd.getpwnam(name).pw_name
+    except (KeyError, ValueError):
+        return ""
+
+
+def _key_table(words: list[str]) -> str:
+    """Return the full path of the key table that filter-dkimsign is given; "" for none."""
+    for option, value in zip(words, [*words[1:], ""], strict=True):
+        if option in ("-f", "--key-table") and value.startswith("/"):
+            return value
+        for start in ("-f/", "--key-table=/"):
+            if option.startswith(start):
+                return option[len(start) - 1 :]
+    return ""
+
+
+def _named(table: str, chroot: str) -> list[str]:
+    """Return the keys that a key table names; what is wrong with it the filter itself says."""
+    if not table:
+        return []
+    try:
+        text = key_table.read(chroot + table)
+        found = [each.file for each in key_table.entries(text, chroot + table)]
+    except ConfigError:
+        return []
+    return [path.removeprefix(chroot) for path in found]  # of those that are named from its folder
+
+
+def _keys(chroot: str, paths: list[str]) -> list[str]:
+    """Return those of the paths where a private key is."""
+    return [path for path in dict.fromkeys(paths) if secrets.is_private_key(chroot + path)]
+
+
+def _secrets(
+    run: FilterRun, account: Account, chroot: str, keys: list[str], table: str
+) -> Iterator[Secret]:
+    whose = ((account.user,), (account.group,))
+    for path in keys:
+        yield Secret(run.place, "the private key", chroot + path, *whose, _SIGNS, _SIGNS)
+    if table:
+        yield Secret(
+            run.place, "the key table", chroot + table, *whose, "", "They can have it use theirs."
+        )
+
+
+def _tried(
+    server: Server, run: FilterRun, account: Account, path: str | None, ours: bool
+) -> Iterator[Finding]:
+    command = run.entry.command
+    if not command.startswith("/"):
+        command = f"{os.path.dirname(path) if path else libexec.folders()[0]}/{command}"
+    if len(os.fsencode(f"exec {command}")) > filter_program.COMMAND_MAX:
+        fault = f"{run.title}: the command is too long for smtpd ({filter_program.COMMAND_MAX})"
+        yield finding.error("filter-command-long", run.place, fault, who.STOPS, "shorten it")
+        return
+    shell = f"exec {command} -n" if ours else f"exec {command}"
+    chroot = who.chroot(run.entry)
+    program = Program(SHELL, [SHELL, "-c", shell], account, chroot or None, log_socket)
+    if ours:
+        tried = trial.checked(program, server.timeout)
+    else:
+        tried = trial.filter_starts(program, models.of(server.version), server.timeout)
+    if tried.hangs:
+        yield findings.of_hang("filter", run.place, run.title, tried)
+    elif ours:
+        name = os.path.basename(path or "")
+        yield from findings.of_check("filter", run.place, run.title, name, tried)
+    elif tried.fault:
+        yield findings.of_end("filter", run.place, run.title, tried)

@@ -1,0 +1,95 @@
+"""Filters without mail, and listeners without filters."""
+
+from pathlib import Path
+
+import pytest
+
+from opensmtpd_cli.commands.check.finding import Finding
+from opensmtpd_cli.commands.check.programs import uses
+from opensmtpd_cli.commands.check.server import Checker
+from unit.support.checked import found_by
+from unit.support.swap import GUIDE
+
+FILTERS = """\
+filter "a" proc-exec "filter-a"
+filter "b" phase connect match !rdns junk
+filter "c" chain { "a", "b" }
+"""
+
+
+def said(checker: Checker, folder: Path, text: str) -> list[tuple[int, str]]:
+    found: list[Finding] = found_by(checker, folder, text)
+    assert {each.severity for each in found} <= {"warning"}
+    return [(each.line, each.fault) for each in found]
+
+
+def test_a_filter_that_is_used_nowhere(tmp_path: Path) -> None:
+    unused = [
+        (1, 'filter "a" is used nowhere'),
+        (2, 'filter "b" is used nowhere'),
+        (3, 'filter "c" is used nowhere'),
+    ]
+    assert said(uses.unused_filters, tmp_path, FILTERS + "listen on lo0\n") == unused
+    one = FILTERS + 'listen on lo0 filter "a"\n'
+    assert said(uses.unused_filters, tmp_path, one) == unused[1:]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        'listen on lo0 filter "c"',
+        'listen on lo0 filter { "a", "b", "c" }',
+        'action "x" relay filter "c"',
+        'listen on socket filter "c"',
+    ],
+)
+def test_filters_that_are_used_by_way_of_a_chain(tmp_path: Path, use: str) -> None:
+    assert said(uses.unused_filters, tmp_path, f"{FILTERS}{use}\n") == []
+
+
+def test_a_program_of_no_filter(tmp_path: Path) -> None:
+    text = (
+        'proc "p" "filter-p"\nproc "q" "filter-q"\nfilter "x" proc "q"\nlisten on lo0 filter "x"\n'
+    )
+    found = [(1, 'proc "p" is the program of no filter')]
+    assert said(uses.unused_filters, tmp_path, text) == found
+
+
+TWIN = "this listener has no filter, and its twin in line 4 has"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "twins"),
+    [
+        ("192.0.2.1 port 25 tls pki x", "2001:db8::1 port 25 tls pki x", True),
+        ("eth0 inet4 port 25", "eth0 inet6 port 25", True),
+        ("192.0.2.1 port 25 auth <u>", "2001:db8::1 auth <u>", True),
+        ("192.0.2.1 port 25 auth <u>", "2001:db8::1 auth <v>", False),
+        ("192.0.2.1 port 25 tls pki x", "2001:db8::1 port 25", False),
+        ("192.0.2.1", "10.0.0.1", False),
+        ("egress", "lo0", False),
+        ("eth0 port 465 smtps pki x auth", "eth0 port 587 tls-require pki x auth", True),
+        ("eth0 port 465 smtps pki x auth", "eth1 port 587 tls-require pki x auth", False),
+        ("eth0 port 465 smtps pki x auth", "eth0 port 25 tls pki x", False),
+        ("eth0 port 465 smtps pki x auth tag a", "eth0 port 587 tls pki x auth tag b", False),
+        ("192.0.2.1", "socket", False),
+    ],
+)
+def test_a_listener_beside_its_twin(tmp_path: Path, one: str, other: str, twins: bool) -> None:
+    text = f'{FILTERS}listen on {one} filter "c"\nlisten on {other}\n'
+    assert said(uses.bare_listeners, tmp_path, text) == [(5, TWIN)] * twins
+    assert (
+        said(uses.bare_listeners, tmp_path, f"{FILTERS}listen on {one}\nlisten on {other}\n") == []
+    )
+
+
+def test_what_to_write(tmp_path: Path) -> None:
+    end = 'filter { "a", "b" }\nlisten on ::1\n'
+    found = found_by(uses.bare_listeners, tmp_path, f"{FILTERS}listen on 127.0.0.1 {end}")
+    assert [each.remedy for each in found] == ['add filter { "a", "b" }']
+
+
+def test_the_guide_is_good(tmp_path: Path) -> None:
+    guide = GUIDE.read_text()
+    assert said(uses.unused_filters, tmp_path, guide) == []
+    assert said(uses.bare_listeners, tmp_path, guide) == []
