@@ -29,11 +29,11 @@ OURS = {
 _OTHERS = {
     "filter-rspamd": "opensmtpd-filter-rspamd",
     "filter-senderscore": "opensmtpd-filter-senderscore",
-    "table-ldap": "opensmtpd-extras",
-    "table-mysql": "opensmtpd-extras",
-    "table-postgres": "opensmtpd-extras",
-    "table-redis": "opensmtpd-extras",
-    "table-socketmap": "opensmtpd-extras",
+    "table-ldap": "opensmtpd-table-ldap",
+    "table-mysql": "opensmtpd-table-mysql",
+    "table-postgres": "opensmtpd-table-postgres",
+    "table-redis": "opensmtpd-table-redis",
+    "table-socketmap": "opensmtpd-table-socketmap",
 }
 """Programs of others, and the Debian package of each."""
 

@@ -14,7 +14,7 @@ from opensmtpd.dns import options as dns_options
 from opensmtpd.dns.names import address as address_in
 from opensmtpd.dns.servers import ServerAddress
 from opensmtpd.errors import ConfigError, Error
-from opensmtpd_cli import lookups, terminal
+from opensmtpd_cli import completion, lookups, terminal
 from opensmtpd_cli.commands.check import finding, names, programs, rules, syntax
 from opensmtpd_cli.commands.check.finding import Finding, Severity
 from opensmtpd_cli.commands.check.server import START_WITHIN, Checker, Server
@@ -104,7 +104,9 @@ def _data(each: Finding) -> dict[str, str | int]:
 
 
 @click.command("check", epilog=STATUSES, short_help="Look for faults in smtpd.conf and around it.")
-@click.argument("path", metavar="SMTPD-CONF", required=False)
+@click.argument(
+    "path", metavar="SMTPD-CONF", required=False, shell_complete=completion.complete_files
+)
 @click.option("--json", "as_json", is_flag=True, help="Print all findings as JSON.")
 @click.option("--no-start", is_flag=True, help="Start no filter and no table.")
 @click.option(

@@ -43,7 +43,7 @@ def complaints(path: str, smtpd: str) -> Iterator[Finding]:
         yield make("conf-syntax", (found["path"], int(found["line"])), found["text"], _STOPS)
     if not placed:
         last = said[-1] if said else f"smtpd -n ended with status {ended.returncode}"
-        yield make("conf-refused", (path, 0), last, _STOPS)
+        yield make("conf-refused", (path, 0), last.removeprefix("smtpd: "), _STOPS)
 
 
 def _not_as_root(code: str, place: tuple[str, int], fault: str, why: str) -> Finding:

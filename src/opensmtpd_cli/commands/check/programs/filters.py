@@ -132,7 +132,7 @@ def _tried(
     if ours:
         tried = trial.checked(program, server.timeout)
     else:
-        tried = trial.filter_starts(program, models.of(server.version), server.timeout)
+        tried = trial.filter_starts(program, models.around(server.version), server.timeout)
     if tried.hangs:
         yield findings.of_hang("filter", run.place, run.title, tried)
     elif ours:

@@ -13,6 +13,7 @@ from opensmtpd_cli.commands.check.programs.who import STOPS
 
 _PLACED = re.compile(r"(?P<path>/[^:]*):(?P<line>[0-9]{1,9}): (?P<text>.+)")
 _HANGS = "smtpd would wait for it for ever, and all mail with it."
+_FAILS = "smtpd would stop when it starts, or put off all mail that needs this table."
 _KEYS = (*COLUMNS, "dbpath", "busy_timeout", "fetch_source_expire", "fetch_source_refresh")
 
 
@@ -48,7 +49,8 @@ def of_check(
     placed = _PLACED.fullmatch(message)
     if placed:
         place, message = (placed["path"], int(placed["line"])), placed["text"]
-    yield finding.error(f"{kind}-refuses", place, f"{title}: {message}", STOPS, remedy)
+    why = STOPS if kind == "filter" else _FAILS
+    yield finding.error(f"{kind}-refuses", place, f"{title}: {message}", why, remedy)
 
 
 def _ignored(place: tuple[str, int], title: str, line: str) -> Finding:

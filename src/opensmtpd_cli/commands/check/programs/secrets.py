@@ -21,7 +21,6 @@ from opensmtpd_cli.system import denied
 from opensmtpd_cli.system.users import group_name, name_of
 
 _HEAD = 65536
-_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 _PASSWORD = re.compile(
     rb"^[ \t]*(?:password[ \t:]+[^ \t\r\n]|conninfo[ \t:][^\n]{0,1000}\bpassword[ \t]*=)",
@@ -87,14 +86,25 @@ def _exposed(secret: Secret) -> Iterator[Finding]:
         if who := _writers(secret, path, about, file=path == real):
             verb = "write to" if path == real else f"put another file into {path}, in the place of"
             fault = f"{who} can {verb} {secret.what} {secret.path}"
-            mend = f"chmod go-w {path}" if about.st_mode & _OTHERS else f"chown root {path}"
+            give = f"chown {_owner(secret)} {path}"
+            mend = give if _theirs(secret, about) else f"chmod go-w {path}"
             yield finding.warning("secret-writable", secret.place, fault, secret.others_write, mend)
             return  # who can do it farther up can be looked for when this is mended
 
 
+def _theirs(secret: Secret, about: os.stat_result) -> bool:
+    """Return whether it belongs to somebody whom the secret is not for."""
+    return about.st_uid not in (0, *secret.users) and not secret.shared
+
+
+def _owner(secret: Secret) -> str:
+    """Return the user who may own it and its directories: its own, or root."""
+    return name_of(secret.users[0]).removeprefix("user ") if secret.users else "root"
+
+
 def _writers(secret: Secret, path: str, about: os.stat_result, *, file: bool) -> str:
     """Return words for those who can write there, and should not; "" for nobody."""
-    if about.st_uid not in (0, *secret.users) and not secret.shared:
+    if _theirs(secret, about):
         return name_of(about.st_uid)
     if not file and about.st_mode & stat.S_ISVTX:  # what is not theirs there, they leave
         return ""

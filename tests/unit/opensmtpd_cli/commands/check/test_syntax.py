@@ -44,7 +44,7 @@ def test_without_root_only_the_grammar_is_certain(
 
 def test_the_last_line_counts_where_none_has_a_place(tmp_path: Path) -> None:
     (found,) = syntax.complaints(CONF, smtpd(tmp_path, "smtpd: first\nsmtpd: no such key", 1))
-    assert (found.path, found.line, found.fault) == (CONF, 0, "smtpd: no such key")
+    assert (found.path, found.line, found.fault) == (CONF, 0, "no such key")
 
 
 def test_an_smtpd_that_cannot_be_run_has_judged_nothing(tmp_path: Path) -> None:

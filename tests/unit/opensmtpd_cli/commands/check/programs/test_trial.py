@@ -32,7 +32,7 @@ def program(folder: Path, code: str) -> Program:
 
 
 def filter_(folder: Path, code: str, within: float = LONG) -> Trial:
-    return trial.filter_starts(program(folder, code), "7.6.0", within)
+    return trial.filter_starts(program(folder, code), ["6.8.0", "7.6.0"], within)
 
 
 def table(folder: Path, code: str, within: float = LONG) -> Trial:
