@@ -20,7 +20,7 @@ from opensmtpd.filter import LinkGreeting, Session
 from opensmtpd.mail.client import text
 from opensmtpd.mail.policy import options as policy_options
 from opensmtpd.mail.policy.action import JUNK_IT, OFF, Action, Response, response
-from opensmtpd.mail.policy.checks import CHECKS, Finding, helo_findings, name_findings
+from opensmtpd.mail.policy.checks import CHECKS, PolicyFinding, helo_findings, name_findings
 from opensmtpd.mail.policy.filter import CONNECT, HELO, ClientState, PolicyFilter, state_of
 from opensmtpd.mail.policy.iprev import look_up
 from opensmtpd.mail.policy.verdict import PolicyVerdict, Reason
@@ -81,7 +81,7 @@ class Clients(PolicyFilter):
         findings = [finding for each in found for finding in each if finding.check in self.active]
         return self.verdict(findings) if findings else None
 
-    def by_name(self, state: ClientState) -> Lookup[list[Finding]]:
+    def by_name(self, state: ClientState) -> Lookup[list[PolicyFinding]]:
         """Return the findings about the client's name in the DNS."""
         address = state.client.address
         if self.verify and address is not None:  # a client without an address is exempt
@@ -90,12 +90,12 @@ class Clients(PolicyFilter):
             state.exempt = state.client in self.exemptions  # its name may have changed
         return list(name_findings(state.client, "dynamic" in self.active))
 
-    def by_helo(self, state: ClientState) -> Lookup[list[Finding]]:
+    def by_helo(self, state: ClientState) -> Lookup[list[PolicyFinding]]:
         """Return the findings about the client's name in HELO."""
         names = {name for name in (*self.our_names, state.data) if name}
         return (yield from helo_findings(state.client, names, "helo-dns" in self.active))
 
-    def verdict(self, findings: Sequence[Finding]) -> PolicyVerdict:
+    def verdict(self, findings: Sequence[PolicyFinding]) -> PolicyVerdict:
         """Return the strongest response, with all reasons."""
         said = [(self.response(finding), CHECKS[finding.check].refusal) for finding in findings]
         response, default = max(said, key=lambda pair: pair[0].action)
@@ -103,7 +103,7 @@ class Clients(PolicyFilter):
             response, tuple(Reason(each.check, each.text) for each in findings), default
         )
 
-    def response(self, finding: Finding) -> Response:
+    def response(self, finding: PolicyFinding) -> Response:
         """Return the response to a finding, as the options have it."""
         return self.rules.dns_failure if finding.failed else self.responses[finding.check]
 

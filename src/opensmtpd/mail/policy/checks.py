@@ -57,7 +57,7 @@ EMPTY = "an empty name"
 """The text of a finding in the place of a name without a character but dots."""
 
 
-class Finding(NamedTuple):
+class PolicyFinding(NamedTuple):
     """A finding of a check against a client."""
 
     check: str
@@ -66,7 +66,7 @@ class Finding(NamedTuple):
     """True where the DNS did not tell: the client is not to blame."""
 
 
-def name_findings(client: Client, dynamic: bool) -> Iterator[Finding]:
+def name_findings(client: Client, dynamic: bool) -> Iterator[PolicyFinding]:
     """Yield the findings about the client's name in the DNS.
 
     They are failures where its ``fcrdns`` is ``error`` or ``MAPPED``. The check for names that look
@@ -75,33 +75,37 @@ def name_findings(client: Client, dynamic: bool) -> Iterator[Finding]:
     failed = client.fcrdns in _FAILURES
     if client.rdns is None:
         how = _FAILURES.get(client.fcrdns, "has no name in the DNS")
-        yield Finding("rdns", f"{client.address} {how}", failed)
+        yield PolicyFinding("rdns", f"{client.address} {how}", failed)
         # smtpd says "pass" of an address whose PTR record reads like an address.
         if client.fcrdns != "pass":
-            yield Finding("fcrdns", f"{client.address} {how}", failed)
+            yield PolicyFinding("fcrdns", f"{client.address} {how}", failed)
         return
     if client.fcrdns != "pass":
         how = _FAILURES.get(client.fcrdns, f"does not lead to {client.address}")
-        yield Finding("fcrdns", f"{client.rdns or EMPTY} {how}", failed)
+        yield PolicyFinding("fcrdns", f"{client.rdns or EMPTY} {how}", failed)
     sign = looks_dynamic(client.rdns, client.address) if dynamic and client.address else None
     if sign is not None:
-        yield Finding("dynamic", f"{client.rdns} looks dynamic: {sign}")
+        yield PolicyFinding("dynamic", f"{client.rdns} looks dynamic: {sign}")
 
 
-def helo_findings(client: Client, our_names: Collection[str], ask: bool) -> Lookup[list[Finding]]:
+def helo_findings(
+    client: Client, our_names: Collection[str], ask: bool
+) -> Lookup[list[PolicyFinding]]:
     """Return the findings about the argument of HELO; the DNS is asked only if ``ask``."""
     name = client.helo_name
     shown = name or EMPTY
     findings = []
     if not helo.is_name(name):
         kind = "full host name" if helo.literal(name) is None else "address of a host"
-        findings.append(Finding("helo-name", f"{shown} is no {kind}"))
+        findings.append(PolicyFinding("helo-name", f"{shown} is no {kind}"))
     if helo.is_ours(name, client, our_names):
-        findings.append(Finding("helo-ours", f"{shown} is this server"))
+        findings.append(PolicyFinding("helo-ours", f"{shown} is this server"))
     if ask and helo.literal(name) is None:
         known = is_query_name(name) and (yield from has_address(name))
         if known is None:
-            findings.append(Finding("helo-dns", f"{shown} could not be looked up", failed=True))
+            findings.append(
+                PolicyFinding("helo-dns", f"{shown} could not be looked up", failed=True)
+            )
         elif not known:
-            findings.append(Finding("helo-dns", f"{shown} is not in the DNS"))
+            findings.append(PolicyFinding("helo-dns", f"{shown} is not in the DNS"))
     return findings

@@ -25,7 +25,7 @@ _Check: TypeAlias = Callable[[bytes, bytes], bool]
 """Takes password and hash."""
 
 
-class Checker(NamedTuple):
+class PasswordChecker(NamedTuple):
     """A library that checks hashes of a scheme."""
 
     needs: str
@@ -104,20 +104,20 @@ def _passlib(name: str) -> _Check:
 
 
 CHECKERS = {
-    b"$argon2id$": Checker("argon2-cffi", _argon2),
-    b"$argon2i$": Checker("argon2-cffi", _argon2),
-    b"$argon2d$": Checker("argon2-cffi", _argon2),
-    b"$scrypt$": Checker("a Python whose OpenSSL knows scrypt", _scrypt),
-    b"$2a$": Checker("bcrypt", _bcrypt),
-    b"$2b$": Checker("bcrypt", _bcrypt),
-    b"$2y$": Checker("bcrypt", _bcrypt),
-    b"$5$": Checker("libpass", _passlib("sha256_crypt"), second=True),
-    b"$6$": Checker("libpass", _passlib("sha512_crypt"), second=True),
+    b"$argon2id$": PasswordChecker("argon2-cffi", _argon2),
+    b"$argon2i$": PasswordChecker("argon2-cffi", _argon2),
+    b"$argon2d$": PasswordChecker("argon2-cffi", _argon2),
+    b"$scrypt$": PasswordChecker("a Python whose OpenSSL knows scrypt", _scrypt),
+    b"$2a$": PasswordChecker("bcrypt", _bcrypt),
+    b"$2b$": PasswordChecker("bcrypt", _bcrypt),
+    b"$2y$": PasswordChecker("bcrypt", _bcrypt),
+    b"$5$": PasswordChecker("libpass", _passlib("sha256_crypt"), second=True),
+    b"$6$": PasswordChecker("libpass", _passlib("sha512_crypt"), second=True),
 }
 """Checkers by the beginning of the hash."""
 
 
-def checker(hash: bytes) -> Checker | None:
+def checker(hash: bytes) -> PasswordChecker | None:
     """Return the checker of a hash, None where only crypt(3) may know it."""
     parts = hash.split(b"$", 2)
     return CHECKERS.get(b"$" + parts[1] + b"$") if len(parts) == 3 else None

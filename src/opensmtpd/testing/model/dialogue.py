@@ -12,7 +12,7 @@ _REPORTED_MAX = 255
 """A longer address is cut for the report, which then lacks its end and is not sent."""
 
 
-class Server(Protocol):
+class SessionServer(Protocol):
     """The part of the model that a session needs."""
 
     release: Release
@@ -36,7 +36,7 @@ class Server(Protocol):
 class Dialogue:
     """One session."""
 
-    def __init__(self, server: Server, id: bytes, rdns: bytes, address: bytes) -> None:
+    def __init__(self, server: SessionServer, id: bytes, rdns: bytes, address: bytes) -> None:
         self.server = server
         self.id = id
         """The session's 16 hexadecimal digits."""

@@ -108,7 +108,7 @@ class Smtpd:
         client.connect()
         return client
 
-    # --- for the sessions (dialogue.Server) -----------------------------------------------------
+    # --- for the sessions (dialogue.SessionServer) ----------------------------------------------
 
     def report(self, session: bytes, event: str, *fields: bytes | str) -> None:
         """Report an event, where the filter registered for it. (``report_smtp_broadcast``)"""

@@ -18,7 +18,7 @@ from opensmtpd_cli.system.users import group_name, name_of
 _HOMES = ("/root", "/home/")
 
 
-class Reader(NamedTuple):
+class FileReader(NamedTuple):
     """A program, as the reader of its files."""
 
     place: tuple[str, int]
@@ -45,7 +45,7 @@ class _Closed(NamedTuple):
     folder: bool
 
 
-def unreadable(reader: Reader, paths: Iterable[str]) -> Iterator[Finding]:
+def unreadable(reader: FileReader, paths: Iterable[str]) -> Iterator[Finding]:
     """Yield the files that the program's user cannot read. What does not exist is passed over."""
     real = {path: os.path.realpath(reader.chroot + path) for path in paths}
     with acting.being(reader.account.user, reader.account.groups):
@@ -58,7 +58,7 @@ def unreadable(reader: Reader, paths: Iterable[str]) -> Iterator[Finding]:
         yield make("file-unreadable", reader.place, fault, why, _remedy(reader, each))
 
 
-def _closed(reader: Reader, path: str, real: str) -> _Closed | None:
+def _closed(reader: FileReader, path: str, real: str) -> _Closed | None:
     """Return what is closed to our effective user, who is the program's."""
     for folder in denied.ways(os.path.dirname(real)):
         outside = f"{reader.chroot}/".startswith(f"{folder}/")
@@ -76,7 +76,7 @@ def _may(path: str, how: int) -> bool:
     return os.access(path, how, effective_ids=True)
 
 
-def _remedy(reader: Reader, what: _Closed) -> str:
+def _remedy(reader: FileReader, what: _Closed) -> str:
     """Return the command, or the words to write."""
     usual = reader.usual_user
     if usual and name_of(os.stat(what.closed).st_uid) == f"user {usual}":

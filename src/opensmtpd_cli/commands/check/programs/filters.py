@@ -17,7 +17,7 @@ from opensmtpd_cli.commands.check.programs import (
     trial,
     who,
 )
-from opensmtpd_cli.commands.check.programs.files import Reader
+from opensmtpd_cli.commands.check.programs.files import FileReader
 from opensmtpd_cli.commands.check.programs.program_line import FilterRun
 from opensmtpd_cli.commands.check.programs.secrets import Secret
 from opensmtpd_cli.commands.check.server import Server
@@ -52,7 +52,7 @@ def _faults(server: Server, run: FilterRun) -> Iterator[Finding]:
         yield presence.NOT_ROOT
         return
     ours = path is not None and trial.is_ours(chroot + path)
-    reader = Reader(run.place, run.title, account, chroot, _usual_user(run, words, ours), ours)
+    reader = FileReader(run.place, run.title, account, chroot, _usual_user(run, words, ours), ours)
     table = _key_table(words) if ours else ""
     keys = _keys(chroot, [*program_line.arguments(words[1:]), *_named(table, chroot)])
     paths = [path] if path else []

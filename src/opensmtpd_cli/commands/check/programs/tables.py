@@ -20,7 +20,7 @@ from opensmtpd_cli.commands.check.programs import (
     trial,
     who,
 )
-from opensmtpd_cli.commands.check.programs.files import Reader
+from opensmtpd_cli.commands.check.programs.files import FileReader
 from opensmtpd_cli.commands.check.programs.program_line import TableRun
 from opensmtpd_cli.commands.check.programs.secrets import Secret
 from opensmtpd_cli.commands.check.server import Server
@@ -105,7 +105,7 @@ def _faults(server: Server, run: TableRun) -> Iterator[Finding]:
     elif (account := who.table_account()) is None:
         yield finding.unseen("table-user", run.place, f"{run.title}: smtpd's user is not known")
     else:
-        reader = Reader(run.place, run.title, account, fatal=ours)
+        reader = FileReader(run.place, run.title, account, fatal=ours)
         closed = list(files.unreadable(reader, [path, *_files(run)]))
         yield from closed
         if server.start and not closed:

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 from opensmtpd_cli.commands.check.programs import files
-from opensmtpd_cli.commands.check.programs.files import Reader
+from opensmtpd_cli.commands.check.programs.files import FileReader
 from opensmtpd_cli.plugin.start import Account
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
 
 UID, GID = 54321, 54322
 PLACE = ("/etc/smtpd.conf", 3)
-READER = Reader(PLACE, 'filter "x"', Account(UID, GID, [GID]), fatal=True)
+READER = FileReader(PLACE, 'filter "x"', Account(UID, GID, [GID]), fatal=True)
 
 
-def said(*paths: Path | str, reader: Reader = READER) -> list[tuple[str, str, str]]:
+def said(*paths: Path | str, reader: FileReader = READER) -> list[tuple[str, str, str]]:
     found = list(files.unreadable(reader, map(str, paths)))
     assert os.geteuid() == 0
     assert {(each.path, each.line, each.code) for each in found} <= {(*PLACE, "file-unreadable")}
