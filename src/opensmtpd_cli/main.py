@@ -64,7 +64,7 @@ def _of_the_system(error: OSError) -> str:
 @click.option("--quiet", is_flag=True, help="Say nothing but results and what is wrong.")
 @click.version_option(package_name=DISTRIBUTION, message="%(prog)s %(version)s")
 def main(quiet: bool) -> None:
-    """Make keys, move tables to SQLite, edit and ask them, try filters, judge mail, and report."""
+    """Check a server, make keys, move, edit and ask tables, try filters, judge mail, and report."""
 
 
 for command in (

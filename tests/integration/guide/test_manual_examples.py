@@ -44,6 +44,7 @@ COMMANDS: Mapping[str, Expected] = {
     "opensmtpd-plugins lookup --all sqlite:/etc/mail/aliases.conf alias bob+x": Expected(
         "not-found", status=1
     ),
+    "opensmtpd-plugins check /etc/mail/smtpd.conf": Expected(),
     "opensmtpd-plugins import ": Expected(),
     "opensmtpd-plugins alias add ": Expected(),
     "opensmtpd-plugins user add ": Expected(given=f"{PASSWORD}\n"),
