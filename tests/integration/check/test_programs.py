@@ -228,6 +228,40 @@ def test_a_database_that_cannot_be_read(view: Path, mode: int | None) -> None:
     assert found.code in ("file-unreadable", "table-refuses")
 
 
+def test_who_is_not_root_is_told_what_was_not_seen(view: Path) -> None:
+    conf = view / "etc/mail/smtpd.conf"
+    conf.write_text(GUIDE.replace("user _dkimsign", "user dkimsign"))
+    conf.chmod(0o644)
+    ask = "opensmtpd-plugins check --no-dns --json /etc/mail/smtpd.conf"
+    done = inside.tried(view, "su", "-s", "/bin/sh", "alice", "-c", ask)
+    found = json.loads(done.stdout)
+    wrong = [each["code"] for each in found if each["severity"] != "unseen"]
+    assert (done.returncode, wrong) == (1, ["filter-user-missing"])
+    conf.write_text(GUIDE)
+    done = inside.tried(view, "su", "-s", "/bin/sh", "alice", "-c", ask)
+    unseen = {each["code"] for each in json.loads(done.stdout)}
+    assert (done.returncode, "not-root" in unseen) == (0, True)
+
+
+def test_nothing_is_left_behind(view: Path) -> None:
+    def everything() -> dict[str, tuple[int, int, int]]:
+        found = {}
+        for top in ("etc", "var/lib", "var/spool"):
+            for path in (view / top).rglob("*"):
+                about = path.lstat()
+                found[str(path)] = (about.st_mode, about.st_mtime_ns, about.st_size)
+        return found
+
+    conf = TABLE + GUIDE.replace("alias <aliases>", "alias <things>")
+    check(view, conf)
+    before = everything()
+    check(view, conf)
+    (conf_path,) = [path for path in before if path.endswith("etc/mail/smtpd.conf")]
+    after = everything()
+    del before[conf_path], after[conf_path]  # which the test has written
+    assert after == before
+
+
 def test_tables_of_todays_protocol_on_smtpd_6_8() -> None:
     view = need_stage("6.8").guide("check old").view
     (view / "etc/mail/things").write_text("a: b\n")
