@@ -26,6 +26,9 @@ from opensmtpd_cli.plugin.filter_program import SHELL
 from opensmtpd_cli.plugin.start import Account, Program, log_socket
 from opensmtpd_cli.system import libexec
 
+_KEY_TABLE = ("-f", "--key-table")
+_READ = (*_KEY_TABLE, "-k", "--key", "-D", "--domain-file", "--policy", "--exempt", "--forwarder")
+"""Options of our filters with a file that must be there."""
 _SIGNS = "They can sign mail in the name of its domain."
 
 
@@ -53,7 +56,7 @@ def _faults(server: Server, run: FilterRun) -> Iterator[Finding]:
         return
     ours = path is not None and trial.is_ours(chroot + path)
     reader = FileReader(run.place, run.title, account, chroot, _usual_user(run, words, ours), ours)
-    table = _key_table(words) if ours else ""
+    table = next(program_line.values(words, _KEY_TABLE), "") if ours else ""
     keys = _keys(chroot, [*program_line.arguments(words[1:]), *_named(table, chroot)])
     paths = [path] if path else []
     closed = list(files.unreadable(reader, [*paths, *program_line.arguments(words[1:]), *keys]))
@@ -61,6 +64,8 @@ def _faults(server: Server, run: FilterRun) -> Iterator[Finding]:
     if closed:  # it may be the wrong user, and what it cannot read it would die of
         return
     yield from secrets.exposed(_secrets(run, account, chroot, keys, table))
+    if ours and not server.start:  # else it says so itself, and what was meant
+        yield from _not_there(run, words, chroot)
     if server.start:
         yield from _tried(server, run, account, path, ours)
 
@@ -76,15 +81,12 @@ def _usual_user(run: FilterRun, words: list[str], ours: bool) -> str:
         return ""
 
 
-def _key_table(words: list[str]) -> str:
-    """Return the full path of the key table that filter-dkimsign is given; "" for none."""
-    for option, value in zip(words, [*words[1:], ""], strict=True):
-        if option in ("-f", "--key-table") and value.startswith("/"):
-            return value
-        for start in ("-f/", "--key-table=/"):
-            if option.startswith(start):
-                return option[len(start) - 1 :]
-    return ""
+def _not_there(run: FilterRun, words: list[str], chroot: str) -> Iterator[Finding]:
+    """Yield the files that are not there, though one of ours ends without them."""
+    for path in program_line.values(words, _READ):
+        if not os.path.exists(chroot + path):
+            fault = f"{run.title}: there is no file {path}"
+            yield finding.error("file-missing", run.place, fault, who.STOPS, "correct the path")
 
 
 def _named(table: str, chroot: str) -> list[str]:

@@ -6,7 +6,7 @@ Sources: ``fork_filter_processes`` in ``smtpd.c``; ``table_create`` in ``table.c
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from opensmtpd_cli.smtpdconf.configuration import Configuration
@@ -16,8 +16,8 @@ from opensmtpd_cli.system import libexec
 
 BUILT_IN = ("file", "static", "db", "getpwnam", "proc")
 """Tables that are parts of smtpd."""
-_SHELL = re.compile(r"[$`*?\[\]{}()<>|&;~#!\n]")
-"""What the shell may make something else of."""
+_SHELL = frozenset("$`*?[]{}()<>|&;~#!\n\\")
+"""What the shell may make something else of, outside of quotes."""
 
 
 class FilterRun(NamedTuple):
@@ -61,12 +61,22 @@ def words(command: str) -> list[str]:
 
     The list is empty where only a shell could tell them.
     """
-    if _SHELL.search(command):
-        return []
-    try:
-        return shlex.split(command)
-    except ValueError:  # an open quote
-        return []
+    return shlex.split(command) if _plain(command) else []
+
+
+def _plain(command: str) -> bool:
+    """Return whether a command is the same words for any shell."""
+    quote = ""
+    for char in command:
+        if quote:
+            quote = "" if char == quote else quote
+            if quote == '"' and char in "$`\\":
+                return False
+        elif char in "'\"":
+            quote = char
+        elif char in _SHELL:
+            return False
+    return not quote
 
 
 def place(name: str, chroot: str) -> str | None:
@@ -87,3 +97,15 @@ def arguments(words: list[str]) -> Iterator[str]:
 
 
 _PATH = re.compile(r"(?:-[A-Za-z]|--[A-Za-z0-9-]+=)?(/[^\0]*)", re.DOTALL)
+
+
+def values(words: list[str], options: Collection[str]) -> Iterator[str]:
+    """Yield the full paths that are given with some options, long ones or of one letter."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word in options:
+            value = following
+        else:
+            start = next((each for each in options if word.startswith(f"{each}=/")), "")
+            value = word[len(start) + 1 :] if start else word[2:] if word[:2] in options else ""
+        if value.startswith("/"):
+            yield value

@@ -144,3 +144,11 @@ def test_keys_on_its_command_line_and_in_its_key_table(programs: Path) -> None:
 def test_a_command_that_is_too_long(programs: Path) -> None:
     (programs / "filter-x").touch(0o755)
     assert [each[0] for each in said(programs, f"filter-x {'x' * 4090}")] == ["filter-command-long"]
+
+
+@as_root
+def test_a_file_that_is_not_there_is_seen_without_a_start(programs: Path) -> None:
+    program(programs, OURS)
+    path = smtpd_conf(programs, 'filter "x" proc-exec "filter-x -k /no/key -x /no/cache"\n')
+    (found,) = filters.filter_programs(server(path)._replace(start=False))
+    assert (found.code, found.fault) == ("file-missing", 'filter "x": there is no file /no/key')

@@ -42,6 +42,14 @@ def test_the_processes_that_smtpd_starts(tmp_path: Path) -> None:
     [
         ("filter-x -d example.com", ["filter-x", "-d", "example.com"]),
         ("filter-x --text 'a b'", ["filter-x", "--text", "a b"]),
+        (
+            "filter-x --rdns 'reject:550 no $5; #1!'",
+            ["filter-x", "--rdns", "reject:550 no $5; #1!"],
+        ),
+        ("filter-x \"it's; '\" '\"'", ["filter-x", "it's; '", '"']),
+        ('filter-x "$HOME"', []),
+        ('filter-x "a\\b"', []),
+        ("filter-x a\\b", []),
         ("filter-x 'a", []),
         ("filter-x $HOME", []),
         ("filter-x >/tmp/log", []),
@@ -69,3 +77,21 @@ def test_a_program_is_looked_for_where_smtpd_looks(
 def test_paths_among_arguments() -> None:
     words = ["-d", "example.com", "-k", "/a", "-k/b", "--key=/c d", "--key=e", "x=/f", "-", "/g"]
     assert list(program_line.arguments(words)) == ["/a", "/b", "/c d", "/g"]
+
+
+def test_paths_behind_options() -> None:
+    line = [
+        "x",
+        "-f",
+        "/a",
+        "-f/b",
+        "--key-table=/c",
+        "--key-table",
+        "/d",
+        "-f",
+        "e",
+        "-k",
+        "/g",
+        "-f",
+    ]
+    assert list(program_line.values(line, ("-f", "--key-table"))) == ["/a", "/b", "/c", "/d"]
