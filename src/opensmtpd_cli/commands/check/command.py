@@ -188,7 +188,8 @@ def _read(ctx: click.Context, path: str, smtpd: str) -> tuple[list[Finding], Con
         ctx.exit(UNKNOWN)
     complaints = list(syntax.complaints(path, smtpd)) if smtpd else []
     try:
-        return complaints, parser.read(path)
+        configuration = parser.read(path)
+        return list(syntax.explained(complaints, configuration)), configuration
     except ConfigError as error:
         if complaints:
             return complaints, None

@@ -3,10 +3,12 @@
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
+from opensmtpd.errors import nearest
 from opensmtpd_cli.commands.check import finding
 from opensmtpd_cli.commands.check.finding import Finding
+from opensmtpd_cli.smtpdconf.configuration import Configuration
 
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 _WITHIN = 60.0
@@ -14,6 +16,7 @@ _WITHIN = 60.0
 _LINES_MAX = 100
 _PATHS = ("/etc/mail/smtpd.conf", "/etc/smtpd.conf")
 _PLACED = re.compile(r"(?P<path>/[^:]*):(?P<line>[0-9]{1,9}): (?P<text>.+)")
+_BACKEND = re.compile(r'backend "([A-Za-z0-9_-]+)" does not exist')
 _STOPS = "smtpd would not start."
 
 
@@ -50,6 +53,34 @@ def _not_as_root(code: str, place: tuple[str, int], fault: str, why: str) -> Fin
     if "syntax error" in fault:
         return finding.error(code, place, fault, why)
     return finding.unseen(code, place, fault, "Only root can read all files.", "run this as root")
+
+
+def explained(complaints: Iterable[Finding], configuration: Configuration) -> Iterator[Finding]:
+    """Yield complaints with what to do about them, where the rest of the configuration says it.
+
+    Left out are those of the program of a table that is not there: a checker says more of it.
+    """
+    for each in complaints:
+        backend = _BACKEND.search(each.fault)
+        targets = [table.target or "" for table in configuration.tables.values()]
+        if not backend or not any(target.startswith(f"{backend[1]}:") for target in targets):
+            yield each._replace(remedy=each.remedy or _remedy(each.fault, configuration))
+
+
+def _remedy(fault: str, configuration: Configuration) -> str:
+    start, _, name = fault.rpartition(": ")
+    known: dict[str, Collection[str]] = {
+        "no filter exist with that name": configuration.filters,
+        "no processor exist with that name": configuration.procs,
+        "no such dispatcher": configuration.actions,
+        "no such table": configuration.tables,
+    }
+    if start not in known:
+        return ""
+    if name in known[start]:
+        return "put its definition above this line"
+    near = nearest(name, known[start])
+    return f"did you mean {near}?" if near else f"define {name} above this line"
 
 
 def usual_path() -> str:

@@ -2,7 +2,7 @@
 
 from opensmtpd_cli.commands.check.programs.filters import filter_programs
 from opensmtpd_cli.commands.check.programs.tables import passwords, table_programs
-from opensmtpd_cli.commands.check.programs.uses import bare_listeners, unused_filters
+from opensmtpd_cli.commands.check.programs.uses import unfiltered_listeners, unused_filters
 from opensmtpd_cli.commands.check.server import Checker
 
 CHECKERS: tuple[Checker, ...] = (
@@ -10,5 +10,5 @@ CHECKERS: tuple[Checker, ...] = (
     table_programs,
     passwords,
     unused_filters,
-    bare_listeners,
+    unfiltered_listeners,
 )

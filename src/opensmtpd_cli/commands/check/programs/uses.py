@@ -7,7 +7,7 @@ from opensmtpd_cli.commands.check import finding
 from opensmtpd_cli.commands.check.finding import Finding
 from opensmtpd_cli.commands.check.server import Server
 from opensmtpd_cli.smtpdconf.configuration import Configuration
-from opensmtpd_cli.smtpdconf.directives import Listener, Place
+from opensmtpd_cli.smtpdconf.directives import Listener, TableRef
 
 
 def unused_filters(server: Server) -> Iterator[Finding]:
@@ -31,6 +31,7 @@ def _used(configuration: Configuration) -> set[str]:
     """Return the names of filters that see mail: those of chains, too."""
     waiting = [name for each in configuration.listeners for name in each.filters]
     waiting += [name for each in configuration.actions.values() for name in each.filters]
+    waiting += [word for each in configuration.rest for word in each.words]  # it may be one
     used: set[str] = set()
     while waiting:
         name = waiting.pop()
@@ -40,46 +41,57 @@ def _used(configuration: Configuration) -> set[str]:
     return used
 
 
-def bare_listeners(server: Server) -> Iterator[Finding]:
+def unfiltered_listeners(server: Server) -> Iterator[Finding]:
     """Yield the listeners without a filter where a twin of theirs has one.
 
     A twin is the same for the other family of addresses, or another port of the same address where
     users log in: whoever filters the one means the other, too. Of all others nothing is known: many
     filter what comes from outside only.
     """
-    listeners = server.configuration.listeners
+    unknown = {each.place for each in server.configuration.rest}
+    listeners = [
+        each
+        for each in server.configuration.listeners
+        if each.where != "socket" and each.place not in unknown
+    ]
+    filtered = [each for each in listeners if each.filters]
     for each in listeners:
-        if each.filters or each.where == "socket":
-            continue
-        twin = next((one for one in listeners if one.filters and _twins(each, one)), None)
+        twin = None if each.filters else _twin(each, filtered)
         if twin:
-            fault = f"this listener has no filter, and its twin in line {twin.place.line} has"
+            fault = (
+                f"listen on {each.where} has no filter, and its twin in line {twin.place.line} has"
+            )
             names = [f'"{name}"' for name in twin.filters]
             words = names[0] if len(names) == 1 else f"{{ {', '.join(names)} }}"
             why = "What comes in here is not filtered."
-            yield finding.warning("listener-bare", each.place, fault, why, f"add filter {words}")
+            yield finding.warning("listener-unfiltered", each.place, fault, why,
+                                  f"add filter {words}")  # fmt: skip
 
 
-def _twins(one: Listener, other: Listener) -> bool:
-    plain, like = _plain(one), _plain(other)
-    if _family(one) and _family(other) and _family(one) != _family(other):
-        return plain == like
-    submission = one.auth == other.auth == "auth" and (one.where, one.tag) == (
-        other.where,
-        other.tag,
-    )
-    return submission and plain.auth_table == like.auth_table
+def _twin(listener: Listener, filtered: list[Listener]) -> Listener | None:
+    """Return the listener with a filter that a listener without one is the twin of."""
+    for each in filtered:
+        logins = listener.auth == each.auth == "auth" and _users(listener) == _users(each)
+        if logins and (listener.where, listener.tag) == (each.where, each.tag):
+            return each
+    like = [each for each in filtered if _end(each) == _end(listener)]
+    families = {_family(each) for each in like}
+    # Where some of its own family have a filter, it is meant to be without.
+    if _family(listener) and not families & {_family(listener), ""}:
+        return next(iter(like), None)
+    return None
 
 
-def _plain(listener: Listener) -> Listener:
-    """Return a listener without what tells twins from each other."""
-    found = listener._replace(place=Place("", 0), where="", family="", filters=())
-    refs = {
-        name: ref._replace(line=0)
-        for name in ("auth_table", "hostnames", "senders")
-        if (ref := getattr(listener, name))
-    }
-    return found._replace(**refs)
+def _users(listener: Listener) -> TableRef | None:
+    return listener.auth_table and listener.auth_table._replace(line=0)
+
+
+def _end(listener: Listener) -> tuple[object, ...]:
+    """Return what two listeners have in common that are there for the same clients."""
+    found = address(listener.where)
+    where = listener.where if found is None else found.is_private
+    local = found is not None and found.is_loopback
+    return listener.port, listener.tag, bool(listener.tls), where, local
 
 
 def _family(listener: Listener) -> str:

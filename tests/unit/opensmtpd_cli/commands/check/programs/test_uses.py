@@ -55,20 +55,23 @@ def test_a_program_of_no_filter(tmp_path: Path) -> None:
     assert said(uses.unused_filters, tmp_path, text) == found
 
 
-TWIN = "this listener has no filter, and its twin in line 4 has"
-
-
 @pytest.mark.parametrize(
     ("one", "other", "twins"),
     [
         ("192.0.2.1 port 25 tls pki x", "2001:db8::1 port 25 tls pki x", True),
         ("eth0 inet4 port 25", "eth0 inet6 port 25", True),
-        ("192.0.2.1 port 25 auth <u>", "2001:db8::1 auth <u>", True),
-        ("192.0.2.1 port 25 auth <u>", "2001:db8::1 auth <v>", False),
+        ("eth0 inet4 port 25", "eth1 inet6 port 25", False),
+        ("192.0.2.1 port 25 tls pki x auth-optional", "2001:db8::1 tls pki x", True),
+        ("192.0.2.1 port 25 auth <u>", "2001:db8::1 auth <v>", True),
         ("192.0.2.1 port 25 tls pki x", "2001:db8::1 port 25", False),
+        ("192.0.2.1 port 25", "2001:db8::1 port 26", False),
+        ("192.0.2.1 tag a", "2001:db8::1 tag b", False),
         ("192.0.2.1", "10.0.0.1", False),
+        ("8.8.8.8", "fd00::1", False),
+        ("10.0.0.1", "::1", False),
         ("egress", "lo0", False),
         ("eth0 port 465 smtps pki x auth", "eth0 port 587 tls-require pki x auth", True),
+        ("eth0 port 465 smtps pki x auth <u>", "eth0 port 587 tls-require pki x auth <v>", False),
         ("eth0 port 465 smtps pki x auth", "eth1 port 587 tls-require pki x auth", False),
         ("eth0 port 465 smtps pki x auth", "eth0 port 25 tls pki x", False),
         ("eth0 port 465 smtps pki x auth tag a", "eth0 port 587 tls pki x auth tag b", False),
@@ -76,20 +79,35 @@ TWIN = "this listener has no filter, and its twin in line 4 has"
     ],
 )
 def test_a_listener_beside_its_twin(tmp_path: Path, one: str, other: str, twins: bool) -> None:
+    where = other.partition(" ")[0]
+    fault = f"listen on {where} has no filter, and its twin in line 4 has"
     text = f'{FILTERS}listen on {one} filter "c"\nlisten on {other}\n'
-    assert said(uses.bare_listeners, tmp_path, text) == [(5, TWIN)] * twins
-    assert (
-        said(uses.bare_listeners, tmp_path, f"{FILTERS}listen on {one}\nlisten on {other}\n") == []
-    )
+    assert said(uses.unfiltered_listeners, tmp_path, text) == [(5, fault)] * twins
+    text = f"{FILTERS}listen on {one}\nlisten on {other}\n"
+    assert said(uses.unfiltered_listeners, tmp_path, text) == []
+
+
+def test_a_listener_among_others_of_its_family(tmp_path: Path) -> None:
+    """Of two networks, one is filtered: the other is meant to be without."""
+    end = 'filter "c"\n'
+    text = f"{FILTERS}listen on 8.8.8.8 {end}listen on 2600::1 {end}listen on 9.9.9.9\n"
+    assert said(uses.unfiltered_listeners, tmp_path, text) == []
+
+
+def test_words_of_another_smtpd_may_mean_anything(tmp_path: Path) -> None:
+    text = f'{FILTERS}listen on 8.8.8.8 filter "c"\nlisten on 2600::1 newly "a"\nnews "b"\n'
+    assert said(uses.unfiltered_listeners, tmp_path, text) == []
+    text = f'{FILTERS}news "c"\n'
+    assert said(uses.unused_filters, tmp_path, text) == []
 
 
 def test_what_to_write(tmp_path: Path) -> None:
     end = 'filter { "a", "b" }\nlisten on ::1\n'
-    found = found_by(uses.bare_listeners, tmp_path, f"{FILTERS}listen on 127.0.0.1 {end}")
+    found = found_by(uses.unfiltered_listeners, tmp_path, f"{FILTERS}listen on 127.0.0.1 {end}")
     assert [each.remedy for each in found] == ['add filter { "a", "b" }']
 
 
 def test_the_guide_is_good(tmp_path: Path) -> None:
     guide = GUIDE.read_text()
     assert said(uses.unused_filters, tmp_path, guide) == []
-    assert said(uses.bare_listeners, tmp_path, guide) == []
+    assert said(uses.unfiltered_listeners, tmp_path, guide) == []
