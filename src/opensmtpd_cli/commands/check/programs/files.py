@@ -82,7 +82,7 @@ def _remedy(reader: FileReader, what: _Closed) -> str:
     if usual and name_of(os.stat(what.closed).st_uid) == f"user {usual}":
         return f"write user {usual} behind the command"
     if what.folder and what.closed.startswith(_HOMES):
-        return f"keep it where {reader.who} may enter, as in /etc/mail"
+        return f"move it out of {what.closed} to where {reader.who} may enter, as /etc/mail"
     if what.folder:
         return f"chmod o+x {what.closed}"
     if usual:

@@ -85,3 +85,10 @@ def test_a_chroot_is_entered_whoever_may_enter_it(key: Path) -> None:
     (key.parent / "in/key").touch()
     ((_, fault, _),) = said("/in/key", reader=jail)
     assert f"cannot read /in/key: it may not enter {key.parent}/in" in fault
+
+
+def test_nothing_of_a_program_belongs_into_a_home() -> None:
+    if os.stat("/root").st_mode & 0o001:
+        pytest.skip("everybody may enter /root")
+    ((_, _, remedy),) = said("/root/db")
+    assert remedy == f"move it out of /root to where user {UID} may enter, as /etc/mail"
