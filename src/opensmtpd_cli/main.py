@@ -10,7 +10,6 @@ from opensmtpd.errors import LocalError
 from opensmtpd.options import DISTRIBUTION
 from opensmtpd_cli import completion, usage
 from opensmtpd_cli.commands import help as help_
-from opensmtpd_cli.commands import lookup
 from opensmtpd_cli.commands.accounts import command as accounts
 from opensmtpd_cli.commands.authenticate import command as authenticate
 from opensmtpd_cli.commands.check import command as check
@@ -18,6 +17,7 @@ from opensmtpd_cli.commands.dmarc import command as dmarc
 from opensmtpd_cli.commands.filter import command as filter_
 from opensmtpd_cli.commands.genkey import command as genkey
 from opensmtpd_cli.commands.install import command as install
+from opensmtpd_cli.commands.lookup import command as lookup
 from opensmtpd_cli.commands.migrate import export, import_
 from opensmtpd_cli.output import fail, forget_unwritten
 from opensmtpd_cli.system import denied
@@ -71,7 +71,6 @@ for command in (
     import_.command,
     export.command,
     lookup.lookup,
-    check.command,
     filter_.command,
     authenticate.command,
     dmarc.command,

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from opensmtpd_cli.completion import complete_files
 from opensmtpd_cli.system.smtpd_binary import installed_version
 
 NEWEST = "7.9.0"
@@ -37,6 +38,15 @@ class Seconds(click.FloatRange):
         if math.isnan(number):  # which no range of click's is without
             self.fail(f"{value!r} is no time", param, ctx)
         return number
+
+
+conf = click.option(
+    "--conf",
+    metavar="SMTPD-CONF",
+    shell_complete=complete_files,
+    help="Look for names in this smtpd.conf, instead of that of this system.",
+)
+"""The option for smtpd.conf: the command gets ``conf``, a path or None."""
 
 
 class ClientArgument(click.ParamType):  # type: ignore[type-arg,unused-ignore]

@@ -167,6 +167,7 @@ def test_help_has_the_options_of_a_command(name: str, command: click.Command) ->
 def test_the_operators_page_explains_each_option_and_no_other() -> None:
     text = source(OPERATOR).partition(".Sh DESCRIPTION")[2]
     named = set(re.findall(r"\bFl (-[a-z-]+)", text))
+    named |= set(re.findall(r"(?m)^\.It Fl ([a-z])$", text))
     assert named == set().union(spelled(operator), *map(spelled, COMMANDS.values())) | {"-help"}
 
 

@@ -27,21 +27,10 @@ def find(line: FilterEntry) -> str:
             name = shlex.split(command)[0]
         except (ValueError, IndexError):  # the shell will say what it thinks of it
             name = command.split(" ")[0]
-        command = f"{os.path.dirname(_place(name, line))}/{command}"
+        command = f"{os.path.dirname(table_program.place(name, chroot(line)))}/{command}"
     if len(os.fsencode(f"exec {command}")) > COMMAND_MAX:
         raise ConfigError(f"the command is too long for smtpd: {COMMAND_MAX} bytes with its path")
     return command
-
-
-def _place(name: str, line: FilterEntry) -> str:
-    """Return the path of a program. Raises ConfigError where there is none."""
-    try:
-        return table_program.place(name, chroot(line))
-    except ConfigError as error:
-        if name.startswith("filter-") or name != line.command:
-            raise
-        remedy = "if it is the name of a filter, give its whole line of smtpd.conf, or its command"
-        raise ConfigError(error.message, remedy=remedy) from None
 
 
 def program(line: FilterEntry, command: str) -> Program:

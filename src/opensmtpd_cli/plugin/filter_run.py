@@ -13,7 +13,7 @@ from opensmtpd.testing.model.smtpd import Smtpd
 from opensmtpd.testing.model.visit import visit
 from opensmtpd_cli.errors import Stopped
 from opensmtpd_cli.plugin import filter_message
-from opensmtpd_cli.plugin.table_exchange import duration
+from opensmtpd_cli.plugin.table_exchange import Tell, duration
 from opensmtpd_cli.plugin.talk import Talk
 from opensmtpd_cli.terminal import shown
 
@@ -22,9 +22,6 @@ _LINGER = 0.05
 _ROOM = 256 << 20
 """Bytes that a filter may say beyond four times the message."""
 _COLOURS = {"junk": "yellow", "reject": "red", "disconnect": "red"}
-
-Tell = Callable[..., None]
-"""Says a line, in a colour."""
 
 
 class ClientArguments(NamedTuple):

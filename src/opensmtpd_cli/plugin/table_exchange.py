@@ -4,6 +4,7 @@ import os
 import re
 import secrets
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 import click
@@ -11,7 +12,6 @@ import click
 from opensmtpd.errors import RemoteError
 from opensmtpd.table import Service
 from opensmtpd_cli import terminal
-from opensmtpd_cli.output import quiet
 from opensmtpd_cli.plugin import table_keys, table_verdicts
 from opensmtpd_cli.plugin.start import Account, Program
 from opensmtpd_cli.plugin.table_secrets import Secrets, hashes_hidden
@@ -20,14 +20,20 @@ from opensmtpd_cli.plugin.talk import Talk
 from opensmtpd_cli.smtpdconf.table_line import TableLine
 from opensmtpd_cli.system.users import smtpd_user
 
+Tell = Callable[..., None]
+"""Says a line: its text, and a style of ``click.style``."""
+
 _VERSION = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})")
 
 
 class Exchange:
     """A running table and an smtpd of some version. Use it in ``with``, which ends the table."""
 
-    def __init__(self, line: TableLine, program: str, *, version: str, timeout: float) -> None:
+    def __init__(
+        self, line: TableLine, program: str, *, version: str, timeout: float, tell: Tell
+    ) -> None:
         """Start the program. Raises OSError."""
+        self._tell = tell
         self.registered: set[Service] = set()
         self.timeout = timeout
         self._name = line.name
@@ -38,7 +44,7 @@ class Exchange:
         self._started = self._sent = self._received = time.perf_counter()
         user = smtpd_user()
         who = f", as user {user.pw_name}" if user else ""
-        remark(f"{program} {line.path or ''}".rstrip() + who)
+        self._remark(f"{program} {line.path or ''}".rstrip() + who)
         argv = [line.name, *([line.path] if line.path else [])]
         account = None
         if user:
@@ -77,7 +83,7 @@ class Exchange:
             self.registered.add(service)
         if not self.registered:
             raise RemoteError("table-proc: no services registered")
-        remark(f"ready after {duration(self._received - self._started)}")
+        self._remark(f"ready after {duration(self._received - self._started)}")
 
     def ask(self, verb: str, service: Service, key: str | None = None) -> TableVerdict:
         """Ask once. Raises EOFError, TimeoutError."""
@@ -92,7 +98,7 @@ class Exchange:
         id = secrets.token_hex(4)
         self._request(f"{verb}|{service}|{id}", service, sent)
         line = self._receive()
-        remark(f"answered after {duration(self._received - self._sent)}")
+        self._remark(f"answered after {duration(self._received - self._sent)}")
         if self._talk.more():
             self._receive()
             return table_verdicts.fatal(
@@ -114,11 +120,15 @@ class Exchange:
             click.echo(f"! {self._secrets.text(terminal.shown(line))}", err=True)
         self._held.clear()
 
+    def _remark(self, text: str) -> None:
+        """Say something about the exchange."""
+        self._tell(f"# {text}", dim=True)
+
     def _remark_on(self, service: Service) -> None:
         if service not in self.registered:
-            remark(f"the table did not register {service}; smtpd asks all the same")
+            self._remark(f"the table did not register {service}; smtpd asks all the same")
         elif service is Service.CREDENTIALS and Service.AUTH in self.registered:
-            remark("the table registered auth, which smtpd checks for logins instead of this")
+            self._remark("the table registered auth, which smtpd checks for logins instead of this")
 
     def _request(self, what: str, service: Service, key: str | None) -> None:
         line = f"table|0.1|{time.time():.6f}|{self._name}|{what}"
@@ -129,14 +139,14 @@ class Exchange:
             self._send(f"{line}|{key}", f"{line}|{visible}")
 
     def _send(self, line: str, visible: str | None = None) -> None:
-        show("<", terminal.shown(line if visible is None else visible))
+        self._tell("< " + terminal.shown(line if visible is None else visible))
         self._sent = time.perf_counter()
         self._talk.send(line.encode("utf-8", "surrogateescape") + b"\n")
 
     def _receive(self) -> bytes:
         line = self._talk.line()
         self._received = time.perf_counter()
-        show(">", self._secrets.line(terminal.shown(line)))
+        self._tell("> " + self._secrets.line(terminal.shown(line)))
         self._show_held()
         return line
 
@@ -154,15 +164,3 @@ def duration(seconds: float) -> str:
     if seconds < 1e-3:
         return f"{seconds * 1e6:.0f} µs"
     return f"{seconds * 1e3:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
-
-
-def show(mark: str, text: str) -> None:
-    """Show a line of the exchange."""
-    if not quiet():
-        terminal.say(f"{mark} {text}")
-
-
-def remark(text: str) -> None:
-    """Say something about the exchange."""
-    if not quiet():
-        terminal.say(f"# {text}", dim=True)

@@ -36,7 +36,7 @@ def parse(text: str) -> FilterEntry:
     proc = words[0].text == "proc"
     verb = "" if proc or len(words) < 3 or kinds[2] != KEYWORD else words[2].text
     if verb in ("phase", "chain"):
-        raise ConfigError(_BUILT_IN[verb])
+        raise ConfigError(BUILT_IN[verb])
     if verb == "proc" and kinds[3:] == [WORD]:
         remedy = f"give its line: proc {words[3].text} ..."
         raise ConfigError("the command stands in another line of smtpd.conf", remedy=remedy)
@@ -48,10 +48,15 @@ def parse(text: str) -> FilterEntry:
     return FilterEntry(words[1].text, words[at + 1].text, **_parameters(words[at + 2 :]))
 
 
-_BUILT_IN = {
+BUILT_IN = {
     "phase": "a filter with a phase is a part of smtpd: there is no program to run",
     "chain": "a chain is filters in a row: there is no program to run; give the line of one",
 }
+
+
+def typed(text: str) -> str:
+    """Return a word of smtpd.conf, which is UTF-8, as if it were an argument of this program."""
+    return os.fsdecode(text.encode("utf-8", "surrogateescape"))
 
 
 def _words(text: str) -> list[Token]:
@@ -60,8 +65,7 @@ def _words(text: str) -> list[Token]:
     try:
         lexer = Lexer("", lambda _: os.fsencode(text))
         while (token := lexer.token()).kind != END:
-            word = os.fsdecode(token.text.encode("utf-8", "surrogateescape"))
-            words.append(token._replace(text=word))
+            words.append(token._replace(text=typed(token.text)))
     except ConfigError as error:
         remedy = "write its value there: the rest of smtpd.conf is not read"
         macro = error.message.startswith("macro ")

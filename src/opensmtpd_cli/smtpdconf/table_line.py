@@ -38,9 +38,13 @@ def parse(text: str) -> TableLine:
         raise ConfigError("the rows of this table stand in smtpd.conf: there is nothing to ask")
     if len(words) not in (1, 3) or (len(words) == 3 and words[0] != "table"):
         raise ConfigError("no table line", remedy="write it as: table NAME TYPE:/PATH")
-    target = words[-1]
+    name = words[1] if len(words) == 3 else ""
+    return of(name, words[-1])
+
+
+def of(name: str, target: str) -> TableLine:
+    """Return the table of a TYPE:PATH; "" is named as its file. Raises ConfigError."""
     kind, colon, path = ("file", ":", target) if target.startswith("/") else target.partition(":")
     if colon and not path.startswith("/"):
         raise ConfigError("smtpd wants a path that begins with /", remedy=f"not {path!r}")
-    name = words[1] if len(words) == 3 else Path(path or kind).stem
-    return TableLine(name, kind, path or None)
+    return TableLine(name or Path(path or kind).stem, kind, path or None)

@@ -140,6 +140,15 @@ def test_the_same_signature(lab: Lab, program: str) -> None:
     assert tags(said.message) == tags(delivered)
 
 
+def test_a_filter_by_its_name(lab: Lab) -> None:
+    text = mail.compose(LOCAL, LOCAL, "signed").replace(b"\r\n", b"\n")
+    said = run(lab, "dkimsign", text, "--auth", "alice", "--conf", "/etc/mail/smtpd.conf")
+    assert said.status == 0, said.lines
+    assert said.lines[0].endswith(", user _dkimsign, group _dkimsign")
+    assert signatures(said.message) == 1
+    assert verifies(said.message)
+
+
 def test_a_filter_that_may_not_read_its_key(lab: Lab) -> None:
     said = run(
         lab,

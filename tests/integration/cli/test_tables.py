@@ -139,11 +139,18 @@ def test_smtpctl_update_table(lab: Lab) -> None:
     assert lab.inbox.one().folder == "inbox"
 
 
-def test_lookup_and_check_ask_the_same_tables(lab: Lab) -> None:
+def test_lookup_asks_the_same_tables(lab: Lab) -> None:
     ask = ("sqlite:/etc/mail/aliases.conf", "alias", "root")
-    assert "username" in moves.operator(lab.guide, "lookup", *ask)
+    assert moves.operator(lab.guide, "lookup", *ask) == "username\n"
     ask = ("sqlite:/etc/mail/domains.conf", "domain", "mail.example.com")
-    assert "found" in moves.operator(lab.guide, "check", *ask)
+    assert moves.operator(lab.guide, "lookup", "--check", *ask) == "found\n"
+    assert "> check-result|" in moves.operator(lab.guide, "lookup", "-v", "--check", *ask)
+
+
+def test_lookup_takes_names_of_smtpd_conf(lab: Lab) -> None:
+    named = ("lookup", "--conf", moves.CONF)
+    assert moves.operator(lab.guide, *named, "aliases", "root") == "username\n"
+    assert moves.operator(lab.guide, *named, "domains", "mail.example.com") == "found\n"
 
 
 @pytest.mark.parametrize("parameter", ["?", "?1", ":key", "@key", "$key"])

@@ -12,9 +12,13 @@ import opensmtpd_cli.system.libexec
 from opensmtpd_cli.plugin import filter_run, talk
 from opensmtpd_cli.plugin.filter_run import Run
 from opensmtpd_cli.system import smtpd_binary, users
+from opensmtpd_cli.system import smtpd_conf as smtpd_conf_path
 from unit.support import small_tables
 from unit.support.account_commands import TABLES, make
 from unit.support.swap import Program, guide, smtpd_conf
+
+NO_CONF = "/nowhere/smtpd.conf"
+"""The path of a smtpd.conf that is not there."""
 
 
 @pytest.fixture
@@ -25,8 +29,9 @@ def run(capsys: pytest.CaptureFixture[str]) -> Program:
 
 @pytest.fixture(autouse=True)
 def no_smtpd(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the tests not depend on an smtpd of this machine."""
+    """Have the tests not depend on an smtpd of this machine, nor on its smtpd.conf."""
     monkeypatch.setattr(smtpd_binary, "paths", lambda: [])
+    monkeypatch.setattr(smtpd_conf_path, "PATHS", (NO_CONF,))
 
 
 @pytest.fixture

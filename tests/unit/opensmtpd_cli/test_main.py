@@ -15,7 +15,6 @@ from unit.support.swap import Program
 COMMANDS = [
     "alias",
     "authenticate",
-    "check",
     "completion",
     "dmarc",
     "domain",

@@ -57,10 +57,11 @@ def test_quiet_behind_a_command_of_a_group(run: Program, database: str) -> None:
     assert run("alias", "add", database, "bob", "alice", "--quiet") == (0, "", "")
 
 
-def test_a_name_of_a_table_is_no_line(run: Program, libexec: Path) -> None:
+def test_a_name_of_a_table_that_is_not_there(run: Program, libexec: Path) -> None:
     said = run("lookup", "aliases", "alias", "sales")
     assert (said.status, said.out) == (3, "")
     assert said.err == (
-        "opensmtpd-plugins: aliases is no line of a table; give its line of smtpd.conf,"
+        "opensmtpd-plugins: there is no table aliases: /nowhere/smtpd.conf: cannot read it:"
+        " No such file or directory; give its line of smtpd.conf,"
         " as 'table aliases sqlite:/etc/mail/aliases.conf', or the last word of it\n"
     )

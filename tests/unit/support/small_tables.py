@@ -1,11 +1,12 @@
-"""Small table programs, ``lookup`` and ``check`` of one, and their output without its times."""
+"""Small table programs, ``lookup`` of one, and its output without its times."""
 
 import re
 import sys
 from pathlib import Path
 
-from click import Command
 from click.testing import CliRunner, Result
+
+from opensmtpd_cli.commands.lookup.command import lookup
 
 ID = "0c7d9dc5"
 """The id of every request (fixture ``same_ids``)."""
@@ -62,10 +63,10 @@ def plain(output: str) -> list[str]:
     return re.sub(r"after [0-9.]+ (s|ms|µs)$", "after T", output, flags=re.MULTILINE).splitlines()
 
 
-def run(command: Command, *argv: str, stdin: str = "") -> Result:
-    """Run ``lookup`` or ``check``; wait for answers as long as a busy machine takes."""
+def run(*argv: str, stdin: str = "") -> Result:
+    """Run ``lookup`` with the exchange; wait for answers as long as a busy machine takes."""
     patience = ["--timeout", "60"] if "--timeout" not in argv else []
-    return CliRunner().invoke(command, [*argv, *patience], input=stdin, prog_name="x")
+    return CliRunner().invoke(lookup, ["-v", *argv, *patience], input=stdin, prog_name="x")
 
 
 def end(result: Result) -> tuple[int, list[str]]:

@@ -19,12 +19,13 @@ from opensmtpd_cli.commands.filter.options import (
     usual_model,
 )
 from opensmtpd_cli.errors import Stopped
-from opensmtpd_cli.options import ADDRESS, RDNS, USUAL_VERSION, WORD, Seconds
+from opensmtpd_cli.options import ADDRESS, RDNS, USUAL_VERSION, WORD, Seconds, conf
 from opensmtpd_cli.output import fail, note, quiet
-from opensmtpd_cli.plugin import filter_message, filter_program
+from opensmtpd_cli.plugin import conf_names, filter_message, filter_program
 from opensmtpd_cli.plugin.filter_run import ClientArguments, Run, outgoing
 from opensmtpd_cli.plugin.talk import Talk
 from opensmtpd_cli.smtpdconf.filter_line import FilterEntry, parse
+from opensmtpd_cli.smtpdconf.named import filter_entry, is_name
 from opensmtpd_cli.system import libexec
 
 ACCEPTED, REFUSED, STOPPED = 0, 1, 3
@@ -128,6 +129,24 @@ def _conclude(client: SmtpClient, reply: bytes, message: bytes, tell: Callable[.
     return ACCEPTED
 
 
+def _entry(text: str, conf: str | None) -> FilterEntry:
+    """Return what runs: by a name in smtpd.conf, a line of it, or a command. Raises ConfigError."""
+    if not is_name(text):
+        return parse(text)
+    own = conf_names.read(conf)
+    if own.configuration and text in own.configuration.filters:
+        return filter_entry(own.configuration, text)
+    entry = parse(text)
+    try:
+        filter_program.find(entry)
+    except ConfigError:
+        if text.startswith("filter-"):  # rather a program
+            raise
+        remedy = "give its whole line of smtpd.conf, or its command"
+        raise ConfigError(own.lacks("filter", text), remedy=remedy) from None
+    return entry
+
+
 def _at_terminal() -> bool:
     return sys.stdin.isatty()
 
@@ -140,7 +159,7 @@ def _read() -> bytes:
 
 
 @click.command("filter", epilog=STATUSES, short_help="Run a filter on a message as smtpd does.")
-@click.argument("filter_line", metavar="FILTER-LINE")
+@click.argument("filter_line", metavar="FILTER", shell_complete=conf_names.complete("filter"))
 @click.option(
     "--from",
     "sender",
@@ -190,6 +209,7 @@ def _read() -> bytes:
     help="What the client calls itself.",
 )
 @click.option("--auth", "username", type=WORD, metavar="USER", help="Log in over TLS.")
+@conf
 @click.option(
     "--smtpd-version",
     "version",
@@ -218,13 +238,15 @@ def command(
     fcrdns: str | None,
     helo: bytes,
     username: bytes | None,
+    conf: str | None,
     version: str,
     timeout: float,
 ) -> None:
     """Run a filter on the message on standard input as smtpd would, and print what comes out.
 
-    FILTER-LINE is a line of smtpd.conf, as 'filter sign proc-exec "filter-dkimsign -d example.com
-    -s mail -k /etc/mail/dkim/private.key" user _dkimsign', or the command alone.
+    FILTER is the name of a filter in smtpd.conf, a line of it, as 'filter sign proc-exec
+    "filter-dkimsign -d example.com -s mail -k /etc/mail/dkim/private.key" user _dkimsign', or the
+    command alone.
 
     The filter is run as the user of the line if you are root, and without your environment. What
     it decides, logs and takes is said on standard error; a message that it refuses is not printed.
@@ -233,7 +255,7 @@ def command(
     fcrdns = fcrdns or fcrdns_of(rdns)
     arguments = ClientArguments(client, rdns, fcrdns, helo, username, sender, recipients)
     try:
-        line = parse(filter_line)
+        line = _entry(filter_line, conf)
         status = run(line, arguments, _read(), version, timeout)
     except BrokenPipeError:  # the reader has enough: what is left goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,7 +1,7 @@
 """The directives ``filter`` and ``proc``."""
 
 from opensmtpd_cli.smtpdconf.directives import Condition, FilterDefinition, ProcDefinition
-from opensmtpd_cli.smtpdconf.filter_line import PARAMETERS, FilterEntry
+from opensmtpd_cli.smtpdconf.filter_line import PARAMETERS, FilterEntry, typed
 from opensmtpd_cli.smtpdconf.grammar.conditions import with_or_without, with_table
 from opensmtpd_cli.smtpdconf.grammar.words import Words
 
@@ -34,11 +34,11 @@ def proc(words: Words) -> ProcDefinition:
 
 def _entry(name: str, words: Words) -> FilterEntry:
     """Take the command, and ``user``, ``group`` and ``chroot`` in any order."""
-    entry = FilterEntry(name, words.word())
+    entry = FilterEntry(name, typed(words.word()))
     while words.more():
         parameter = words.keyword()
         if parameter in PARAMETERS:
-            entry = entry._replace(**{parameter: words.word()})
+            entry = entry._replace(**{parameter: typed(words.word())})
         else:
             words.understood = False
     return entry

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd_cli.commands.lookup import lookup
 from opensmtpd_cli.plugin.start import Account, Program, start
 from unit.support import small_filters, small_tables
 from unit.support.small_filters import ECHO, timeless
@@ -25,7 +24,7 @@ def test_the_program_gets_nothing_of_the_operators_environment(
     log = tmp_path / "log"
     body = f"open({str(log)!r}, 'w').write(repr(dict(os.environ)))\n"
     small_tables.program(libexec, body)
-    small_tables.run(lookup, LINE, "alias", "a")
+    small_tables.run(LINE, "alias", "a")
     seen = ast.literal_eval(log.read_text())
     seen.pop("LC_CTYPE", None)  # Python's own (PEP 538)
     assert seen == {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -33,7 +32,7 @@ def test_the_program_gets_nothing_of_the_operators_environment(
 
 def test_a_program_that_cannot_be_run(libexec: Path) -> None:
     (libexec / "table-x").write_text("text")
-    assert small_tables.end(small_tables.run(lookup, LINE, "alias", "a")) == (
+    assert small_tables.end(small_tables.run(LINE, "alias", "a")) == (
         3,
         [f"fatal: {libexec}/table-x cannot be run: Permission denied", EXITED],
     )

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd_cli.commands.lookup import check, lookup
 from opensmtpd_cli.plugin.table_exchange import Exchange, duration
 from unit.support.processes import PATIENCE
 from unit.support.small_tables import EXITED, ID, LINE, ROWS, end, plain, program, rows, run
@@ -16,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("libexec", "patient", "same_ids")
 
 def test_the_exchange_is_shown_as_smtpd_would_have_it(libexec: Path) -> None:
     rows(libexec, "alias", {"alice": "bob, carol@example.org"})
-    result = run(lookup, LINE, "alias", "Alice")
+    result = run(LINE, "alias", "Alice")
     assert plain(result.output) == [
         f"# {libexec}/table-x /etc/t",
         "< config|smtpd-version|7.9.0",
@@ -37,15 +36,15 @@ def test_the_exchange_is_shown_as_smtpd_would_have_it(libexec: Path) -> None:
 
 def test_argv_0_is_the_name_of_the_table(libexec: Path) -> None:
     (libexec / "table-x").symlink_to("/bin/sh")
-    result = run(lookup, f"table t x:{libexec}/script", "alias", "a")
+    result = run(f"table t x:{libexec}/script", "alias", "a")
     assert "! t: " in result.output  # the shell names itself so
 
 
 def test_other_versions_of_smtpd(libexec: Path) -> None:
     rows(libexec, "alias", {})
-    result = run(lookup, LINE, "alias", "a", "--smtpd-version", "7.6.0-portable")
+    result = run(LINE, "alias", "a", "--smtpd-version", "7.6.0-portable")
     assert "< config|smtpd-version|7.6.0-portable" in plain(result.output)
-    result = run(lookup, LINE, "alias", "a", "--smtpd-version", "new")
+    result = run(LINE, "alias", "a", "--smtpd-version", "new")
     assert result.exit_code == 2
 
 
@@ -55,20 +54,20 @@ def test_the_log_of_the_table_is_shown(libexec: Path) -> None:
         "sys.stderr.write('one \\033[31m\\ntwo'); sys.stderr.flush()\nhello('alias')\n"
         f"for _ in requests(): say('lookup-result|{ID}|not-found\\n')",
     )
-    lines = plain(run(lookup, LINE, "alias", "a").output)
+    lines = plain(run(LINE, "alias", "a").output)
     assert [line for line in lines if line.startswith("!")] == ["! one \\x1b[31m", "! two"]
 
 
 def test_nothing_reaches_the_terminal_unescaped(libexec: Path) -> None:
     rows(libexec, "string", {"k": "\x1b[31m\t"})
-    result = run(lookup, LINE, "string", "k")
+    result = run(LINE, "string", "k")
     assert "\x1b" not in result.output
     assert f"> lookup-result|{ID}|found|\\x1b[31m\\t" in plain(result.output)
 
 
 def test_a_service_that_was_not_registered(libexec: Path) -> None:
     rows(libexec, "alias", {"k": "v"})
-    result = run(check, LINE, "domain", "k")
+    result = run("--check", LINE, "domain", "k")
     assert "# the table did not register domain; smtpd asks all the same" in plain(result.output)
     assert result.exit_code == 0
 
@@ -76,7 +75,7 @@ def test_a_service_that_was_not_registered(libexec: Path) -> None:
 @pytest.mark.parametrize("key", ["k" * 1024, "a\nb", "a\r"])
 def test_keys_that_smtpd_does_not_ask_for(libexec: Path, key: str) -> None:
     rows(libexec, "alias", {})
-    result = run(lookup, LINE, "alias", key)
+    result = run(LINE, "alias", key)
     assert "error: smtpd does not ask: the key h" in result.output
     assert "< table" not in result.output
     assert result.exit_code == 3
@@ -100,7 +99,7 @@ def test_handshakes_that_end_smtpd(
     if "sleep" in handshake:
         request.getfixturevalue("graceless")
     program(libexec, f"{handshake}\nsys.stdin.read()")
-    assert end(run(lookup, LINE, "alias", "a")) == (3, [f"fatal: {reason}", EXITED])
+    assert end(run(LINE, "alias", "a")) == (3, [f"fatal: {reason}", EXITED])
 
 
 PARSE = "fatal: table-proc: failed to parse reply"
@@ -127,14 +126,14 @@ PARSE = "fatal: table-proc: failed to parse reply"
 )
 def test_answers_that_end_smtpd(libexec: Path, verb: str, answer: str, verdict: str) -> None:
     program(libexec, f"hello('source')\nfor _ in requests(): say('{answer}')")
-    command = check if verb == "check" else lookup
-    result = run(command, LINE, "source", *(["k"] if verb != "fetch" else []))
+    flags = ["--check"] if verb == "check" else []
+    result = run(*flags, LINE, "source", *(["k"] if verb != "fetch" else []))
     assert end(result) == (3, [verdict, EXITED])
 
 
 def test_an_exit_instead_of_an_answer(libexec: Path) -> None:
     program(libexec, "hello('alias')\nsys.stdin.readline(); sys.stderr.write('broken\\n')")
-    result = run(lookup, LINE, "alias", "a")
+    result = run(LINE, "alias", "a")
     assert end(result) == (3, ["fatal: the table exited with status 0", EXITED])
     assert "! broken" in result.output
 
@@ -158,7 +157,7 @@ def test_silence(libexec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         "import subprocess\nsubprocess.Popen(['sleep', '300'], close_fds=False)\n"
         "for _ in requests(): time.sleep(300)",
     )
-    result = run(lookup, LINE, "alias", "a")
+    result = run(LINE, "alias", "a")
     effect = "smtpd: it would wait for ever, and all mail with it"
     assert end(result) == (3, ["error: no answer within 0.5 s", effect])
     assert select.select([reader], [], [], PATIENCE)[0]  # a killed process need not be gone yet
@@ -168,7 +167,7 @@ def test_silence(libexec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_silence_in_the_handshake_with_a_closed_stderr(libexec: Path, graceless: None) -> None:
     program(libexec, "os.close(2)\ntime.sleep(300)")
-    result = run(lookup, LINE, "alias", "a", "--timeout", "0.5")
+    result = run(LINE, "alias", "a", "--timeout", "0.5")
     assert "error: no answer within 0.5 s" in result.output
 
 
@@ -188,7 +187,7 @@ for verb, service, id, key in requests():
 @pytest.mark.parametrize("typed", [f"Alice:{PASSWORD}", "Alice"])
 def test_a_password_is_never_shown(libexec: Path, typed: str) -> None:
     program(libexec, REPEAT)
-    result = run(check, LINE, "auth", typed, stdin=f"{PASSWORD}\n")
+    result = run("--check", LINE, "auth", typed, stdin=f"{PASSWORD}\n")
     lines = plain(result.output)
     assert "Hunter2" not in result.output
     assert f"< table|0.1|T|t|check|auth|{ID}|***" in lines
@@ -200,7 +199,7 @@ def test_a_password_is_never_shown(libexec: Path, typed: str) -> None:
 @pytest.mark.parametrize("typed", ["abc", "r"])
 def test_a_short_password_is_never_shown(libexec: Path, typed: str) -> None:
     program(libexec, REPEAT.replace("key)", "key[6:])"))
-    lines = plain(run(check, LINE, "auth", "Alice", stdin=f"{typed}\n").output)
+    lines = plain(run("--check", LINE, "auth", "Alice", stdin=f"{typed}\n").output)
     assert f"< table|0.1|T|t|check|auth|{ID}|***" in lines
     assert [line for line in lines if line.startswith(("! ", "error"))] == [
         "! asked ***",
@@ -213,14 +212,14 @@ def test_a_short_password_is_never_shown(libexec: Path, typed: str) -> None:
 )
 def test_a_password_is_sent_as_this_smtpd_does(libexec: Path, version: str, status: int) -> None:
     rows(libexec, "auth", {f"alice:{PASSWORD}": "1"})
-    result = run(check, LINE, "auth", "alice", "--smtpd-version", version, stdin=PASSWORD)
+    result = run("--check", LINE, "auth", "alice", "--smtpd-version", version, stdin=PASSWORD)
     assert result.exit_code == status
     assert "smtpd: the password is right" in result.output or status
 
 
 def test_auth_that_was_not_registered(libexec: Path) -> None:
     rows(libexec, "credentials", {})
-    result = run(check, LINE, "auth", "a:b")
+    result = run("--check", LINE, "auth", "a:b")
     effect = "smtpd: it looks up credentials instead, and checks the hash itself"
     assert end(result) == (3, ["error: the table did not register auth", effect])
 
@@ -242,7 +241,7 @@ def test_auth_that_was_not_registered(libexec: Path) -> None:
 def test_nothing_but_the_user_of_a_login_is_shown(libexec: Path, value: str, visible: str) -> None:
     body = ROWS.replace("    say", "    sys.stderr.write(str(value) + '\\n'); say")
     program(libexec, body.format(services="credentials", rows={"alice": value}))
-    result = run(lookup, LINE, "credentials", "alice")
+    result = run(LINE, "credentials", "alice")
     lines = plain(result.output)
     assert f"> lookup-result|{ID}|found|{visible}" in lines
     assert f"found: {visible}" in lines
@@ -267,7 +266,7 @@ def test_a_hash_in_a_wrong_answer_is_not_shown(libexec: Path, answer: str) -> No
         libexec, f"hello('credentials')\nfor _ in requests(): sys.stderr.write('{answer}\\n');"
         f" sys.stderr.flush(); say('{answer}\\n')"
     )  # fmt: skip
-    result = run(lookup, LINE, "credentials", "alice:secret")
+    result = run(LINE, "credentials", "alice:secret")
     assert result.exit_code == 3
     assert HASH[12:] not in result.output
     assert "secret" not in result.output
@@ -280,7 +279,7 @@ def test_the_log_is_shown_where_no_answer_comes(libexec: Path, graceless: None, 
         libexec, "hello('credentials')\nsys.stdin.readline(); sys.stderr.write('broken\\n')\n"
         f"sys.stderr.flush(); {last}"
     )  # fmt: skip
-    result = run(lookup, LINE, "credentials", "alice", "--timeout", "2")
+    result = run(LINE, "credentials", "alice", "--timeout", "2")
     assert result.exit_code == 3
     assert plain(result.output).count("! broken") == 1
 
@@ -289,7 +288,7 @@ def test_the_log_is_shown_where_no_answer_comes(libexec: Path, graceless: None, 
 def test_a_hash_that_another_service_gives_is_not_shown(libexec: Path, service: str) -> None:
     """table-flat has a row, whatever it is asked for."""
     rows(libexec, service, {"alice": f"alice:{{CRYPT}}{HASH}"})
-    result = run(lookup, LINE, service, "alice")
+    result = run(LINE, service, "alice")
     assert f"> lookup-result|{ID}|found|alice:***" in plain(result.output)
     assert HASH[3:] not in result.output
 

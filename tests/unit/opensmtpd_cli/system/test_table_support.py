@@ -41,21 +41,21 @@ def test_import_writes_nothing(run: Program, mail: Path, db: Path) -> None:
     assert listing(db.parent) == {}
 
 
-@pytest.mark.parametrize("command", ["lookup", "check"])
-def test_a_table_is_not_asked(run: Program, command: str) -> None:
-    said = run(command, "sqlite:/etc/mail/users.conf", "domain", "example.org")
+@pytest.mark.parametrize("flags", [[], ["--check"]])
+def test_a_table_is_not_asked(run: Program, flags: list[str]) -> None:
+    said = run("lookup", *flags, "sqlite:/etc/mail/users.conf", "domain", "example.org")
     assert (said.status, said.out) == (3, "")
     assert FAULT in said.err
 
 
 def test_as_another_version_a_table_is_asked(run: Program, libexec: Path) -> None:
-    said = run("check", "--smtpd-version", "7.6", "nosuch:/x", "domain", "example.org")
+    said = run("lookup", "--check", "--smtpd-version", "7.6", "nosuch:/x", "domain", "example.org")
     assert "there is no program table-nosuch" in said.err
 
 
 def test_files_that_smtpd_reads_itself_are_asked(run: Program, libexec: Path) -> None:
     (libexec / "table-flat").write_text("#!/bin/sh\n")
-    said = run("check", "/etc/mail/domains", "domain", "example.org")
+    said = run("lookup", "-v", "--check", "/etc/mail/domains", "domain", "example.org")
     assert "smtpd reads file: tables itself" in said.out
 
 

@@ -7,6 +7,7 @@ from click.testing import Result
 
 from opensmtpd_cli.commands.filter import command as filter_command
 from opensmtpd_cli.main import main
+from opensmtpd_cli.system import smtpd_conf
 from unit.support.small_filters import ECHO, MAIL, decides, program, run, runner, timeless
 
 pytestmark = pytest.mark.usefixtures("libexec", "patient")
@@ -265,3 +266,66 @@ def test_a_message_from_a_terminal(libexec: Path, monkeypatch: pytest.MonkeyPatc
         "the message is read from the terminal, up to the end of it (Ctrl-D)"
     )
     assert result.stdout_bytes == MAIL
+
+
+# --- names of smtpd.conf ----------------------------------------------------------------------
+
+CONF = """
+filter hold \\
+    proc-exec "filter-x -a" \\
+    user root
+proc p "filter-x -b"
+filter by_proc proc p
+filter spam phase connect match !rdns junk
+filter both chain { hold, spam }
+"""
+
+
+@pytest.fixture
+def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "smtpd.conf"
+    path.write_text(CONF)
+    monkeypatch.setattr(smtpd_conf, "PATHS", (str(path),))
+    return path
+
+
+@pytest.mark.parametrize(("name", "flag"), [("hold", "-a"), ("by_proc", "-b")])
+@pytest.mark.usefixtures("conf")
+def test_a_filter_by_its_name(libexec: Path, name: str, flag: str) -> None:
+    program(libexec, decides("connect", "reject|550 no"))
+    result = run(name)
+    assert timeless(result.stderr)[0].startswith(f"# {libexec}/filter-x {flag}")
+    assert said(result)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("both", ":8: both is a chain, filters in a row: there is no program to run; give the na"),
+        ("spam", ":7: a filter with a phase is a part of smtpd: there is no program to run"),
+        ("hodl", " has no filter hodl; did you mean hold?; give its whole line of smtpd.conf"),
+        ("filter-none", "there is no program filter-none; smtpd wants it in its own directory, a"),
+    ],
+)
+def test_names_that_run_nothing(libexec: Path, conf: Path, name: str, fault: str) -> None:
+    result = run(name)
+    place = "" if name.startswith("filter-") else str(conf)
+    assert result.stderr.startswith(f"x: {place}{fault}")
+    assert (result.exit_code, result.stdout_bytes) == (3, b"")
+
+
+def test_a_filter_of_another_smtpd_conf(libexec: Path, tmp_path: Path) -> None:
+    program(libexec, decides("connect", "reject|550 no"))
+    other = tmp_path / "other.conf"
+    other.write_text('filter mine proc-exec "filter-x -c"\n')
+    result = run("mine", "--conf", str(other))
+    assert timeless(result.stderr)[0] == f"# {libexec}/filter-x -c"
+    result = run("mine", "--conf", str(tmp_path / "none"))
+    assert result.stderr.startswith(f"x: {tmp_path}/none: cannot read it")
+    assert result.exit_code == 3
+
+
+def test_a_command_needs_no_smtpd_conf(libexec: Path, conf: Path) -> None:
+    program(libexec, decides("connect", "reject|550 no"))
+    conf.write_text("table t {\n")
+    assert run("filter-x").exit_code == 1

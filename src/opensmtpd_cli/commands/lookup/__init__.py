@@ -1,0 +1,1 @@
+"""The command ``lookup``: ask a table as smtpd would."""
