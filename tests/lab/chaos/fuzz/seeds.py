@@ -46,6 +46,9 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
         b'table a file:/etc/mail/a\ntable b { x = "y", z }\nm = "q"\nfilter f proc-exec "g -h"\n'
         b"listen on lo0 port 25 tls pki p auth <a> filter { f }\naction c maildir alias <a>\n"
         b'match from any for domain <b> action "c"\n',
+        b"filter g phase connect match !rdns <a> junk\nfilter h chain { f, g }\nproc p q user u\n"
+        b"action d relay host x auth <a> src { 192.0.2.1 } filter { g } backup mx m\n"
+        b'mta limit for domain x inet4 max-y 5\npki p cert "/c"\nmatch ! from auth regex a reject\n',
     ),
     "worker_frames": (b"\x03\x01\x00\x00\x00\x03\x92\x01\xc0\x01\x00\x00\x00\x01\x07",),
     "sessions": (bytes(range(256)) * 8,),
