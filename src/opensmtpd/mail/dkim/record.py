@@ -1,5 +1,7 @@
 """The TXT record that publishes a key (RFC 6376 section 3.6.2; RFC 1035 sections 3.3 and 5.1)."""
 
+from base64 import b64encode
+
 from opensmtpd.errors import ConfigError
 
 STRING_MAX = 255
@@ -17,6 +19,12 @@ def name(domain: str, selector: str, path: str | None = None, line: int | None =
         fault = f"{full} has {len(full)} bytes, and a name in the DNS {_NAME_MAX} at most"
         raise ConfigError(fault, path=path, line=line, remedy="choose a shorter selector")
     return full
+
+
+def text(algorithm: str, public: bytes) -> str:
+    """Return the text of the record for a public key; ``algorithm`` is the ``a=`` tag."""
+    kind = algorithm.partition("-")[0]
+    return f"v=DKIM1; k={kind}; p={b64encode(public).decode('ascii')}"
 
 
 def zone_form(name: str, text: str) -> str:

@@ -4,7 +4,6 @@ RSA keys of at least 2048 bits and at most 4096, which all verifiers must know (
 3.2); the public key as RFC 6376 section 3.6.1 wants it, that of Ed25519 as RFC 8463 section 4.2.
 """
 
-from base64 import b64encode
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -16,7 +15,9 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from opensmtpd.mail.dkim import record
 from opensmtpd.mail.dkim.keys import memory
+from opensmtpd.mail.dkim.keys.key import ED25519, RSA
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def rsa(bits: int) -> NewKey:
     memory.guard()
     private = generate_private_key(65537, bits)
     der = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return _key(private, "rsa", der)
+    return _key(private, RSA, der)
 
 
 def ed25519() -> NewKey:
@@ -42,9 +43,9 @@ def ed25519() -> NewKey:
     memory.guard()
     private = Ed25519PrivateKey.generate()
     raw = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    return _key(private, "ed25519", raw)
+    return _key(private, ED25519, raw)
 
 
-def _key(private: RSAPrivateKey | Ed25519PrivateKey, kind: str, public: bytes) -> NewKey:
+def _key(private: RSAPrivateKey | Ed25519PrivateKey, algorithm: str, public: bytes) -> NewKey:
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return NewKey(pem, f"v=DKIM1; k={kind}; p={b64encode(public).decode('ascii')}")
+    return NewKey(pem, record.text(algorithm, public))

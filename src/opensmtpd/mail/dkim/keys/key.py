@@ -22,3 +22,7 @@ class Key(NamedTuple):
     """
     warnings: tuple[str, ...]
     """Doubts about the key or its file, a sentence each."""
+    public: bytes
+    """The public key as its record has it: of RSA a SubjectPublicKeyInfo in DER, of Ed25519 32
+    octets.
+    """

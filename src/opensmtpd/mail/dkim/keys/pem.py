@@ -79,7 +79,8 @@ def _rsa(path: str, private: RSAPrivateKey) -> Key:
     padding, prehashed, sign = PKCS1v15(), Prehashed(SHA256()), private.sign
     _prove(path, private, padding)
     warnings = tuple(f"{path}: {doubt}; {GENRSA}" for doubt in _doubts(bits, exponent))
-    return Key(_id(private), RSA, lambda digest: sign(digest, padding, prehashed), warnings)
+    der = _der(private)
+    return Key(_id(der), RSA, lambda digest: sign(digest, padding, prehashed), warnings, der)
 
 
 def _doubts(bits: int, exponent: int) -> Iterator[str]:
@@ -103,7 +104,8 @@ def _prove(path: str, private: RSAPrivateKey, padding: PKCS1v15) -> None:
 
 
 def _ed25519(private: Ed25519PrivateKey) -> Key:
-    return Key(_id(private), ED25519, _checked(private.sign), ())
+    raw = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return Key(_id(_der(private)), ED25519, _checked(private.sign), (), raw)
 
 
 def _checked(sign: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
@@ -117,6 +119,9 @@ def _checked(sign: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
     return checked
 
 
-def _id(private: RSAPrivateKey | Ed25519PrivateKey) -> bytes:
-    der = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+def _der(private: RSAPrivateKey | Ed25519PrivateKey) -> bytes:
+    return private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _id(der: bytes) -> bytes:
     return sha256(der).digest()[:_ID]

@@ -17,7 +17,7 @@ from opensmtpd.mail.dkim.keys.named_keys import (
 )
 from unit.support.dkim_material import ED25519_PEM, RSA_PEM
 
-KEY = Key(b"id", "rsa-sha256", lambda digest: digest, ())
+KEY = Key(b"id", "rsa-sha256", lambda digest: digest, (), b"public")
 
 
 def names(keys: Iterable[NamedKey]) -> list[tuple[str, str]]:
