@@ -10,6 +10,7 @@ from opensmtpd.errors import LocalError
 from opensmtpd.options import DISTRIBUTION
 from opensmtpd_cli import completion, usage
 from opensmtpd_cli.commands import help as help_
+from opensmtpd_cli.commands import lookup, testkey
 from opensmtpd_cli.commands.accounts import command as accounts
 from opensmtpd_cli.commands.authenticate import command as authenticate
 from opensmtpd_cli.commands.check import command as check
@@ -75,6 +76,7 @@ for command in (
     authenticate.command,
     dmarc.command,
     genkey.command,
+    testkey.command,
     accounts.user,
     accounts.alias,
     accounts.domain,

@@ -73,13 +73,14 @@ LAW: dict[str, frozenset[str]] = {
         "cli/errors": [],
         "cli/commands": [
             *(AUTHORS - {"run"} | {"testing/model", "cli", "cli/terminal", "cli/errors"}),
-            *("cli/plugin", "cli/database", "cli/smtpdconf", "cli/system"),
+            *("cli/plugin", "cli/database", "cli/dnsrecords", "cli/smtpdconf", "cli/system"),
         ],
         "cli/plugin": [
             *(AUTHORS - {"run"} | {"testing/model", "cli", "cli/terminal", "cli/errors"}),
             *("cli/smtpdconf", "cli/system"),
         ],
         "cli/database": [*(AUTHORS - {"run"}), "cli/smtpdconf", "cli/system"],
+        "cli/dnsrecords": [*(AUTHORS - {"run"}), "cli/smtpdconf"],
         "cli/smtpdconf": AUTHORS - {"run"},
         "cli/system": AUTHORS - {"run"},
     }.items()

@@ -60,6 +60,9 @@ COMMANDS: Mapping[str, Expected] = {
     "opensmtpd-plugins genkey --domain example.org \\\n    --rotate ": Expected(
         "mail2._domainkey.example.org"
     ),
+    'opensmtpd-plugins testkey "$(grep proc-exec.*dkimsign ': Expected(
+        "mail._domainkey.example.com: equal to /etc/mail/dkim/private.key"
+    ),
     "opensmtpd-plugins genkey ": Expected("._domainkey.example."),
     "opensmtpd-plugins install ": Expected(),
     "opensmtpd-plugins completion ": Expected(),

@@ -14,7 +14,7 @@ from opensmtpd.mail.dkim.keys.key import ED25519, RSA
 from opensmtpd_cli import completion
 from opensmtpd_cli.commands.genkey import key_file, rotation
 from opensmtpd_cli.commands.genkey.key_table import locked
-from opensmtpd_cli.commands.genkey.text import conf_line, publish, steps
+from opensmtpd_cli.commands.genkey.text import conf_line, publish, steps, test_line
 from opensmtpd_cli.output import complain, note, printing
 from opensmtpd_cli.system import readers
 from opensmtpd_cli.system.signals import signals_held_back
@@ -102,6 +102,8 @@ def _first(domain: str, selector: str, algorithm: str, bits: int | None, key: st
         note('And this belongs into smtpd.conf, with: filter "dkimsign" on the listeners of your')
         note("own users. Restart smtpd as soon as all name servers of the domain show the record:")
         click.echo(line)
+        note("Whether the DNS shows it, says:")
+        note(test_line(domain, selector, path))
 
 
 def _rotate(

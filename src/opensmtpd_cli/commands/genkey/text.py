@@ -26,6 +26,12 @@ for it (``fork_filter_process``). That ends at SIGHUP, and smtpd with it.
 """
 
 
+def test_line(domain: str, selector: str, path: str) -> str:
+    """Return the command that compares a key with its record."""
+    named = ["--domain", domain, "--selector", selector]
+    return shlex.join(["opensmtpd-plugins", "testkey", path, *named])
+
+
 def conf_line(domain: str, selector: str, path: str, algorithm: str) -> str:
     """Return the filter's line for smtpd.conf. Raises ConfigError for a path that it cannot hold.
 
@@ -55,7 +61,9 @@ def publish(domain: str, name: str, text: str) -> None:
 def steps(table: str, old: Sequence[KeyTableEntry], new: str, today: date) -> Iterator[str]:
     """Yield what to do after a rotation, and when; ``old`` are the lines that may go."""
     yield f"1. {today}, today: publish {new}. The filter signs as before so far."
-    yield "2. As soon as all name servers of the domain show it, have the filter read its table:"
+    yield "2. As soon as all name servers of the domain show it, which"
+    yield f"   {shlex.join(['opensmtpd-plugins', 'testkey', table])}"
+    yield "   asks, have the filter read its table:"
     yield f"   {RELOAD}"
     yield "   (no process of smtpd itself: each ends at SIGHUP), or restart smtpd. Then both sign."
     if not old:

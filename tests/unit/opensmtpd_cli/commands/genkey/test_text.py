@@ -21,6 +21,8 @@ def test_what_is_said_beside_it(run: Program, tmp_path: Path) -> None:
         "or in a web form, its name (without .example.com if the form adds that) and its value:\n"
         'And this belongs into smtpd.conf, with: filter "dkimsign" on the listeners of your\n'
         "own users. Restart smtpd as soon as all name servers of the domain show the record:\n"
+        "Whether the DNS shows it, says:\n"
+        f"opensmtpd-plugins testkey {key} --domain example.com --selector mail\n"
     )
     said = run("--quiet", "genkey", "--domain", "a.example", "--selector", "b",
                "--key", tmp_path / "other", "--algorithm", "ed25519")  # fmt: skip
@@ -53,7 +55,9 @@ added line 3 to {table}: example.com ed2 example.com.ed2.key
 Publish this record, in a zone file:
 or in a web form, its name (without .example.com if the form adds that) and its value:
 1. 2026-12-30, today: publish ed2._domainkey.example.com. The filter signs as before so far.
-2. As soon as all name servers of the domain show it, have the filter read its table:
+2. As soon as all name servers of the domain show it, which
+   opensmtpd-plugins testkey {table}
+   asks, have the filter read its table:
    pkill -HUP -u _dkimsign -f filter-dkimsign
    (no process of smtpd itself: each ends at SIGHUP), or restart smtpd. Then both sign.
 3. From 2026-12-31 on, if the record's TTL is a day at most (else that much later), take
