@@ -15,6 +15,7 @@ from opensmtpd_cli.commands.accounts import command as accounts
 from opensmtpd_cli.commands.authenticate import command as authenticate
 from opensmtpd_cli.commands.check import command as check
 from opensmtpd_cli.commands.dmarc import command as dmarc
+from opensmtpd_cli.commands.dns import command as dns
 from opensmtpd_cli.commands.filter import command as filter_
 from opensmtpd_cli.commands.genkey import command as genkey
 from opensmtpd_cli.commands.install import command as install
@@ -77,6 +78,7 @@ for command in (
     dmarc.command,
     genkey.command,
     testkey.command,
+    dns.command,
     accounts.user,
     accounts.alias,
     accounts.domain,

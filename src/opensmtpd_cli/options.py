@@ -4,11 +4,12 @@ import math
 import os
 import re
 from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 import click
 
-from opensmtpd_cli.completion import complete_files
+from opensmtpd.dns import names
 from opensmtpd_cli.system.smtpd_binary import installed_version
 
 NEWEST = "7.9.0"
@@ -71,6 +72,14 @@ def address(text: str) -> bytes:
     return _bytes(text[1:-1] if text.startswith("<") and text.endswith(">") else text)
 
 
+def ip(text: str) -> IPv4Address | IPv6Address:
+    """Read an IP address."""
+    found = names.address(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no IP address")
+    return found
+
+
 def rdns(text: str) -> bytes:
     """Read a name as the resolver lets it through, or ``<unknown>``."""
     raw = _bytes(text)
@@ -93,6 +102,7 @@ def _bytes(text: str) -> bytes:
     return raw
 
 
+IP = ClientArgument("address", ip)
 ADDRESS = ClientArgument("address", address)
 RDNS = ClientArgument("name", rdns)
 WORD = ClientArgument("word", word)

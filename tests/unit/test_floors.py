@@ -80,7 +80,7 @@ LAW: dict[str, frozenset[str]] = {
             *("cli/smtpdconf", "cli/system"),
         ],
         "cli/database": [*(AUTHORS - {"run"}), "cli/smtpdconf", "cli/system"],
-        "cli/dnsrecords": [*(AUTHORS - {"run"}), "cli/smtpdconf"],
+        "cli/dnsrecords": [*(AUTHORS - {"run"}), "cli/smtpdconf", "cli/system"],
         "cli/smtpdconf": AUTHORS - {"run"},
         "cli/system": AUTHORS - {"run"},
     }.items()

@@ -4,6 +4,7 @@ import argparse
 import os
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
 from opensmtpd.errors import ConfigError
@@ -12,6 +13,8 @@ from opensmtpd.mail.dkim.keys import key_table as table
 from opensmtpd.mail.dkim.keys import load, named_keys, names
 from opensmtpd.mail.dkim.keys.key import RSA, Key
 from opensmtpd.mail.dkim.sign import options
+from opensmtpd_cli.smtpdconf.configuration import Configuration
+from opensmtpd_cli.smtpdconf.directives import FilterDefinition
 from opensmtpd_cli.smtpdconf.filter_line import FilterEntry
 
 PROGRAM = "filter-dkimsign"
@@ -42,6 +45,21 @@ class SigningFlags(NamedTuple):
     key_table: str
     skips_strangers: bool
     """Mail of other domains stays unsigned (``-u skip``); else the first domain signs it."""
+    arc: bool
+    """It writes fields of ARC (``-A``, ``-S``), which need not fit the domain of the author."""
+
+
+class SigningFilter(NamedTuple):
+    """A filter-dkimsign of the configuration, and its keys."""
+
+    filter: FilterDefinition
+    flags: SigningFlags
+    keys: list[SigningKey]
+
+    @property
+    def domains(self) -> dict[str, None]:
+        """The domains that it signs for, in order, in lower case."""
+        return dict.fromkeys(key.domain.lower() for key in self.keys)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -77,6 +95,7 @@ def flags_of(entry: FilterEntry) -> SigningFlags | None:
         flags.algorithm,
         _path(flags.key_table) if flags.key_table else "",
         flags.unmatched == "skip",
+        flags.arc_sign or flags.arc_seal,
     )
 
 
@@ -129,3 +148,16 @@ def _loaded(path: str, algorithm: str | None) -> Key | ConfigError:
         return load.load(path, algorithm)
     except ConfigError as error:
         return error
+
+
+def signing(configuration: Configuration) -> list[SigningFilter]:
+    """Return what signs; a filter whose flags or tables are of no use is left out."""
+    found = []
+    for each in configuration.filters.values():
+        if each.entry is None:
+            continue
+        with suppress(ConfigError, OSError):
+            flags = flags_of(each.entry)
+            if flags is not None:
+                found.append(SigningFilter(each, flags, of_flags(flags)))
+    return found

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from opensmtpd.dns import Failed, Found, Lookup, Question, RecordType
+from opensmtpd.dns import Absent, Failed, Found, Lookup, Question, RecordType
 from opensmtpd.dns.names import is_wire_name
 from opensmtpd.mail.spf import macros, record
 from opensmtpd.mail.spf.macros import MacroString
@@ -27,6 +27,8 @@ class SpfRecords(NamedTuple):
     """The error that such a client meets, without those of too many terms; "" for none."""
     unknown: str
     """Why the DNS did not tell all; "" where it did."""
+    exists: bool = True
+    """False where there is no such domain."""
 
 
 class _Read(NamedTuple):
@@ -35,6 +37,7 @@ class _Read(NamedTuple):
     records: dict[str, SpfRecord | ValueError | None]
     text: str
     unknown: str
+    exists: bool
 
 
 def spf_records(domain: str) -> Lookup[SpfRecords]:
@@ -43,12 +46,13 @@ def spf_records(domain: str) -> Lookup[SpfRecords]:
     found = yield from _read(domain)
     fault = _fault(domain, found.records)
     terms = _terms(domain, found.records, {})
-    return SpfRecords(found.text, terms, "" if found.unknown else fault, found.unknown)
+    fault = "" if found.unknown else fault
+    return SpfRecords(found.text, terms, fault, found.unknown, found.exists)
 
 
 def _read(domain: str) -> Lookup[_Read]:
     records: dict[str, SpfRecord | ValueError | None] = {}
-    first, unknown, wanted = "", "", [domain]
+    first, unknown, exists, wanted = "", "", True, [domain]
     while wanted and len(records) < _DOMAINS_MAX:
         questions = [Question(name, RecordType.TXT) for name in wanted]
         replies = yield questions
@@ -57,17 +61,19 @@ def _read(domain: str) -> Lookup[_Read]:
             if isinstance(reply, Failed):
                 unknown = unknown or f"{name} TXT: {reply.reason}"
             texts = reply.records if isinstance(reply, Found) else ()
+            text = None
             try:
                 text = record.select(texts)
                 records[name] = None if text is None else record.parse(text)
             except ValueError as error:
-                text, records[name] = None, error
+                records[name] = error
             if name == domain:
                 first = text or ""
+                exists = not (isinstance(reply, Absent) and reply.nxdomain)
             found += _targets(records[name])
         wanted = [name for name in dict.fromkeys(found) if name not in records]
         wanted = [name for name in wanted if is_wire_name(name)][:_DOMAINS_MAX]
-    return _Read(records, first, unknown)
+    return _Read(records, first, unknown, exists)
 
 
 def _targets(found: SpfRecord | ValueError | None) -> Iterable[str]:

@@ -63,6 +63,7 @@ COMMANDS: Mapping[str, Expected] = {
     'opensmtpd-plugins testkey "$(grep proc-exec.*dkimsign ': Expected(
         "mail._domainkey.example.com: equal to /etc/mail/dkim/private.key"
     ),
+    "opensmtpd-plugins dns --conf ": Expected("example.com. IN MX 10 example.com."),
     "opensmtpd-plugins genkey ": Expected("._domainkey.example."),
     "opensmtpd-plugins install ": Expected(),
     "opensmtpd-plugins completion ": Expected(),

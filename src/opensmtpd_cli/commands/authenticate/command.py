@@ -14,7 +14,6 @@ import click
 
 from opensmtpd.dns import Lookup
 from opensmtpd.dns import options as dns_options
-from opensmtpd.dns.names import address as address_in
 from opensmtpd.dns.servers import ServerAddress
 from opensmtpd.errors import ConfigError
 from opensmtpd.mail.client import Client, IPAddress, rdns
@@ -30,17 +29,10 @@ from opensmtpd_cli.commands.authenticate.judge import opinions, published
 from opensmtpd_cli.commands.authenticate.message import Message, split
 from opensmtpd_cli.commands.authenticate.recorder import DnsRecorder
 from opensmtpd_cli.commands.authenticate.text import tell
-from opensmtpd_cli.options import ADDRESS, RDNS, UNKNOWN, WORD, ClientArgument
+from opensmtpd_cli.options import ADDRESS, IP, RDNS, UNKNOWN, WORD, ClientArgument
 from opensmtpd_cli.output import note
 
 RULES = InboundRules(enforce=True)
-
-
-def _client(text: str) -> IPAddress:
-    found = address_in(text)
-    if found is None:
-        raise ValueError(f"{text!r} is no IP address")
-    return found
 
 
 def _moment(text: str) -> int:
@@ -91,7 +83,7 @@ def _client_of(address: IPAddress | None, name: bytes | None, helo: bytes, sende
 @click.option(
     "--client",
     "address",
-    type=ClientArgument("address", _client),
+    type=IP,
     metavar="IP",
     help="Where the message comes from; without it, SPF is not judged.",
 )

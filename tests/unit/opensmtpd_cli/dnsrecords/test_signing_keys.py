@@ -22,10 +22,13 @@ def test_the_flags_of_a_line() -> None:
         " --domain=b.example -s 'mail' -k keys/mail.key -c relaxed/relaxed -h from:to -u skip"
     )
     assert flags_of(entry(command)) == SigningFlags(
-        ("a.example", "b.example"), ("/list",), "mail", "/keys/mail.key", None, "", True
+        ("a.example", "b.example"), ("/list",), "mail", "/keys/mail.key", None, "", True, False
     )
     assert flags_of(entry("filter-dkimsign -f /etc/mail/dkim/keytable")) == SigningFlags(
-        (), (), "", "", None, "/etc/mail/dkim/keytable", False
+        (), (), "", "", None, "/etc/mail/dkim/keytable", False, False
+    )
+    assert flags_of(entry("filter-dkimsign -AS -f table")) == SigningFlags(
+        (), (), "", "", None, "/table", False, True
     )
 
 
@@ -54,7 +57,7 @@ def test_the_keys_of_flags(tmp_path: Path) -> None:
     key.write_text(RSA_PEM)
     domains = tmp_path / "domains"
     domains.write_text("# more\nb.example\nA.example\n")
-    flags = SigningFlags(("a.example",), (str(domains),), "mail", str(key), None, "", False)
+    flags = SigningFlags(("a.example",), (str(domains),), "mail", str(key), None, "", False, False)
     found = signing_keys.of_flags(flags)
     assert [(each.domain, each.selector, each.file) for each in found] == [
         ("a.example", "mail", str(key)),

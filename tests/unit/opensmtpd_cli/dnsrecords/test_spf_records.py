@@ -71,6 +71,12 @@ def test_what_is_not_known_is_no_error() -> None:
     assert of(slow=("example.com TXT",)) == SpfRecords("", 0, "", "example.com TXT: timed out")
 
 
+def test_a_domain_that_is_not_there() -> None:
+    assert of() == SpfRecords("", 0, "", "", exists=False)
+    assert of("mail.example.com something").exists
+    assert of(slow=("example.com TXT",)).exists
+
+
 def test_records_that_name_each_other_end() -> None:
     assert of("example.com v=spf1 include:example.com -all").terms == 1
     many = [f"{name} v=spf1 " + " ".join(f"include:n{n}.example" for n in range(60))

@@ -1,0 +1,1 @@
+"""The command ``dns``: the records that a domain should have, and those that it has."""
