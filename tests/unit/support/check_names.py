@@ -1,11 +1,12 @@
 """A server for the checkers of names: a configuration in a file, and a DNS of plain data."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from opensmtpd.dns import Lookup
+from opensmtpd_cli.commands.check.finding import Finding
 from opensmtpd_cli.commands.check.server import Checker, Server
 from opensmtpd_cli.smtpdconf import parser
 from unit.support.plain_dns import result
@@ -40,15 +41,21 @@ class Situation(NamedTuple):
             dns=ask if self.dns else None,
         )
 
-    def found(self, *checkers: Checker) -> list[str]:
-        """Return ``LINE SEVERITY CODE: FAULT -> REMEDY`` of each finding."""
+    def found(self, *lookups: Callable[[Server], Lookup[list[Finding]]]) -> list[str]:
+        """Return ``LINE SEVERITY CODE: FAULT -> REMEDY`` of each finding of these lookups."""
         server = self.server()
-        return [
-            f"{each.line} {each.severity} {each.code}: {each.fault}"
-            + (f" -> {each.remedy}" if each.remedy else "")
-            for checker in checkers
-            for each in checker(server)
-        ]
+        assert server.dns is not None
+        return [_told(each) for lookup in lookups for each in server.dns(lookup(server))]
+
+    def said(self, *checkers: Checker) -> list[str]:
+        """Return the same of these checkers."""
+        server = self.server()
+        return [_told(each) for checker in checkers for each in checker(server)]
+
+
+def _told(each: Finding) -> str:
+    remedy = f" -> {each.remedy}" if each.remedy else ""
+    return f"{each.line} {each.severity} {each.code}: {each.fault}{remedy}"
 
 
 def without(records: Iterable[str], *begins: str) -> tuple[str, ...]:

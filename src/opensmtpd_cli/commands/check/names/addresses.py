@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
-from opensmtpd.dns import gather
+from opensmtpd.dns import Lookup, gather
 from opensmtpd.mail.client import IPAddress
 from opensmtpd.mail.policy import helo as helo_names
 from opensmtpd_cli.commands.check import finding
 from opensmtpd_cli.commands.check.finding import Finding
 from opensmtpd_cli.commands.check.server import Server
 from opensmtpd_cli.dnsrecords import hosts, sending, zone_lines
+from opensmtpd_cli.dnsrecords.hosts import HostAddresses, ReverseNames
 from opensmtpd_cli.dnsrecords.sending import Outgoing
 from opensmtpd_cli.system import mail_name
 
@@ -16,20 +17,21 @@ REFUSED = "Many servers refuse mail from such an address, or take it for junk."
 MISNAMED = "Many servers refuse mail of a host that says so, or take it for junk."
 
 
-def names_of_addresses(server: Server) -> Iterator[Finding]:
+def names_of_addresses(server: Server) -> Lookup[list[Finding]]:
     """Look for addresses without a name, and names that do not lead back to them (FCrDNS)."""
-    if server.dns is None:
-        return
     senders = sending.outgoing(server.configuration, server.addresses)
-    yield from _hidden(senders)
     places: dict[IPAddress, Outgoing] = {}
     for sender in senders:
         for address in sender.addresses:
             places.setdefault(address, sender)
-    if not places:
-        return
+    found = yield from gather([hosts.reverse_names(address) for address in places])
+    return [*_hidden(senders), *_reverse(server, places, found)]
+
+
+def _reverse(
+    server: Server, places: dict[IPAddress, Outgoing], found: list[ReverseNames]
+) -> Iterator[Finding]:
     own, _ = mail_name.own_name(server.smtpd)
-    found = server.dns(gather([hosts.reverse_names(address) for address in places]))
     for (address, sender), names in zip(places.items(), found, strict=True):
         place = sender.action.place
         name = sending.helo(server.configuration, sender, address, own)
@@ -69,13 +71,11 @@ def _hidden(senders: list[Outgoing]) -> Iterator[Finding]:
             return
 
 
-def helo_name(server: Server) -> Iterator[Finding]:
+def helo_name(server: Server) -> Lookup[list[Finding]]:
     """Look at what smtpd calls itself: a name, which leads to an address that it sends from."""
-    if server.dns is None:
-        return
     senders = sending.outgoing(server.configuration, server.addresses)
     if not senders:
-        return
+        return []
     own, file = mail_name.own_name(server.smtpd)
     said: dict[str, tuple[Outgoing, set[IPAddress]]] = {}
     for sender in senders:
@@ -84,36 +84,47 @@ def helo_name(server: Server) -> Iterator[Finding]:
             if name:
                 said.setdefault(name, (sender, set()))[1].update(sender.addresses)
     whole = {name: each for name, each in said.items() if helo_names.is_name(name.lower())}
+    bad = []
     for name in said.keys() - whole.keys():
         place, remedy = _where(said[name][0], own, file, server)
         fault = f"smtpd calls itself {name!r}, which is no full name of a host"
-        yield finding.warning("helo-name", place, fault, MISNAMED, remedy)
+        bad.append(finding.warning("helo-name", place, fault, MISNAMED, remedy))
     asked = [name for name in whole if not name.startswith("[")]
-    if not asked:
-        return
-    found = server.dns(gather([hosts.addresses(name) for name in asked]))
+    found = yield from gather([hosts.addresses(name) for name in asked])
     for name, addresses in zip(asked, found, strict=True):
         sender, own_ones = whole[name]
-        place, remedy = _where(sender, own, file, server)
+        bad += _helo(name, addresses, sender, own_ones, *_where(sender, own, file, server))
+    return bad
+
+
+def _helo(
+    name: str,
+    addresses: HostAddresses,
+    sender: Outgoing,
+    own_ones: set[IPAddress],
+    place: tuple[str, int],
+    remedy: str,
+) -> Iterator[Finding]:
+    """Judge a name by its addresses, and by those that mail leaves from with it."""
+    if addresses.found & own_ones or (addresses.found and sender.hidden):
+        return
+    if addresses.unknown:
+        fault = f"the DNS did not tell the addresses of {name}: {addresses.unknown}"
+        yield finding.unseen("helo-unseen", place, fault)
+    elif not addresses.found:
+        publish = [zone_lines.address(name, each) for each in sorted(own_ones, key=str)]
+        yield finding.warning(
+            "helo-unresolved",
+            place,
+            f"smtpd calls itself {name}, which has no address in the DNS",
+            MISNAMED,
+            f"publish {publish[0]}, or {remedy}" if publish else remedy,
+        )
+    else:
         seen = ", ".join(sorted(map(str, addresses.found)))
         used = ", ".join(sorted(map(str, own_ones)))
-        if addresses.found & own_ones or (addresses.found and sender.hidden):
-            continue
-        if addresses.unknown:
-            fault = f"the DNS did not tell the addresses of {name}: {addresses.unknown}"
-            yield finding.unseen("helo-unseen", place, fault)
-        elif not addresses.found:
-            publish = [zone_lines.address(name, each) for each in sorted(own_ones, key=str)]
-            yield finding.warning(
-                "helo-unresolved",
-                place,
-                f"smtpd calls itself {name}, which has no address in the DNS",
-                MISNAMED,
-                f"publish {publish[0]}, or {remedy}" if publish else remedy,
-            )
-        else:
-            fault = f"smtpd calls itself {name}, which is {seen}, and sends from {used}"
-            yield finding.warning("helo-elsewhere", place, fault, MISNAMED, remedy)
+        fault = f"smtpd calls itself {name}, which is {seen}, and sends from {used}"
+        yield finding.warning("helo-elsewhere", place, fault, MISNAMED, remedy)
 
 
 def _where(sender: Outgoing, own: str, file: str, server: Server) -> tuple[tuple[str, int], str]:

@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import TYPE_CHECKING
 
 from opensmtpd.errors import ConfigError
@@ -104,7 +105,8 @@ def _judged(
         fault = f"{pki.key} is not the key of {pki.cert}"
         yield finding.error("pki-key", pki.key_place, fault, "smtpd cannot do TLS with them.")
     yield from _dates(pki, data)
-    if data.names and wanted and not any(_covers(data.names, name) for name in wanted):
+    pairs = product(data.names, wanted)
+    if data.names and wanted and not any(_is_like(*pair) for pair in pairs):
         yield finding.warning(
             "pki-names",
             pki.cert_place,
@@ -129,24 +131,25 @@ def _dates(pki: Pki, data: "CertificateData") -> Iterator[Finding]:
 
 
 def _names_by_pki(server: Server) -> dict[str, set[str]]:
-    """Return the pki in use, each with the names of which its certificate should have one."""
+    """Return the pki in use, each with the names of the server that its certificate may be for."""
     conf = server.configuration
     own, _ = mail_name.own_name(server.smtpd)
     used: dict[str, set[str]] = {}
     for listener in conf.listeners:
         for name in listener.pki:
-            wanted = {listener.hostname, name, *([] if listener.hostname else [own])}
             used.setdefault(name, set())
-            if listener.hostnames is None:  # else a table says which name the listener has
-                used[name] |= {each.lower() for each in wanted if "." in each}
+            told = {each.lower() for each in (listener.hostname, name) if "." in each}
+            if told and listener.hostnames is None:  # else a table says what the listener is called
+                used[name] |= told | ({own.lower()} if "." in own else set())
     for action in conf.actions.values():
         if action.pki:
             used.setdefault(action.pki, set())
     return used
 
 
-def _covers(names: frozenset[str], name: str) -> bool:
-    return name in names or f"*.{name.partition('.')[2]}" in names
+def _is_like(one: str, other: str) -> bool:
+    """Return whether two names are of one domain: users may connect to any of its names."""
+    return one.split(".")[-2:] == other.split(".")[-2:]
 
 
 def _some(names: Collection[str]) -> str:

@@ -2,27 +2,31 @@
 
 from collections.abc import Iterator
 
-from opensmtpd.dns import gather
+from opensmtpd.dns import Lookup, gather
 from opensmtpd.dns.names import address as address_in
 from opensmtpd_cli.commands.check import finding
 from opensmtpd_cli.commands.check.finding import Finding
 from opensmtpd_cli.commands.check.server import Server
 from opensmtpd_cli.dnsrecords import hosts, policies, sending
 from opensmtpd_cli.dnsrecords.hosts import MailHosts
+from opensmtpd_cli.dnsrecords.policies import PolicyRecord
+from opensmtpd_cli.smtpdconf.directives import Place
 from opensmtpd_cli.system import own_addresses
 
 
-def mail_exchangers(server: Server) -> Iterator[Finding]:
+def mail_exchangers(server: Server) -> Lookup[list[Finding]]:
     """Look for domains whose MX records lead nowhere, or elsewhere.
 
     Another host may receive for this one, so that it is no fault if none of them is this one.
     """
-    if server.dns is None or not sending.hears_the_world(server.configuration):
-        return
+    if not sending.hears_the_world(server.configuration):
+        return []
     domains = sending.received(server.configuration)
-    if not domains:
-        return
-    found = server.dns(gather([hosts.mail_hosts(domain) for domain in domains]))
+    found = yield from gather([hosts.mail_hosts(domain) for domain in domains])
+    return [*_judged(server, domains, found)]
+
+
+def _judged(server: Server, domains: dict[str, Place], found: list[MailHosts]) -> Iterator[Finding]:
     public = _has_public_address(server)
     for (domain, place), known in zip(domains.items(), found, strict=True):
         if known.unknown:
@@ -69,21 +73,23 @@ def _leads_here(server: Server, known: MailHosts) -> bool:
     )
 
 
-def receiving_policies(server: Server) -> Iterator[Finding]:
+def receiving_policies(server: Server) -> Lookup[list[Finding]]:
     """Look for records of MTA-STS and TLS-RPT that do not count."""
-    if server.dns is None:
-        return
     domains = sending.received(server.configuration)
-    if not domains:
-        return
-    kinds = {"mta-sts": policies.mta_sts, "tls-rpt": policies.tls_rpt}
-    for kind, ask in kinds.items():
-        found = server.dns(gather([ask(domain) for domain in domains]))
-        for place, record in zip(domains.values(), found, strict=True):
-            if record.fault:
-                fault = f"the record {record.name} does not count: {record.fault}"
-                remedy = f"mend it, or take it away; it says: {record.text}"
-                yield finding.warning(f"{kind}-wrong", place, fault, remedy=remedy)
-            elif record.unknown:
-                fault = f"the DNS did not tell {record.name}: {record.unknown}"
-                yield finding.unseen(f"{kind}-unseen", place, fault)
+    asked = [(policies.mta_sts(domain), policies.tls_rpt(domain)) for domain in domains]
+    found = yield from gather([gather(pair) for pair in asked])
+    return [
+        bad
+        for place, (sts, rpt) in zip(domains.values(), found, strict=True)
+        for bad in (*_policy("mta-sts", place, sts), *_policy("tls-rpt", place, rpt))
+    ]
+
+
+def _policy(kind: str, place: Place, record: PolicyRecord) -> Iterator[Finding]:
+    if record.fault:
+        fault = f"the record {record.name} does not count: {record.fault}"
+        remedy = f"mend it, or take it away; it says: {record.text}"
+        yield finding.warning(f"{kind}-wrong", place, fault, remedy=remedy)
+    elif record.unknown:
+        fault = f"the DNS did not tell {record.name}: {record.unknown}"
+        yield finding.unseen(f"{kind}-unseen", place, fault)

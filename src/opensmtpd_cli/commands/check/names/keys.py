@@ -5,8 +5,9 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from opensmtpd.dns import gather
+from opensmtpd.dns import Lookup, gather
 from opensmtpd.errors import ConfigError
 from opensmtpd.mail.dkim.keys.key import Key
 from opensmtpd_cli.commands.check import finding
@@ -14,6 +15,9 @@ from opensmtpd_cli.commands.check.finding import Finding
 from opensmtpd_cli.commands.check.server import Server
 from opensmtpd_cli.dnsrecords import sending, signing_keys
 from opensmtpd_cli.dnsrecords.signing_keys import SigningKey, signing
+
+if TYPE_CHECKING:
+    from opensmtpd_cli.dnsrecords.published_key import KeyVerdict
 
 UNSIGNED = "Who gets the mail takes it for unsigned, or refuses it where DMARC asks for that."
 STRANGE = "DMARC does not count the signature of another domain."
@@ -46,10 +50,8 @@ def keys_unlooked(server: Server) -> Iterator[Finding]:
                 yield finding.unseen("dkim-key-unseen", place, fault, remedy="run it as root")
 
 
-def published(server: Server) -> Iterator[Finding]:
+def published(server: Server) -> Lookup[list[Finding]]:
     """Look for keys whose record is missing, different, or of no use, and for weak ones."""
-    if server.dns is None:
-        return
     used: dict[tuple[str, bytes], tuple[tuple[str, int], SigningKey, Key]] = {}
     every = signing(server.configuration)
     for each in every:
@@ -59,32 +61,47 @@ def published(server: Server) -> Iterator[Finding]:
                 name = f"{key.selector}.{key.domain}".lower()
                 used.setdefault((name, key.key.id), (place, key, key.key))
     if not used:
-        return
+        return []
     from opensmtpd_cli.dnsrecords.published_key import published_key, weakness  # noqa: PLC0415  needs cryptography
 
     asked = [published_key(key.domain, key.selector, own) for _, key, own in used.values()]
     covered = [domain for each in every for domain in each.domains]
-    for (place, key, own), verdict in zip(used.values(), server.dns(gather(asked)), strict=True):
-        fault = f"key {key.file} for {verdict.name}: {verdict.fault}"
-        if verdict.state == "unknown":
-            yield finding.unseen("dkim-key-unseen", place, fault)
-        elif verdict.fault:
-            meant = _meant(server, key.domain.lower(), covered)
-            remedy = f"write {meant}, if that was meant; else {verdict.remedy}" if meant else ""
-            code = f"dkim-key-{verdict.state}"
-            yield finding.warning(code, place, fault, UNSIGNED, remedy or verdict.remedy)
-        if verdict.testing:
-            fault = f"the record {verdict.name} says t=y: its domain tests DKIM"
-            remedy = "take t=y out of the record"
-            yield finding.warning("dkim-key-testing", place, fault, UNSIGNED, remedy)
+    bad: list[Finding] = []
+    verdicts = yield from gather(asked)
+    for (place, key, own), verdict in zip(used.values(), verdicts, strict=True):
+        bad += _judged(server, covered, place, key, verdict)
         if weak := weakness(own):
-            yield finding.warning(
-                "dkim-key-weak",
-                place,
-                f"key {key.file} for {verdict.name} is {weak}",
-                "RFC 8301 asks signers for more.",
-                "opensmtpd-plugins genkey, with --rotate for a key table",
+            bad.append(
+                finding.warning(
+                    "dkim-key-weak",
+                    place,
+                    f"key {key.file} for {verdict.name} is {weak}",
+                    "RFC 8301 asks signers for more.",
+                    "opensmtpd-plugins genkey, with --rotate for a key table",
+                )
             )
+    return bad
+
+
+def _judged(
+    server: Server,
+    covered: list[str],
+    place: tuple[str, int],
+    key: SigningKey,
+    verdict: "KeyVerdict",
+) -> Iterator[Finding]:
+    fault = f"key {key.file} for {verdict.name}: {verdict.fault}"
+    if verdict.state == "unknown":
+        yield finding.unseen("dkim-key-unseen", place, fault)
+    elif verdict.fault:
+        meant = _meant(server, key.domain.lower(), covered)
+        remedy = f"write {meant}, if that was meant; else {verdict.remedy}" if meant else ""
+        code = f"dkim-key-{verdict.state}"
+        yield finding.warning(code, place, fault, UNSIGNED, remedy or verdict.remedy)
+    if verdict.testing:
+        fault = f"the record {verdict.name} says t=y: its domain tests DKIM"
+        remedy = "take t=y out of the record"
+        yield finding.warning("dkim-key-testing", place, fault, UNSIGNED, remedy)
 
 
 def _meant(server: Server, domain: str, covered: list[str]) -> str:
@@ -131,29 +148,31 @@ def strange_senders(server: Server) -> Iterator[Finding]:
                     )
 
 
-def left_over(server: Server) -> Iterator[Finding]:
+def left_over(server: Server) -> Lookup[list[Finding]]:
     """Look for keys that are published and sign nothing any more.
 
     They are files beside those in use, named as genkey names them, that are equal to their records,
     where nothing has changed for so long that no mail waits that they have signed.
     """
     every = [key for each in signing(server.configuration) for key in each.keys]
-    if server.dns is None or not every or _changed_lately(server, every):
-        return
+    if not every or _changed_lately(server, every):
+        return []
     from opensmtpd_cli.dnsrecords.published_key import published_key  # noqa: PLC0415  needs cryptography
 
     spare = [(each, each.key) for each in _spare(every) if not isinstance(each.key, ConfigError)]
     asked = [published_key(each.domain, each.selector, key) for each, key in spare]
-    found = server.dns(gather(asked)) if asked else []
-    for (each, _), verdict in zip(spare, found, strict=True):
-        if verdict.state == "equal":
-            yield finding.warning(
-                "dkim-key-left",
-                (each.file, 0),
-                f"no filter signs with this key, and {verdict.name} is published",
-                "Who gets hold of the file can sign as this domain.",
-                f"unpublish {verdict.name}, and rm {each.file}",
-            )
+    found = yield from gather(asked)
+    return [
+        finding.warning(
+            "dkim-key-left",
+            (each.file, 0),
+            f"no filter signs with this key, and {verdict.name} is published",
+            "Who gets hold of the file can sign as this domain.",
+            f"unpublish {verdict.name}, and rm {each.file}",
+        )
+        for (each, _), verdict in zip(spare, found, strict=True)
+        if verdict.state == "equal"
+    ]
 
 
 def _changed_lately(server: Server, keys: list[SigningKey]) -> bool:

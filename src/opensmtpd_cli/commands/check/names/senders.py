@@ -9,6 +9,8 @@ from opensmtpd_cli.commands.check import finding
 from opensmtpd_cli.commands.check.finding import Finding
 from opensmtpd_cli.commands.check.server import Server
 from opensmtpd_cli.dnsrecords import policies, sending, spf_records, zone_lines
+from opensmtpd_cli.dnsrecords.policies import PolicyRecord
+from opensmtpd_cli.dnsrecords.sending import Outgoing
 from opensmtpd_cli.dnsrecords.signing_keys import signing
 from opensmtpd_cli.dnsrecords.spf_records import TERMS_MAX, SpfRecords
 from opensmtpd_cli.smtpdconf.directives import Place
@@ -43,22 +45,21 @@ def domains(server: Server) -> dict[str, Place]:
     }
 
 
-def sender_policies(server: Server) -> Iterator[Finding]:
+def sender_policies(server: Server) -> Lookup[list[Finding]]:
     """Look for wrong and missing records of SPF, and for servers that they do not permit."""
-    if server.dns is None:
-        return
     wanted = domains(server)
-    if not wanted:
-        return
-    found = server.dns(gather([spf_records.spf_records(domain) for domain in wanted]))
+    bad: list[Finding] = []
     sound: dict[str, Place] = {}
+    there: dict[str, Place] = {}
+    found = yield from gather([spf_records.spf_records(domain) for domain in wanted])
     for (domain, place), spf in zip(wanted.items(), found, strict=True):
+        bad += _record(server, domain, place, spf)
+        if spf.exists:
+            there[domain] = place
         if spf.text and not spf.fault and not spf.unknown:
             sound[domain] = place
-        yield from _record(server, domain, place, spf)
-    yield from _permits(server, sound)
-    there = {name: wanted[name] for name, spf in zip(wanted, found, strict=True) if spf.exists}
-    yield from _dmarc(server, there)
+    more = yield from gather([_permits(server, sound), _dmarc(there)])
+    return [*bad, *(each for found in more for each in found)]
 
 
 def _record(server: Server, domain: str, place: Place, spf: SpfRecords) -> Iterator[Finding]:
@@ -88,16 +89,24 @@ def _proposed(server: Server) -> str:
     return f"v=spf1 {' '.join(sorted(map(sending.spf_term, addresses)))} -all"
 
 
-def _permits(server: Server, wanted: dict[str, Place]) -> Iterator[Finding]:
+def _permits(server: Server, wanted: dict[str, Place]) -> Lookup[list[Finding]]:
     """Look for domains that do not permit an address of each action: any of them may send."""
     senders = sending.outgoing(server.configuration, server.addresses)
-    if not wanted or not senders or any(sender.hidden for sender in senders):
-        return
-    assert server.dns is not None
+    if not senders or any(sender.hidden for sender in senders):
+        return []
     addresses = list(dict.fromkeys(each for sender in senders for each in sender.addresses))
     pairs = [(domain, address) for domain in wanted for address in addresses]
-    found = server.dns(gather([_spf(domain, address) for domain, address in pairs]))
+    found = yield from gather([_spf(domain, address) for domain, address in pairs])
     results = dict(zip(pairs, found, strict=True))
+    return [*_refusals(wanted, senders, addresses, results)]
+
+
+def _refusals(
+    wanted: dict[str, Place],
+    senders: list[Outgoing],
+    addresses: list[IPAddress],
+    results: dict[tuple[str, IPAddress], SpfResult],
+) -> Iterator[Finding]:
     for domain, place in wanted.items():
         refused = {a: results[domain, a] for a in addresses if _refuses(results[domain, a])}
         if not all(any(each in refused for each in sender.addresses) for sender in senders):
@@ -123,11 +132,12 @@ def _refuses(result: SpfResult) -> bool:
     return result.result in ("fail", "softfail", "neutral")
 
 
-def _dmarc(server: Server, wanted: dict[str, Place]) -> Iterator[Finding]:
-    if not wanted:
-        return
-    assert server.dns is not None
-    found = server.dns(gather([policies.dmarc(domain) for domain in wanted]))
+def _dmarc(wanted: dict[str, Place]) -> Lookup[list[Finding]]:
+    found = yield from gather([policies.dmarc(domain) for domain in wanted])
+    return [*_dmarc_faults(wanted, found)]
+
+
+def _dmarc_faults(wanted: dict[str, Place], found: list[PolicyRecord]) -> Iterator[Finding]:
     for (domain, place), record in zip(wanted.items(), found, strict=True):
         if record.unknown:
             fault = f"the DNS did not tell {record.name}: {record.unknown}"

@@ -40,10 +40,6 @@ def test_good_servers(good: Situation, text: str) -> None:
     assert good._replace(text=text).found(names_of_addresses, helo_name) == []
 
 
-def test_no_dns_and_no_relay_ask_nothing(good: Situation) -> None:
-    assert good._replace(dns=False).found(names_of_addresses, helo_name) == []
-
-
 def test_an_address_without_a_name(good: Situation) -> None:
     zone = without(ZONE, "2.2.0")
     assert good._replace(text=SRC, records=zone).found(names_of_addresses) == [

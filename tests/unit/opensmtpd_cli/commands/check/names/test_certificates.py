@@ -28,7 +28,7 @@ listen on 0.0.0.0 tls pki mail.example.com
 
 
 def found(situation: Situation) -> list[str]:
-    return situation.found(pki_files, certificates)
+    return situation.said(pki_files, certificates)
 
 
 def test_good_ones(good: Situation, tmp_path: Path) -> None:
@@ -47,6 +47,8 @@ def test_good_ones(good: Situation, tmp_path: Path) -> None:
         ("", ["example.org"]),
         (" hostname mail.example.net", ["mail.example.net"]),
         (" hostname mail.example.net", ["mail.example.com"]),
+        ("", ["smtp.example.com"]),
+        ("", ["example.com"]),
         (" hostnames { 192.0.2.1 = x.example }", ["a.example"]),
     ],
 )
@@ -68,8 +70,8 @@ def test_another_name(good: Situation, tmp_path: Path) -> None:
         f"1 warning pki-names: {tmp_path}/crt is for a.example, b.example, c.example and others,"
         " and not for mail.example.com -> have a certificate made for mail.example.com"
     ]
-    unused = good._replace(text=good.text.replace("listen", "#"))
-    assert found(unused) == []
+    assert found(good._replace(text=good.text.replace("listen", "#"))) == []
+    assert found(good._replace(text=good.text.replace("mail.example.com", "label"))) == []
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,6 @@ def good(tmp_path: Path) -> Situation:
 
 def test_a_good_server(good: Situation) -> None:
     assert good.found(mail_exchangers, receiving_policies) == []
-    assert good._replace(dns=False).found(mail_exchangers, receiving_policies) == []
     assert good._replace(records=()).found(mail_exchangers, receiving_policies) == []
 
 
