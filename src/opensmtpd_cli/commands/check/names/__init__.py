@@ -5,8 +5,8 @@ from opensmtpd_cli.commands.check.server import Checker
 
 CHECKERS: tuple[Checker, ...] = (
     keys.keys_unlooked,
-    keys.strange_senders,
     in_dns.names_in_the_dns,
+    keys.strange_senders,
     certificates.pki_files,
     certificates.certificates,
 )
