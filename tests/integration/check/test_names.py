@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from lab.peers.nameserver import NameServer, Records, failing, of_zone
+from lab.peers.zones import GOOD_NAMES, SERVER_ZONE
 from lab.root import inside
 from lab.shows.guide import CONF, Guide
 from lab.support import ALONE, need_stage
@@ -19,19 +20,13 @@ OURS = ("dkim-", "reverse-", "helo-", "address-", "mx-", "spf-", "dmarc-", "mta-
 """How the codes of findings about names begin."""
 SEEN = "192.0.2.80"
 """What the world sees of 192.168.1.1, which the guide's mail leaves from."""
-ZONE = of_zone(
-    f"""
-example.com. A {SEEN}
-example.com. AAAA 2001:db8::
-example.com. MX 10 example.com.
-example.com. TXT "v=spf1 ip4:{SEEN} ip6:2001:db8:: -all"
-_dmarc.example.com. TXT "v=DMARC1; p=reject"
-_mta-sts.example.com. TXT "v=STSv1; id=20260101"
-mta-sts.example.com. CNAME example.com.
-80.2.0.192.in-addr.arpa. PTR example.com.
-0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa. PTR example.com.
-"""
-)
+ZONE: Records = {
+    **SERVER_ZONE,
+    **GOOD_NAMES,
+    ("example.com", "A"): [SEEN],
+    ("_mta-sts.example.com", "TXT"): ['"v=STSv1; id=20260101"'],
+    ("mta-sts.example.com", "CNAME"): ["example.com."],
+}
 KEY = ("mail._domainkey.example.com", "TXT")
 
 

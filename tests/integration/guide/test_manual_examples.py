@@ -14,6 +14,7 @@ from integration.support.manual_machine import Expected, Machine, surrounded
 from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR, LYING_PTR, NO_PTR
 from lab.peers.verify import signatures, verifies
+from lab.peers.zones import GOOD_NAMES
 from lab.root import inside
 from lab.root.namespace import STRANGER
 from lab.root.namespace import visit as present
@@ -302,6 +303,7 @@ def test_the_examples_do_what_they_are_for(running: Lab, page: str) -> None:
 @pytest.mark.parametrize("running", SETUPS[:1], indirect=True, ids=str)
 def test_the_operators_commands_do_what_they_are_for(running: Lab) -> None:
     machine = Machine(running, COMMANDS)
+    running.dns.records = {**machine.records, **GOOD_NAMES}
     for name, text in {**guides.FILES, moves.CONF[1:]: guides.CONF.read_text()}.items():
         (machine.view / name).write_text(text)
     (machine.view / "root/message.eml").write_bytes(MESSAGE)
