@@ -7,3 +7,7 @@ class Stopped(Exception):
     def __init__(self, outcome: str, effect: str) -> None:
         self.outcome, self.effect = outcome, effect
         super().__init__(outcome)
+
+
+class Unsure(Exception):
+    """smtpd may find a key in a table, or not: its rows are not known, or cannot be compared."""

@@ -1,0 +1,1 @@
+"""Who may send mail to all the world through this server."""

@@ -1,0 +1,1 @@
+"""What smtpd does with an envelope by its rules and tables."""
