@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import click
 
@@ -17,6 +17,7 @@ from opensmtpd.errors import ConfigError, Error
 from opensmtpd_cli import completion, lookups, terminal
 from opensmtpd_cli.commands.check import finding, names, programs, rules, syntax
 from opensmtpd_cli.commands.check.finding import Finding, Severity
+from opensmtpd_cli.commands.check.rules.probe import probe as probing
 from opensmtpd_cli.commands.check.server import START_WITHIN, Checker, Server
 from opensmtpd_cli.options import ClientArgument, Seconds
 from opensmtpd_cli.output import fail, quiet
@@ -30,7 +31,7 @@ CHECKERS: tuple[Checker, ...] = (*programs.CHECKERS, *names.CHECKERS, *rules.CHE
 FINE, FAULTY, UNKNOWN = 0, 1, 3
 STATUSES = (
     "Exit status: 0 nothing is wrong that could be looked at, 1 faults are found, 2 usage, 3 there "
-    "is no smtpd.conf, or it cannot be read."
+    "is no smtpd.conf, or it cannot be read, or HOST does not say."
 )
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.UNSEEN: "cyan"}
 
@@ -127,6 +128,12 @@ def _data(each: Finding) -> dict[str, str | int]:
     help="An address from which the world gets mail of this server; give it again for more. "
     "Without it, those of this machine and of smtpd.conf.",
 )
+@click.option(
+    "--probe",
+    metavar="HOST",
+    help="Look at nothing here, but connect once to port 25 of HOST and ask whether it relays for "
+    "strangers. Run it on another machine: for smtpd, its own is no stranger.",
+)
 @lookups.nameserver
 @lookups.deadline("Time for the questions of each lookup in the DNS.")
 @click.pass_context
@@ -138,6 +145,7 @@ def command(
     timeout: float,
     no_dns: bool,
     addresses: tuple[IPv4Address | IPv6Address, ...],
+    probe: str | None,
     servers: list[ServerAddress],
     within: float,
 ) -> None:
@@ -151,6 +159,11 @@ def command(
     Each fault is said with its place, and with what to do about it. Nothing is said where there
     is none.
     """
+    if probe is not None:
+        if path is not None:
+            raise click.UsageError("--probe looks at no SMTPD-CONF")
+        found = list(probing.probe(probe))
+        _end(ctx, found, as_json=as_json, fine=UNKNOWN if found else FINE)
     path = os.path.abspath(path or syntax.usual_path())
     smtpd = smtpd_binary.installed()
     complaints, configuration = _read(ctx, path, smtpd)
@@ -168,11 +181,16 @@ def command(
             timeout=timeout,
         )
         found = in_order(complaints + findings(server))
+    _end(ctx, found, as_json=as_json, fine=FINE)
+
+
+def _end(ctx: click.Context, found: list[Finding], *, as_json: bool, fine: int) -> NoReturn:
+    """Tell what is found, and exit, with the status ``fine`` where none of it is a fault."""
     if as_json:
         terminal.say(json.dumps([_data(each) for each in found], indent=2))
     else:
         tell(found)
-    ctx.exit(FAULTY if any(each.severity is not Severity.UNSEEN for each in found) else FINE)
+    ctx.exit(FAULTY if any(each.severity is not Severity.UNSEEN for each in found) else fine)
 
 
 def _read(ctx: click.Context, path: str, smtpd: str) -> tuple[list[Finding], Configuration | None]:

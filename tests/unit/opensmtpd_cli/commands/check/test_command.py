@@ -9,6 +9,7 @@ import pytest
 from opensmtpd.errors import ConfigError
 from opensmtpd_cli.commands.check import command, finding
 from opensmtpd_cli.commands.check.finding import Finding
+from opensmtpd_cli.commands.check.rules.probe import probe as probing
 from opensmtpd_cli.commands.check.server import Checker, Server
 from unit.support.swap import Program
 
@@ -123,3 +124,32 @@ def test_what_cannot_be_read_is_a_fault_where_no_smtpd_is_asked(run: Program, co
 
 def test_an_address_is_one(run: Program, conf: Path) -> None:
     assert run("check", "--address", "mx.example.com", str(conf)).status == 2
+
+
+def probes(monkeypatch: pytest.MonkeyPatch, *found: Finding) -> None:
+    def probe(host: str) -> Iterator[Finding]:
+        assert host == "mail.example.com"
+        yield from found
+
+    monkeypatch.setattr(probing, "probe", probe)
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "out"),
+    [
+        ((), 0, ""),
+        ((NOWHERE,), 3, "unseen: the DNS was not asked\n"),
+        ((NOWHERE, TWO), 1, "unseen: the DNS was not asked\n/etc/a.conf:12: warning: it is odd\n"),
+    ],
+)
+def test_a_probe_looks_at_nothing_else(
+    run: Program, monkeypatch: pytest.MonkeyPatch, found: tuple[Finding, ...], status: int, out: str
+) -> None:
+    finds(monkeypatch, ONE)
+    probes(monkeypatch, *found)
+    ended = run("check", "--probe", "mail.example.com")
+    assert (ended.status, ended.out) == (status, out)
+
+
+def test_a_probe_has_no_configuration(run: Program, conf: Path) -> None:
+    assert run("check", "--probe", "mail.example.com", str(conf)).status == 2

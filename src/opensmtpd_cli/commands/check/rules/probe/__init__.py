@@ -1,0 +1,1 @@
+"""Ask another server what it does with strangers: ``check --probe HOST``."""
