@@ -61,10 +61,14 @@ def _open(
 
 
 def _through(rule: MatchRule, ruleset: Ruleset, guise: Guise, crowd: Crowd) -> bool:
-    count = 0
+    count, left = 0, len(crowd.sources)
     for source in crowd.sources:
+        if count + left < crowd.enough:
+            return False
+        left -= 1
+        envelope = guise.envelope(source)
         try:
-            count += ruleset.first(guise.envelope(source)) is rule
+            count += ruleset.holds(rule, envelope) and ruleset.first(envelope) is rule
         except Unsure:
             continue
     return count >= max(1, crowd.enough)

@@ -43,6 +43,10 @@ KEYS = frozenset((HELO, RDNS, SENDER, _NOBODY, *RECIPIENTS, *_DOMAINS, *WORLD4, 
 
 _ROWS = 8
 """Rows of a table that are tried."""
+_RULES = 16
+"""Earlier rules whose tables are looked at."""
+_TRIED = 4
+"""Values of each kind that are tried."""
 _HUGE = {4: 8, 6: 12}
 """Prefix lengths that no single organisation should let relay as a whole, and shorter ones."""
 
@@ -66,14 +70,22 @@ class Guise(NamedTuple):
 def guises(
     rule: MatchRule, ruleset: Ruleset, tables: Tables, tags: Iterable[str]
 ) -> Iterator[Guise]:
-    """Yield what a stranger may say so that all conditions but the address of a rule hold."""
+    """Yield what a stranger may say so that all conditions but the address of a rule hold.
+
+    The plainest comes first. What earlier rules name is tried, too: it may be a way around them.
+    """
+    before = ruleset.rules[: ruleset.rules.index(rule)]
+    named = (rule, *reversed(before[-_RULES:]))
+    helos = [name for each in named for name in _names(each, tables, "helo")]
+    senders = [address for each in named for address in _addresses(each, tables)]
+    hosts = [name for each in named for name in _names(each, tables, "from")]
     yield from map(
         Guise._make,
         product(
-            _fitting(rule, ruleset, "helo", (HELO, *_names(rule, tables, "helo"))),
-            _fitting(rule, ruleset, "sender", (SENDER, _NOBODY, *_addresses(rule, tables))),
-            _fitting(rule, ruleset, "rdns", (RDNS, NAMELESS, *_names(rule, tables, "from"))),
-            _fitting(rule, ruleset, "recipient", RECIPIENTS),
+            _fitting(rule, ruleset, "helo", (HELO, *helos)),
+            _fitting(rule, ruleset, "sender", (SENDER, _NOBODY, *senders)),
+            _fitting(rule, ruleset, "rdns", (RDNS, NAMELESS, *hosts)),
+            _fitting(rule, ruleset, "recipient", RECIPIENTS)[:1],
             _fitting(rule, ruleset, "tag", tags),
         ),
     )
@@ -89,20 +101,23 @@ _CONDITIONS = {
 
 
 def _fitting(rule: MatchRule, ruleset: Ruleset, field: str, values: Iterable[str]) -> list[str]:
-    """Return the first value with which the conditions of a rule on that field hold."""
+    """Return the first values with which the conditions of a rule on that field hold."""
+    found: list[str] = []
     wanted = [
         each
         for each in conditions(rule)
         if each.kind in _CONDITIONS[field] and (each.kind != "from" or each.what == "rdns")
     ]
-    for value in values:
+    for value in dict.fromkeys(values):
         envelope = _envelope(field, value)
         try:
             if all(ruleset.fulfils(each, envelope) for each in wanted):
-                return [value]
+                found.append(value)
         except Unsure:
             continue
-    return []
+        if len(found) == _TRIED:
+            break
+    return found
 
 
 def _envelope(field: str, value: str) -> Envelope:

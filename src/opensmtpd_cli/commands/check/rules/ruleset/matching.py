@@ -75,6 +75,10 @@ class Ruleset:
                 return rule
         return None
 
+    def holds(self, rule: MatchRule, envelope: Envelope) -> bool:
+        """Return whether the conditions of one rule hold. Raises Unsure."""
+        return self._all(conditions(rule), envelope)
+
     def _all(self, wanted: list[Condition], envelope: Envelope) -> bool:
         """Return whether all conditions hold: where one does not, others need not be known."""
         unsure = False
@@ -190,9 +194,7 @@ def conditions(rule: MatchRule) -> list[Condition]:
 
 
 def tables_of(rule: MatchRule, kind: str) -> list[tuple[TableRef, bool]]:
-    """Return the tables of the conditions of a kind that are not negated, and whether by regex."""
+    """Return the tables of the conditions of a kind, each with whether it has expressions."""
     return [
-        (each.table, each.regex)
-        for each in conditions(rule)
-        if each.kind == kind and each.table and not each.negated
+        (each.table, each.regex) for each in conditions(rule) if each.kind == kind and each.table
     ]
