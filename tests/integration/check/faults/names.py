@@ -1,0 +1,184 @@
+"""Faults in the DNS, of keys and certificates, and of the domains that mail is signed for."""
+
+from collections.abc import Callable
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from integration.check.certificates import certificate
+from integration.check.faults.table import FILTER, Fault, add, both, change, record, sh
+from integration.check.ground import (
+    ADDRESS,
+    CERTIFICATE,
+    CERTIFICATE_KEY,
+    DKIM,
+    DMARC,
+    KEY,
+    SPF,
+    Ground,
+)
+from lab.peers.clients import reverse
+
+PKI = "pki example.com cert"
+PKI_KEY = "pki example.com key"
+HERE = "example.com"
+
+
+def public(ground: Ground, tags: str = "v=DKIM1; k=rsa; ") -> str:
+    """Return the good record with other tags in front of its key."""
+    text = ground.guide.dkim_record.replace('" "', "").strip('"')
+    whole = tags + text[text.index("p=") :]
+    return " ".join(f'"{whole[start : start + 250]}"' for start in range(0, len(whole), 250))
+
+
+def new_key(bits: int, *, kept: bool = False, published: bool = False) -> Callable[[Ground], None]:
+    """Return what makes a key: in the place of the filter's own, in the place of the record."""
+
+    def plant(ground: Ground) -> None:
+        key = rsa.generate_private_key(65537, bits)
+        private = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        pem = key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        if not kept:
+            ground.put(KEY, private.decode(), "0600", "_dkimsign:_dkimsign")
+        if published:
+            base64 = "".join(pem.decode().splitlines()[1:-1])
+            whole = f"v=DKIM1; k=rsa; p={base64}"
+            ground.zone[DKIM] = [f'"{whole[:250]}" "{whole[250:]}"']
+
+    return plant
+
+
+def served(since: float, until: float, *names: str) -> Callable[[Ground], None]:
+    """Return what gives the server another certificate, with its key."""
+
+    def plant(ground: Ground) -> None:
+        new = certificate(*names, since=since, until=until)
+        ground.put(CERTIFICATE, new.certificate)
+        ground.put(CERTIFICATE_KEY, new.key, "0600")
+
+    return plant
+
+
+def other_key(ground: Ground) -> None:
+    ground.put(CERTIFICATE_KEY, certificate("example.com").key, "0600")
+
+
+def includes(count: int) -> Callable[[Ground], None]:
+    """Return what has the SPF record ask that many times, and permit the server at the end."""
+
+    def plant(ground: Ground) -> None:
+        names = [f"spf{number}.example.net" for number in range(count)]
+        for name in names:
+            ground.zone[name, "TXT"] = ['"v=spf1 ip4:198.51.100.1 -all"']
+        every = " ".join(f"include:{name}" for name in names)
+        ground.zone[HERE, "TXT"] = [f'"v=spf1 {every} ip4:{ADDRESS} -all"']
+
+    return plant
+
+
+def good_record_with(tags: str) -> Callable[[Ground], None]:
+    def plant(ground: Ground) -> None:
+        ground.zone[DKIM] = [public(ground, tags)]
+
+    return plant
+
+
+KEYS = (
+    Fault("record of another key", new_key(2048, kept=True, published=True),
+          "key-differs", ("mail._domainkey.example.com",), "mail._domainkey.example.com", FILTER),
+    Fault("key replaced, record forgotten", new_key(2048),
+          "key-differs", ("mail._domainkey.example.com",), "mail._domainkey.example.com", FILTER),
+    Fault("key unpublished", record(*DKIM),
+          "key-unpublished", ("mail._domainkey.example.com",), "mail._domainkey.example.com",
+          FILTER),
+    Fault("key weak", new_key(1024, published=True),
+          "key-weak", ("1024",), "genkey", FILTER, severity="warning"),
+    Fault("key revoked", record(*DKIM, '"v=DKIM1; k=rsa; p="'),
+          "key-revoked", ("mail._domainkey.example.com",), "", FILTER),
+    Fault("record broken", record(*DKIM, '"v=DKIM1; k=rsa; p=not/base64!"'),
+          "key-record-broken", ("mail._domainkey.example.com",), "mail._domainkey", FILTER),
+    Fault("record for another type of key", good_record_with("v=DKIM1; k=ed25519; "),
+          "key-differs", ("mail._domainkey.example.com",), "mail._domainkey", FILTER),
+    Fault("record allows web pages alone", good_record_with("v=DKIM1; k=rsa; s=web; "),
+          "key-record-broken", ("mail._domainkey.example.com",), "mail._domainkey", FILTER),
+    Fault("selector wrong", change("-s mail ", "-s mial "),
+          "key-unpublished", ("mial._domainkey.example.com",), "mial", FILTER),
+    Fault("domain typo", change("-d example.com", "-d exmaple.com"),
+          "key-unpublished", ("mail._domainkey.exmaple.com",), "exmaple.com", FILTER,
+          also=("sender-unsigned",)),
+    Fault("senders whom no key matches",
+          both(add("/etc/mail/users", "bob:\tbob@example.net\n"),
+               record("example.net", "TXT", SPF),
+               record("example.net", "MX", "10 example.com."),
+               record("_dmarc.example.net", "TXT", '"v=DMARC1; p=none"')),
+          "sender-unsigned", ("example.net",), "example.net", FILTER, severity="warning"),
+)  # fmt: skip
+
+RECORDS = (
+    Fault("PTR missing", record(reverse(ADDRESS), "PTR"),
+          "ptr-missing", (ADDRESS,), f"{reverse(ADDRESS)}", path=""),
+    Fault("PTR names another", both(record(reverse(ADDRESS), "PTR", "host25.isp.example."),
+                                    record("host25.isp.example", "A", "203.0.113.26")),
+          "ptr-unconfirmed", (ADDRESS, "host25.isp.example"), "", path=""),
+    Fault("PTR names nobody", record(reverse(ADDRESS), "PTR", "gone.example.com."),
+          "ptr-unconfirmed", (ADDRESS, "gone.example.com"), "", path=""),
+    Fault("HELO name without address",
+          both(add("/etc/mailname", ""), sh("echo nosuch.example.com > /etc/mailname")),
+          "helo-unknown", ("nosuch.example.com",), "nosuch.example.com", path="",
+          severity="warning"),
+    Fault("no mail server for a domain", record("mail.example.com", "MX"),
+          "mx-missing", ("mail.example.com",), "mail.example.com", "match from any for domain"),
+    Fault("MX without address", record(HERE, "MX", "10 mx.example.com."),
+          "mx-unknown", ("mx.example.com",), "mx.example.com", "match from any for domain"),
+    Fault("MX is an address", record(HERE, "MX", f"10 {ADDRESS}."),
+          "mx-unknown", (ADDRESS,), "", "match from any for domain"),
+    Fault("SPF missing", record(HERE, "TXT"),
+          "spf-missing", ("example.com",), "v=spf1", path="", severity="warning"),
+    Fault("SPF does not permit the server", record(HERE, "TXT", '"v=spf1 ip4:198.51.100.1 -all"'),
+          "spf-denies", ("example.com", ADDRESS), f"ip4:{ADDRESS}", path=""),
+    Fault("SPF asks too often", includes(11),
+          "spf-broken", ("example.com", "10"), "include", path=""),
+    Fault("SPF twice", record(HERE, "TXT", SPF, '"v=spf1 a -all"'),
+          "spf-broken", ("example.com",), "", path=""),
+    Fault("SPF misspelt", record(HERE, "TXT", '"v=spf1 mx ipv4:203.0.113.25 -all"'),
+          "spf-broken", ("example.com", "ipv4"), "", path=""),
+    Fault("SPF permits everybody", record(HERE, "TXT", '"v=spf1 +all"'),
+          "spf-permits-all", ("example.com",), "-all", path="", severity="warning"),
+    Fault("DMARC missing", record("_dmarc.example.com", "TXT"),
+          "dmarc-missing", ("example.com",), "v=DMARC1", path="", severity="warning"),
+    Fault("DMARC broken", record("_dmarc.example.com", "TXT", '"v=DMARC1; p=rejekt"'),
+          "dmarc-broken", ("_dmarc.example.com",), "v=DMARC1", path="", severity="warning"),
+    Fault("DMARC twice", record("_dmarc.example.com", "TXT", DMARC, '"v=DMARC1; p=reject"'),
+          "dmarc-broken", ("_dmarc.example.com",), "", path="", severity="warning"),
+    Fault("MTA-STS broken", record("_mta-sts.example.com", "TXT", '"v=STSv1;"'),
+          "mta-sts-broken", ("_mta-sts.example.com",), "id=", path="", severity="warning"),
+    Fault("MTA-STS without its host", record("_mta-sts.example.com", "TXT", '"v=STSv1; id=1"'),
+          "mta-sts-broken", ("mta-sts.example.com",), "mta-sts.example.com", path="",
+          severity="warning"),
+    Fault("TLS-RPT broken", record("_smtp._tls.example.com", "TXT", '"v=TLSRPTv1"'),
+          "tls-rpt-broken", ("_smtp._tls.example.com",), "rua=", path="", severity="warning"),
+)  # fmt: skip
+
+CERTIFICATES = (
+    Fault("certificate expired", served(-90, -1, HERE),
+          "certificate-expired", (CERTIFICATE,), "acme", PKI),
+    Fault("certificate not valid yet", served(2, 90, HERE),
+          "certificate-not-yet-valid", (CERTIFICATE,), "", PKI),
+    Fault("certificate about to expire", served(-88, 2, HERE),
+          "certificate-expires", (CERTIFICATE,), "acme", PKI, severity="warning"),
+    Fault("certificate of another name", served(-1, 80, "www.example.com"),
+          "certificate-name", (CERTIFICATE, "www.example.com", HERE), "", PKI, severity="warning"),
+    Fault("key of another certificate", other_key,
+          "certificate-key-differs", (CERTIFICATE_KEY,), CERTIFICATE, PKI_KEY),
+    Fault("certificate's key readable by all", sh(f"chmod 644 {CERTIFICATE_KEY}"),
+          "certificate-key-exposed", (CERTIFICATE_KEY,), f"chmod 600 {CERTIFICATE_KEY}", PKI_KEY,
+          also=("smtpd-refuses",)),
+    Fault("certificate missing", sh(f"rm {CERTIFICATE}"),
+          "certificate-missing", (CERTIFICATE,), "", PKI, also=("smtpd-refuses",)),
+)  # fmt: skip

@@ -1,0 +1,109 @@
+"""Faults of filters and tables: their lines, their users, their files, and the programs."""
+
+from collections.abc import Callable
+
+from integration.check.faults.table import FILTER, Fault, add, both, change, sh
+from integration.check.ground import KEY, Ground
+
+SCRIPTS = {
+    "filter-hangs": "exec sleep 600",
+    "filter-dies": 'read line; echo "the model is not there" >&2; exit 1',
+    "filter-bogus": "echo 'register|filter|smtp-in|bogus'; echo 'register|ready'; cat >/dev/null",
+    "filter-bare": "cat >/dev/null",
+}
+"""Filters of other people, each with a fault of its own."""
+LISTS = "filter-dnsbl --exempt /etc/mail/spared bl.test"
+LIBEXEC = "/usr/libexec/opensmtpd"
+DATABASE = "/etc/mail/smtpd.sqlite"
+ALIASES_CONF = "/etc/mail/aliases.conf"
+
+
+def other(name: str, mode: str = "0755") -> Callable[[Ground], None]:
+    """Return what puts a filter of somebody else behind the guide's."""
+
+    def plant(ground: Ground) -> None:
+        ground.put(f"{LIBEXEC}/{name}", f"#!/bin/sh\n{SCRIPTS[name]}\n", mode)
+        ground.change("# macros", f'filter other proc-exec "{name}"\n\n# macros')
+        ground.change("filter { dkimsign }", "filter { dkimsign other }")
+
+    return plant
+
+
+FAULTS = (
+    Fault("program missing", change("filter-dkimsign -d", "filter-dkimsing -d"),
+          "filter-program-missing", ("filter-dkimsing",), "filter-dkimsign", FILTER),
+    Fault("a third party's program missing",
+          both(change("# macros", 'filter rspamd proc-exec "filter-rspamd"\n\n# macros'),
+               change("filter { check_rdns", "filter { rspamd check_rdns")),
+          "filter-program-missing", ("filter-rspamd",), "opensmtpd-filter-rspamd", "filter rspamd"),
+    Fault("program not executable", other("filter-bare", "0644"),
+          "filter-program-not-executable", (f"{LIBEXEC}/filter-bare",),
+          f"chmod 755 {LIBEXEC}/filter-bare", "filter other"),
+    Fault("wrong user", change("user _dkimsign", "user dkimsign"),
+          "filter-user-missing", ("dkimsign",), "_dkimsign", FILTER),
+    Fault("wrong group", change("group _dkimsign", "group dkimsign"),
+          "filter-group-missing", ("dkimsign",), "_dkimsign", FILTER),
+    Fault("unknown flag", change("-d example.com", "--domian example.com"),
+          "filter-refuses", ("--domian",), "--domain", FILTER),
+    Fault("key path wrong", change("private.key", "privat.key"),
+          "filter-file-missing", ("/etc/mail/dkim/privat.key",), "private.key", FILTER),
+    Fault("key unreadable", sh(f"chown root:root {KEY}; chmod 600 {KEY}"),
+          "filter-file-unreadable", (KEY, "_dkimsign"), f"_dkimsign {KEY}", FILTER),
+    Fault("folder of the key unreadable",
+          sh("chown root:root /etc/mail/dkim; chmod 700 /etc/mail/dkim"),
+          "filter-file-unreadable", ("/etc/mail/dkim", "_dkimsign"), "/etc/mail/dkim", FILTER),
+    Fault("user forgotten", change(" user _dkimsign group _dkimsign", ""),
+          "filter-file-unreadable", (KEY, "opensmtpd"), "user _dkimsign", FILTER),
+    Fault("key readable by all", sh(f"chmod 755 /etc/mail/dkim; chmod 644 {KEY}"),
+          "filter-secret-exposed", (KEY,), f"chmod 600 {KEY}", FILTER, severity="warning"),
+    Fault("key readable by another user's group",
+          sh(f"chmod 755 /etc/mail/dkim; chgrp alice {KEY}; chmod 640 {KEY}"),
+          "filter-secret-exposed", (KEY, "alice"), KEY, FILTER, severity="warning"),
+    Fault("list of a filter missing",
+          both(change("# macros", f'filter lists proc-exec "{LISTS}"\n\n# macros'),
+               change("filter { check_rdns", "filter { lists check_rdns")),
+          "filter-file-missing", ("/etc/mail/spared",), "/etc/mail/spared", "filter lists"),
+    Fault("hangs at its start", other("filter-hangs"),
+          "filter-hangs", ("other",), "filter-hangs", "filter other"),
+    Fault("dies in the handshake", other("filter-dies"),
+          "filter-dies", ("other", "the model is not there"), "", "filter other"),
+    Fault("registers what smtpd refuses", other("filter-bogus"),
+          "filter-dies", ("other", "bogus"), "", "filter other"),
+    Fault("defined and unused",
+          change("# macros", 'filter lists proc-exec "filter-dnsbl bl.test"\n\n# macros'),
+          "filter-unused", ("lists",), "lists", "filter lists", severity="warning"),
+    Fault("not defined", change("filter { dkimsign }", "filter { dkimsing }"),
+          "smtpd-refuses", ("dkimsing",), "", "listen on $ipv4 port 465"),
+    Fault("a listener without filters",
+          change("listen on $ipv6 port 25 tls $optional",
+                 "listen on $ipv6 port 25 tls pki example.com"),
+          "listener-unfiltered", ("2001:db8::",), "filter", "listen on $ipv6 port 25",
+          severity="warning"),
+    Fault("table's program missing",
+          both(add("/etc/mail/ldap.conf", "url ldap://127.0.0.1\n"),
+               change("table users file:/etc/mail/users", "table users ldap:/etc/mail/ldap.conf")),
+          "table-program-missing", ("table-ldap",), "opensmtpd-table-ldap", "table users",
+          also=("smtpd-refuses",)),
+    Fault("table's file missing", sh("rm /etc/mail/relayaddr"),
+          "smtpd-refuses", ("/etc/mail/relayaddr",), "", "table relayaddr"),
+    Fault("query bad", change("SELECT ", "SELECT val, ", ALIASES_CONF),
+          "table-dies", ("no such column: val",), "", "table aliases", base="sqlite"),
+    Fault("query key typo", change("query_alias ", "query_aliases ", ALIASES_CONF),
+          "table-dies", ("query_aliases",), "query_alias", "table aliases", base="sqlite"),
+    Fault("query without a parameter", lambda ground: ground.put(
+              ALIASES_CONF, f"dbpath {DATABASE}\nquery_alias SELECT 'alice'\n"),
+          "table-dies", ("query_alias",), "?", "table aliases", base="sqlite"),
+    Fault("database missing", change(DATABASE, "/etc/mail/smtpd.sqlit", ALIASES_CONF),
+          "table-file-missing", ("/etc/mail/smtpd.sqlit",), "", "table aliases", base="sqlite"),
+    Fault("database unreadable", sh(f"chgrp root {DATABASE}; chmod 600 {DATABASE}"),
+          "table-file-unreadable", (DATABASE, "opensmtpd"), f"chgrp opensmtpd {DATABASE}",
+          "table domains", base="sqlite"),
+    Fault("database in a folder that is closed",
+          both(sh(f"install -d -m 0700 /root/db; mv {DATABASE} /root/db/u.db"),
+               change(DATABASE, "/root/db/u.db", ALIASES_CONF)),
+          "table-file-unreadable", ("/root", "opensmtpd"), "", "table aliases", base="sqlite",
+          also=("table-file-missing",)),
+    Fault("passwords readable by all", sh(f"chmod 644 {DATABASE}"),
+          "table-secret-exposed", (DATABASE,), f"chmod 640 {DATABASE}", "table credentials",
+          severity="warning", base="sqlite"),
+)  # fmt: skip

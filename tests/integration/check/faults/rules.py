@@ -1,0 +1,99 @@
+"""Faults of rules and listeners, of the files around them, and of the queue."""
+
+import subprocess
+from collections.abc import Callable
+
+from integration.check.faults.table import Fault, add, both, change, sh
+from integration.check.ground import CONF, Ground
+
+LAST = "match auth from any for any action"
+PLANTED = "match from any for any"
+MANY = 300
+"""Addresses of an interface: as many as the guide warns of."""
+
+
+def rule(line: str) -> Callable[[Ground], None]:
+    """Return what adds a rule behind the guide's last one."""
+    return add(CONF, f"{line}\n")
+
+
+def relay(title: str, line: str, said: tuple[str, ...] = ("anybody",), path: str = CONF) -> Fault:
+    """Return an open relay of one line."""
+    return Fault(f"open relay: {title}", rule(line), "open-relay", said, "", line, path)
+
+
+def addresses(what: str) -> None:
+    lines = [f"address {what} 2001:db8:1::{n:x}/128 dev vio0\n" for n in range(1, MANY + 1)]
+    subprocess.run(["ip", "-batch", "-"], input="".join(lines), text=True, check=True)
+
+
+def many_addresses(ground: Ground) -> None:
+    addresses("add")
+    ground.after.callback(addresses, "del")
+    ground.change("listen on $ipv6 port 25", "listen on vio0 port 25")
+
+
+RULES = (
+    relay("anybody for any", 'match from any for any action "outbound"'),
+    relay("all networks", 'match from src { "0.0.0.0/0" } for any action "outbound"'),
+    relay("all networks of IPv6", 'match from src "::/0" for any action "outbound"'),
+    relay("a sender whom anybody may forge",
+          'match from mail-from "@example.com" for any action "outbound"',
+          ("mail-from",)),
+    relay("a HELO name that anybody may say",
+          'match from any helo "mail.example.com" for any action "outbound"',
+          ("helo",)),
+    relay("every domain", 'match from any for domain "*" action "outbound"'),
+    relay("all domains but our own", 'match from any !for domain <domains> action "outbound"'),
+    relay("without authentication", 'match !auth from any for any action "outbound"'),
+    relay("a regular expression", 'match from any for domain regex { ".*" } action "outbound"'),
+    Fault("open relay: a trusted network too large", add("/etc/mail/relayaddr", "0.0.0.0/0\n"),
+          "open-relay", ("0.0.0.0/0",), "/etc/mail/relayaddr", "match from src <relayaddr>"),
+    Fault("open relay: a tag of a listener for all",
+          both(change("listen on $ipv4 port 25 tls $optional",
+                      "listen on $ipv4 port 25 tls tag IN $optional"),
+               rule('match from any tag IN for any action "outbound"')),
+          "open-relay", ("IN",), "", "match from any tag IN"),
+    Fault("a domain local and relayed",
+          both(add(CONF, 'action "onward" relay host smtp://192.168.0.9\n'),
+               rule('match from any for domain "example.com" action "onward"')),
+          "domain-twice", ("example.com",), "", 'match from any for domain "example.com"',
+          severity="warning"),
+)  # fmt: skip
+
+LISTENERS = (
+    Fault("587 without authentication",
+          change("listen on $ipv4 port 587 tls-require $required",
+                 "listen on $ipv4 port 587 tls-require pki example.com filter dkimsign"),
+          "submission-without-auth", ("587",), "auth", "listen on $ipv4 port 587"),
+    Fault("465 without TLS", change("listen on $ipv4 port 465 smtps $required",
+                                    "listen on $ipv4 port 465 filter dkimsign"),
+          "smtps-without-tls", ("465",), "smtps", "listen on $ipv4 port 465",
+          also=("submission-without-auth",)),
+    Fault("465 with STARTTLS",
+          change("listen on $ipv4 port 465 smtps", "listen on $ipv4 port 465 tls-require"),
+          "smtps-without-tls", ("465",), "smtps", "listen on $ipv4 port 465"),
+    Fault("authentication without TLS",
+          change("listen on $ipv4 port 25 tls $optional", "listen on $ipv4 port 25 $optional"),
+          "smtpd-refuses", ("auth requires tls",), "", "listen on $ipv4 port 25",
+          also=("auth-without-tls",)),
+    Fault("hundreds of addresses", many_addresses,
+          "listener-many-addresses", ("vio0",), "listen on", "listen on vio0"),
+)  # fmt: skip
+
+FILES = (
+    Fault("/etc/mail writable by all", sh("chmod 777 /etc/mail"),
+          "file-writable", ("/etc/mail",), "chmod 755 /etc/mail", path="/etc/mail"),
+    Fault("smtpd.conf writable by all", sh(f"chmod 666 {CONF}"),
+          "file-writable", (CONF,), "chmod", path=CONF),
+    Fault("aliases writable by all", sh("chmod 666 /etc/mail/aliases"),
+          "file-writable", ("/etc/mail/aliases",), "chmod", path="/etc/mail/aliases"),
+    Fault("aliases of somebody else", sh("chown alice /etc/mail/aliases"),
+          "file-writable", ("/etc/mail/aliases", "alice"), "chown", path="/etc/mail/aliases"),
+    Fault("alias loop", add("/etc/mail/aliases", "sales: orders\norders: sales\n"),
+          "alias-loop", ("sales", "orders"), "", "sales", "/etc/mail/aliases"),
+    Fault("alias to nobody", add("/etc/mail/aliases", "sales: nosuchuser\n"),
+          "alias-nobody", ("sales", "nosuchuser"), "nosuchuser", "sales", "/etc/mail/aliases"),
+    Fault("alias to nobody in a list", add("/etc/mail/aliases", "sales: alice, nosuchuser\n"),
+          "alias-nobody", ("sales", "nosuchuser"), "nosuchuser", "sales", "/etc/mail/aliases"),
+)  # fmt: skip
