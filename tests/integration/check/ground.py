@@ -75,6 +75,8 @@ class Ground:
     dns: NameServer
     zone: Zone
     options: list[str] = field(default_factory=lambda: ["--address", ADDRESS])
+    path: str = CONF
+    """The smtpd.conf that is looked at; "" for the one that smtpd itself would take."""
     after: ExitStack = field(default_factory=ExitStack)
     """What has to be undone outside of the view."""
 
@@ -127,8 +129,8 @@ class Ground:
     def run(self, *options: str) -> subprocess.CompletedProcess[bytes]:
         """Run the command in its view, with the zone that was made for it."""
         self.dns.records = self.zone
-        command = ("opensmtpd-plugins", "check", CONF, *self.options, *options)
-        return inside.tried(self.view, *command)
+        words = [*([self.path] if self.path else []), *self.options, *options]
+        return inside.tried(self.view, "opensmtpd-plugins", "check", *words)
 
 
 def unmount(view: Path) -> None:
@@ -144,6 +146,8 @@ def planted(good: Ground, name: str, plant: Callable[[Ground], object]) -> Itera
     with ExitStack() as after:
         # Quietly, and whatever still runs in it: the whole namespace ends soon.
         after.callback(unmount, view)
-        ground = Ground(good.smtpd, guide, good.dns, dict(good.zone), list(good.options), after)
+        ground = Ground(
+            good.smtpd, guide, good.dns, dict(good.zone), list(good.options), good.path, after
+        )
         plant(ground)
         yield ground
