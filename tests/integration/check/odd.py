@@ -1,0 +1,238 @@
+"""Things that look like faults and are none: ``check`` must say nothing of them."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from integration.check.certificates import certificate
+from integration.check.faults.names import includes, served
+from integration.check.faults.table import Base, add, both, change, record
+from integration.check.ground import ADDRESS, CONF, DKIM, Ground
+from integration.check.servers import ANSWERS
+from lab.peers.clients import reverse
+from lab.root.namespace import SERVER6
+
+LIBEXEC = "/usr/libexec/opensmtpd"
+PUBLIC4 = "203.0.113.25"
+INBOUND = "filter { check_rdns"
+
+
+class Odd(NamedTuple):
+    """One thing that is as it should be."""
+
+    title: str
+    plant: Callable[[Ground], object]
+    base: Base = "guide"
+    smtpd: str = "7.6"
+
+
+def rules(*lines: str) -> Callable[[Ground], None]:
+    """Return what adds directives at the end of smtpd.conf."""
+    return add(CONF, "".join(f"{line}\n" for line in lines))
+
+
+def filtered(definition: str, name: str = "other") -> Callable[[Ground], None]:
+    """Return what puts a filter in front of those of incoming mail."""
+    return both(
+        change("# macros", f"{definition}\n\n# macros"),
+        change(INBOUND, f"filter {{ {name} check_rdns"),
+    )
+
+
+def script(name: str, text: str = ANSWERS, path: str = LIBEXEC) -> Callable[[Ground], None]:
+    """Return what installs a filter of somebody else."""
+    return lambda ground: ground.put(f"{path}/{name}", text, "0755")
+
+
+def nothing(ground: Ground) -> None:
+    """Leave it as it is."""
+
+
+def public_addresses(ground: Ground) -> None:
+    """No network address translation: what the configuration says is what the world sees."""
+    ground.options = []
+    ground.change('ipv4 = "192.168.0.1"', f'ipv4 = "{PUBLIC4}"')
+    ground.put("/etc/mail/hosts", f"{PUBLIC4}\n", "0640")
+
+
+def ipv6_alone(ground: Ground) -> None:
+    text = ground.read(CONF)
+    kept = [line for line in text.splitlines(True) if "$ipv4" not in line and "ipv4 =" not in line]
+    (ground.view / CONF[1:]).write_text("".join(kept))
+    ground.put("/etc/mail/hosts", f"{SERVER6}\n", "0640")
+    ground.options = []
+    del ground.zone["example.com", "A"], ground.zone[reverse(ADDRESS), "PTR"]
+
+
+def included(ground: Ground) -> None:
+    """Half of the configuration stands in another file."""
+    text = ground.read(CONF)
+    head, mark, rest = text.partition("# rules\n")
+    ground.put("/etc/mail/rules.conf", mark + rest, "0640")
+    (ground.view / CONF[1:]).write_text(f'{head}include "/etc/mail/rules.conf"\n')
+
+
+def certificates(ground: Ground) -> None:
+    """A wildcard's, with others behind it in the file, and a key that a group may read."""
+    served(-1, 80, "*.example.com", "example.com")(ground)
+    ground.add("/etc/ssl/example.com.crt", certificate("An Authority", until=900).certificate)
+    ground.sh("chgrp ssl-cert /etc/ssl/private/example.com.key;"
+              " chmod 640 /etc/ssl/private/example.com.key")  # fmt: skip
+
+
+def key_elsewhere(ground: Ground) -> None:
+    """The record is an alias for one that somebody else keeps."""
+    ground.zone["k1.provider.example", "TXT"] = ground.zone.pop(DKIM)
+    ground.zone[DKIM[0], "CNAME"] = ["k1.provider.example."]
+
+
+def tags(text: str) -> Callable[[Ground], None]:
+    """Return what writes other tags in front of the key in its record."""
+
+    def plant(ground: Ground) -> None:
+        key = ground.guide.dkim_record.replace('" "', "").strip('"').partition("p=")[2]
+        ground.zone[DKIM] = [f'"{text} p={key[:200]}" "{key[200:]}"']
+
+    return plant
+
+
+def key_table(ground: Ground) -> None:
+    """Two selectors in a key table, of two types."""
+    ground.sh("cd /etc/mail/dkim; openssl genpkey -algorithm ed25519 -out ed.key;"
+              " openssl pkey -in ed.key -pubout -outform DER | tail -c 32 | base64 > ed.pub;"
+              " chown _dkimsign:_dkimsign ed.key; chmod 600 ed.key")  # fmt: skip
+    public = ground.read("/etc/mail/dkim/ed.pub").strip()
+    ground.sh("rm /etc/mail/dkim/ed.pub")
+    ground.zone["ed._domainkey.example.com", "TXT"] = [f'"v=DKIM1; k=ed25519; p={public}"']
+    ground.put("/etc/mail/dkim/keytable", "example.com mail /etc/mail/dkim/private.key\n"
+               "example.com ed /etc/mail/dkim/ed.key\n", "0640", "_dkimsign:_dkimsign")  # fmt: skip
+    ground.change("-d example.com -s mail -k /etc/mail/dkim/private.key",
+                  "-t /etc/mail/dkim/keytable")  # fmt: skip
+
+
+ALIASES = """
+# names of RFC 2142, programs, files, lists, and what looks like a loop
+postmaster: root
+bob: bob@example.net
+list: :include:/etc/mail/list
+archive: "|/usr/bin/tee -a /tmp/archive"
+trash: /dev/null
+gone: error:550 no longer here
+sales: alice+sales
+web2: user01, alice
+"john.doe": alice
+MAILER-DAEMON: postmaster
+a: b
+b: c
+c: d, a2@example.org
+d: alice
+"""
+
+ODD = (
+    Odd("public addresses, and no option", public_addresses),
+    Odd("IPv6 alone", ipv6_alone, smtpd="7.9"),
+    Odd("half of it included", included),
+    Odd("aliases of all kinds",
+        both(lambda ground: ground.sh("useradd --create-home user01"),
+             lambda ground: ground.put("/etc/mail/list", "alice\nbob@example.org\n"),
+             add("/etc/mail/aliases", ALIASES))),
+    Odd("rules that let in whom they should", both(
+        record("partner.example", "MX", "10 example.com."),
+        record("backed.example", "MX", "5 mx.backup.example.", "10 example.com."),
+        record("mx.backup.example", "A", "198.51.100.77"), rules(
+        'action "onward" relay host smtp://192.168.0.9',
+        'action "spare" relay backup mx example.com',
+        'match from src { "10.0.0.0/8", "192.168.0.0/16", "203.0.113.0/24" } for any'
+        ' action "outbound"',
+        'match from src "fd00::/8" for any action "outbound"',
+        'match from any auth for any action "outbound"',
+        'match from auth for any action "outbound"',
+        'match from any mail-from "@spam.example" for any reject',
+        'match from any for domain "partner.example" action "onward"',
+        'match from any for domain "backed.example" action "spare"',
+        'match from any for rcpt-to "postmaster@partner.example" action "onward"',
+        'match from any for any reject',
+        'match from any for any action "outbound"',
+        ))),
+    Odd("tags of listeners that only some can reach",
+        both(change("listen on lo0 filter", "listen on lo0 port 10025 tag BACK filter"),
+             change("listen on $ipv4 port 587 tls-require",
+                    "listen on $ipv4 port 587 tls-require tag SUBMIT"),
+             rules('match from any tag BACK for any action "outbound"',
+                   'match from any tag SUBMIT for any action "outbound"'))),
+    Odd("submission for this machine, without TLS",
+        change("# rules", 'listen on lo0 port 587 filter "dkimsign"\n# rules')),
+    Odd("several listeners, one of them plain",
+        change("# rules", "listen on $ipv4 port 2525 filter { check_rdns }\n"
+                          "listen on $ipv4 port 26 tls $optional\n# rules")),
+    Odd("a filter of somebody else, with flags",
+        both(script("filter-rspamd"), filtered(
+            'filter other proc-exec "filter-rspamd -url http://127.0.0.1:11333'
+            ' -log /var/log/rspamd-filter.log -socket /run/nosuch.sock 2>>/dev/null"'))),
+    Odd("a filter by its interpreter",
+        both(script("answer.sh", path="/opt/filters"),
+             filtered('filter other proc-exec "/bin/sh /opt/filters/answer.sh"'))),
+    Odd("a filter behind a proc, in a chroot",
+        both(script("filter-x"), filtered(
+            'proc p "filter-x" user nobody chroot "/"\nfilter other proc p'))),
+    Odd("a filter in a chain",
+        both(script("filter-x"),
+             change("# macros", 'filter inner proc-exec "filter-x"\n'
+                                "filter all chain { inner check_rdns check_fcrdns }\n\n# macros"),
+             change("filter { check_rdns check_fcrdns }", "filter all"))),
+    Odd("a filter of outgoing mail",
+        both(script("filter-x"), change("# macros", 'filter out proc-exec "filter-x"\n\n# macros'),
+             change("relay src <hosts>", "relay src <hosts> filter out"))),
+    Odd("the signer in C", change("filter-dkimsign -d", "filter-dkimsign.c-original -d")),
+    Odd("certificates with a chain, and for all names", certificates),
+    Odd("a key that somebody else publishes", key_elsewhere),
+    Odd("a record with few tags", tags("")),
+    Odd("a record with many tags", tags(" v=DKIM1 ; h=sha256 ; t=s; s=email:*; n=notes here;")),
+    Odd("a key table", key_table),
+    Odd("SPF with all that is allowed", includes(10)),
+    Odd("SPF elsewhere",
+        both(record("example.com", "TXT", '"google-site-verification=abc"',
+                    '"v=spf1 " "redirect=_spf.example.com"'),
+             record("_spf.example.com", "TXT", '"v=spf1 exists:%{i}._no.example.com'
+                    f' ip4:{ADDRESS}/32 ip6:2001:db8::/32 ~all"'))),
+    Odd("DMARC with all tags, MTA-STS and TLS-RPT",
+        both(record("_dmarc.example.com", "TXT",
+                    '"v=DMARC1;p=quarantine;sp=reject;pct=50;adkim=s;aspf=r;fo=1:d:s;ri=86400;'
+                    'rua=mailto:a@example.com!10m,mailto:b@reports.example;ruf=mailto:c@example.com;"'),
+             record("example.com._report._dmarc.reports.example", "TXT", '"v=DMARC1"'),
+             record("_mta-sts.example.com", "TXT", '"v=STSv1; id=20260101T000000;"'),
+             record("mta-sts.example.com", "A", "198.51.100.80"),
+             record("_smtp._tls.example.com", "TXT", '"v=TLSRPTv1; rua=mailto:tls@example.com"'))),
+    Odd("mail servers of others beside ours",
+        both(record("example.com", "MX", "10 example.com.", "20 mx.backup.example."),
+             record("mx.backup.example", "A", "198.51.100.77"))),
+    Odd("a PTR that names the provider",
+        both(record(reverse(ADDRESS), "PTR", "host25.isp.example."),
+             record("host25.isp.example", "A", ADDRESS))),
+    Odd("two PTRs, one of them confirmed",
+        record(reverse(ADDRESS), "PTR", "gone.example.net.", "example.com.")),
+    Odd("passwords in a file that smtpd alone reads",
+        both(lambda ground: ground.sh("echo alice $(openssl passwd -6 secret) > /etc/mail/passwd;"
+                                      " chown opensmtpd:dovecot /etc/mail/passwd;"
+                                      " chmod 440 /etc/mail/passwd"),
+             change("# Blocks", "table passwd file:/etc/mail/passwd\n# Blocks"),
+             change("pki example.com auth mask", "pki example.com auth <passwd> mask"))),
+    Odd("users of a table, not of the system",
+        both(lambda ground: ground.put("/etc/mail/base", "virtual1 1000:1000:/srv/mail/virtual1\n"),
+             lambda ground: ground.put("/etc/mail/virtuals", "info@example.com virtual1\n"
+                                       "@mail.example.com info@example.com\n"),
+             change("# Blocks", "table base file:/etc/mail/base\n"
+                                "table virtuals file:/etc/mail/virtuals\n# Blocks"),
+             change("junk alias <aliases>", "junk virtual <virtuals> userbase <base>"))),
+    Odd("a name that is not the domain's",
+        both(lambda ground: ground.put("/etc/mailname", "mx7.example.com\n"),
+             record("mx7.example.com", "A", ADDRESS))),
+    Odd("SPF that permits an address by its name",
+        record("example.com", "TXT", '"v=spf1 a:example.com -all"')),
+    Odd("mail goes by a smarthost: no address is ours",
+        both(change("relay src <hosts>", 'relay host "smtp+tls://relay.example.net"'),
+             record("relay.example.net", "A", "198.51.100.99"),
+             record(reverse(ADDRESS), "PTR"), lambda ground: ground.options.clear(),
+             record("example.com", "TXT", '"v=spf1 ip4:198.51.100.99 -all"'))),
+    Odd("Debian 12", nothing, smtpd="6.8"),
+    Odd("smtpd 7.9", nothing, smtpd="7.9"),
+)  # fmt: skip
