@@ -1,10 +1,12 @@
 """Things that look like faults and are none: ``check`` must say nothing of them."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import NamedTuple
 
 from integration.check.certificates import certificate
 from integration.check.faults.names import includes, served
+from integration.check.faults.rules import waiting
 from integration.check.faults.table import Base, add, both, change, record
 from integration.check.ground import ADDRESS, CONF, DKIM, Ground
 from integration.check.servers import ANSWERS
@@ -144,14 +146,10 @@ ODD = (
         'match from src { "10.0.0.0/8", "192.168.0.0/16", "203.0.113.0/24" } for any'
         ' action "outbound"',
         'match from src "fd00::/8" for any action "outbound"',
-        'match from any auth for any action "outbound"',
-        'match from auth for any action "outbound"',
         'match from any mail-from "@spam.example" for any reject',
         'match from any for domain "partner.example" action "onward"',
         'match from any for domain "backed.example" action "spare"',
         'match from any for rcpt-to "postmaster@partner.example" action "onward"',
-        'match from any for any reject',
-        'match from any for any action "outbound"',
         ))),
     Odd("tags of listeners that only some can reach",
         both(change("listen on lo0 filter", "listen on lo0 port 10025 tag BACK filter"),
@@ -233,6 +231,10 @@ ODD = (
              record("relay.example.net", "A", "198.51.100.99"),
              record(reverse(ADDRESS), "PTR"), lambda ground: ground.options.clear(),
              record("example.com", "TXT", '"v=spf1 ip4:198.51.100.99 -all"'))),
+    Odd("mail that waits for an hour", waiting(timedelta(hours=1))),
+    Odd("rules for those who have logged in, in other words",
+        both(change("match auth from any for any action", "match from auth for any action"),
+             change("match from local for any action", "match for any action"))),
     Odd("Debian 12", nothing, smtpd="6.8"),
     Odd("smtpd 7.9", nothing, smtpd="7.9"),
 )  # fmt: skip

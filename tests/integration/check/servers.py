@@ -89,6 +89,8 @@ def openbsd(ground: Ground) -> None:
 
 
 def debian(ground: Ground) -> None:
+    ground.add("/etc/aliases", "root: admin\n")  # smtpd runs no maildir as root
+    ground.sh("useradd --create-home admin")
     domain(ground, "debian.example.net")
 
 

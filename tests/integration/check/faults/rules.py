@@ -1,15 +1,41 @@
 """Faults of rules and listeners, of the files around them, and of the queue."""
 
+import os
 import subprocess
+import time
 from collections.abc import Callable
+from datetime import timedelta
 
 from integration.check.faults.table import Fault, add, both, change, sh
 from integration.check.ground import CONF, Ground
 
-LAST = "match auth from any for any action"
-PLANTED = "match from any for any"
+PLANTED = 'match from any for any action "outbound"'
+RULES_CONF = "/etc/mail/rules.conf"
 MANY = 300
 """Addresses of an interface: as many as the guide warns of."""
+
+
+ENVELOPE = """version: 3
+dispatcher: outbound
+type: mta
+smtpname: example.com
+helo: localhost
+hostname: example.com
+errorline: Temporary failure in MX lookup
+sockaddr: local
+sender: alice@example.com
+rcpt: bob@outside.example.org
+dest: bob@outside.example.org
+ctime: {came}
+last-try: {came}
+last-bounce: 0
+ttl: 345600
+retry: 9
+flags: authenticated
+dsn-notify: 0
+esc-class: 4
+esc-code: 0
+"""
 
 
 def rule(line: str) -> Callable[[Ground], None]:
@@ -20,6 +46,34 @@ def rule(line: str) -> Callable[[Ground], None]:
 def relay(title: str, line: str, said: tuple[str, ...] = ("anybody",), path: str = CONF) -> Fault:
     """Return an open relay of one line."""
     return Fault(f"open relay: {title}", rule(line), "open-relay", said, "", line, path)
+
+
+def waiting(age: timedelta, count: int = 3) -> Callable[[Ground], None]:
+    """Return what puts messages into the queue, with what smtpd writes of a failed attempt."""
+
+    def plant(ground: Ground) -> None:
+        came = int(time.time() - age.total_seconds())
+        for number in range(count):
+            message = f"890f0e8{number}"
+            folder = f"/var/spool/smtpd/queue/89/{message}"
+            envelope = ENVELOPE.format(came=came)
+            ground.put(f"{folder}/{message}c6ae9649", envelope, "0600", "opensmtpq:root")
+            ground.put(f"{folder}/message", "Subject: x\n\nhello\n", "0600", "opensmtpq:root")
+            for path in ground.view.joinpath(folder[1:]).iterdir():
+                os.utime(path, (came, came))
+        ground.sh("cd /var/spool/smtpd; mkdir incoming offline purge temporary;"
+                  " chmod 711 .; chmod 700 incoming purge queue temporary queue/89 queue/89/*;"
+                  " chgrp opensmtpq offline; chmod 770 offline;"
+                  " chown -R opensmtpq incoming purge queue temporary")  # fmt: skip
+
+    return plant
+
+
+def in_another_file(ground: Ground) -> None:
+    text = ground.read(CONF)
+    head, mark, rest = text.partition("# rules\n")
+    ground.put(RULES_CONF, f"{mark}{rest}{PLANTED}\n", "0640")
+    ground.put(CONF, f'{head}include "{RULES_CONF}"\n', "0640")
 
 
 def addresses(what: str) -> None:
@@ -34,7 +88,7 @@ def many_addresses(ground: Ground) -> None:
 
 
 RULES = (
-    relay("anybody for any", 'match from any for any action "outbound"'),
+    relay("anybody for any", PLANTED),
     relay("all networks", 'match from src { "0.0.0.0/0" } for any action "outbound"'),
     relay("all networks of IPv6", 'match from src "::/0" for any action "outbound"'),
     relay("a sender whom anybody may forge",
@@ -54,6 +108,11 @@ RULES = (
                       "listen on $ipv4 port 25 tls tag IN $optional"),
                rule('match from any tag IN for any action "outbound"')),
           "open-relay", ("IN",), "", "match from any tag IN"),
+    Fault("open relay: in another file", in_another_file,
+          "open-relay", ("anybody",), "", PLANTED, RULES_CONF),
+    Fault("a rule that comes too late",
+          both(rule("match from any for any reject"), rule(PLANTED)),
+          "rule-unreachable", ("41",), "", PLANTED, severity="warning"),
     Fault("a domain local and relayed",
           both(add(CONF, 'action "onward" relay host smtp://192.168.0.9\n'),
                rule('match from any for domain "example.com" action "onward"')),
@@ -94,6 +153,8 @@ FILES = (
           "alias-loop", ("sales", "orders"), "", "sales", "/etc/mail/aliases"),
     Fault("alias to nobody", add("/etc/mail/aliases", "sales: nosuchuser\n"),
           "alias-nobody", ("sales", "nosuchuser"), "nosuchuser", "sales", "/etc/mail/aliases"),
+    Fault("queue stuck", waiting(timedelta(hours=50)),
+          "queue-stuck", ("3", "hours"), "smtpctl show queue", path="", severity="warning"),
     Fault("alias to nobody in a list", add("/etc/mail/aliases", "sales: alice, nosuchuser\n"),
           "alias-nobody", ("sales", "nosuchuser"), "nosuchuser", "sales", "/etc/mail/aliases"),
 )  # fmt: skip
