@@ -77,8 +77,6 @@ class Ground:
     options: list[str] = field(default_factory=lambda: ["--address", ADDRESS])
     path: str = CONF
     """The smtpd.conf that is looked at; "" for the one that smtpd itself would take."""
-    there: int = 0
-    """A process whose network is that of another machine."""
     after: ExitStack = field(default_factory=ExitStack)
     """What has to be undone outside of the view."""
 

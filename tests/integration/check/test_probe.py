@@ -1,4 +1,4 @@
-"""``check --probe``, run on another machine: a network of its own that the server takes for strange.
+"""``check --probe``, run on another machine: a network of its own, strange to the server.
 
 smtpd takes all addresses of its own machine for local, so nothing can be learned from there.
 """
@@ -53,22 +53,27 @@ def elsewhere() -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def good() -> Iterator[Ground]:
+def there() -> Iterator[int]:
+    with elsewhere() as there:
+        yield there
+
+
+@pytest.fixture(scope="module")
+def good(there: int) -> Iterator[Ground]:
     guide = need_stage("7.6").guide("check probe")
     made_good(guide, "7.6")
-    with elsewhere() as there, NameServer({}, (ROUTER, 53)) as dns:
+    with NameServer({}, (ROUTER, 53)) as dns:
         ground = Ground("7.6", guide, dns, zone(guide))
-        ground.there = there
         ground.zone["example.com", "A"] = [SERVER4]
         del ground.zone["example.com", "AAAA"]
         ground.put("/etc/resolv.conf", f"nameserver {ROUTER}\n")
         yield ground
 
 
-def probe(ground: Ground, host: str) -> tuple[int, list[dict[str, Any]]]:
+def probe(ground: Ground, there: int, host: str) -> tuple[int, list[dict[str, Any]]]:
     """Run it on the other machine; return its status and its findings."""
     ground.dns.records = ground.zone
-    command = ["nsenter", "--net", "--target", str(ground.there), inside.CHROOT, ground.view,
+    command = ["nsenter", "--net", "--target", str(there), inside.CHROOT, str(ground.view),
                "opensmtpd-plugins", "check", "--json", "--probe", host]  # fmt: skip
     done = subprocess.run(
         command, capture_output=True, check=False, timeout=60, env=inside.ENVIRONMENT
@@ -82,40 +87,40 @@ def codes(found: list[dict[str, Any]]) -> list[str]:
     return [each["code"] for each in found if each["code"] != "probe-certificate"]
 
 
-def test_a_server_that_relays_for_its_own_alone(good: Ground) -> None:
+def test_a_server_that_relays_for_its_own_alone(good: Ground, there: int) -> None:
     with Server(good.view):
-        status, found = probe(good, HOST)
+        status, found = probe(good, there, HOST)
     assert codes(found) == []
     assert [each["severity"] for each in found] == ["warning"]
     assert status == 1
 
 
-def test_an_open_relay(good: Ground) -> None:
+def test_an_open_relay(good: Ground, there: int) -> None:
     line = 'match auth from any for any action "outbound"'
     with (
         planted(good, "open", change(line, line.replace("auth ", ""))) as ground,
         Server(ground.view),
     ):
-        status, found = probe(ground, HOST)
+        status, found = probe(ground, there, HOST)
     assert codes(found) == ["probe-open-relay"]
     (relay,) = (each for each in found if each["code"] == "probe-open-relay")
     assert (status, relay["severity"]) == (1, "error")
     assert HOST in relay["fault"]
 
 
-def test_no_tls(good: Ground) -> None:
+def test_no_tls(good: Ground, there: int) -> None:
     plain = change("listen on $ipv4 port 25 tls $optional", "listen on $ipv4 port 25")
     with planted(good, "plain", plain) as ground, Server(ground.view):
-        assert codes(probe(ground, HOST)[1]) == ["probe-no-starttls"]
+        assert codes(probe(ground, there, HOST)[1]) == ["probe-no-starttls"]
 
 
-def test_nobody_listens(good: Ground) -> None:
-    status, found = probe(good, HOST)
+def test_nobody_listens(good: Ground, there: int) -> None:
+    status, found = probe(good, there, HOST)
     assert (status, codes(found)) == (1, ["probe-refused"])
 
 
-def test_port_25_is_blocked(good: Ground) -> None:
-    status, found = probe(good, SILENT)
+def test_port_25_is_blocked(good: Ground, there: int) -> None:
+    status, found = probe(good, there, SILENT)
     assert status == 1
     assert codes(found) in (["probe-timeout"], ["probe-unreachable"])
     assert SILENT in found[0]["fault"]
