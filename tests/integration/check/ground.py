@@ -57,8 +57,13 @@ class Report(NamedTuple):
 
     status: int
     findings: list[dict[str, Any]]
-    text: str
-    """Both outputs, as they came."""
+
+    @property
+    def text(self) -> str:
+        """One line for each finding, for the message of a test that fails."""
+        fields = ("severity", "code", "path", "line", "fault", "remedy")
+        lines = [" | ".join(str(each[name]) for name in fields) for each in self.findings]
+        return "\n".join([f"status {self.status}", *lines])
 
     @property
     def certain(self) -> list[dict[str, Any]]:
@@ -124,7 +129,7 @@ class Ground:
             findings = json.loads(out or "[]")
         except json.JSONDecodeError:
             raise AssertionError(f"status {done.returncode}, no JSON: {out}{wrong}") from None
-        return Report(done.returncode, findings, out + wrong)
+        return Report(done.returncode, findings)
 
     def run(self, *options: str) -> subprocess.CompletedProcess[bytes]:
         """Run the command in its view, with the zone that was made for it."""
