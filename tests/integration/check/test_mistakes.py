@@ -55,7 +55,7 @@ def test_it_is_found_before_the_restart(fault: Fault, served: dict[str, Ground])
         named = inside.tried(ground.view, "smtpd", "-n", "-f", CONF)
         report = ground.check()
         line = ground.line(fault.path, fault.at)
-    assert (named.returncode == 0) == (fault.code != "smtpd-refuses")
+    assert (named.returncode == 0) == (fault.code != "conf-syntax")
     assert report.status == 1, report.text
     found = [each for each in report.certain if each["code"] == fault.code]
     assert [each for each in found if (each["path"], each["line"]) == (fault.path, line)]

@@ -178,7 +178,7 @@ CERTIFICATES = (
           "certificate-key-differs", (CERTIFICATE_KEY,), CERTIFICATE, PKI_KEY),
     Fault("certificate's key readable by all", sh(f"chmod 644 {CERTIFICATE_KEY}"),
           "certificate-key-exposed", (CERTIFICATE_KEY,), f"chmod 600 {CERTIFICATE_KEY}", PKI_KEY,
-          also=("smtpd-refuses",)),
+          also=("conf-refused",)),
     Fault("certificate missing", sh(f"rm {CERTIFICATE}"),
-          "certificate-missing", (CERTIFICATE,), "", PKI, also=("smtpd-refuses",)),
+          "certificate-missing", (CERTIFICATE,), "", PKI, also=("conf-refused",)),
 )  # fmt: skip
