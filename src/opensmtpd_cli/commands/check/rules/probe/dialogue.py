@@ -15,7 +15,7 @@ _SHOWN = 120
 _NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
-class SmtpReply(NamedTuple):
+class Reply(NamedTuple):
     """The answer to a command. ``text`` is its last line, ``lines`` are all, without the codes."""
 
     code: int
@@ -32,11 +32,14 @@ class SmtpReply(NamedTuple):
         return any(line.upper().split()[:1] == [keyword] for line in self.lines[1:])
 
 
-def _nonsense() -> OSError:
-    return OSError(errno.EPROTO, "what it says is no SMTP, or too long")
+class Nonsense(OSError):
+    """What came is no answer of an SMTP server, or too long."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EPROTO, "no answer of an SMTP server")
 
 
-class Conversation:
+class Dialogue:
     """A connection to a server."""
 
     def __init__(self, connection: socket.socket) -> None:
@@ -51,24 +54,24 @@ class Conversation:
         """End the connection."""
         self._connection.close()
 
-    def ask(self, command: str) -> SmtpReply:
+    def ask(self, command: str) -> Reply:
         """Send a command, and return the answer. Raises OSError; TimeoutError for none."""
         self._connection.settimeout(STEP)
         self._connection.sendall(command.encode("ascii", "replace") + b"\r\n")
         return self.reply()
 
-    def reply(self) -> SmtpReply:
+    def reply(self) -> Reply:
         """Return what the server says next. Raises OSError; TimeoutError for nothing."""
         until = time.monotonic() + STEP
         lines: list[str] = []
         while len(lines) < _LINES_MAX:
             line = self._line(until)
             if not line[:3].isdigit() or line[3:4] not in ("", " ", "-"):
-                raise _nonsense()
+                raise Nonsense
             lines.append(line[4:])
             if line[3:4] != "-":
-                return SmtpReply(int(line[:3]), tuple(lines))
-        raise _nonsense()
+                return Reply(int(line[:3]), tuple(lines))
+        raise Nonsense
 
     def _line(self, until: float) -> str:
         while b"\n" not in self._left:
@@ -81,10 +84,10 @@ class Conversation:
                 raise ConnectionResetError(errno.ECONNRESET, "it closed the connection")
             self._left += data
             if len(self._left) > _LINES_MAX * _LINE_MAX:
-                raise _nonsense()
+                raise Nonsense
         line, _, self._left = self._left.partition(b"\n")
         if len(line) > _LINE_MAX:
-            raise _nonsense()
+            raise Nonsense
         return line.rstrip(b"\r").decode("ascii", "replace")
 
     def start_tls(self, name: str) -> None:
@@ -101,7 +104,7 @@ class Conversation:
         return ssl.cert_time_to_seconds(str(about["notAfter"]))
 
 
-def connect(host: str) -> Conversation:
+def connect(host: str) -> Dialogue:
     """Connect to port 25 of a host, once.
 
     Of its addresses the first counts that this machine has a way to. Raises OSError, as
@@ -119,5 +122,5 @@ def connect(host: str) -> Conversation:
                 raise
             failed = error
         else:
-            return Conversation(connection)
+            return Dialogue(connection)
     raise failed

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from opensmtpd_cli.commands.check.finding import NOWHERE, Finding, error, unseen, warning
-from opensmtpd_cli.commands.check.rules.probe.dialogue import STEP, Conversation, SmtpReply, connect
+from opensmtpd_cli.commands.check.rules.probe.dialogue import STEP, Dialogue, Reply, connect
 
 _FOREIGN = ("example.org", "example.net")
 """Domains that nobody has mail in (RFC 2606)."""
@@ -22,20 +22,19 @@ _ELSEWHERE = "run opensmtpd-plugins check --probe on a machine elsewhere"
 def probe(host: str) -> Iterator[Finding]:
     """Yield what is wrong with port 25 of a host as a stranger sees it."""
     try:
-        conversation = connect(host)
-    except (OSError, UnicodeError) as failure:
+        dialogue = connect(host)
+    except OSError as failure:
         yield _unreachable(host, failure)
         return
     try:
-        yield from _talk(host, conversation)
+        yield from _talk(host, dialogue)
     finally:
-        conversation.close()
+        dialogue.close()
 
 
-def _unreachable(host: str, failure: OSError | UnicodeError) -> Finding:
-    if isinstance(failure, socket.gaierror | UnicodeError):
-        reason = failure.strerror if isinstance(failure, OSError) else "no name of a host"
-        fault = f"{host} has no address: {reason}"
+def _unreachable(host: str, failure: OSError) -> Finding:
+    if isinstance(failure, socket.gaierror):
+        fault = f"{host} has no address: {failure.strerror}"
         return error("probe-no-address", NOWHERE, fault, "", "opensmtpd-plugins dns DOMAIN")
     if isinstance(failure, TimeoutError):
         return error(
@@ -58,8 +57,8 @@ def _unreachable(host: str, failure: OSError | UnicodeError) -> Finding:
     return error("probe-unreachable", NOWHERE, fault)
 
 
-def _talk(host: str, conversation: Conversation) -> Iterator[Finding]:
-    if conversation.own == conversation.peer:
+def _talk(host: str, dialogue: Dialogue) -> Iterator[Finding]:
+    if dialogue.own == dialogue.peer:
         yield unseen(
             "probe-itself",
             NOWHERE,
@@ -69,7 +68,7 @@ def _talk(host: str, conversation: Conversation) -> Iterator[Finding]:
         )
         return
     try:
-        greeting = conversation.reply()
+        greeting = dialogue.reply()
     except TimeoutError:
         yield error(
             "probe-no-banner",
@@ -86,12 +85,12 @@ def _talk(host: str, conversation: Conversation) -> Iterator[Finding]:
         yield _turned_away(host, greeting)
         return
     try:
-        yield from _session(host, conversation)
+        yield from _session(host, dialogue)
     except OSError as failure:
         yield _broken(host, "in the middle of the session", failure)
 
 
-def _turned_away(host: str, reply: SmtpReply) -> Finding:
+def _turned_away(host: str, reply: Reply) -> Finding:
     return unseen(
         "probe-turned-away",
         NOWHERE,
@@ -107,13 +106,13 @@ def _broken(host: str, when: str, failure: OSError) -> Finding:
     return error("probe-broken", NOWHERE, fault, "", "look at the log of smtpd")
 
 
-def _session(host: str, conversation: Conversation) -> Iterator[Finding]:
-    name = f"[IPv6:{conversation.own}]" if ":" in conversation.own else f"[{conversation.own}]"
-    hello = conversation.ask(f"EHLO {name}")
+def _session(host: str, dialogue: Dialogue) -> Iterator[Finding]:
+    name = f"[IPv6:{dialogue.own}]" if ":" in dialogue.own else f"[{dialogue.own}]"
+    hello = dialogue.ask(f"EHLO {name}")
     if hello.code != 250:
         yield _turned_away(host, hello)
         return
-    reply = _relays(host, conversation)
+    reply = _relays(host, dialogue)
     secure = False
     if not hello.offers("STARTTLS"):
         yield warning(
@@ -124,21 +123,21 @@ def _session(host: str, conversation: Conversation) -> Iterator[Finding]:
             "listen on ADDRESS tls pki NAME",
         )
     else:
-        fault = _tls(host, conversation)
+        fault = _tls(host, dialogue)
         secure = fault is None or fault.code == "probe-certificate-ends"
         if fault is not None:
             yield fault
     if secure:
-        conversation.ask(f"EHLO {name}")
+        dialogue.ask(f"EHLO {name}")
         if reply.code == _TLS_FIRST:
-            reply = _relays(host, conversation)
+            reply = _relays(host, dialogue)
     yield from _judged(host, reply)
     if secure or not hello.offers("STARTTLS"):
         with suppress(OSError):
-            conversation.ask("QUIT")
+            dialogue.ask("QUIT")
 
 
-def _relays(host: str, conversation: Conversation) -> SmtpReply:
+def _relays(host: str, dialogue: Dialogue) -> Reply:
     """Return the answer to a foreign recipient, or to the sender where that is refused.
 
     Two senders are tried: a stranger, and one of the server's own domain, which some rules trust.
@@ -148,17 +147,17 @@ def _relays(host: str, conversation: Conversation) -> SmtpReply:
     own = ".".join(labels[1:] if len(labels) > 2 else labels)
     replies = []
     for sender in (f"probe@{foreign}", f"postmaster@{own}"):
-        reply = conversation.ask(f"MAIL FROM:<{sender}>")
+        reply = dialogue.ask(f"MAIL FROM:<{sender}>")
         if reply.code // 100 == 2:
-            reply = conversation.ask(f"RCPT TO:<probe@{foreign}>")
-            conversation.ask("RSET")
+            reply = dialogue.ask(f"RCPT TO:<probe@{foreign}>")
+            dialogue.ask("RSET")
         if reply.code // 100 == 2:
             return reply
         replies.append(reply)
     return max(replies, key=lambda each: each.code)
 
 
-def _judged(host: str, reply: SmtpReply) -> Iterator[Finding]:
+def _judged(host: str, reply: Reply) -> Iterator[Finding]:
     if reply.code // 100 == 2:
         yield error(
             "probe-open-relay",
@@ -167,24 +166,24 @@ def _judged(host: str, reply: SmtpReply) -> Iterator[Finding]:
             "Spammers find it within hours, and its own mail is then refused everywhere.",
             "opensmtpd-plugins check, on the server: it names the rule",
         )
-    elif reply.code // 100 == 4 or (reply.code == _TLS_FIRST and "STARTTLS" in reply.text):
+    elif reply.code // 100 == 4 or reply.code == 421:
         yield unseen(
             "probe-unsure",
             NOWHERE,
             f"{host} does not say whether it relays: {reply.text}",
-            "It refuses a stranger for the moment, or without TLS.",
+            "It refuses the stranger for the moment.",
             "probe it again later",
         )
 
 
-def _tls(host: str, conversation: Conversation) -> Finding | None:
+def _tls(host: str, dialogue: Dialogue) -> Finding | None:
     """Begin TLS; return what is wrong with it."""
-    reply = conversation.ask("STARTTLS")
+    reply = dialogue.ask("STARTTLS")
     if reply.code != 220:
         fault = f"{host} offers TLS and does not begin it: {reply.text}"
         return warning("probe-tls-failed", NOWHERE, fault, "", "look at the log of smtpd")
     try:
-        conversation.start_tls(host)
+        dialogue.start_tls(host)
     except ssl.SSLCertVerificationError as failure:
         return warning(
             "probe-certificate",
@@ -204,7 +203,7 @@ def _tls(host: str, conversation: Conversation) -> Finding | None:
     except OSError as failure:
         fault = f"TLS with {host} fails: {failure.strerror or type(failure).__name__}"
         return warning("probe-tls-failed", NOWHERE, fault, "", "look at the log of smtpd")
-    days = (conversation.expires() - time.time()) / 86400
+    days = (dialogue.expires() - time.time()) / 86400
     if days * 86400 < _SOON:
         fault = f"the certificate of {host} ends in {days:.0f} days"
         return warning("probe-certificate-ends", NOWHERE, fault, "", "renew it, and restart smtpd")
