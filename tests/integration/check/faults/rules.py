@@ -117,7 +117,7 @@ RULES = (
           both(add(CONF, 'action "onward" relay host smtp://192.168.0.9\n'),
                rule('match from any for domain { "example.com", "other.example" } action "onward"'),
                record("other.example", "MX", "10 example.com.")),
-          "domain-both-ways", ("example.com", "37"), "", 'match from any for domain { "example.com"',
+          "domain-both-ways", ("example.com", "37"), "", "match from any for domain {",
           severity="warning"),
 )  # fmt: skip
 
@@ -125,7 +125,8 @@ LISTENERS = (
     Fault("587 without authentication",
           change("listen on $ipv4 port 587 tls-require $required",
                  "listen on $ipv4 port 587 tls-require pki example.com filter dkimsign"),
-          "listener-without-auth", ("587",), "auth", "listen on $ipv4 port 587", severity="warning"),
+          "listener-without-auth", ("587",), "auth", "listen on $ipv4 port 587",
+          severity="warning"),
     Fault("465 without TLS", change("listen on $ipv4 port 465 smtps $required",
                                     "listen on $ipv4 port 465 filter dkimsign"),
           "listener-465-without-smtps", ("465",), "smtps", "listen on $ipv4 port 465",
@@ -153,9 +154,11 @@ FILES = (
     Fault("alias loop", add("/etc/mail/aliases", "sales: orders\norders: sales\n"),
           "alias-loop", ("sales",), "USER", "sales", "/etc/mail/aliases"),
     Fault("alias to nobody", add("/etc/mail/aliases", "sales: nosuchuser\n"),
-          "alias-target-missing", ("sales", "nosuchuser"), "make the user", "sales", "/etc/mail/aliases"),
+          "alias-target-missing", ("sales", "nosuchuser"), "make the user", "sales",
+          "/etc/mail/aliases"),
     Fault("queue stuck", waiting(timedelta(hours=50)),
           "queue-stuck", ("3", "hours"), "smtpctl show queue", path="", severity="warning"),
     Fault("alias to nobody in a list", add("/etc/mail/aliases", "sales: alice, nosuchuser\n"),
-          "alias-target-missing", ("sales", "nosuchuser"), "make the user", "sales", "/etc/mail/aliases"),
+          "alias-target-missing", ("sales", "nosuchuser"), "make the user", "sales",
+          "/etc/mail/aliases"),
 )  # fmt: skip
