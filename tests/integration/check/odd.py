@@ -106,9 +106,9 @@ def key_table(ground: Ground) -> None:
     ground.sh("rm /etc/mail/dkim/ed.pub")
     ground.zone["ed._domainkey.example.com", "TXT"] = [f'"v=DKIM1; k=ed25519; p={public}"']
     ground.put("/etc/mail/dkim/keytable", "example.com mail /etc/mail/dkim/private.key\n"
-               "example.com ed /etc/mail/dkim/ed.key\n", "0640", "_dkimsign:_dkimsign")  # fmt: skip
+               "example.com ed /etc/mail/dkim/ed.key ed25519-sha256\n", "0640", "_dkimsign:_dkimsign")  # fmt: skip
     ground.change("-d example.com -s mail -k /etc/mail/dkim/private.key",
-                  "-t /etc/mail/dkim/keytable")  # fmt: skip
+                  "-f /etc/mail/dkim/keytable")  # fmt: skip
 
 
 ALIASES = """

@@ -145,7 +145,8 @@ LISTENERS = (
 
 FILES = (
     Fault("/etc/mail writable by all", sh("chmod 777 /etc/mail"),
-          "folder-writable", ("everybody", "/etc/mail"), "chmod o-w /etc/mail"),
+          "folder-writable", ("everybody", "/etc/mail"), "chmod o-w /etc/mail",
+          also=("secret-writable",)),
     Fault("smtpd.conf writable by all", sh(f"chmod 666 {CONF}"),
           "file-writable", ("everybody",), f"chmod o-w {CONF}"),
     Fault("aliases writable by all", sh("chmod 666 /etc/mail/aliases"),
