@@ -105,8 +105,11 @@ def key_table(ground: Ground) -> None:
     public = ground.read("/etc/mail/dkim/ed.pub").strip()
     ground.sh("rm /etc/mail/dkim/ed.pub")
     ground.zone["ed._domainkey.example.com", "TXT"] = [f'"v=DKIM1; k=ed25519; p={public}"']
-    ground.put("/etc/mail/dkim/keytable", "example.com mail /etc/mail/dkim/private.key\n"
-               "example.com ed /etc/mail/dkim/ed.key ed25519-sha256\n", "0640", "_dkimsign:_dkimsign")  # fmt: skip
+    rows = (
+        "example.com mail /etc/mail/dkim/private.key\n"
+        "example.com ed /etc/mail/dkim/ed.key ed25519-sha256\n"
+    )
+    ground.put("/etc/mail/dkim/keytable", rows, "0640", "_dkimsign:_dkimsign")
     ground.change("-d example.com -s mail -k /etc/mail/dkim/private.key",
                   "-f /etc/mail/dkim/keytable")  # fmt: skip
 
