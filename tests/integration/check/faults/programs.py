@@ -77,8 +77,9 @@ FAULTS = (
           "conf-syntax", ("dkimsing",), "", "listen on $ipv4 port 465"),
     Fault("a listener without filters",
           change("listen on $ipv6 port 25 tls $optional",
-                 "listen on $ipv6 port 25 tls pki example.com"),
-          "listener-unfiltered", ("2001:db8::",), "filter", "listen on $ipv6 port 25",
+                 "listen on $ipv6 port 25 tls pki example.com auth-optional mask-src"
+                 " senders <users> hostname example.com"),
+          "listener-unfiltered", ("26",), '"check_rdns", "check_fcrdns"', "listen on $ipv6 port 25",
           severity="warning"),
     Fault("table's program missing",
           both(add("/etc/mail/ldap.conf", "url ldap://127.0.0.1\n"),

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from opensmtpd.dns import Lookup, gather
+from opensmtpd.dns import Absent, Lookup, Question, RecordType, gather
 from opensmtpd.dns.names import address as address_in
 from opensmtpd_cli.commands.check import finding
 from opensmtpd_cli.commands.check.finding import Finding
+from opensmtpd_cli.commands.check.names import senders
 from opensmtpd_cli.commands.check.server import Server
 from opensmtpd_cli.dnsrecords import hosts, policies, sending
 from opensmtpd_cli.dnsrecords.hosts import MailHosts
@@ -23,7 +24,30 @@ def mail_exchangers(server: Server) -> Lookup[list[Finding]]:
         return []
     domains = sending.received(server.configuration)
     found = yield from gather([hosts.mail_hosts(domain) for domain in domains])
-    return [*_judged(server, domains, found)]
+    used = [domain for domain in domains if domain in senders.domains(server)]
+    nowhere = yield from gather([_leads_nowhere(domain) for domain in used])
+    missing = [domain for domain, none in zip(used, nowhere, strict=True) if none]
+    return [
+        *_judged(server, domains, found),
+        *(_missing(domain, domains[domain]) for domain in missing),
+    ]
+
+
+def _leads_nowhere(domain: str) -> Lookup[bool]:
+    kinds = (RecordType.MX, RecordType.A, RecordType.AAAA)
+    replies = yield [Question(domain, kind) for kind in kinds]
+    return all(isinstance(reply, Absent) for reply in replies)
+
+
+def _missing(domain: str, place: Place) -> Finding:
+    """Say that nobody can answer the users of a domain.
+
+    Of domains without users it is not known that they should get mail from elsewhere: they may be
+    names of the machine.
+    """
+    fault = f"{domain} has neither an MX record nor an address"
+    why = "Nobody can answer mail from it."
+    return finding.warning("mx-missing", place, fault, why, f"publish {domain}. IN MX 10 HOST.")
 
 
 def _judged(server: Server, domains: dict[str, Place], found: list[MailHosts]) -> Iterator[Finding]:

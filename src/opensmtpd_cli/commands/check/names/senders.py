@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from opensmtpd.dns import Lookup, gather
 from opensmtpd.mail.client import IPAddress
+from opensmtpd.mail.spf import record
 from opensmtpd.mail.spf.check import SpfResult, check_host
 from opensmtpd_cli.commands.check import finding
 from opensmtpd_cli.commands.check.finding import Finding
@@ -79,6 +80,17 @@ def _record(server: Server, domain: str, place: Place, spf: SpfRecords) -> Itera
         why = f"After {TERMS_MAX} times verifiers give up, and the record is an error for them."
         remedy = "name addresses (ip4:, ip6:) instead of includes, a and mx"
         yield finding.warning("spf-lookups", place, fault, why, remedy)
+    elif spf.text and _permits_all(spf.text):
+        fault = f"the SPF record of {domain} permits everybody to send for it"
+        why = "It is worth less than none: mail that others forge passes."
+        remedy = f"publish {zone_lines.txt(domain, _proposed(server))}"
+        yield finding.warning("spf-permits-all", place, fault, why, remedy)
+
+
+def _permits_all(text: str) -> bool:
+    """Return whether a record, which is free of errors, ends in ``all`` or ``+all``."""
+    found = next((each for each in record.parse(text).mechanisms if each.name == "all"), None)
+    return found is not None and found.result == "pass"
 
 
 def _proposed(server: Server) -> str:
@@ -138,16 +150,16 @@ def _dmarc(wanted: dict[str, Place]) -> Lookup[list[Finding]]:
 
 
 def _dmarc_faults(wanted: dict[str, Place], found: list[PolicyRecord]) -> Iterator[Finding]:
-    for (domain, place), record in zip(wanted.items(), found, strict=True):
-        if record.unknown:
-            fault = f"the DNS did not tell {record.name}: {record.unknown}"
+    for (domain, place), policy in zip(wanted.items(), found, strict=True):
+        if policy.unknown:
+            fault = f"the DNS did not tell {policy.name}: {policy.unknown}"
             yield finding.unseen("dmarc-unseen", place, fault)
-        elif record.fault:
-            fault = f"the record {record.name} does not count: {record.fault}"
-            remedy = f"mend the record: {record.text}"
+        elif policy.fault:
+            fault = f"the record {policy.name} does not count: {policy.fault}"
+            remedy = f"mend the record: {policy.text}"
             yield finding.warning("dmarc-wrong", place, fault, remedy=remedy)
-        elif not record.text:
-            publish = zone_lines.txt(record.name, "v=DMARC1; p=none")
+        elif not policy.text:
+            publish = zone_lines.txt(policy.name, "v=DMARC1; p=none")
             why = "Who gets mail that others forge has nothing to go by."
             fault = f"{domain} has no policy of DMARC"
             yield finding.warning("dmarc-missing", place, fault, why, f"publish {publish}")

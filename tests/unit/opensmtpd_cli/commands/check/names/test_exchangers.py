@@ -33,6 +33,21 @@ def test_a_good_server(good: Situation) -> None:
     assert good._replace(records=()).found(mail_exchangers, receiving_policies) == []
 
 
+def test_a_domain_that_users_send_from_and_nobody_can_answer(good: Situation) -> None:
+    text = 'table s { a = a@example.com, b = b@sub.example.com }\naction "out" relay\n' + TEXT
+    text += "listen on 192.0.2.1 port 587 tls-require pki x auth senders <s>\n"
+    text += 'match auth from any for any action "out"\n'
+    known = good._replace(text=text)
+    assert known.found(mail_exchangers) == [
+        "6 warning mx-missing: sub.example.com has neither an MX record nor an address"
+        " -> publish sub.example.com. IN MX 10 HOST."
+    ]
+    for record in ("sub.example.com A 192.0.2.1", "sub.example.com AAAA 2001:db8::1"):
+        assert known._replace(records=(*ZONE, record)).found(mail_exchangers) == []
+    slow = known._replace(slow=("sub.example.com A",))
+    assert slow.found(mail_exchangers) == []
+
+
 ELSEWHERE = (
     "4 unseen mx-elsewhere: the MX of example.com is not this machine: mx.example.net"
     " -> name the addresses of this server: opensmtpd-plugins check --address ADDRESS"

@@ -36,6 +36,15 @@ def test_a_good_server(good: Situation) -> None:
     assert good.found(sender_policies) == []
 
 
+@pytest.mark.parametrize("record", ["v=spf1 +all", "v=spf1 mx all", "v=spf1 ip4:192.0.2.1 +ALL"])
+def test_a_record_that_permits_everybody(good: Situation, record: str) -> None:
+    zone = (*without(ZONE, "example.org TXT v=spf1"), f"example.org TXT {record}")
+    assert good._replace(records=zone).found(sender_policies) == [
+        "2 warning spf-permits-all: the SPF record of example.org permits everybody to send for it"
+        ' -> publish example.org. IN TXT "v=spf1 ip4:192.0.2.1 -all"'
+    ]
+
+
 def test_who_sends_from_here(good: Situation, tmp_path: Path) -> None:
     def names(text: str) -> list[str]:
         return list(domains(good._replace(text=text).server()))
