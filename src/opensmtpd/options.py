@@ -111,7 +111,7 @@ def size(text: str) -> int:
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
-def _common(
+def common(
     prog: str, description: str, epilog: str, whose: str
 ) -> tuple[argparse.ArgumentParser, _Add]:
     options = _Parser(
@@ -143,7 +143,7 @@ def filter_parser(prog: str, description: str, epilog: str = "") -> argparse.Arg
     ``"pass"``), ``spool_max`` (int, bytes), ``message_max`` (int, bytes, or None), ``no_sandbox``,
     ``check`` and ``debug`` (bool).
     """
-    options, add = _common(prog, description, epilog, "filter")
+    options, add = common(prog, description, epilog, "filter")
     add(
         "--deadline",
         type=seconds,
@@ -188,6 +188,6 @@ def table_parser(prog: str, description: str, epilog: str = "") -> argparse.Argu
 
     Its namespace holds ``path`` (str), ``check`` and ``debug`` (bool).
     """
-    options, _ = _common(prog, description, epilog, "table")
+    options, _ = common(prog, description, epilog, "table")
     options.add_argument("path", metavar="FILE", help="what stands behind the colon in smtpd.conf")
     return options

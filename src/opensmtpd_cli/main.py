@@ -21,6 +21,8 @@ from opensmtpd_cli.commands.genkey import command as genkey
 from opensmtpd_cli.commands.install import command as install
 from opensmtpd_cli.commands.lookup import command as lookup
 from opensmtpd_cli.commands.migrate import export, import_
+from opensmtpd_cli.commands.replay import command as replay
+from opensmtpd_cli.commands.replay import show
 from opensmtpd_cli.output import fail, forget_unwritten
 from opensmtpd_cli.system import denied
 from opensmtpd_cli.usage import CommandGroup
@@ -74,6 +76,8 @@ for command in (
     export.command,
     lookup.lookup,
     filter_.command,
+    show.show,
+    replay.command,
     authenticate.command,
     dmarc.command,
     genkey.command,

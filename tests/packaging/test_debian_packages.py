@@ -40,7 +40,11 @@ OWN = {
             f"{LIBEXEC}/table-{name}",
             f"usr/share/man/man5/table-{name}.5.gz",
         }
-        for name in ("flat", "passwd", "sqlite")
+        for name in ("flat", "passwd", "record", "sqlite")
+    },
+    "opensmtpd-filter-record-py": {
+        f"{LIBEXEC}/filter-record",
+        "usr/share/man/man8/filter-record.8.gz",
     },
     "opensmtpd-plugins": {
         "usr/bin/opensmtpd-plugins",
@@ -56,7 +60,9 @@ OWN = {
     },
 }
 """What is in each package, but for its documents, and the modules, which the library has."""
-OVERRIDDEN = {f"opensmtpd-filter-{name}-py" for name in ("auth", "dkimsign", "dnsbl", "rdns")}
+OVERRIDDEN = {
+    f"opensmtpd-filter-{name}-py" for name in ("auth", "dkimsign", "dnsbl", "rdns", "record")
+}
 """Have a page in section 8, of a program that lintian does not look for where smtpd does."""
 INSTALLERS = (".dist-info/INSTALLER", ".dist-info/RECORD")
 """Debian 13's pybuild leaves the first, Debian 12's the second."""
@@ -188,8 +194,10 @@ NAMED = {
     "filter-dnsbl": "filter lists proc-exec filter-dnsbl",
     "filter-fcrdns": 'proc x "/usr/libexec/opensmtpd/filter-fcrdns"',
     "filter-rdns": 'filter "x" proc-exec "filter-rdns"',
+    "filter-record": 'filter "x" proc-exec "filter-record /capture -- filter-x"',
     "table-flat": "table aliases flat:/etc/aliases",
     "table-passwd": 'table "users" "passwd:/etc/mail/passwd"',
+    "table-record": "table aliases record:/etc/mail/record.conf",
     "table-sqlite": "\ttable a sqlite:/etc/mail/a.conf",
 }
 """Programs, and a line of smtpd.conf each that has smtpd run it."""

@@ -19,11 +19,15 @@ SYSTEM = {
     "ls -ld /etc/mail/dkim /etc/mail/dkim/*",
     "smtpd -n && systemctl restart opensmtpd",
     f"systemd-sysusers {SIGNER}.conf",
+    "install -d -o opensmtpd -m 0700 /var/log/smtpd",
+    "table flat:/etc/mail/aliases",  # with the next one, in record.conf
+    "capture /var/log/smtpd/aliases",
 }
 """What is not tried, word by word: it is Debian's or smtpd's, or asks the network."""
 FILES = {
     "etc/mail/aliases": "root: alice\n",
     "etc/mail/passwd": "alice:x:1000:1000::/home/alice:/bin/sh\n",
+    "etc/mail/record.conf": "table flat:/etc/mail/aliases\ncapture /tmp/capture\n",
     "etc/smtpd.conf": 'table domains { example.org }\naction "x" maildir\n'
     'match for domain <domains> action "x"\n',
 }

@@ -193,6 +193,8 @@ def test_what_each_package_needs() -> None:
         "opensmtpd-filter-dkimsign-py": {python, "python3-cryptography (>= 38)"},
         "opensmtpd-filter-dnsbl-py": {python, *DNS},
         "opensmtpd-filter-rdns-py": {python},
+        "opensmtpd-filter-record-py": {python},
+        "opensmtpd-table-record-py": {python, "opensmtpd (>= 7.6.0)"},
         **{f"opensmtpd-table-{name}-py": {python, "opensmtpd (>= 7.6.0)"} for name in TABLES},
     }
 
@@ -206,6 +208,8 @@ def test_what_each_package_is_better_with() -> None:
         "opensmtpd-filter-dkimsign-py": set(),
         "opensmtpd-filter-dnsbl-py": set(),
         "opensmtpd-filter-rdns-py": DNS,
+        "opensmtpd-filter-record-py": set(),
+        "opensmtpd-table-record-py": set(),
         **{f"opensmtpd-table-{name}-py": hashes for name in TABLES},
     }
 

@@ -20,8 +20,10 @@ PROGRAMS = {
     "libexec/smtpd/filter-dnsbl": "-dnsbl",
     "libexec/smtpd/filter-fcrdns": "-rdns",
     "libexec/smtpd/filter-rdns": "-rdns",
+    "libexec/smtpd/filter-record": "-filterrecord",
     "libexec/smtpd/table-flat": "-flat",
     "libexec/smtpd/table-passwd": "-passwd",
+    "libexec/smtpd/table-record": "-tablerecord",
     "libexec/smtpd/table-sqlite": "-sqlite",
     "bin/opensmtpd-plugins": "-operator",
 }
@@ -45,7 +47,7 @@ def lists() -> dict[str, plist.Plist]:
 
 def test_the_lists_together_name_each_file_and_folder_once(root: Path) -> None:
     named = [path for each in lists().values() for path in each.paths]
-    assert named.count("libexec/smtpd/") == 7  # of each plugin: no package has it for all
+    assert named.count("libexec/smtpd/") == 9  # of each plugin: no package has it for all
     named = [path for path in named if path != "libexec/smtpd/"] + ["libexec/smtpd/"]
     there = plist.installed(root, VERSION)
     # PYTHONPATH=tests .venv/bin/python -m openbsd writes the lists anew.

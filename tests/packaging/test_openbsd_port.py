@@ -21,8 +21,10 @@ PACKAGES = {
     "opensmtpd-filter-dkimsign-py-0.1.0": f"{LIBRARY} security/py-cryptography",
     "opensmtpd-filter-dnsbl-py-0.1.0": f"{LIBRARY} net/py-aiodns net/py-dnspython",
     "opensmtpd-filter-rdns-py-0.1.0": f"{LIBRARY} net/py-aiodns net/py-dnspython",
+    "opensmtpd-filter-record-py-0.1.0": LIBRARY,
     "opensmtpd-table-flat-py-0.1.0": f"{LIBRARY} security/py-bcrypt",
     "opensmtpd-table-passwd-py-0.1.0": f"{LIBRARY} security/py-bcrypt",
+    "opensmtpd-table-record-py-0.1.0": LIBRARY,
     "opensmtpd-table-sqlite-py-0.1.0": f"{LIBRARY} security/py-bcrypt",
 }
 """What is made, and what has to be there for it."""
@@ -103,7 +105,7 @@ MISTAKES = {
     "FLAVOR is a thing of the past.": ("CATEGORIES", "FLAVOR = python3\nCATEGORIES"),
     "mail is not among CATEGORIES.": ("CATEGORIES =\t\tmail", "CATEGORIES =\t\tdevel"),
     "MODPY_PYBUILD=setuptools is not what": ("hatchling", "setuptools"),
-    "PLIST-lmdb is missing. DESCR-lmdb is missing.": ("-rdns -flat", "-rdns -flat -lmdb"),
+    "PLIST-lmdb is missing. DESCR-lmdb is missing.": ("record -flat", "record -flat -lmdb"),
     "unknown module lang/perl.": ("lang/python\n", "lang/python lang/perl\n"),
 }
 

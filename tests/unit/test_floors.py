@@ -33,6 +33,7 @@ LAW: dict[str, frozenset[str]] = {
         "options": ["errors", "log"],
         "answer": ["errors"],
         "timers": ["errors", "answer"],
+        "capture": ["errors", "log", "files", "options", "_title", "_runtime"],
         "worker": [
             *("errors", "log", "early", "needs", "files", "answer", "_title", "_runtime/sandbox"),
         ],
@@ -58,7 +59,8 @@ LAW: dict[str, frozenset[str]] = {
             *("_protocol", "_protocol/filter", "_protocol/table", "_runtime"),
         ],
         "testing": [
-            *("errors", "log", "answer", "filter", "table", "dns", "worker", "testing/model"),
+            *("errors", "log", "answer", "capture", "filter", "table", "dns", "worker"),
+            "testing/model",
             *("_protocol", "_protocol/filter", "_protocol/table"),
         ],
         "testing/model": [],

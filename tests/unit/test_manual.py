@@ -19,7 +19,9 @@ from lab.shows.manual import PAGES
 from opensmtpd import options
 from opensmtpd_cli.main import main as operator
 from opensmtpd_filters import auth, dkimsign, dnsbl, rdns
+from opensmtpd_filters import record as filter_record
 from opensmtpd_tables import flat, passwd, sqlite
+from opensmtpd_tables import record as table_record
 
 Parser = Callable[[], argparse.ArgumentParser]
 OPERATOR = "opensmtpd-plugins.8"
@@ -29,8 +31,10 @@ PARSERS: dict[str, Parser] = {
     "filter-dnsbl.8": dnsbl.parser,
     "filter-fcrdns.8": partial(rdns.parser, "filter-fcrdns"),
     "filter-rdns.8": rdns.parser,
+    "filter-record.8": filter_record.parser,
     "table-flat.5": flat.parser,
     "table-passwd.5": passwd.parser,
+    "table-record.5": table_record.parser,
     "table-sqlite.5": sqlite.parser,
 }
 SECTIONS = ("NAME", "SYNOPSIS", "DESCRIPTION", "FILES", "EXIT STATUS", "EXAMPLES", "DIAGNOSTICS",

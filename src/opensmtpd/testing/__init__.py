@@ -4,6 +4,7 @@
 - ``Smtpd`` is a model of the server, for tests that want every step in their hands; it raises
   ``Fatal`` where the real one would stop. ``Driver`` moves the bytes between it and a filter;
 - ``Transcript`` and ``replay`` feed the recording of a real server to a filter;
+- ``replay_capture`` does so with a capture of filter-record or table-record;
 - ``ask`` asks a table one thing; ``TableSmtpd`` is the model of the server that asks tables;
 - ``served`` calls a plugin's ``start`` and ``stop``, and has all between them on one asyncio loop;
 - ``filter_connection`` and ``table_connection`` put a filter or a table behind the protocol, for
@@ -12,6 +13,7 @@
 - ``Faulty`` is a worker process that dies, hangs or talks nonsense when it is told to.
 """
 
+from opensmtpd.testing.capture_run import CaptureReplay, replay_capture
 from opensmtpd.testing.connection import filter_connection, table_connection
 from opensmtpd.testing.driver import Driver
 from opensmtpd.testing.event_loop import served
@@ -28,6 +30,7 @@ from opensmtpd.testing.transcript import Replay, Transcript, replay
 from opensmtpd.testing.zone import Zone
 
 __all__ = [
+    "CaptureReplay",
     "Driver",
     "Fatal",
     "Faulty",
@@ -45,6 +48,7 @@ __all__ = [
     "ask",
     "filter_connection",
     "replay",
+    "replay_capture",
     "run_message",
     "served",
     "table_connection",

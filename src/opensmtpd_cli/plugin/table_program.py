@@ -21,8 +21,10 @@ OURS = {
     "filter-dnsbl": "opensmtpd-filter-dnsbl-py",
     "filter-fcrdns": "opensmtpd-filter-rdns-py",
     "filter-rdns": "opensmtpd-filter-rdns-py",
+    "filter-record": "opensmtpd-filter-record-py",
     "table-flat": "opensmtpd-table-flat-py",
     "table-passwd": "opensmtpd-table-passwd-py",
+    "table-record": "opensmtpd-table-record-py",
     "table-sqlite": "opensmtpd-table-sqlite-py",
 }
 """Programs of this suite, and the Debian package of each."""

@@ -67,6 +67,10 @@ COMMANDS: Mapping[str, Expected] = {
     "opensmtpd-plugins dns --conf ": Expected("example.com. IN MX 10 example.com."),
     "opensmtpd-plugins genkey ": Expected("._domainkey.example."),
     "opensmtpd-plugins install ": Expected(),
+    "opensmtpd-plugins show /var/log/dkimsign/capture": Expected("|DKIM-Signature: "),
+    "opensmtpd-plugins show /var/log/smtpd/aliases.capture": Expected("|lookup|alias|"),
+    "opensmtpd-plugins replay ": Expected("equal: "),
+    "install -d ": Expected(),
     "opensmtpd-plugins completion ": Expected(),
 }
 """By how a command begins; of several the longest counts. What is made is used afterwards."""
@@ -243,11 +247,13 @@ SCENES: Mapping[str, tuple[Scene, ...]] = {
     "filter-dkimsign.8": (signed, signed_by_table),
     "filter-dnsbl.8": (marked_if_listed, lists_that_add_up),
     "filter-rdns.8": (junked_by_name, all_checks),
+    "filter-record.8": (signed,),
     OPERATOR: (),
     "opensmtpd.3": (no_programs, to_sales),
     "smtpd-plugins.7": (everything, origin_then_names),
     "table-flat.5": (wildcard,),
     "table-passwd.5": (log_in,),
+    "table-record.5": (to_sales,),
     "table-sqlite.5": (wildcard,),
 }
 """For each configuration that a page shows, in order, what is to be seen of it."""

@@ -25,9 +25,11 @@ OURS = {
     "opensmtpd-filter-auth-py",
     "opensmtpd-filter-dnsbl-py",
     "opensmtpd-filter-rdns-py",
+    "opensmtpd-filter-record-py",
     "opensmtpd-plugins",
     "opensmtpd-table-flat-py",
     "opensmtpd-table-passwd-py",
+    "opensmtpd-table-record-py",
     "opensmtpd-table-sqlite-py",
     "python3-opensmtpd",
 }

@@ -22,8 +22,10 @@ PLUGINS = (
     "filter-dnsbl",
     "filter-fcrdns",
     "filter-rdns",
+    "filter-record",
     "table-flat",
     "table-passwd",
+    "table-record",
     "table-sqlite",
 )
 IN_C = ("opensmtpd-filter-dkimsign", "opensmtpd-table-passwd", "opensmtpd-table-sqlite")
@@ -83,7 +85,8 @@ def test_from_pipx_to_a_signed_mail_and_back() -> None:
         " remove opensmtpd-filter-dkimsign, opensmtpd-table-passwd, opensmtpd-table-sqlite,"
         " or link only the others:"
         " opensmtpd-plugins install"
-        " filter-auth filter-dnsbl filter-fcrdns filter-rdns table-flat\n",
+        " filter-auth filter-dnsbl filter-fcrdns filter-rdns filter-record"
+        " table-flat table-record\n",
     )
     assert machine.libexec() == untouched
 

@@ -25,6 +25,8 @@ COMMANDS = [
     "import",
     "install",
     "lookup",
+    "replay",
+    "show",
     "user",
 ]
 PROGRAM = [sys.executable, "-c", "from opensmtpd_cli.main import main; main()"]

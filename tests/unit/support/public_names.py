@@ -26,7 +26,7 @@ MODULES = (
     "opensmtpd.timers",
     "opensmtpd.worker",
 )
-CHANGING = {"backends", "mail"}
+CHANGING = {"backends", "capture", "mail"}
 """Folders that anybody may import from, and that may change in any release."""
 PUBLIC: dict[str, list[str]] = {name: list(import_module(name).__all__) for name in MODULES}
 

@@ -1,0 +1,1 @@
+"""The commands ``show`` and ``replay``: captures of filter-record and table-record."""
