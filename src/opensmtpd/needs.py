@@ -38,6 +38,9 @@ class Needs(NamedTuple):
     passes: bool = False
     """Hand descriptors to other processes, or take theirs, over a socket."""
 
+    accepts: bool = False
+    """Take connections at a unix socket that it has."""
+
     def __or__(self, other: "Needs") -> "Needs":
         """Return the needs of both, for a process that does both."""
         return Needs(
@@ -47,6 +50,7 @@ class Needs(NamedTuple):
             self.locks or other.locks,
             self.forks or other.forks,
             self.passes or other.passes,
+            self.accepts or other.accepts,
         )
 
 

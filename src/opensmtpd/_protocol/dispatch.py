@@ -6,6 +6,7 @@ from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from opensmtpd._counters.counts import count
 from opensmtpd._protocol.bounds import PENDING_MAX, Complaint, Crowded
 from opensmtpd._protocol.failures import Shows, any_text, no_text, own_text, place, traceback
 from opensmtpd._protocol.jobs import Job, Pending
@@ -227,6 +228,7 @@ class Dispatcher:
         self.now = max(self.now, now)
         late = self.pending.timed_out(self.now)
         for job in late:
+            count("opensmtpd_plugin_deadlines_missed")
             self._refuse(job, HandlerTimeout(f"no answer within {self.deadline:g} s"))
         if late:
             self._job_ended()
@@ -264,6 +266,8 @@ class Dispatcher:
         ``session`` is the id of the session, ``b""`` for a call that belongs to none. ``method`` is
         what was called, if it is known. Raises nothing: the answer that is due must follow.
         """
+        if not isinstance(error, HandlerTimeout):  # which was counted when it was made
+            count("opensmtpd_plugin_failures")
         if isinstance(error, Crowded):  # there is a line a second about all of them
             return
         with suppress(Exception):  # no memory for the line

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NoReturn, Protocol, TypeVar
 
 from opensmtpd import answer, files, log
+from opensmtpd._counters import process
 from opensmtpd._protocol.failures import place
 from opensmtpd._runtime import sandbox, signals
 from opensmtpd._runtime.lifecycle import LifeCycle
@@ -54,7 +55,9 @@ def run(
             print(f"{parser.prog}: configuration OK{_readers(make, parser, options, argv)}")
             sys.exit(0)
         log.limit(time.monotonic)
+        process.begin(parser.prog)
         serve(plugin, options, stdin, stdout)
+        process.write()
     except (LocalError, VersionError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         log.to_syslog(str(error))

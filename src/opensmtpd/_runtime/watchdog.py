@@ -3,6 +3,8 @@
 import signal
 from types import FrameType
 
+from opensmtpd._counters import process
+from opensmtpd._counters.counts import count
 from opensmtpd._protocol.dispatch import Dispatcher
 from opensmtpd.errors import HandlerTimeout
 from opensmtpd.log import tell_left_out
@@ -18,7 +20,8 @@ class Watchdog:
     """Raises HandlerTimeout in a call that is found running twice, or for too long.
 
     The timer is started by the first call and stops when it finds none, so that neither a call
-    costs a system call nor an idle process wakes up. It also ends the seconds of the log's limit.
+    costs a system call nor an idle process wakes up. It also ends the seconds of the log's limit,
+    and writes the counts for filter-metrics: the last ones, too, before the process is idle.
     """
 
     def __init__(self, dispatcher: Dispatcher) -> None:
@@ -35,6 +38,7 @@ class Watchdog:
 
     def _look(self, _signal: int, frame: FrameType | None) -> None:
         dispatcher = self._dispatcher
+        process.write()
         if dispatcher.running is None:
             if not tell_left_out():
                 self._armed = False
@@ -47,5 +51,6 @@ class Watchdog:
             if self._looks * STALL / 2 < limit / 2:
                 return
             self._seen = -1  # should the call swallow this, it gets the next one later
+            count("opensmtpd_plugin_deadlines_missed")
             at = f" in line {frame.f_lineno} of {frame.f_code.co_filename}" if frame else ""
             raise HandlerTimeout(f"{dispatcher.running} blocked for {limit:g} s{at}")

@@ -33,6 +33,11 @@ class Filter:
     """The things that it does after ``start``: all else is taken from it. None: anything."""
     unused: Collection[str] = ()
     """Handlers that this filter's options leave nothing to do: they are not registered."""
+    outgoing = False
+    """True to hear reports of what smtpd sends, too, in actions with ``relay filter NAME``.
+
+    They come to the same handlers: ``session.outgoing`` tells them apart. Nothing is asked there.
+    """
     admd: bytes = b""
     """``admd`` of smtpd.conf, the name of the server by default: there when the first event is.
 

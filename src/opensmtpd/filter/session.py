@@ -73,11 +73,19 @@ class Session:
     """The accepted MAIL FROM without ``<>``; None outside a transaction."""
     recipients: list[bytes]
     """The accepted RCPT TOs without ``<>``."""
+    outgoing: bool
+    """True where smtpd is the client: source is its own side then, and tx-… are its deliveries.
+
+    There are such sessions for a filter with ``outgoing`` only.
+    """
     data: Any
     """Any object that the filter wants to keep for this session."""
 
-    def __init__(self, id: str, uses: tuple[SessionAttribute, ...] = ()) -> None:
+    def __init__(
+        self, id: str, uses: tuple[SessionAttribute, ...] = (), outgoing: bool = False
+    ) -> None:
         self.id = id
+        self.outgoing = outgoing
         self.data = None
         for name in uses:
             setattr(self, name, _EMPTY[name]())

@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 
+from opensmtpd._counters.counts import count
 from opensmtpd.errors import ProtocolError
 from opensmtpd.log import log
 from opensmtpd.worker.ends import End, StemEnd, WorkerEnd
@@ -161,6 +162,7 @@ class Crew:
         while self._open and (first := next(iter(self._open.values()))).deadline <= now:
             del self._open[first.number]
             self._late = True
+            count("opensmtpd_plugin_worker_deadlines_missed")
             yield first.failed("no answer in time")
             for worker in [each for each in self.workers if first.number in each.requests]:
                 del worker.requests[first.number]
@@ -195,8 +197,10 @@ class Crew:
         ends: list[Settlement] = []
         if isinstance(end, StemEnd):
             if end in self.stems:
+                count("opensmtpd_plugin_worker_restarts")
                 self.stems.lose(end, now)
         elif isinstance(end, WorkerEnd) and end in self.workers:
+            count("opensmtpd_plugin_worker_restarts")
             self.workers.remove(end)
             self.stems.drop(end)
             ends = self._ask_again(end, blame=blame)

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
+from opensmtpd._counters.counts import OWN
+from opensmtpd._counters.names import DECISIONS, PHASES
 from opensmtpd._protocol.dispatch import Dispatcher, Log
 from opensmtpd._protocol.failures import place
 from opensmtpd._protocol.filter import wire
@@ -28,6 +30,12 @@ from opensmtpd.filter.events import Report
 from opensmtpd.log import log
 
 _ID = re.compile(rb"[0-9a-f]{1,16}")
+_COUNTED = {
+    (phase, decision.encode("ascii")): OWN.index["opensmtpd_plugin_decisions", phase, decision]
+    for phase in PHASES
+    for decision in DECISIONS
+}
+"""The place of the count of a decision."""
 DEADLINE = 60.0
 """Seconds for an answer; smtpd's own patience with a client is 300 (``smtp-session-timeout``)."""
 
@@ -179,10 +187,10 @@ class FilterConnection:
     def _is_turned_away(self, line: wire.Line) -> bool:
         return self._turned_away.has(line, len(self._states), self.dispatcher.now)
 
-    def _state(self, session: bytes) -> SessionState:
+    def _state(self, session: bytes, outgoing: bool = False) -> SessionState:
         state = self._states.get(session)
         if state is None:
-            new = Session(session.decode("ascii", "backslashreplace"), self._filter.uses)
+            new = Session(session.decode("ascii", "backslashreplace"), self._filter.uses, outgoing)
             state = self._states[session] = SessionState(session, new)
         return state
 
@@ -190,7 +198,7 @@ class FilterConnection:
         event = line.event
         if event not in wire.REPORTS:
             raise ProtocolError(f"unknown report {event!r:.40}")
-        state = self._state(line.session)
+        state = self._state(line.session, line.direction == b"smtp-out")
         handler = self._handlers.get(event)
         if handler is not None or event in self._recorded:
             report = self._handshake.decoder.report(line)
@@ -235,6 +243,7 @@ class FilterConnection:
 
     def _answer(self, state: SessionState, phase: str, token: bytes, decision: object) -> None:
         line = wire.result(phase, state.id, token, decision)
+        OWN.values[_COUNTED[phase, line.split(b"|", 4)[3].rstrip(b"\n")]] += 1
         if not self._transfers.send_after(state, line):
             self._out.append(line)
         self._answered = token

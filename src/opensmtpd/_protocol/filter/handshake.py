@@ -55,6 +55,8 @@ class Handshake:
             self.ready = True
             reports, phases = self._registrations
             names = [f"report|smtp-in|{name}" for name in reports]
+            if self._filter.outgoing:
+                names += [f"report|smtp-out|{name}" for name in reports]
             names += [f"filter|smtp-in|{name}" for name in phases]
             return "".join(f"register|{name}\n" for name in [*names, "ready"]).encode("ascii")
         return b""

@@ -3,7 +3,8 @@
 The only place that knows orders. Source: ``lka_filter.c`` of OpenSMTPD 6.6 (protocol 0.5),
 6.8 (0.6) and 7.6 to 7.9 (0.7); smtpd-filters(7).
 
-A report is ``report|VERSION|TIME|smtp-in|EVENT|SESSION[|FIELDS]``, a request
+A report is ``report|VERSION|TIME|DIRECTION|EVENT|SESSION[|FIELDS]``, where the direction is
+``smtp-in`` or ``smtp-out``; a request is
 ``filter|VERSION|TIME|smtp-in|PHASE|SESSION|TOKEN|FIELDS``. A ``*`` marks the one field of an event
 that may hold ``|`` itself; fields that a later smtpd appends to an event without one are skipped.
 """
@@ -70,6 +71,7 @@ class Line(NamedTuple):
     kind: bytes
     version: bytes
     stamp: bytes
+    direction: bytes
     event: str
     session: bytes
     fields: bytes
@@ -81,7 +83,8 @@ def parse(line: bytes) -> Line:
     if len(parts) < 6:
         raise ProtocolError("a line with too few fields")
     fields = parts[6] if len(parts) > 6 else b""
-    return Line(parts[0], parts[1], parts[2], parts[4].decode("latin-1"), parts[5], fields)
+    kind, version, stamp, direction, event, session = parts[:6]
+    return Line(kind, version, stamp, direction, event.decode("latin-1"), session, fields)
 
 
 def _time(stamp: bytes) -> float:

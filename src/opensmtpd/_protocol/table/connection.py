@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
+from opensmtpd._counters.counts import OWN, count
 from opensmtpd._protocol.dispatch import LATER, Dispatcher, Log
 from opensmtpd._protocol.failures import own_text, place
 from opensmtpd._protocol.table import requests
@@ -16,7 +17,7 @@ from opensmtpd._protocol.table.kept import NEVER, Kept
 from opensmtpd._protocol.table.registration import check_services, overrides
 from opensmtpd._protocol.table.requests import Request
 from opensmtpd._protocol.table.wire import SAFE_SINCE, VERSION, RequestLines, encode_error, release
-from opensmtpd.errors import ProtocolError, VersionError
+from opensmtpd.errors import HandlerTimeout, ProtocolError, VersionError
 from opensmtpd.log import log, text
 from opensmtpd.table import Service, Table, to_str
 from opensmtpd.table.service import SERVICES
@@ -227,6 +228,7 @@ class TableConnection:
             self._refuse(request, id, error)
             return
         if text is not None:
+            OWN.values[request.counted[text[0]]] += 1
             self._out.append(b"".join((request.head, id, b"|", text, b"\n")))
             return
         keep = None if stamp is None else partial(self._keep, request, key, stamp)
@@ -256,6 +258,7 @@ class TableConnection:
                 text = request.encode(result)
                 if keep is not None:
                     keep(text)
+                OWN.values[request.counted[text[0]]] += 1
                 self._out.append(b"".join((request.head, id, b"|", text, b"\n")))
                 return
         except BaseException as error:  # sys.exit() in a table must not end the mail server
@@ -273,10 +276,13 @@ class TableConnection:
             raise
 
     def _answer(self, request: Request, id: bytes, result: bytes) -> None:
+        OWN.values[request.counted[result[0]]] += 1
         self._out.append(b"".join((request.head, id, b"|", result, b"\n")))
         self.busy = False
 
     def _refuse(self, request: Request, id: bytes, error: BaseException) -> None:
+        if not isinstance(error, HandlerTimeout):  # which was counted when it was made
+            count("opensmtpd_plugin_failures")
         kind = type(error).__name__
         reason = error if own_text(error) else None
         self._log(

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeAlias
 
+from opensmtpd._counters.counts import OWN
+from opensmtpd._counters.names import Cell
 from opensmtpd._protocol.table.matched_lookup import MATCHED, checker, find
 from opensmtpd.errors import DecisionError, LocalError
 from opensmtpd.table import Service, Table, values
@@ -19,7 +21,7 @@ Encode: TypeAlias = Callable[[object], bytes]
 class Request:
     """A kind of request: ``call`` takes its key and asks the table, ``encode`` takes the result."""
 
-    __slots__ = ("call", "encode", "head", "name", "service")
+    __slots__ = ("call", "counted", "encode", "head", "name", "service")
 
     def __init__(
         self,
@@ -36,6 +38,19 @@ class Request:
         self.encode = encode
         self.name = name or verb.decode("ascii")
         """The name of the call in the log."""
+        self.counted = _counted(verb.decode("ascii"), service)
+        """The place of the count of an answer, by the first byte of the answer."""
+
+
+def _counted(verb: str, service: Service | None) -> dict[int, int]:
+    cells: list[Cell]
+    if verb == "update":
+        cells = [("opensmtpd_plugin_table_updates", each) for each in ("ok", "error")]
+    else:
+        name = "unknown" if service is None else service.value
+        results = ("found", "not-found", "error")
+        cells = [("opensmtpd_plugin_table_requests", verb, name, each) for each in results]
+    return {ord(cell[-1][0]): OWN.index[cell] for cell in cells}
 
 
 def keyed(table: Table) -> dict[tuple[bytes, bytes], Request]:

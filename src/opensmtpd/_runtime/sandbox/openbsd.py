@@ -73,6 +73,7 @@ def promises(needs: Needs) -> str:
         "flock": needs.locks,
         "inet": needs.network,
         "dns": needs.network,
+        "unix": needs.accepts,
         "proc": needs.forks,
         "sendfd": needs.passes,
         "recvfd": needs.passes,

@@ -118,6 +118,7 @@ def _rules(needs: Needs) -> Iterator[Rule]:
         (syscalls.LOCKS, needs.locks),
         (syscalls.NETWORK, needs.network),
         (syscalls.FORKS, needs.forks),
+        (syscalls.ACCEPTS, needs.accepts),
     ):
         yield from ((name, ()) for name in names.split() if are_needed)
     for name in ("mmap", "mmap2", "mprotect", "pkey_mprotect"):

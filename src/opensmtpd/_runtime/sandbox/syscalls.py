@@ -41,6 +41,9 @@ LOCKS = "flock"
 NETWORK = "connect bind inotify_init1 inotify_add_watch inotify_rm_watch"
 """The calls of a resolver, besides socket(2): c-ares watches resolv.conf."""
 
+ACCEPTS = "accept accept4"
+"""The calls that take a connection at a socket that listens."""
+
 FORKS = """
 fork vfork clone kill tgkill tkill pidfd_open pidfd_send_signal setsid setpgid setpriority
 setrlimit prctl seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self

@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 
 from opensmtpd import answer
+from opensmtpd._counters.counts import count
 from opensmtpd.answer import Deferred
 from opensmtpd.dns.names import is_wire_name
 from opensmtpd.dns.question import Question, RecordType, Reply
@@ -77,6 +78,7 @@ class Resolver:
             if reply is None:
                 return None
             replies.append(reply)
+        count("opensmtpd_plugin_dns_questions", "hit", by=len(replies))
         return replies
 
     def ask(self, questions: Sequence[Question], until: float) -> Deferred[list[Reply]]:
@@ -90,6 +92,7 @@ class Resolver:
         now = time.monotonic()
         for question in list(wait.missing):
             reply = self._cache.get(question, now)
+            count("opensmtpd_plugin_dns_questions", "miss" if reply is None else "hit")
             if reply is None and now >= until:
                 reply = self._questions.late(question)
             elif reply is None:
@@ -146,6 +149,7 @@ class Resolver:
 
     def _remember(self, question: Question, reply: Reply, ttl: float) -> None:
         now = time.monotonic()
+        count("opensmtpd_plugin_dns_replies", type(reply).__name__.lower())
         self._heartbeat.seen(now)
         self._cache.put(question, reply, ttl, now)
 

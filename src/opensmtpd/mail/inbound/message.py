@@ -4,6 +4,7 @@ import time
 from functools import partial
 from typing import Any
 
+from opensmtpd._counters.counts import count
 from opensmtpd.answer import Answer, Deferred
 from opensmtpd.dns import Dns, run_lookup
 from opensmtpd.errors import Refused
@@ -182,6 +183,7 @@ class JudgedMail(EditedMessage):
         court = self.court
         disposition = dispose(found, court.rules)
         log("auth", self.session, **log_fields(found, disposition))
+        count_results(found)
         if court.keeper is not None:
             record = judged_message(found, disposition, self.recipient, self.now)
             if record is not None:
@@ -191,6 +193,18 @@ class JudgedMail(EditedMessage):
         write_results(
             self, court.authserv_id, found, disposition, arc=court.arc, reasons=court.reasons
         )
+
+
+def count_results(found: Findings) -> None:
+    """Count the results of a message, of DKIM those of all signatures."""
+    for method, results in (
+        ("spf", [found.spf.sender.result]),
+        ("dkim", [each.result for each in found.dkim] or ["none"]),
+        ("arc", [found.arc.result]),
+        ("dmarc", [found.dmarc.result]),
+    ):
+        for result in results:
+            count("opensmtpd_plugin_verifications", method, result)
 
 
 def refusal(words: str) -> Reject:

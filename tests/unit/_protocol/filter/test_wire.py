@@ -12,7 +12,7 @@ V05, V06, V07 = (0, 5), (0, 6), (0, 7)
 
 
 def report(version: tuple[int, int], event: str, fields: bytes) -> events.Report:
-    line = wire.Line(b"report", b"0.7", b"1.5", event, b"1718c5e591926d28", fields)
+    line = wire.Line(b"report", b"0.7", b"1.5", b"smtp-in", event, b"1718c5e591926d28", fields)
     return wire.Decoder(version).report(line)
 
 
@@ -26,6 +26,7 @@ def test_the_frame_of_a_report() -> None:
         b"report",
         b"0.7",
         b"1795335705.127288",
+        b"smtp-in",
         "tx-mail",
         b"1718c5e591926d28",
         b"018a64ac|ok|a|b@c",
@@ -37,6 +38,7 @@ def test_the_frame_of_a_report_without_fields() -> None:
         b"report",
         b"0.7",
         b"1.0",
+        b"smtp-in",
         "timeout",
         b"1718c5e591926d28",
         b"",

@@ -66,6 +66,7 @@ def test_files_are_hidden_before_the_promises(
         (Needs(writes=("/var/tmp",), passes=True),
             "error stdio rpath wpath cpath sendfd recvfd"),
         (Needs(network=True), "error stdio inet dns"),
+        (Needs(accepts=True), "error stdio unix"),
         (Needs(forks=True, passes=True), "error stdio proc sendfd recvfd"),
     ],
 )  # fmt: skip

@@ -19,6 +19,7 @@ def allowed(needs: Needs) -> set[str]:
         (Needs(writes=("/a",)), {"openat", "unlink", "rename", "ftruncate"}),
         (Needs(network=True), {"socket", "connect"}),
         (Needs(locks=True), {"flock"}),
+        (Needs(accepts=True), {"accept", "accept4"}),
         (Needs(forks=True), {"fork", "landlock_restrict_self", "seccomp"}),
     ],
 )

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Container, Sequence
 from typing import NamedTuple
 
+from opensmtpd._counters.counts import count
 from opensmtpd.errors import LocalError, Unsignable
 from opensmtpd.mail.dkim.canonical_body import RelaxedBody, SimpleBody
 from opensmtpd.mail.dkim.canonical_header import CANONICAL, HeaderField, copied, finder, text
@@ -64,6 +65,7 @@ class Prepared(NamedTuple):
             and all(isinstance(one, bytes) and len(one) >= SIGNATURE_MIN for one in signatures)
         ):
             raise LocalError("a worker's reply that holds no signatures")
+        count("opensmtpd_plugin_signatures", by=len(signatures))
         pairs = zip(self.fields, signatures, strict=True)
         return [line for field, one in pairs for line in field.lines(one)] + self.front
 
@@ -231,6 +233,13 @@ class Signing:
 
     def prepare(self) -> Prepared:
         """Do all but sign. Raises Unsignable for a message that must not be signed."""
+        try:
+            return self._prepare()
+        except Unsignable:
+            count("opensmtpd_plugin_unsigned_messages")
+            raise
+
+    def _prepare(self) -> Prepared:
         if self._size > HEADER_MAX:
             raise Unsignable(f"header larger than {HEADER_MAX} bytes, or too many such at once")
         header = b"\n" + b"\n".join(self._blocks)

@@ -1,0 +1,50 @@
+"""The names of all metrics."""
+
+import re
+
+from opensmtpd._counters.names import (
+    PHASES,
+    PLUGINS,
+    PROCESSES,
+    PROGRAMS,
+    RESPONDING,
+    SERVICES,
+    SMTPD,
+)
+from opensmtpd._protocol.filter.wire import REQUESTS
+from opensmtpd.table import Service
+
+ALL = (*SMTPD, *PLUGINS, PROCESSES)
+SERIES_MAX = 2000
+
+
+def test_names_are_those_of_openmetrics() -> None:
+    names = [metric.name for metric in ALL]
+    assert len(set(names)) == len(names)
+    for metric in ALL:
+        assert re.fullmatch(r"opensmtpd_[a-z_]+[a-z]", metric.name)
+        assert not metric.name.endswith(("_total", "_count", "_sum", "_bucket", "_created"))
+        assert metric.help.endswith(".")
+        assert bool(metric.buckets) == (metric.kind == "histogram")
+        assert list(metric.buckets) == sorted(set(metric.buckets))
+
+
+def test_labels_are_literal_sets() -> None:
+    """So a client can make no series."""
+    for metric in ALL:
+        for label, values in metric.labels.items():
+            assert re.fullmatch(r"[a-z]+", label)
+            assert label not in ("le", "job", "instance")
+            assert len(set(values)) == len(values)
+            assert all(re.fullmatch(r"[A-Za-z0-9.-]+", value) for value in values)
+
+
+def test_their_number_is_bounded() -> None:
+    series = sum(len(list(metric.cells())) for metric in PLUGINS) * len(PROGRAMS)
+    assert series + sum(len(list(metric.cells())) for metric in SMTPD) < SERIES_MAX * 2
+
+
+def test_each_phase_and_each_service() -> None:
+    assert set(PHASES) == set(REQUESTS)
+    assert set(PHASES) <= set(RESPONDING)
+    assert set(SERVICES) == {*(each.value for each in Service), "unknown"}
