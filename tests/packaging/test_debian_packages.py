@@ -14,6 +14,7 @@ LIBEXEC = "usr/libexec/opensmtpd"
 EXAMPLES = "usr/share/doc/python3-opensmtpd/examples"
 DKIMSIGN = "opensmtpd-filter-dkimsign-py"
 AUTH = "opensmtpd-filter-auth-py"
+METRICS = "opensmtpd-filter-metrics-py"
 OWN = {
     "opensmtpd-filter-auth-py": {
         f"{LIBEXEC}/filter-auth",
@@ -28,6 +29,11 @@ OWN = {
     "opensmtpd-filter-dnsbl-py": {
         f"{LIBEXEC}/filter-dnsbl",
         "usr/share/man/man8/filter-dnsbl.8.gz",
+    },
+    METRICS: {
+        f"{LIBEXEC}/filter-metrics",
+        "usr/lib/sysusers.d/opensmtpd-filter-metrics-py.conf",
+        "usr/share/man/man8/filter-metrics.8.gz",
     },
     "opensmtpd-filter-rdns-py": {
         f"{LIBEXEC}/filter-fcrdns",
@@ -61,7 +67,7 @@ OWN = {
 }
 """What is in each package, but for its documents, and the modules, which the library has."""
 OVERRIDDEN = {
-    f"opensmtpd-filter-{name}-py" for name in ("auth", "dkimsign", "dnsbl", "rdns", "record")
+    f"opensmtpd-filter-{name}-py" for name in ("auth", "dkimsign", "dnsbl", "metrics", "rdns")
 }
 """Have a page in section 8, of a program that lintian does not look for where smtpd does."""
 INSTALLERS = (".dist-info/INSTALLER", ".dist-info/RECORD")
@@ -184,7 +190,7 @@ def test_which_scripts_dpkg_runs(package: Path, tmp_path: Path) -> None:
     there = {path.name for path in scripts(package, tmp_path).iterdir()}
     name = name_of(package)
     wanted = set() if name == "opensmtpd-plugins" else {"postinst", "prerm"}
-    more = {"postrm"} if name in (DKIMSIGN, AUTH) else set()
+    more = {"postrm"} if name in (DKIMSIGN, AUTH, METRICS) else set()
     assert there == {"control", "md5sums"} | wanted | more
 
 
@@ -193,6 +199,7 @@ NAMED = {
     "filter-dkimsign": 'filter "x" proc-exec "filter-dkimsign -d a.example" user _dkimsign',
     "filter-dnsbl": "filter lists proc-exec filter-dnsbl",
     "filter-fcrdns": 'proc x "/usr/libexec/opensmtpd/filter-fcrdns"',
+    "filter-metrics": 'filter "x" proc-exec "filter-metrics --file /a" user _metrics',
     "filter-rdns": 'filter "x" proc-exec "filter-rdns"',
     "filter-record": 'filter "x" proc-exec "filter-record /capture -- filter-x"',
     "table-flat": "table aliases flat:/etc/aliases",
@@ -228,7 +235,8 @@ def test_who_removes_or_upgrades_a_program_that_smtpd_runs_is_told(
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         return done.stderr.replace(f"{tmp_path}/", "/etc/")
 
-    for state in ("mail/dkim", "var/lib/opensmtpd-plugins/auth"):
+    folders = [f"var/lib/opensmtpd-plugins/{each}" for each in ("auth", "metrics", "metrics-out")]
+    for state in ("mail/dkim", *folders):
         (tmp_path / state).mkdir(parents=True)
     assert said("prerm", "remove") == said("postinst", "configure", "0.1") == ""
     conf.write_text(OTHERS)

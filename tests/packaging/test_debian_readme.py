@@ -19,9 +19,7 @@ SYSTEM = {
     "ls -ld /etc/mail/dkim /etc/mail/dkim/*",
     "smtpd -n && systemctl restart opensmtpd",
     f"systemd-sysusers {SIGNER}.conf",
-    "install -d -o opensmtpd -m 0700 /var/log/smtpd",
-    "table flat:/etc/mail/aliases",  # with the next one, in record.conf
-    "capture /var/log/smtpd/aliases",
+    "ln -s /var/lib/opensmtpd-plugins/metrics-out/opensmtpd.prom /var/lib/prometheus/node-exporter",
 }
 """What is not tried, word by word: it is Debian's or smtpd's, or asks the network."""
 FILES = {
@@ -56,7 +54,7 @@ def shown(package: str) -> list[str]:
 
 def run(root: Path, command: str) -> None:
     """Run a command in ``root``, and on the files below it, not those of the machine."""
-    here = re.sub(r"(?<=[ :])/(?=(?:etc|root)/)", f"{root}/", command)
+    here = re.sub(r"(?<=[ :])/(?=(?:etc|root|var)/)", f"{root}/", command)
     path = f"{root / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["/bin/sh", "-ec", here], cwd=root, env={**os.environ, "PATH": path},
@@ -67,7 +65,7 @@ def run(root: Path, command: str) -> None:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    for folder in ("bin", "etc/mail/dkim", "root"):
+    for folder in ("bin", "etc/mail/dkim", "root", "var/lib/opensmtpd-plugins/metrics-out"):
         (tmp_path / folder).mkdir(parents=True)
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)

@@ -116,6 +116,7 @@ STARTS = [
     ("filter-fcrdns", "", ""),
     ("filter-rdns", "dns", "--verify --dns-cache {0}/cache"),
     ("filter-dnsbl", "dns", "list.example.org"),
+    ("filter-metrics", "", "--file {0}/metrics.prom"),
     ("table-flat", "", "{0}/list"),
     ("table-passwd", "", "{0}/passwd"),
     ("table-sqlite", "", "{0}/sqlite"),

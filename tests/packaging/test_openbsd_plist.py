@@ -19,6 +19,7 @@ PROGRAMS = {
     "libexec/smtpd/filter-auth": "-auth",
     "libexec/smtpd/filter-dnsbl": "-dnsbl",
     "libexec/smtpd/filter-fcrdns": "-rdns",
+    "libexec/smtpd/filter-metrics": "-metrics",
     "libexec/smtpd/filter-rdns": "-rdns",
     "libexec/smtpd/filter-record": "-filterrecord",
     "libexec/smtpd/table-flat": "-flat",
@@ -47,7 +48,7 @@ def lists() -> dict[str, plist.Plist]:
 
 def test_the_lists_together_name_each_file_and_folder_once(root: Path) -> None:
     named = [path for each in lists().values() for path in each.paths]
-    assert named.count("libexec/smtpd/") == 9  # of each plugin: no package has it for all
+    assert named.count("libexec/smtpd/") == 8  # of each plugin: no package has it for all
     named = [path for path in named if path != "libexec/smtpd/"] + ["libexec/smtpd/"]
     there = plist.installed(root, VERSION)
     # PYTHONPATH=tests .venv/bin/python -m openbsd writes the lists anew.
@@ -125,7 +126,8 @@ def test_the_keys_have_the_user_and_the_folder_that_the_c_package_gives_them() -
     assert found.samples == [
         ("", plist.Entry("/etc/mail/dkim/", mode="0770", owner="_dkimsign", group="_dkimsign"))
     ]
-    others = [each for name, each in lists().items() if name not in ("-auth", "-dkimsign")]
+    users = ("-auth", "-dkimsign", "-metrics")
+    others = [each for name, each in lists().items() if name not in users]
     assert not any(each.said["@newuser"] or each.said["@newgroup"] for each in others)
     entries = [entry for each in lists().values() for entry in each.entries]
     assert {entry[1:] for entry in entries} == {("", "", "")}
@@ -139,6 +141,18 @@ def test_reports_have_a_folder_of_a_user_of_their_own() -> None:
     assert found.samples == [
         ("", plist.Entry(folder, mode="", owner="", group="")),
         ("", plist.Entry(f"{folder}auth/", mode="0700", owner="_auth", group="_auth")),
+    ]
+
+
+def test_counts_have_a_folder_where_each_plugin_may_put_a_file() -> None:
+    found = lists()["-metrics"]
+    assert found.said["@newgroup"] == ["_metrics:891"]
+    assert [each.partition(":")[0] for each in found.said["@newuser"]] == ["_metrics"]
+    folder = "/var/db/opensmtpd-plugins/"
+    assert found.samples == [
+        ("", plist.Entry(folder, mode="", owner="", group="")),
+        ("", plist.Entry(f"{folder}metrics/", mode="1733", owner="_metrics", group="_metrics")),
+        ("", plist.Entry(f"{folder}metrics-out/", mode="0755", owner="_metrics", group="_metrics")),
     ]
 
 

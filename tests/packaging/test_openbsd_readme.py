@@ -23,10 +23,7 @@ from openbsd.port import TREE, VERSION, Package, fake, missing, packages
 
 pytestmark = pytest.mark.skipif(missing() != "", reason=missing())
 
-READMES = (
-    *("-auth", "-dkimsign", "-dnsbl", "-rdns", "-filterrecord"),
-    *("-flat", "-passwd", "-tablerecord", "-sqlite"),
-)
+READMES = ("-auth", "-dkimsign", "-dnsbl", "-metrics", "-rdns", "-flat", "-passwd", "-sqlite")
 ABSENT = ("host", "pkg_add", "rcctl", "smtpctl", "smtpd")
 """What is not tried: it is OpenBSD's, or asks the network."""
 SAID = {
@@ -98,8 +95,8 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def machine(local: Path, tmp_path: Path) -> Machine:
     tools, etc, var = tmp_path / "tools", tmp_path / "etc", tmp_path / "var"
-    reports = var / "db/opensmtpd-plugins/auth"
-    for folder in (tools, etc / "mail/dkim", etc / "root", reports):
+    state = [var / "db/opensmtpd-plugins" / name for name in ("auth", "metrics-out")]
+    for folder in (tools, etc / "mail/dkim", etc / "root", *state):
         folder.mkdir(parents=True)
     for name, text in SCRIPTS.items():
         (tools / name).write_text(f"#!/bin/sh\n{text}\n")

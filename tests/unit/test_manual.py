@@ -18,8 +18,7 @@ from lab.shows import manual
 from lab.shows.manual import PAGES
 from opensmtpd import options
 from opensmtpd_cli.main import main as operator
-from opensmtpd_filters import auth, dkimsign, dnsbl, rdns
-from opensmtpd_filters import record as filter_record
+from opensmtpd_filters import auth, dkimsign, dnsbl, metrics, rdns
 from opensmtpd_tables import flat, passwd, sqlite
 from opensmtpd_tables import record as table_record
 
@@ -30,6 +29,7 @@ PARSERS: dict[str, Parser] = {
     "filter-dkimsign.8": dkimsign.parser,
     "filter-dnsbl.8": dnsbl.parser,
     "filter-fcrdns.8": partial(rdns.parser, "filter-fcrdns"),
+    "filter-metrics.8": metrics.parser,
     "filter-rdns.8": rdns.parser,
     "filter-record.8": filter_record.parser,
     "table-flat.5": flat.parser,

@@ -37,7 +37,10 @@ PHASES = (
     *("connect", "helo", "ehlo", "starttls", "auth", "mail-from", "rcpt-to", "data", "commit"),
     *("rset", "quit", "noop", "help"),
 )
-RESPONDING = ("connected", "tls", "data-line", *PHASES)
+RESPONDING = (
+    *("connected", "helo", "ehlo", "tls", "auth", "mail-from", "rcpt-to", "data", "data-line"),
+    *("commit", "rset", "quit", "noop", "help"),
+)
 """The phases as ``filter-response`` has them: two have other names there."""
 SERVICES = (
     *("alias", "domain", "credentials", "netaddr", "userinfo", "source", "mailaddr", "addrname"),

@@ -20,6 +20,7 @@ OURS = {
     "filter-dkimsign": "opensmtpd-filter-dkimsign-py",
     "filter-dnsbl": "opensmtpd-filter-dnsbl-py",
     "filter-fcrdns": "opensmtpd-filter-rdns-py",
+    "filter-metrics": "opensmtpd-filter-metrics-py",
     "filter-rdns": "opensmtpd-filter-rdns-py",
     "filter-record": "opensmtpd-filter-record-py",
     "table-flat": "opensmtpd-table-flat-py",

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 
 import pytest
 
+from integration.support import metrics_server
 from integration.support.dns_scenes import Fate, visit
 from integration.support.manual_machine import Expected, Machine, surrounded
 from lab.peers import mail
@@ -241,11 +242,21 @@ def enforced(machine: Machine) -> None:
         assert guest(machine, STRANGER, sender="alice@example.com").place == "inbox"
 
 
+def counted(machine: Machine) -> None:
+    """A mail that comes is told of at the socket; the file is there, too."""
+    assert guest(machine, CONFIRMED_PTR).place == "inbox"
+    commit = ("opensmtpd_messages_total", "in", "commit")
+    metrics_server.told(machine.view, lambda found: found[commit] == 1)
+    assert commit in metrics_server.samples((machine.view / metrics_server.FILE[1:]).read_text())
+    assert machine.lab.server.filters("filter-metrics")
+
+
 SCENES: Mapping[str, tuple[Scene, ...]] = {
     "filter-auth.8": (results_shown, enforced),
     "README.md": (junked_by_name, lists_then_names),
     "filter-dkimsign.8": (signed, signed_by_table),
     "filter-dnsbl.8": (marked_if_listed, lists_that_add_up),
+    "filter-metrics.8": (counted,),
     "filter-rdns.8": (junked_by_name, all_checks),
     "filter-record.8": (signed,),
     OPERATOR: (),
@@ -273,6 +284,7 @@ def examples(page: str) -> list[manual.Display]:
 def prepare(guide: Guide) -> None:
     inside.done(guide.view, "useradd", "--create-home", "bob")
     inside.done(guide.view, "useradd", "--system", "--user-group", "_auth")
+    metrics_server.make_folders(guide.view)
     inside.done(guide.view, "mkdir", "-p", "/var/lib/opensmtpd-plugins")
     folder = "/var/lib/opensmtpd-plugins/auth"
     inside.done(guide.view, "install", "-d", "-o", "_auth", "-g", "_auth", "-m", "0700", folder)

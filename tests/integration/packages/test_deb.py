@@ -24,6 +24,7 @@ OURS = {
     "opensmtpd-filter-dkimsign-py",
     "opensmtpd-filter-auth-py",
     "opensmtpd-filter-dnsbl-py",
+    "opensmtpd-filter-metrics-py",
     "opensmtpd-filter-rdns-py",
     "opensmtpd-filter-record-py",
     "opensmtpd-plugins",
@@ -133,8 +134,8 @@ def test_a_machine_that_had_none(smtpd: str, debs: Path) -> None:
     assert change.gone == set()
     assert change.new <= LOCK
     assert change.changed - LOCK == USER
-    accounts = [line.split(":") for line in (view / "etc/passwd").read_text().splitlines()[-2:]]
-    assert sorted(account[0] for account in accounts) == ["_auth", "_dkimsign"]
+    accounts = [line.split(":") for line in (view / "etc/passwd").read_text().splitlines()[-3:]]
+    assert sorted(account[0] for account in accounts) == ["_auth", "_dkimsign", "_metrics"]
     assert all(account[5:] == ["/nonexistent", "/usr/sbin/nologin"] for account in accounts)
 
 

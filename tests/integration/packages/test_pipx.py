@@ -21,6 +21,7 @@ PLUGINS = (
     "filter-dkimsign",
     "filter-dnsbl",
     "filter-fcrdns",
+    "filter-metrics",
     "filter-rdns",
     "filter-record",
     "table-flat",
@@ -85,8 +86,7 @@ def test_from_pipx_to_a_signed_mail_and_back() -> None:
         " remove opensmtpd-filter-dkimsign, opensmtpd-table-passwd, opensmtpd-table-sqlite,"
         " or link only the others:"
         " opensmtpd-plugins install"
-        " filter-auth filter-dnsbl filter-fcrdns filter-rdns filter-record"
-        " table-flat table-record\n",
+        " filter-auth filter-dnsbl filter-fcrdns filter-metrics filter-rdns table-flat\n",
     )
     assert machine.libexec() == untouched
 

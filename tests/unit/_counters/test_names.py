@@ -2,6 +2,7 @@
 
 import re
 
+from lab.shows import manual
 from opensmtpd._counters.names import (
     PHASES,
     PLUGINS,
@@ -44,7 +45,20 @@ def test_their_number_is_bounded() -> None:
     assert series + sum(len(list(metric.cells())) for metric in SMTPD) < SERIES_MAX * 2
 
 
+def test_the_page_lists_them_all() -> None:
+    page = (manual.PAGES / "filter-metrics.8").read_text()
+    text = {head: " ".join(body.split()) for head, body in manual.items(page).items()}
+    assert [head for head in text if head.startswith("Li opensmtpd_")] == [
+        f"Li {metric.name}" for metric in ALL
+    ]
+    for metric in ALL:
+        labels = "; ".join(f"{name}: {', '.join(each)}" for name, each in metric.labels.items())
+        more = f" Labels: {labels}." if labels else ""
+        help = metric.help[0].lower() + metric.help[1:]
+        assert text[f"Li {metric.name}"] == f"A {metric.kind}: {help}{more}"
+
+
 def test_each_phase_and_each_service() -> None:
     assert set(PHASES) == set(REQUESTS)
-    assert set(PHASES) <= set(RESPONDING)
+    assert set(RESPONDING) ^ set(PHASES) == {"connect", "connected", "starttls", "tls", "data-line"}
     assert set(SERVICES) == {*(each.value for each in Service), "unknown"}
