@@ -3,10 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 LAB := PYTHONPATH=tests $(BIN)/python -m lab
-CODE := src filters tables examples tests bench
+CODE := src filters tables examples tests bench docs
 
 .NOTPARALLEL:
-.PHONY: setup packages demo demo-shell test lint dist deb bench chaos clean
+.PHONY: setup packages demo demo-shell test lint docs dist deb bench chaos clean
 
 setup: .venv/installed
 
@@ -45,6 +45,11 @@ lint: setup
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy --strict $(CODE)
+
+# The manual pages among them are made HTML by mandoc, which is one of the packages.
+docs: packages setup
+	@$(BIN)/sphinx-build -q -W --keep-going -d build/docs/doctrees docs build/docs/html
+	@echo "docs: build/docs/html/index.html"
 
 dist: setup
 	@$(BIN)/hatchling build -d dist

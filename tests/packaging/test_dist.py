@@ -23,7 +23,7 @@ PACKAGES = {
     "opensmtpd_tables": "tables",
 }
 """Each package, and the folder that it stands in."""
-FOLDERS = ("src", "filters", "tables", "examples", "packaging", "tests", "bench")
+FOLDERS = ("src", "filters", "tables", "examples", "docs", "packaging", "tests", "bench")
 """Folders of the sdist."""
 FILES = {
     ".gitignore",

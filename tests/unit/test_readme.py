@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from lab.root.plugin import TREE
-from lab.shows import readme
+from lab.shows import markdown
 from opensmtpd.dns import Failed, Found, Question, RecordType
 from opensmtpd.filter import Filter
 from opensmtpd.testing import Zone, run_message
 from unit.support.table_talk import Talk
 
-BLOCKS = [block.text for block in readme.blocks() if block.kind == "python"]
+BLOCKS = [block.text for block in markdown.blocks(TREE / "README.md") if block.kind == "python"]
 
 
 def run(source: str, names: dict[str, Any]) -> None:
@@ -67,7 +67,7 @@ def test_the_filter_that_asks_the_dns_fits_in_fifteen_lines_and_judges() -> None
 CONTRIBUTING = (TREE / "CONTRIBUTING.md").read_text()
 HOUSE = next(
     block.text
-    for block in readme.blocks(TREE / "CONTRIBUTING.md")
+    for block in markdown.blocks(TREE / "CONTRIBUTING.md")
     if (block.heading, block.kind) == ("The house", "text")
 )
 

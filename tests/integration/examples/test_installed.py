@@ -21,14 +21,14 @@ from lab.root import inside, namespace, plugin
 from lab.root.debs import install
 from lab.root.plugin import LIBEXEC, TREE
 from lab.root.server import Server
-from lab.shows import moves, readme
+from lab.shows import markdown, moves
 from lab.shows.demo import STRANGER
 from lab.shows.guide import Guide, lay_out, records
 from lab.support import ALONE, need_stage
 
 pytestmark = ALONE
 
-BLOCKS = readme.blocks(EXAMPLES / "README.md")
+BLOCKS = markdown.blocks(EXAMPLES / "README.md")
 CLONE = "/root/opensmtpd-plugins"
 OFFLINE = {**plugin.OFFLINE, "PIP_NO_COMPILE": "1"}
 

@@ -1,21 +1,18 @@
 """smtpd-plugins(7), "Junk folders behind LMTP", on a real Dovecot: each line, file and command."""
 
-import subprocess
-import time
 from collections.abc import Iterator
 
 import pytest
 
+from integration.support import dovecot
 from integration.support.manual_machine import Expected, Machine, surrounded
 from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR, LYING_PTR, NO_PTR
-from lab.root import inside
 from lab.shows import inbound, manual
 from lab.shows.demo import LOCAL, STRANGER
 from lab.shows.guide import Guide
 from lab.support import Lab, Setup
 
-SOCKET = "run/dovecot/lmtp"
 COMMANDS = {"sievec ": Expected()}
 SPOOFED = f"bob@{inbound.MILD}"
 SENT = {
@@ -49,23 +46,9 @@ def machine(running: Lab) -> Iterator[Machine]:
             machine.put(display)
     for command in shown["commands"].commands:
         machine.follow(command)
-    log = machine.view / "dovecot.log"
-    with open(log, "wb") as out:
-        dovecot = subprocess.Popen(
-            [inside.CHROOT, machine.view, "dovecot", "-F"],
-            stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=inside.ENVIRONMENT,
-        )  # fmt: skip
-    try:
-        end = time.monotonic() + 30
-        while not (machine.view / SOCKET).exists():
-            assert dovecot.poll() is None, log.read_text()
-            assert time.monotonic() < end
-            time.sleep(0.02)
+    with dovecot.serving(machine.view):
         machine.serve(surrounded(shown["conf"].text))
         yield machine
-    finally:
-        dovecot.terminate()
-        dovecot.wait(10)
 
 
 @pytest.mark.parametrize("running", [Setup("7.6", "lmtp", prepare)], indirect=True, ids=str)

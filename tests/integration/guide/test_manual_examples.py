@@ -19,9 +19,9 @@ from lab.peers.zones import GOOD_NAMES
 from lab.root import inside
 from lab.root.namespace import STRANGER
 from lab.root.namespace import visit as present
-from lab.root.plugin import LIBEXEC
+from lab.root.plugin import LIBEXEC, TREE
 from lab.shows import guide as guides
-from lab.shows import inbound, manual, moves, readme
+from lab.shows import inbound, manual, markdown, moves
 from lab.shows.guide import PASSWORD, Guide
 from lab.support import Lab, setups
 from opensmtpd_cli.commands.genkey import text as genkey_text
@@ -275,7 +275,7 @@ def examples(page: str) -> list[manual.Display]:
     if page == "README.md":
         return [
             manual.Display("conf", "", block.text)
-            for block in readme.blocks()
+            for block in markdown.blocks(TREE / "README.md")
             if (block.heading, block.kind) == (JUDGING, "conf")
         ]
     return manual.displays(manual.sections((manual.PAGES / page).read_text())["EXAMPLES"])

@@ -19,7 +19,7 @@ from lab.root import inside, namespace, plugin
 from lab.root.plugin import TREE
 from lab.root.server import Server
 from lab.root.stage import Stage
-from lab.shows import readme
+from lab.shows import markdown
 from lab.support import ALONE, need_stage
 
 pytestmark = ALONE
@@ -69,7 +69,7 @@ class Machine:
     def follow(self, heading: str) -> str:
         """Do what the README says under a heading; returns what its commands print."""
         said = ""
-        for block in readme.blocks():
+        for block in markdown.blocks(TREE / "README.md"):
             if block.heading != heading:
                 continue
             if block.kind == "conf":
@@ -100,7 +100,9 @@ class Machine:
 
 
 def test_each_command_is_on_the_way() -> None:
-    headings = {block.heading for block in readme.blocks() if block.kind == "sh"}
+    headings = {
+        block.heading for block in markdown.blocks(TREE / "README.md") if block.kind == "sh"
+    }
     assert headings == {*WAYS, ON_12, SIGN, TABLES}
 
 

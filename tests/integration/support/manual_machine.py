@@ -75,11 +75,15 @@ def _kind(line: str) -> str:
 class Machine:
     """The server that has what a page shows put in place, and is driven as the page says."""
 
-    def __init__(self, lab: Lab, commands: Mapping[str, Expected]) -> None:
+    def __init__(self, lab: Lab, commands: Mapping[str, Expected], conf: str = CONF) -> None:
         self.lab = lab
+        self.conf = conf
+        """Where smtpd reads its configuration."""
         self.view = lab.guide.view
         self.said: dict[str, str] = {}
         """What each command of the page printed."""
+        self.printed = ""
+        """What the last command printed, errors included."""
         self._commands = commands
         self._shell = "cd /root\n"
         """What the commands so far changed in the shell that they are typed into."""
@@ -93,7 +97,7 @@ class Machine:
         """Run a command as root; returns what it says."""
         script = f"{self._shell}{command}"
         ended = inside.tried(self.view, "sh", "-c", script, given=expected.given.encode())
-        said = (ended.stdout + ended.stderr).decode()
+        self.printed = said = (ended.stdout + ended.stderr).decode()
         assert (ended.returncode, expected.says in said) == (expected.status, True), said
         return ended.stdout.decode()
 
@@ -132,8 +136,8 @@ class Machine:
     def serve(self, conf: str) -> None:
         """Start smtpd with this configuration."""
         self.stop()
-        (self.view / CONF.lstrip("/")).write_text(conf)
-        self.lab.server.conf = CONF
+        (self.view / self.conf.lstrip("/")).write_text(conf)
+        self.lab.server.conf = self.conf
         self.lab.server.restart()
 
     def stop(self) -> None:

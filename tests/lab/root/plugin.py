@@ -78,7 +78,7 @@ def _pyproject(table: str) -> dict[str, Any]:
 def _extras() -> dict[str, list[str]]:
     """Return the extras that an administrator installs, with what each needs."""
     extras: dict[str, list[str]] = _pyproject("project")["optional-dependencies"]
-    return {name: wanted for name, wanted in extras.items() if name != "dev"}
+    return {name: wanted for name, wanted in extras.items() if name not in ("dev", "docs")}
 
 
 def _wanted(recipe: Recipe) -> list[str]:

@@ -1,0 +1,104 @@
+"""How a recipe of docs/cookbook.md is followed on a real smtpd."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from integration.support.manual_machine import Expected, Machine, surrounded
+from lab.peers.nameserver import of_zone
+from lab.root import inside
+from lab.shows import guide as guides
+from lab.shows import markdown
+from lab.shows.guide import Guide
+from lab.support import Lab
+
+Scene = Callable[[Machine], object]
+PAGE = markdown.DOCS / "cookbook.md"
+CONF = "/etc/smtpd.conf"
+RESTART = " && systemctl restart opensmtpd"
+RECORD = re.compile(r"^\S+\._domainkey\.\S+ .*\bTXT\b[^()]*\([^()]*\)$", re.MULTILINE)
+COMMANDS: Mapping[str, Expected] = {
+    "smtpd -n": Expected("configuration OK"),
+    "systemctl ": Expected(),
+    "install ": Expected(),
+    "umask ": Expected(),
+    "opensmtpd-plugins genkey ": Expected("._domainkey.example."),
+    "opensmtpd-plugins import ": Expected(),
+    "patch ": Expected(),
+    "pkill -HUP -u _dkimsign -f filter-dkimsign": Expected(),
+    "sievec ": Expected(),
+}
+"""By how a command begins, what comes of it; a recipe may have more. The longest counts."""
+
+
+class Recipe(NamedTuple):
+    """What a test knows of a recipe beside the page."""
+
+    scenes: tuple[Scene, ...]
+    """For each block of smtpd.conf, in order, what is to be seen of it: it is looked at when the
+    next such block comes, or at the end, so that the commands between are done.
+    """
+    commands: Mapping[str, Expected] = {}
+    """What comes of its commands, by how they begin, beside those that all recipes have."""
+    before: Scene = lambda machine: None
+    """What those who ask have already."""
+    smtpd: tuple[str, ...] = ("7.6", "7.9")
+
+
+def prepare(guide: Guide) -> None:
+    """Have what a Debian has, and this root has not."""
+    inside.done(guide.view, "useradd", "--create-home", "bob")
+    inside.done(guide.view, "useradd", "--system", "--user-group", "_auth")
+    inside.done(guide.view, "sh", "-c", "dpkg --install /var/cache/apt/archives/patch_*.deb")
+    for name in ("systemctl", "pkill"):  # 7.9's root has no pkill
+        if inside.tried(guide.view, "which", name).returncode:
+            program = guide.view / "usr/local/bin" / name
+            program.write_text("#!/bin/sh\nexit 0\n")
+            program.chmod(0o755)
+
+
+def follow(lab: Lab, heading: str, recipe: Recipe) -> None:
+    """Do what the page says below a heading; look at what is to be seen."""
+    machine = Machine(lab, {**COMMANDS, **recipe.commands}, CONF)
+    conf = machine.view / CONF[1:]
+    conf.write_text(guides.CONF.read_text())
+    recipe.before(machine)
+    scenes, scene = iter(recipe.scenes), None
+    for block in markdown.blocks(PAGE):
+        if block.heading != heading:
+            continue
+        match block.display.kind:
+            case "conf":
+                if scene:
+                    scene(machine)
+                machine.serve(surrounded(block.text))
+                scene = next(scenes)
+            case "commands":
+                for command in block.commands:
+                    served = conf.read_text()
+                    machine.follow(command.removesuffix(RESTART))
+                    _publish(machine)
+                    if command.endswith(RESTART) and conf.read_text() != served:
+                        lab.server.restart()
+            case "output":
+                _in_order(block.text.splitlines(), machine.printed)
+            case _:
+                machine.put(block.display)
+    if scene:
+        scene(machine)
+    assert next(scenes, None) is None
+    assert lab.inbox.rest() == []
+
+
+def _publish(machine: Machine) -> None:
+    """Put the records that the last command printed into the DNS."""
+    for record in RECORD.findall(machine.printed):
+        machine.lab.dns.records = {**machine.lab.dns.records, **of_zone(record)}
+
+
+def _in_order(shown: list[str], printed: str) -> None:
+    """Assert that what a page shows was printed: ``...`` in a line stands for anything."""
+    lines = iter([" ".join(line.split()) for line in printed.splitlines()])
+    for line in shown:
+        pattern = re.escape(" ".join(line.split())).replace(r"\.\.\.", ".*")
+        assert any(re.fullmatch(pattern, each) for each in lines), (line, printed)
