@@ -1,9 +1,9 @@
-"""The recipes of docs/cookbook.md on real smtpd: each line, each file and each command of them."""
+"""docs/cookbook.md and docs/migration.md on real smtpd: each line, each file, each command."""
 
 import pytest
 
-from integration.support.cookbook import delivery, signing
-from integration.support.cookbook.recipe import PAGE, Recipe, follow, prepare
+from integration.support.cookbook import delivery, migration, signing
+from integration.support.cookbook.recipe import MIGRATION, PAGE, Recipe, follow, prepare
 from lab.shows import markdown
 from lab.support import Lab, setups
 
@@ -16,8 +16,16 @@ SETUPS = setups("cookbook", prepare)
 def test_the_recipe_does_what_it_is_for(running: Lab, heading: str) -> None:
     recipe = RECIPES[heading]
     if running.smtpd in recipe.smtpd:
-        follow(running, heading, recipe)
+        follow(running, PAGE, heading, recipe)
+
+
+@pytest.mark.parametrize("running", SETUPS, indirect=True, ids=str)
+@pytest.mark.parametrize("heading", migration.RECIPES)
+def test_who_comes_from_elsewhere_is_served(running: Lab, heading: str) -> None:
+    follow(running, MIGRATION, heading, migration.RECIPES[heading])
 
 
 def test_each_recipe_is_followed() -> None:
     assert sorted(RECIPES) == sorted(markdown.headings(PAGE))
+    shown = {block.heading for block in markdown.blocks(MIGRATION)}
+    assert shown == set(migration.RECIPES)

@@ -1,7 +1,7 @@
 """The EXAMPLES of the manual pages on real smtpd: each line, each file and each command of them.
 
-So are the README's lines for filters that judge clients. A display or a command for which nothing
-is written here fails a test.
+So are the lines of README.md and docs/ for filters that judge clients. A display or a command for
+which nothing is written here fails a test.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,12 +23,18 @@ from lab.root.plugin import LIBEXEC, TREE
 from lab.shows import guide as guides
 from lab.shows import inbound, manual, markdown, moves
 from lab.shows.guide import PASSWORD, Guide
+from lab.shows.markdown import DOCS
 from lab.support import Lab, setups
 from opensmtpd_cli.commands.genkey import text as genkey_text
 
 Scene = Callable[[Machine], None]
 DYNAMIC = "192.0.2.109"
-JUDGING = "Junk by DNS"
+IN_MARKDOWN = {
+    "README.md": (TREE / "README.md", "Judge mail from outside"),
+    "judge.md": (DOCS / "judge.md", "Judge who sent it"),
+    "junk.md": (DOCS / "junk.md", "Junk by DNS"),
+}
+"""Pages that are no manual pages, and the heading under which their lines of smtpd.conf stand."""
 COMMANDS: Mapping[str, Expected] = {
     "cd ": Expected(),
     "openssl gen": Expected(),
@@ -253,7 +259,9 @@ def counted(machine: Machine) -> None:
 
 SCENES: Mapping[str, tuple[Scene, ...]] = {
     "filter-auth.8": (results_shown, enforced),
-    "README.md": (junked_by_name, lists_then_names),
+    "README.md": (origin_then_names,),
+    "judge.md": (origin_then_names,),
+    "junk.md": (junked_by_name, lists_then_names),
     "filter-dkimsign.8": (signed, signed_by_table),
     "filter-dnsbl.8": (marked_if_listed, lists_that_add_up),
     "filter-metrics.8": (counted,),
@@ -272,11 +280,12 @@ SCENES: Mapping[str, tuple[Scene, ...]] = {
 
 def examples(page: str) -> list[manual.Display]:
     """Return what a page shows."""
-    if page == "README.md":
+    if page in IN_MARKDOWN:
+        path, heading = IN_MARKDOWN[page]
         return [
             manual.Display("conf", "", block.text)
-            for block in markdown.blocks(TREE / "README.md")
-            if (block.heading, block.kind) == (JUDGING, "conf")
+            for block in markdown.blocks(path)
+            if (block.heading, block.kind) == (heading, "conf")
         ]
     return manual.displays(manual.sections((manual.PAGES / page).read_text())["EXAMPLES"])
 
@@ -360,4 +369,4 @@ def test_what_is_shown_among_the_text_is_run_elsewhere() -> None:
 
 
 def test_all_pages_are_looked_at() -> None:
-    assert set(SCENES) == {"README.md", *manual.pages()}
+    assert set(SCENES) == {*IN_MARKDOWN, *manual.pages()}

@@ -27,8 +27,12 @@ class Block(NamedTuple):
     def display(self) -> manual.Display:
         """The same as a display of a manual page. Raises ValueError for what is none of its kinds.
 
-        A block of another kind is a file, and has a place.
+        A change of smtpd.conf, "diff", is what it comes to. A block of another kind is a file, and
+        has a place.
         """
+        if self.kind == "diff":
+            lines = [line[1:] for line in self.text.splitlines() if not line.startswith("-")]
+            return manual.Display("conf", "", "\n".join([*lines, ""]))
         kind = KINDS.get(self.kind, "file" if self.place else "")
         if not kind:
             raise ValueError(f"what is this, below {self.heading!r}: {self.text!r}")
@@ -61,3 +65,14 @@ def headings(path: Path) -> list[str]:
     """Return the headings of the second level, in order."""
     outside = re.sub(r"^```\w+\n(?:.*\n)*?```$", "", path.read_text(), flags=re.MULTILINE)
     return re.findall(r"^## (.*)$", outside, re.MULTILINE)
+
+
+def assert_shown(shown: str, printed: str) -> None:
+    """Assert that the lines that a page shows were printed in this order, perhaps among others.
+
+    White space does not count, and ``...`` stands for anything.
+    """
+    lines = iter([" ".join(line.split()) for line in printed.splitlines()])
+    for line in shown.splitlines():
+        pattern = re.escape(" ".join(line.split())).replace(r"\.\.\.", ".*")
+        assert any(re.fullmatch(pattern, each) for each in lines), (line, printed)

@@ -13,22 +13,33 @@ OPENDKIM = {
 """By domain, the selector, and how OpenDKIM's tables call the key."""
 
 
-def several_domains(machine: Machine) -> None:
-    """Mail of both domains is signed, each for its own; that of a third is not."""
-    for domain in ("example.com", "example.org"):
+def signed_for(machine: Machine, *domains: str) -> None:
+    """Alice's mail is signed for each of the domains, and not for another."""
+    for domain in domains:
         message = machine.from_alice(f"alice@{domain}")
         assert (signatures(message), verifies(message)) == (1, True)
-        assert f" d={domain};".encode() in message.replace(b"\n\t", b" ")
-        assert f"dkim-signed domain={domain}" in machine.lab.log
+        assert f"d={domain};".encode() in message
     assert signatures(machine.from_alice("alice@example.net")) == 0
+
+
+def several_domains(machine: Machine) -> None:
+    """Mail of both domains is signed, and the log says so."""
+    signed_for(machine, "example.com", "example.org")
+    for domain in ("example.com", "example.org"):
+        assert f"dkim-signed domain={domain} selector=mail" in machine.lab.log
 
 
 def with_opendkims_keys(machine: Machine) -> None:
     """Mail is signed with the keys that are in the DNS since OpenDKIM's time."""
-    for domain in OPENDKIM:
-        message = machine.from_alice(f"alice@{domain}")
-        assert (signatures(message), verifies(message)) == (1, True)
-    assert signatures(machine.from_alice("alice@example.net")) == 0
+    signed_for(machine, *OPENDKIM)
+
+
+def publish(machine: Machine, domain: str, selector: str, key: str) -> None:
+    """Put the record of a private key of the server into the DNS."""
+    public = "".join(machine.run(f"openssl rsa -in {key} -pubout").splitlines()[1:-1])
+    text = [f'"v=DKIM1; k=rsa; p={public[:200]}" "{public[200:]}"']
+    record = {(f"{selector}._domainkey.{domain}", "TXT"): text}
+    machine.lab.dns.records = {**machine.lab.dns.records, **record}
 
 
 def opendkim(machine: Machine) -> None:
@@ -39,12 +50,7 @@ def opendkim(machine: Machine) -> None:
     for domain, (selector, name) in OPENDKIM.items():
         path = f"/etc/opendkim/keys/{domain}/{selector}.private"
         machine.run(f"mkdir -p /etc/opendkim/keys/{domain} && openssl genrsa -out {path} 2048")
-        public = machine.run(f"openssl rsa -in {path} -pubout").splitlines()
-        text = "v=DKIM1; h=sha256; k=rsa; p=" + "".join(public[1:-1])
-        record = [f'"{text[:250]}" "{text[250:]}"']
-        machine.lab.dns.records = {
-            **machine.lab.dns.records, (f"{selector}._domainkey.{domain}", "TXT"): record,
-        }  # fmt: skip
+        publish(machine, domain, selector, path)
         rows.append(f"{name}\t{domain}:{selector}:{path}")
         signing.append(f"*@{domain}\t{name}")
     rows.append("unused\texample.net:mail:/etc/opendkim/keys/gone.private")
