@@ -36,7 +36,7 @@ def table(configuration: Configuration, name: str) -> NamedTable:
     return NamedTable(
         table_line.of(name, definition.target),
         configuration.uses.get(name, []),
-        configuration.settings.get(DELIMITER, "+"),
+        configuration.settings.get(DELIMITER) or "+",
     )
 
 

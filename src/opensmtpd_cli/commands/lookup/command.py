@@ -35,12 +35,8 @@ _UNUSABLE = frozenset([*CHECKED, Service.CREDENTIALS])
 
 def tell_all(verdict: TableVerdict) -> None:
     """Say how it ended, and what smtpd does then."""
-    outcome, value, effect = verdict
-    terminal.say(
-        f"{outcome}: {terminal.shown(value)}" if value else outcome, fg=_COLOURS.get(outcome, "red")
-    )
-    if effect:
-        terminal.say(f"smtpd: {terminal.shown(effect)}")
+    _tell_outcome(verdict, err=False)
+    _tell_effect(verdict, err=False)
 
 
 def tell_value(verdict: TableVerdict, warned: bool) -> None:
@@ -48,14 +44,23 @@ def tell_value(verdict: TableVerdict, warned: bool) -> None:
 
     ``warned`` is True where the effect of a value is a warning.
     """
-    outcome, value, effect = verdict
-    if outcome is TableOutcome.FOUND:
-        terminal.say(terminal.shown(value) or outcome)
+    found = verdict.outcome is TableOutcome.FOUND
+    if found:
+        terminal.say(terminal.shown(verdict.value) or verdict.outcome)
     else:
-        text = f"{outcome}: {terminal.shown(value)}" if value else outcome
-        terminal.say(text, err=True, fg=_COLOURS.get(outcome, "red"))
-    if effect and (warned or outcome is not TableOutcome.FOUND):
-        terminal.say(f"smtpd: {terminal.shown(effect)}", err=True)
+        _tell_outcome(verdict, err=True)
+    if warned or not found:
+        _tell_effect(verdict, err=True)
+
+
+def _tell_outcome(verdict: TableVerdict, *, err: bool) -> None:
+    text = ": ".join(filter(None, [verdict.outcome, terminal.shown(verdict.value)]))
+    terminal.say(text, err=err, fg=_COLOURS.get(verdict.outcome, "red"))
+
+
+def _tell_effect(verdict: TableVerdict, *, err: bool) -> None:
+    if verdict.effect:
+        terminal.say(f"smtpd: {terminal.shown(verdict.effect)}", err=err)
 
 
 def _silent(_text: str, **_style: object) -> None:

@@ -52,6 +52,8 @@ def test_tables(tmp_path: Path) -> None:
 def test_the_delimiter_of_tags(tmp_path: Path) -> None:
     configuration = read(tmp_path, f'{CONF}smtp sub-addr-delim "-"\n')
     assert table(configuration, "t").delimiter == "-"
+    configuration = read(tmp_path, f'{CONF}smtp sub-addr-delim ""\n')  # which smtpd refuses
+    assert table(configuration, "t").delimiter == "+"
 
 
 def test_rows_that_stand_in_smtpd_conf(tmp_path: Path) -> None:
