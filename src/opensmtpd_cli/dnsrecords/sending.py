@@ -24,6 +24,8 @@ class Outgoing(NamedTuple):
     """Those that the world sees."""
     hidden: IPAddress | None
     """A private address of which it is not known what the world sees instead of it."""
+    listed: bool = True
+    """False where a program keeps the table of its addresses, and nobody has told them."""
 
 
 def direct(configuration: Configuration) -> list[ActionDefinition]:
@@ -40,7 +42,7 @@ def direct(configuration: Configuration) -> list[ActionDefinition]:
 
 
 def outgoing(configuration: Configuration, seen: Sequence[IPAddress]) -> list[Outgoing]:
-    """Return the actions whose addresses are known; a table of a program does not tell them.
+    """Return the actions that send mail straight out, with their addresses.
 
     ``seen`` are the addresses that the world sees, where the operator has said which. Raises
     ConfigError and OSError for a table that cannot be read.
@@ -51,7 +53,9 @@ def outgoing(configuration: Configuration, seen: Sequence[IPAddress]) -> list[Ou
         own: list[IPAddress] | None = usual
         if action.src is not None:
             own = _listed(configuration, action.src)
-        if own is not None:
+        if own is None:
+            found.append(Outgoing(action, tuple(seen), None, listed=bool(seen)))
+        else:
             found.append(_seen(action, own, seen))
     return found
 
@@ -105,6 +109,18 @@ def received(configuration: Configuration) -> dict[str, Place]:
             for name in _domains(configuration, target.table):
                 found.setdefault(name, match.place)
     return found
+
+
+def receives_more(configuration: Configuration) -> bool:
+    """Return whether a program keeps a table of domains that are delivered here."""
+    return any(
+        match.for_.what == "domain"
+        and match.for_.table is not None
+        and rows(configuration, match.for_.table) is None
+        and configuration.actions[match.action].kind in LOCAL
+        for match in configuration.matches
+        if match.action in configuration.actions
+    )
 
 
 def _domains(configuration: Configuration, table: TableRef) -> Iterator[str]:

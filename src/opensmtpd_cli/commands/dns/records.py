@@ -96,7 +96,8 @@ def _exchanger(
 ) -> Lookup[list[WantedRecord]]:
     there = yield from hosts.mail_hosts(domain)
     now = _now([*there.hosts], there.unknown)
-    if domain not in sending.received(configuration):
+    here = domain in sending.received(configuration) or sending.receives_more(configuration)
+    if not here:
         return [WantedRecord("", f"MX: smtpd.conf delivers no mail for {domain} here; {now}")]
     return [
         WantedRecord(

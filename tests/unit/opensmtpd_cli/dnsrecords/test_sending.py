@@ -31,7 +31,7 @@ def conf(tmp_path: Path, text: str) -> Configuration:
         ("relay backup", [((ONE, SIX), None)]),
         ("relay src 192.0.2.2", [((TWO,), None)]),
         ("relay src <pair>", [((TWO,), NAT)]),
-        ("relay src <program>", []),
+        ("relay src <program>", [((), None)]),
         ("relay host smtp://a.example", []),
         ("relay domain <pair>", []),
         ("maildir", []),
@@ -59,6 +59,24 @@ def test_what_the_operator_says_stands_for_private_addresses(tmp_path: Path) -> 
     assert sending.outgoing(public, (ONE,))[0].addresses == (TWO,)
     plain = conf(tmp_path, 'action "a" relay\nmatch action "a"\n')
     assert sending.outgoing(plain, (TWO,))[0].addresses == (TWO,)
+
+
+def test_tables_of_programs(tmp_path: Path) -> None:
+    text = """\
+table t sqlite:/etc/none
+action "in" maildir
+action "out" relay src <t>
+match from any for domain <t> action "in"
+match for any action "out"
+"""
+    found = conf(tmp_path, text)
+    assert not sending.outgoing(found, ())[0].listed
+    [told] = sending.outgoing(found, (ONE,))
+    assert (told.addresses, told.listed) == ((ONE,), True)
+    assert sending.received(found) == {}
+    assert sending.receives_more(found)
+    relays = text.replace('domain <t> action "in"', 'domain <t> action "out"')
+    assert not sending.receives_more(conf(tmp_path, relays))
 
 
 def test_one_family(tmp_path: Path) -> None:

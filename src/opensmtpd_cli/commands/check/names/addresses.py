@@ -60,6 +60,14 @@ def _reverse(
 
 def _hidden(senders: list[Outgoing]) -> Iterator[Finding]:
     for sender in senders:
+        if not sender.listed:
+            yield finding.unseen(
+                "address-unknown",
+                sender.action.place,
+                "the addresses that smtpd sends from are in a table that a program keeps",
+                "Nothing can be said of their names and of SPF.",
+                "say which: opensmtpd-plugins check --address ADDRESS",
+            )
         if sender.hidden is not None:
             yield finding.unseen(
                 "address-private",

@@ -104,7 +104,7 @@ def _proposed(server: Server) -> str:
 def _permits(server: Server, wanted: dict[str, Place]) -> Lookup[list[Finding]]:
     """Look for domains that do not permit an address of each action: any of them may send."""
     senders = sending.outgoing(server.configuration, server.addresses)
-    if not senders or any(sender.hidden for sender in senders):
+    if not senders or any(sender.hidden or not sender.listed for sender in senders):
         return []
     addresses = list(dict.fromkeys(each for sender in senders for each in sender.addresses))
     pairs = [(domain, address) for domain in wanted for address in addresses]

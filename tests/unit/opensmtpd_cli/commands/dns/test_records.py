@@ -71,6 +71,12 @@ def test_other_records_are_there(tmp_path: Path) -> None:
     )
 
 
+def test_a_program_may_keep_the_domains(tmp_path: Path) -> None:
+    text = "table t sqlite:/etc/none\n" + IN.replace("{ example.com }", "<t>")
+    [row] = rows(tmp_path, 2, text=text)
+    assert row.record == "example.com. IN MX 10 mail.example.com."
+
+
 def test_an_spf_record_is_kept_and_added_to(tmp_path: Path) -> None:
     def spf(text: str) -> WantedRecord:
         [row] = rows(tmp_path, 3, f"example.com TXT {text}")

@@ -33,7 +33,6 @@ def good(tmp_path: Path) -> Situation:
         RELAY.replace("relay", "relay host smtp://mx.example.net"),
         RELAY.replace("match", "# match"),
         'action "in" maildir\nmatch from any for local action "in"\n',
-        "table t passwd:/etc/none\n" + RELAY.replace("relay", "relay src <t>"),
     ],
 )
 def test_good_servers(good: Situation, text: str) -> None:
@@ -63,6 +62,16 @@ def test_what_the_dns_does_not_tell_is_no_fault(good: Situation) -> None:
         "1 unseen reverse-unseen: the DNS did not tell the name of 192.0.2.1: timed out",
         "1 unseen helo-unseen: the DNS did not tell the addresses of mail.example.com: timed out",
     ]
+
+
+def test_a_table_of_a_program_is_not_read(good: Situation) -> None:
+    text = "table t sqlite:/etc/none\n" + RELAY.replace("relay", "relay src <t>")
+    kept = good._replace(text=text)
+    assert kept.found(names_of_addresses, helo_name) == [
+        "2 unseen address-unknown: the addresses that smtpd sends from are in a table that a"
+        " program keeps -> say which: opensmtpd-plugins check --address ADDRESS"
+    ]
+    assert kept._replace(addresses=("192.0.2.1",)).found(names_of_addresses, helo_name) == []
 
 
 def outgoing(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
