@@ -94,6 +94,10 @@ def test_what_cannot_be_looked_at(good: Situation, folder: Path) -> None:
         "1 unseen dkim-key-unseen: the keys of filter sign could not be looked at:"
         " its command is made by the shell"
     ]
+    table = good._replace(text=line(f"-f {folder}/gone"))
+    assert found(table) == []
+    [said] = found(table._replace(root=False))
+    assert said.startswith("1 unseen dkim-key-unseen: the keys of filter sign could not be looked")
     (folder / "ed.key").unlink()
     assert found(good) == []  # that is said by those who start the filter
     [said] = found(good._replace(root=False))
