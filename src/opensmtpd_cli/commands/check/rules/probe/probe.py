@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from ipaddress import ip_address
 
 from opensmtpd_cli.commands.check.finding import NOWHERE, Finding, error, unseen, warning
 from opensmtpd_cli.commands.check.rules.probe.dialogue import STEP, Dialogue, Reply, connect
@@ -143,11 +144,9 @@ def _relays(host: str, dialogue: Dialogue) -> Reply:
     Two senders are tried: a stranger, and one of the server's own domain, which some rules trust.
     """
     foreign = next(each for each in _FOREIGN if not host.lower().endswith(each))
-    labels = host.split(".")
-    own = ".".join(labels[1:] if len(labels) > 2 else labels)
     replies = []
-    for sender in (f"probe@{foreign}", f"postmaster@{own}"):
-        reply = dialogue.ask(f"MAIL FROM:<{sender}>")
+    for sender in (f"probe@{foreign}", f"postmaster@{_domain(host)}"):
+        reply = conversation.ask(f"MAIL FROM:<{sender}>")
         if reply.code // 100 == 2:
             reply = dialogue.ask(f"RCPT TO:<probe@{foreign}>")
             dialogue.ask("RSET")
@@ -157,7 +156,17 @@ def _relays(host: str, dialogue: Dialogue) -> Reply:
     return max(replies, key=lambda each: each.code)
 
 
-def _judged(host: str, reply: Reply) -> Iterator[Finding]:
+def _domain(host: str) -> str:
+    """Return the domain that a host is likely to have mail for; an address is its own."""
+    try:
+        version = ip_address(host).version
+    except ValueError:
+        labels = host.split(".")
+        return ".".join(labels[1:] if len(labels) > 2 else labels)
+    return f"[{host}]" if version == 4 else f"[IPv6:{host}]"
+
+
+def _judged(host: str, reply: SmtpReply) -> Iterator[Finding]:
     if reply.code // 100 == 2:
         yield error(
             "probe-open-relay",

@@ -1,4 +1,4 @@
-"""The names that smtpd takes for its machine's own: ``getmailname`` in util.c, config.c."""
+"""The names that smtpd takes for its machine's own: ``getmailname`` in util.c, ``config.c``."""
 
 import socket
 from pathlib import Path
@@ -11,13 +11,18 @@ _SIZE_MAX = 1024
 
 
 def is_local(domain: str) -> bool:
-    """Return whether ``for local`` means a domain. Raises Unsure."""
+    """Return whether ``for local`` means a domain. Raises Unsure.
+
+    The DNS is not asked, where smtpd may find the full name of a host without a domain.
+    """
     if domain == "localhost":
         return True
-    names = {name.lower() for name in (*_written(), *_of_the_host()) if name}
-    if domain in names and len(names) > 1:
+    names = {name.lower() for name in (*_written(), socket.gethostname()) if name}
+    if domain in names and len(names) == 1:
+        return True
+    if domain in names or domain.partition(".")[0] in names:
         raise Unsure
-    return domain in names
+    return False
 
 
 def _written() -> list[str]:
@@ -29,12 +34,3 @@ def _written() -> list[str]:
         except OSError:
             continue
     return found
-
-
-def _of_the_host() -> list[str]:
-    name = socket.gethostname()
-    try:
-        found = socket.getaddrinfo(name, None, flags=socket.AI_CANONNAME)
-    except OSError:
-        return [name]
-    return [name, found[0][3]]

@@ -174,3 +174,20 @@ def test_no_connection(monkeypatch: pytest.MonkeyPatch, failure: Exception, code
     monkeypatch.setattr(probe, "connect", connect)
     [finding] = probe.probe("mail.example.com")
     assert (finding.severity, finding.code) == ("error", code)
+
+
+@pytest.mark.parametrize(
+    ("host", "sender"),
+    [
+        ("192.0.2.1", "postmaster@[192.0.2.1]"),
+        ("2001:db8::1", "postmaster@[IPv6:2001:db8::1]"),
+        ("example.com", "postmaster@example.com"),
+        ("a.b.example.com", "postmaster@b.example.com"),
+    ],
+)
+def test_the_sender_of_its_own(monkeypatch: pytest.MonkeyPatch, host: str, sender: str) -> None:
+    script = Script(RCPT=NO)
+    monkeypatch.setattr(probe, "connect", lambda _: script)
+    monkeypatch.setattr(script, "start_tls", lambda _: None)
+    assert list(probe.probe(host)) == []
+    assert script.told[4] == f"MAIL FROM:<{sender}>"

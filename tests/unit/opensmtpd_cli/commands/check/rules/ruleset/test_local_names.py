@@ -1,5 +1,6 @@
 """The machine's own names."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A machine that calls itself Example.com."""
     mailname = tmp_path / "mailname"
     monkeypatch.setattr(local_names, "_FILES", (str(mailname), "/nowhere/mailname"))
-    monkeypatch.setattr(local_names, "_of_the_host", lambda: ["Example.com"])
+    monkeypatch.setattr(socket, "gethostname", lambda: "Example.com")
     return mailname
 
 
@@ -30,6 +31,14 @@ def test_names_that_differ(machine: Path) -> None:
     for doubtful in ("example.com", "mail.example.com"):
         with pytest.raises(Unsure):
             is_local(doubtful)
+
+
+def test_a_host_without_a_domain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "mail")
+    assert is_local("mail")
+    assert not is_local("example.com")
+    with pytest.raises(Unsure):  # the DNS may say so
+        is_local("mail.example.com")
 
 
 def test_a_file_that_says_the_same(machine: Path) -> None:
