@@ -104,12 +104,17 @@ def _filter(words: tuple[str, ...]) -> Program:
     """Return the filter to start. Raises ConfigError."""
     text = words[0] if len(words) == 1 else shlex.join(words)
     line = filter_line.parse(text)
+    recorder, _, command = line.command.partition(" -- ")
+    if recorder.split()[0].rpartition("/")[2] == "filter-record":  # it would begin a new capture
+        line = line._replace(command=command.strip())
     return filter_program.program(line, filter_program.find(line))
 
 
 def _table(words: tuple[str, ...]) -> Program:
     """Return the table to start. Raises ConfigError."""
     line = table_line.parse(" ".join(words))
+    if line.kind == "record":
+        raise ConfigError("this is the recorder", remedy="give the table that it records")
     path = table_program.find(line)
     user = smtpd_user()
     account = None

@@ -143,6 +143,20 @@ def test_a_line_of_smtpd_conf(tmp_path: Path, program: list[str]) -> None:
     assert result.exit_code == 0
 
 
+def test_the_recorder_in_front_of_a_filter_is_left_out(tmp_path: Path, program: list[str]) -> None:
+    command = f"/libexec/filter-record --files 2 {tmp_path}/new -- {program[0]} {program[1]}"
+    result = replay(capture(tmp_path, *TALK), f'filter "x" proc-exec "{command}"')
+    assert result.exit_code == 0
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_recorder_is_no_table(tmp_path: Path) -> None:
+    path = captures.write(tmp_path / "capture", CaptureKind.TABLE, [])
+    result = replay(path, "record:/etc/mail/record.conf")
+    assert result.exit_code == 1
+    assert result.stderr == "main: this is the recorder; give the table that it records\n"
+
+
 def test_a_table(tmp_path: Path) -> None:
     """table-flat on the same rows answers the same, and another on others."""
     rows = tmp_path / "rows"
