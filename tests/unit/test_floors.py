@@ -34,7 +34,10 @@ LAW: dict[str, frozenset[str]] = {
         "options": ["errors", "log"],
         "answer": ["errors"],
         "timers": ["errors", "answer"],
-        "capture": ["errors", "log", "files", "options", "_title", "_runtime"],
+        "capture": [
+            *("errors", "log", "needs", "files", "options", "_title", "_runtime"),
+            "_runtime/sandbox",
+        ],
         "worker": [
             *("errors", "log", "early", "needs", "files", "answer", "_title", "_runtime/sandbox"),
             "_counters",

@@ -23,6 +23,7 @@ from opensmtpd.capture.format import (
     Speaker,
 )
 from opensmtpd.capture.table_redaction import TableRedaction
+from opensmtpd.needs import Needs
 
 _READ = 1 << 18
 _GATHER = 0.005
@@ -120,7 +121,9 @@ def _leave(foreign: list[int]) -> None:
 def _write(
     link: socket, memory: mmap.mmap, header: CaptureHeader, settings: CaptureSettings
 ) -> None:
-    from opensmtpd.capture.file import CaptureFile  # noqa: PLC0415  mail need not wait for msgpack
+    # Mail need not wait for these.
+    from opensmtpd._runtime import sandbox  # noqa: PLC0415
+    from opensmtpd.capture.file import CaptureFile  # noqa: PLC0415
 
     def lossy(error: OSError) -> None:
         log.log("capture-lost", path=settings.path, reason=error.strerror, remedy="see the disk")
@@ -141,6 +144,8 @@ def _write(
             reason = error.strerror or type(error).__name__
             log.log("capture-failed", path=settings.path, reason=reason, remedy=_REMEDY)
             return
+    folder = os.path.dirname(os.path.abspath(settings.path))
+    sandbox.confine(Needs(writes=(folder,), locks=True))
     writing = Writing(ChannelReader(link, memory), redaction(header.kind, settings), file.add)
     with suppress(ConnectionResetError):
         while data := link.recv(_READ):
