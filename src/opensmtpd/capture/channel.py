@@ -29,7 +29,7 @@ _END = 4
 NO_SLOT = 0xFFFF
 SLOT = 1 << 17
 """Bytes of a slot, and so of one read."""
-SLOTS = 64
+SLOTS = 128
 _SMALL = 4096
 """Bytes that go through the socket."""
 WAITING_MAX = 1 << 20

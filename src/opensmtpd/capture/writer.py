@@ -29,7 +29,7 @@ _READ = 1 << 18
 _GATHER = 0.005
 """Seconds in which what is said may gather: to be woken for each piece costs more than to write it.
 
-Meanwhile 8 MiB find room, so that no disk would take more.
+Meanwhile 16 MiB find room, so that no disk would take more.
 """
 _LOCKED = 50
 """Times, a tenth of a second apart, that the writer of the last run has to end."""
