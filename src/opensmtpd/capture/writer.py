@@ -26,6 +26,8 @@ from opensmtpd.capture.table_redaction import TableRedaction
 from opensmtpd.needs import Needs
 
 _READ = 1 << 18
+_NICE = 5
+"""On a machine with too much to do, mail comes first."""
 _GATHER = 0.005
 """Seconds in which what is said may gather: to be woken for each piece costs more than to write it.
 
@@ -109,6 +111,7 @@ def start(
 
 def _leave(foreign: list[int]) -> None:
     """Let go of what smtpd and the program wait for the end of, and of all signals."""
+    os.nice(_NICE)
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_IGN)
