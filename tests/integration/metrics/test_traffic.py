@@ -3,6 +3,8 @@
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from integration.support.metrics_server import (
     COUNTERS,
     FILE,
+    OUT,
     SOCKET,
     Sample,
     connected,
@@ -23,8 +26,18 @@ from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR, NO_PTR
 from lab.shows import demo
 from lab.support import Lab, setups
+from unit.support.prying import CONFINED, status
 
 pytestmark = pytest.mark.parametrize("running", setups("metrics", prepare), indirect=True, ids=str)
+READER = """\
+import socket, sys, time
+client = socket.socket(socket.AF_UNIX)
+client.connect(sys.argv[1])
+client.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+print("asked", flush=True)
+time.sleep(600)
+"""
+"""Asks, and does not read."""
 ALICE, BOB, OUTSIDE = demo.LOCAL, demo.STRANGER, demo.OUTSIDE
 
 
@@ -177,6 +190,33 @@ def test_a_worker_that_dies_is_counted(lab: Lab) -> None:
         worker = int(file.read().split()[-1])
     os.kill(worker, signal.SIGKILL)
     told(lab.guide.view, lambda after: after[restarts] == before + 1)
+
+
+def test_it_is_confined(lab: Lab) -> None:
+    assert [status(pid) for pid in lab.server.filters("filter-metrics")] == [CONFINED]
+    assert "sandbox-missing" not in lab.log
+
+
+def test_readers_that_are_killed_or_stopped_amid(lab: Lab) -> None:
+    place = SOCKET.rpartition("/")[2]
+    readers = []
+    for number in (signal.SIGKILL, signal.SIGSTOP):
+        reader = subprocess.Popen(
+            [sys.executable, "-c", READER, place],
+            cwd=lab.guide.view / OUT[1:],
+            stdout=subprocess.PIPE,
+        )
+        readers.append(reader)
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == b"asked\n"
+        reader.send_signal(number)
+    assert samples(fetched(lab.guide.view))
+    with mail.connect(CONFIRMED_PTR) as client:
+        assert client.noop()[0] == 250
+    for reader in readers:
+        reader.kill()
+        reader.communicate()
+    assert samples(fetched(lab.guide.view))
 
 
 def test_readers_that_are_slow_or_stopped_keep_nobody_waiting(lab: Lab) -> None:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from lab.peers.nameserver import NameServer
+from opensmtpd._counters.counts import OWN
 from opensmtpd.answer import Deferred
 from opensmtpd.dns import (
     Absent,
@@ -42,6 +43,14 @@ from unit.support.dns_lab import AAAA, MX, PTR, RECORDS, TXT, A, Lab, dribbling,
 )
 def test_replies(lab: Lab, name: str, kind: RecordType, reply: Reply) -> None:
     assert lab.one(name, kind) == reply
+
+
+def test_questions_and_replies_are_counted(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OWN, "values", [0] * len(OWN.index))
+    for name in ("example.org", "example.org", "none.example.org", "refused.example.org"):
+        lab.one(name, A)
+    counted = {cell[1:]: OWN.values[place] for cell, place in OWN.index.items() if "dns" in cell[0]}
+    assert counted == {("hit",): 1, ("miss",): 3, ("found",): 1, ("absent",): 1, ("failed",): 1}
 
 
 def test_no_server_at_all() -> None:

@@ -4,14 +4,15 @@ from typing import Any
 
 import pytest
 
+from opensmtpd._counters.counts import OWN
 from opensmtpd.answer import Deferred
 from opensmtpd.errors import Refused
 from opensmtpd.mail.inbound import message
 from opensmtpd.mail.inbound.identities import NOT_ASKED, SpfResults
-from opensmtpd.mail.inbound.message import Court, JudgedMail, refusal
+from opensmtpd.mail.inbound.message import Court, JudgedMail, count_results, refusal
 from opensmtpd.mail.inbound.rules import InboundRules
 from unit.support.auth_mail import REJECT, SIGNED, SPF, SlowDns, Verifiers
-from unit.support.inbound_findings import CLIENT
+from unit.support.inbound_findings import CLIENT, findings, signature
 
 LINES = SIGNED.replace(b"\r\n", b"\n").split(b"\n")
 BLANK = LINES.index(b"")
@@ -25,6 +26,21 @@ def court(dns: Any, **rules: Any) -> Court:
 
 def mail(where: Court, spf: SpfResults | Deferred[SpfResults] = NOT_ASKED) -> JudgedMail:
     return JudgedMail(where, "0123456789abcdef", CLIENT, b"", spf)
+
+
+def test_results_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OWN, "values", [0] * len(OWN.index))
+    count_results(findings())
+    count_results(findings(dkim=(signature(), signature("temperror", domain="other.example"))))
+    counted = {cell[1:]: OWN.values[place] for cell, place in OWN.index.items()}
+    assert {cell: number for cell, number in counted.items() if number} == {
+        ("spf", "fail"): 2,
+        ("dkim", "none"): 1,
+        ("dkim", "pass"): 1,
+        ("dkim", "temperror"): 1,
+        ("arc", "none"): 2,
+        ("dmarc", "fail"): 2,
+    }
 
 
 def test_keys_and_policies_are_asked_for_when_the_header_is_complete() -> None:
