@@ -37,8 +37,7 @@ class Mdoc(SphinxDirective):
         found: list[nodes.Node] = []
         for kind, name, title, body in zip(*(iter(parts),) * 4, strict=True):
             section = nodes.section("", nodes.title("", " ".join(title.split())), ids=[name])
-            # mandoc's last tag closes the page, whose first one stands in its head.
-            section += nodes.raw("", body.removesuffix("</div>\n"), format="html")
+            section += nodes.raw("", body, format="html")
             if kind == "Sh":
                 found.append(section)
             else:
@@ -52,7 +51,9 @@ def html(page: Path) -> str:
         raise ExtensionError("the manual pages need mandoc(1): `make packages` installs it")
     command = ["mandoc", "-T", "html", "-O", "fragment,man=page:%N.%S", str(page)]
     made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return REFERENCE.sub(lambda found: f'href="{target(found[1])}"', made.partition(FOOT)[0])
+    # The last tag closes the page's own, which stands in its head.
+    body = made.partition(FOOT)[0].removesuffix("</div>\n")
+    return REFERENCE.sub(lambda found: f'href="{target(found[1])}"', body)
 
 
 FOOT = '<table class="foot">'

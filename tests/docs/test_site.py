@@ -18,6 +18,7 @@ NO_MANDOC = shutil.which("mandoc") is None
 pytestmark = pytest.mark.skipif(
     NO_MANDOC and not os.environ.get("CI"), reason="mandoc is not installed"
 )
+NESTED = ("article", "dd", "div", "dl", "section", "table", "ul")
 OUTSIDE = ("https://", "http://", "mailto:")
 PAGES = [path.name for path in TREE.glob("*.md") if path.name != "CHANGELOG.md"]
 """Pages in Markdown beside the site, whose links are those of a forge."""
@@ -43,6 +44,9 @@ class Page(HTMLParser):
         super().__init__()
         self.links: list[str] = []
         self.places: set[str] = {""}
+        self.open: list[str] = []
+        self.crossed: list[str] = []
+        """Tags that are closed while another one is open."""
         self.feed(path.read_text())
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -51,6 +55,13 @@ class Page(HTMLParser):
         self.places |= {found.get("id") or "", found.get("name") or ""}
         if tag == "a" and found.get("href"):
             self.links.append(found["href"] or "")
+        if tag in NESTED:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """See that it closes the last tag that is open."""
+        if tag in NESTED and self.open.pop() != tag:
+            self.crossed.append(tag)
 
 
 def test_each_link_leads_to_something(site: Path) -> None:
@@ -74,6 +85,7 @@ def test_the_site_has_each_manual_page_and_each_section_of_it(site: Path) -> Non
         page = Page(site / f"man/{name}.html")
         titles = manual.sections((manual.PAGES / name).read_text())
         assert {title.replace(" ", "_") for title in titles} <= page.places
+        assert (page.crossed, page.open) == ([], [])
     text = (site / "man/filter-rdns.8.html").read_text()
     assert 'href="filter-dnsbl.8.html"' in text
     assert 'href="https://man.openbsd.org/smtpd.conf.5"' in text
