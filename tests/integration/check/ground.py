@@ -125,6 +125,7 @@ class Ground:
         """Run the command, as root, and read what it says."""
         done = self.run("--json", *options)
         out, wrong = done.stdout.decode(), done.stderr.decode()
+        assert done.returncode in (0, 1), f"status {done.returncode}: {out}{wrong}"
         try:
             findings = json.loads(out or "[]")
         except json.JSONDecodeError:
