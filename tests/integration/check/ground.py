@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -139,19 +140,20 @@ class Ground:
         return inside.tried(self.view, "opensmtpd-plugins", "check", *words)
 
 
-def unmount(view: Path) -> None:
+def remove(view: Path) -> None:
+    """Take a view away again; what still runs in it keeps its files."""
     subprocess.run(["umount", "-R", "-l", view], check=True)
+    shutil.rmtree(view.parent)
 
 
 @contextmanager
 def planted(good: Ground, name: str, plant: Callable[[Ground], object]) -> Iterator[Ground]:
     """Yield a copy of a good server with a fault; the good one stays what it is."""
     # A comma or a colon would part the options of mount.
-    view = namespace.view(good.view, re.sub(r"\W", "-", name))
+    view = namespace.view(good.view, re.sub(r"\W", "-", f"{good.view.parent.name} {name}"))
     guide = Guide(view, good.guide.dkim_record, good.guide.certificate)
     with ExitStack() as after:
-        # Quietly, and whatever still runs in it: the whole namespace ends soon.
-        after.callback(unmount, view)
+        after.callback(remove, view)
         ground = Ground(
             good.smtpd, guide, good.dns, dict(good.zone), list(good.options), good.path, after
         )
