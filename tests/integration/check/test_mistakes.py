@@ -47,7 +47,7 @@ def test_tables_on_smtpd_6_8() -> None:
     assert report.status == 1, report.text
     (found,) = report.certain
     assert (found["severity"], found["path"], found["line"]) == ("error", CONF, line)
-    assert found["code"] == "table-unsupported"
+    assert found["code"] == "table-smtpd-old"
     assert "6.8" in found["fault"]
     assert "file:/etc/mail/aliases" in found["remedy"]
 
