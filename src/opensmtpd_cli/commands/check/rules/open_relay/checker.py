@@ -18,7 +18,9 @@ from opensmtpd_cli.commands.check.rules.ruleset.matching import Ruleset, conditi
 from opensmtpd_cli.commands.check.rules.open_relay.strangers import Crowd, Guise
 from opensmtpd_cli.commands.check.rules.ruleset.tables import Tables, Unsure
 from opensmtpd_cli.commands.check.server import Server
-from opensmtpd_cli.smtpdconf.directives import Listener, Match
+from opensmtpd_cli.errors import Unsure
+from opensmtpd_cli.smtpdconf.configuration import Configuration
+from opensmtpd_cli.smtpdconf.directives import Listener, MatchRule
 
 _WHY = (
     "Spammers look for such servers all day: it is on the blocklists within hours, and its own "
@@ -44,7 +46,7 @@ def check(server: Server) -> Iterator[Finding]:
             continue  # relay domain knows where to send mail of its domains only
         found = _open(rule, ruleset, tables, doors)
         if found is not None:
-            yield _finding(rule, *found)
+            yield _finding(rule, *found, _remedy(rule, tables, configuration))
 
 
 def _open(
@@ -69,7 +71,7 @@ def _through(rule: Match, ruleset: Ruleset, guise: Guise, crowd: Crowd) -> bool:
     return count >= max(1, crowd.enough)
 
 
-def _finding(rule: Match, door: Listener, guise: Guise, crowd: Crowd) -> Finding:
+def _finding(rule: MatchRule, door: Listener, guise: Guise, crowd: Crowd, remedy: str) -> Finding:
     who = "anybody" if crowd.network is None else f"anybody in {crowd.network}"
     says = []
     if guise.helo != strangers.HELO:
@@ -85,8 +87,17 @@ def _finding(rule: Match, door: Listener, guise: Guise, crowd: Crowd) -> Finding
     rdns = guise.rdns not in (strangers.RDNS, strangers.UNKNOWN_HOST)
     small = crowd.network is not None and crowd.network.prefixlen == 8
     say = warning if rdns or small else error
-    action = rule.action
-    remedy = f'match auth from any for any action "{action}"'
-    if crowd.network is not None:
-        remedy = "correct the prefix length of the network"
     return say("open-relay", rule.place, fault, _WHY, remedy)
+
+
+def _remedy(rule: MatchRule, tables: Tables, configuration: Configuration) -> str:
+    """Return what to write: another rule, or a smaller network where the rule names one."""
+    found = strangers.huge(rule, tables)
+    if not found:
+        return f'match auth from any for any action "{rule.action}"'
+    table, network = found[0]
+    definition = configuration.tables.get(table.name)
+    place = (definition.file if definition else "") or "this rule"
+    if definition and not definition.file:
+        place = f"the table {table.name}"
+    return f"take {network} out of {place}, or correct its prefix length"

@@ -18,8 +18,9 @@ from opensmtpd_cli.commands.check.rules.ruleset.matching import (
     conditions,
     tables_of,
 )
-from opensmtpd_cli.commands.check.rules.ruleset.tables import Tables, Unsure
-from opensmtpd_cli.smtpdconf.directives import Match
+from opensmtpd_cli.commands.check.rules.ruleset.tables import Tables
+from opensmtpd_cli.errors import Unsure
+from opensmtpd_cli.smtpdconf.directives import MatchRule, TableRef
 
 _NAME = "xq7-stranger"
 """A label that is in nobody's tables."""
@@ -140,14 +141,20 @@ def crowds(rule: Match, tables: Tables, family: int) -> Iterator[Crowd]:
         yield Crowd(None, WORLD4, len(WORLD4) // 2)
     if family != 4:
         yield Crowd(None, WORLD6, len(WORLD6) // 2)
-    networks = [
-        network
+    for _, network in huge(rule, tables)[:_ROWS]:
+        if family in (0, network.version):
+            yield Crowd(network, tuple(_inside(network)), 1)
+
+
+def huge(rule: MatchRule, tables: Tables) -> list[tuple[TableRef, IPv4Network | IPv6Network]]:
+    """Return the networks of a rule that are too large, and their tables; the larger ones first."""
+    found = [
+        (table, network)
         for table, regex in tables_of(rule, "from")
         for key in (() if regex else tables.keys(table))
-        if (network := _huge(key)) and family in (0, network.version)
+        if (network := _huge(key))
     ]
-    for network in sorted(networks, key=lambda each: (each.version, each.prefixlen))[:_ROWS]:
-        yield Crowd(network, tuple(_inside(network)), 1)
+    return sorted(found, key=lambda each: (each[1].version, each[1].prefixlen))
 
 
 def _huge(key: str) -> IPv4Network | IPv6Network | None:

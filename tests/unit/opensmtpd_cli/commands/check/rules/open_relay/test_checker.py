@@ -132,6 +132,21 @@ def test_listeners_that_strangers_cannot_use(tmp_path: Path) -> None:
         assert said(tmp_path, 'match from any for any action "out"', head) == []
 
 
+def test_what_to_do_about_it(tmp_path: Path) -> None:
+    def remedy(source: str) -> str:
+        rule = f'match from {source} for any action "out"'
+        head = HEAD + f"table lan file:{tmp_path}/lan\ntable wide {{ 10.0.0.0/8, 0.0.0.0/1 }}\n"
+        [found] = found_by(checker.check, tmp_path, f"{head}{rule}\n")
+        return found.remedy
+
+    (tmp_path / "lan").write_text("192.168.0.0/16\n0.0.0.0/0\n")
+    assert remedy("any") == 'match auth from any for any action "out"'
+    again = "or correct its prefix length"
+    assert remedy("src <lan>") == f"take 0.0.0.0/0 out of {tmp_path}/lan, {again}"
+    assert remedy("src <wide>") == f"take 0.0.0.0/1 out of the table wide, {again}"
+    assert remedy("src ::/0") == f"take ::/0 out of this rule, {again}"
+
+
 def test_a_listener_of_one_family(tmp_path: Path) -> None:
     head = 'listen on 192.0.2.1\naction "out" relay\n'
     assert said(tmp_path, 'match from src ::/0 for any action "out"', head) == []
