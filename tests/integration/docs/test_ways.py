@@ -47,13 +47,15 @@ class Machine:
     def __init__(self, stage: Stage, debs: Path, name: str) -> None:
         self.view = namespace.view(stage.root, f"ways-{name}")
         self.server = Server(self.view, CONF, "127.0.0.1")
-        self.dns = NameServer({})
+        zone = [block.text for block in markdown.blocks(QUICK) if block.kind == "dns"]
+        self.dns = NameServer(of_zone("".join(zone)))
         shutil.copytree(stage.wheels, self.view / plugin.WHEELS)
         shutil.copytree(
             TREE, self._seen(CLONE), ignore=shutil.ignore_patterns(".*", "dist", "__pycache__")
         )
         shutil.copytree(debs, self._seen(CLONE / "dist"), dirs_exist_ok=True)
         for path, text in (
+            ("etc/aliases", "root: alice\n"),
             ("etc/hosts", "127.0.0.1 localhost\n"),
             ("etc/mailname", "example.com\n"),
             ("etc/resolv.conf", "nameserver 127.0.0.1\n"),
