@@ -5,6 +5,7 @@ the rights of that user. For root alone.
 """
 
 import os
+import pwd
 import stat
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -50,12 +51,14 @@ def unreadable(reader: FileReader, paths: Iterable[str]) -> Iterator[Finding]:
     real = {path: os.path.realpath(reader.chroot + path) for path in paths}
     with acting.being(reader.account.user, reader.account.groups):
         found = [each for path in real if (each := _closed(reader, path, real[path]))]
+    usual = _open_to_usual_user(reader, real)
     for each in found:
         way = f": it may not enter {each.closed}" if each.folder else ""
         fault = f"{reader.title} runs as {reader.who}, which cannot read {each.path}{way}"
         make = finding.error if reader.fatal else finding.warning
         why = "It would end when it starts, and smtpd with it." if reader.fatal else ""
-        yield make("file-unreadable", reader.place, fault, why, _remedy(reader, each))
+        remedy = _remedy(reader, each, open_to_usual=each.path in usual)
+        yield make("file-unreadable", reader.place, fault, why, remedy)
 
 
 def _closed(reader: FileReader, path: str, real: str) -> _Closed | None:
@@ -72,14 +75,22 @@ def _closed(reader: FileReader, path: str, real: str) -> _Closed | None:
     return None if readable or not stat.S_ISREG(mode) else _Closed(path, real, False)
 
 
+def _open_to_usual_user(reader: FileReader, real: dict[str, str]) -> set[str]:
+    """Return the paths that would be readable if the line named the usual user."""
+    if not reader.usual_user:
+        return set()
+    with acting.being(pwd.getpwnam(reader.usual_user).pw_uid):
+        return {path for path in real if _closed(reader, path, real[path]) is None}
+
+
 def _may(path: str, how: int) -> bool:
     return os.access(path, how, effective_ids=True)
 
 
-def _remedy(reader: FileReader, what: _Closed) -> str:
+def _remedy(reader: FileReader, what: _Closed, *, open_to_usual: bool) -> str:
     """Return the command, or the words to write."""
     usual = reader.usual_user
-    if usual and name_of(os.stat(what.closed).st_uid) == f"user {usual}":
+    if open_to_usual:
         return f"write user {usual} behind the command"
     if what.folder and what.closed.startswith(_HOMES):
         return f"move it out of {what.closed} to where {reader.who} may enter, as /etc/mail"

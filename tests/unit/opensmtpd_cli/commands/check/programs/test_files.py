@@ -1,6 +1,7 @@
 """Files that the user of a program cannot read."""
 
 import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,16 @@ def test_a_line_that_names_no_user(key: Path) -> None:
     usual = READER._replace(usual_user="daemon")
     remedy = f"write user daemon behind the command, and: chown daemon {key}"
     assert said(key, reader=usual)[0][2] == remedy
+
+
+def test_a_folder_that_the_usual_user_may_enter(key: Path) -> None:
+    """Its folder and its key are root's and the user's group's, as the packages make them."""
+    daemon = pwd.getpwnam("daemon")
+    for path, mode in ((key, 0o640), (key.parent, 0o750)):
+        os.chown(path, 0, daemon.pw_gid)
+        path.chmod(mode)
+    usual = READER._replace(usual_user="daemon")
+    assert said(key, reader=usual)[0][2] == "write user daemon behind the command"
 
 
 def test_a_chroot_is_entered_whoever_may_enter_it(key: Path) -> None:
