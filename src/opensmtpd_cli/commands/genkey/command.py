@@ -99,10 +99,10 @@ def _first(domain: str, selector: str, algorithm: str, bits: int | None, key: st
     with printing(path, MADE, "remove this key, and try again"):
         _tell_file(path)
         publish(domain, record.name(domain, selector), new.record)
-        note('And this belongs into smtpd.conf, with: filter "dkimsign" on the listeners of your')
-        note("own users. Restart smtpd as soon as all name servers of the domain show the record:")
+        note('Add this line to smtpd.conf, above the listen lines, and put: filter "dkimsign"')
+        note("behind those of your own users. Restart smtpd when the DNS shows the record:")
         click.echo(line)
-        note("Whether the DNS shows it, says:")
+        note("This tells whether the DNS shows it:")
         note(test_line(domain, selector, path))
 
 

@@ -227,4 +227,4 @@ def _tell(configuration: Configuration, database: str, targets: list[Target]) ->
     for (lacking, _), path in shut.items():
         complain(f"{path}: smtpd cannot read it; {lacking}")
     note("Only tables, macros and include were read: smtpd -n judges all other directives.")
-    note("Next: patch -d / -p1 < DIFF (standard output), smtpd -n, and restart smtpd.")
+    note("Next: patch -d / -p1 < DIFF (standard output), opensmtpd-plugins check, restart smtpd.")

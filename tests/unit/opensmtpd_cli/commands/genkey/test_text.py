@@ -19,9 +19,9 @@ def test_what_is_said_beside_it(run: Program, tmp_path: Path) -> None:
         f"wrote {key}: you alone can read it; the user of the filter must be able to, too\n"
         "Publish this record, in a zone file:\n"
         "or in a web form, its name (without .example.com if the form adds that) and its value:\n"
-        'And this belongs into smtpd.conf, with: filter "dkimsign" on the listeners of your\n'
-        "own users. Restart smtpd as soon as all name servers of the domain show the record:\n"
-        "Whether the DNS shows it, says:\n"
+        'Add this line to smtpd.conf, above the listen lines, and put: filter "dkimsign"\n'
+        "behind those of your own users. Restart smtpd when the DNS shows the record:\n"
+        "This tells whether the DNS shows it:\n"
         f"opensmtpd-plugins testkey {key} --domain example.com --selector mail\n"
     )
     said = run("--quiet", "genkey", "--domain", "a.example", "--selector", "b",
