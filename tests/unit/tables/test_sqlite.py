@@ -219,10 +219,9 @@ def test_a_statement_that_turns_out_to_be_wrong_later(tmp_path: Path) -> None:
     path = tmp_path / "later.db"
     some = table(path, "query_alias SELECT bogus FROM rows WHERE key = ?")
     create(path, alice="bob")
-    assert ask(some, "lookup", "alias", "alice") == (
-        "error",
-        f"{path.with_suffix('.conf')}:3: query_alias: no such column: bogus",
-    )
+    result, reason = ask(some, "lookup", "alias", "alice")
+    assert result == "error"
+    assert reason.startswith(f"{path.with_suffix('.conf')}:3: query_alias: no such column: bogus")
 
 
 def test_a_database_that_is_locked_at_start(path: Path) -> None:

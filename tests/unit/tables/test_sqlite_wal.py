@@ -95,6 +95,7 @@ def test_the_check_of_a_configuration(path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         table(path, "query_alias SELECT bogus FROM rows WHERE key = ?", check=True)
     said = f"{path.with_suffix('.conf')}:3: query_alias: no such column: bogus"
+    said += f"; see what the database has: sqlite3 {path} .schema"
     assert str(caught.value) == said
 
 

@@ -131,7 +131,9 @@ def _sorted(config: Config, statement: Statement, error: Exception) -> Exception
         return bad(config, statement, "it may only SELECT")
     own = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_TOOBIG)
     if isinstance(error, sqlite3.Error | sqlite3.Warning) and code in own:
-        return bad(config, statement, str(error))
+        missing = str(error).startswith(("no such column", "no such table"))
+        remedy = f"see what the database has: sqlite3 {config.dbpath} .schema" if missing else ""
+        return bad(config, statement, str(error), remedy)
     return error
 
 

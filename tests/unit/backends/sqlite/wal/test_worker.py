@@ -70,8 +70,10 @@ def test_a_configuration_is_used_until_another_comes(worker: WalWorker, path: Pa
         WalWorker().handle([ROW, 1, ALONE, "query_alias", "alice"])
 
 
-def test_faults_cross_as_data(worker: WalWorker) -> None:
-    assert worker.handle([FAULTS, 1, ALONE])[1] == ["query_string: no such column: bogus", 5, ""]
+def test_faults_cross_as_data(worker: WalWorker, path: Path) -> None:
+    remedy = f"see what the database has: sqlite3 {path} .schema"
+    fault = ["query_string: no such column: bogus", 5, remedy]
+    assert worker.handle([FAULTS, 1, ALONE])[1] == fault
 
 
 def test_a_snapshot_is_of_one_worker(worker: WalWorker, path: Path) -> None:
