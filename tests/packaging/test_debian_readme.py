@@ -17,7 +17,7 @@ SIGNER = "opensmtpd-filter-dkimsign-py"
 SYSTEM = {
     "host -t TXT mail._domainkey.example.org",
     "ls -ld /etc/mail/dkim /etc/mail/dkim/*",
-    "smtpd -n && systemctl restart opensmtpd",
+    "opensmtpd-plugins check && systemctl restart opensmtpd",
     f"systemd-sysusers {SIGNER}.conf",
     "ln -s /var/lib/opensmtpd-plugins/metrics-out/opensmtpd.prom /var/lib/prometheus/node-exporter",
 }
