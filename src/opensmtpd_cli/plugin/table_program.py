@@ -63,7 +63,7 @@ def place(name: str, chroot: str = "") -> str:
     if found is None or chroot:
         remedy = f"smtpd wants it in its own directory, as {chroot}{libexec.folders()[0]}"
         if name in OURS:
-            remedy += f"; install Debian's package {OURS[name]}, or run opensmtpd-plugins install"
+            remedy += f"; install the package {OURS[name]}, or run opensmtpd-plugins install"
         raise ConfigError(f"there is no program {name}{suggested(name, OURS)}", remedy=remedy)
     return os.path.abspath(found)
 

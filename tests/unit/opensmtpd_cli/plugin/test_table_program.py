@@ -42,7 +42,7 @@ def test_a_program_of_ours_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(ConfigError) as error:
         table_program.place("table-sqlite")
     assert str(error.value).endswith(
-        "; install Debian's package opensmtpd-table-sqlite-py, or run opensmtpd-plugins install"
+        "; install the package opensmtpd-table-sqlite-py, or run opensmtpd-plugins install"
     )
     with pytest.raises(ConfigError, match="no program table-sqlit; did you mean table-sqlite"):
         table_program.place("table-sqlit")
