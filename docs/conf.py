@@ -50,3 +50,15 @@ def setup(app: Sphinx) -> None:
     """Know the blocks of the pages that Pygments does not: lines of smtpd.conf, and the like."""
     for name in ("conf", "dns", "output"):
         app.add_lexer(name, TextLexer)
+    app.connect("autodoc-process-docstring", without_numbers)
+
+
+def without_numbers(
+    app: Sphinx, what: str, name: str, of: object, options: object, lines: list[str]
+) -> None:
+    """Leave out the docstring that Python gives each field of a named tuple, and that says nothing.
+
+    The arguments are those of the event ``autodoc-process-docstring``.
+    """
+    if lines and lines[0].startswith("Alias for field number "):
+        lines.clear()

@@ -32,7 +32,8 @@ def filter(
 
     ``parser`` is made by ``options.filter_parser``; ``make`` is given its namespace and may raise
     ConfigError. ``argv`` are the arguments without the program's name, by default those of the
-    process. Exit status: see ``opensmtpd._runtime.program.run``.
+    process. The exit status is 0 when smtpd closed the connection or ``-n`` found nothing wrong, 1
+    for configuration that cannot be used, and 2 for a wrong command line.
     """
     from opensmtpd._protocol.filter import spool  # noqa: PLC0415  see above
     from opensmtpd._protocol.filter.connection import FilterConnection  # noqa: PLC0415

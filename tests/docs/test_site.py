@@ -96,6 +96,7 @@ def test_the_site_has_the_public_names(site: Path) -> None:
     assert {f"opensmtpd.filter.{name}" for name in ("Filter", "Reject", "HeldMessage")} <= (
         filter.places
     )
+    assert "Alias for field number" not in (site / "api/filter.html").read_text()
     assert "opensmtpd.errors.ConfigError" in Page(site / "api/answer.html").places
 
 
