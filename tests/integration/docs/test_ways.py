@@ -29,6 +29,7 @@ from lab.support import ALONE, need_stage
 pytestmark = ALONE
 WAYS = ("Debian packages", "With pipx, anywhere")
 ON_12 = "Debian 12"
+FOLDERS = "Folders that packages make"
 README = TREE / "README.md"
 INSTALL, QUICK = DOCS / "install.md", DOCS / "quickstart.md"
 SIGN, TABLES = DOCS / "sign.md", DOCS / "tables.md"
@@ -94,9 +95,7 @@ class Machine:
                 case "output":
                     markdown.assert_shown(block.text, last)
                 case "text" if block.place:
-                    path = self._seen(Path(block.place))
-                    path.parent.mkdir(exist_ok=True)
-                    path.write_text(block.text)
+                    self._seen(Path(block.place)).write_text(block.text)
         return said
 
     def _configure(self, block: markdown.Block) -> None:
@@ -136,7 +135,7 @@ def test_each_command_is_on_the_way() -> None:
     def headings(page: Path) -> set[str]:
         return {block.heading for block in markdown.blocks(page) if block.kind == "sh"}
 
-    assert headings(INSTALL) == {*WAYS, ON_12}
+    assert headings(INSTALL) == {*WAYS, ON_12, FOLDERS}
     assert headings(README) == {"Sign your mail", "Edit tables while mail flows"}
     assert headings(SIGN) == {"Sign your mail"}
     assert headings(TABLES) == {"Move your tables to SQLite"}
@@ -171,6 +170,7 @@ def test_from_nothing_to_a_signed_mail_and_on(way: str, debs: Path) -> None:
 def test_from_nothing_to_a_signed_mail_where_smtpd_is_older_than_tables(debs: Path) -> None:
     machine = Machine(need_stage("6.8"), debs, "12")
     machine.follow(INSTALL, ON_12)
+    machine.follow(INSTALL, FOLDERS)
     libexec = machine.view / plugin.LIBEXEC
     assert sorted(path.name for path in libexec.iterdir() if path.is_symlink()) == [
         f"filter-{name}"
