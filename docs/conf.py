@@ -31,7 +31,7 @@ add_module_names = False
 nitpicky = True
 nitpick_ignore_regex = [
     # Python's own names would take its inventory from the network.
-    ("py:.*", r"(argparse|collections|contextlib|ipaddress|pathlib|socket|typing)\..*"),
+    ("py:.*", r"(argparse|collections|contextlib|ipaddress|os|pathlib|socket|typing)\..*"),
     ("py:.*", r"opensmtpd\.[a-z_.]+\.[A-Z](_co)?"),  # type variables
     # What the private ends of public functions are called.
     ("py:class", r"opensmtpd\.(dns\.lookup\.Gather|worker\.ends\.StemEnd)"),
