@@ -114,6 +114,31 @@ def key_table(ground: Ground) -> None:
                   "-f /etc/mail/dkim/keytable")  # fmt: skip
 
 
+def socket_alone(ground: Ground) -> None:
+    """No listener but smtpd's own socket: mail of this machine goes out, and none comes in."""
+    rules = 'action "out" relay src <hosts>\nmatch from local for any action "out"\n'
+    ground.put(CONF, f"table hosts file:/etc/mail/hosts\nlisten on socket\n{rules}", "0640")
+
+
+def two_certificates(ground: Ground) -> None:
+    """One for each type of key, both for the same names."""
+    new = certificate("example.com")
+    ground.put("/etc/ssl/ec.crt", new.certificate)
+    ground.put("/etc/ssl/private/ec.key", new.key, "0600")
+    ground.change(
+        "# tables", 'pki ec cert "/etc/ssl/ec.crt"\npki ec key "/etc/ssl/private/ec.key"\n#'
+    )
+    ground.change("pki example.com auth mask", "pki example.com pki ec auth mask")
+
+
+def behind_links(ground: Ground) -> None:
+    """The key in OpenSSL's older form, and links where files and folders are looked for."""
+    ground.sh("cd /etc/mail/dkim; openssl rsa -traditional -in private.key -out old.key;"
+              " chown _dkimsign:_dkimsign old.key; chmod 600 old.key;"
+              " mv old.key k2026.key; rm private.key; ln -s k2026.key private.key;"
+              " mv /etc/mail /etc/smtpd; ln -s smtpd /etc/mail")  # fmt: skip
+
+
 ALIASES = """
 # names of RFC 2142, programs, files, lists, and what looks like a loop
 postmaster: root
@@ -238,6 +263,38 @@ ODD = (
     Odd("rules for those who have logged in, in other words",
         both(change("match auth from any for any action", "match from auth for any action"),
              change("match from local for any action", "match for any action"))),
+    Odd("no listener but the socket", socket_alone),
+    Odd("two certificates", two_certificates),
+    Odd("links, and the older form of a key", behind_links),
+    Odd("settings of all kinds", both(
+        lambda ground: ground.put("/etc/mail/srs", "srs key 0123456789abcdef\n", "0600"),
+        change("# macros", "smtp max-message-size 50M\nsmtp ciphers \"HIGH:!aNULL\"\n"
+               "queue ttl 5d\nqueue compression\nmta max-deferred 50\nmta limit for domain"
+               ' "example.org" max-conn-per-domain 2\nbounce warn-interval 1h, 2d\n'
+               'admd "example.com"\ninclude "/etc/mail/srs"\n\n# macros'),
+        change('relay src <hosts>', 'relay src <hosts> srs tls'))),
+    Odd("macros and lines that go on", both(
+        change('ipv6 = "2001:db8::"', 'ipv6 = "2001:db8::"\nname = "example.org"'),
+        record("example.org", "MX", "10 example.com."),
+        rules("match from any \\", '    for domain { $name, "*.example.org" } \\',
+              '    action "maildir"'))),
+    Odd("deliveries of all kinds", both(
+        lambda ground: ground.sh("useradd --system vmail"),
+        rules('action a1 mda "/usr/bin/tee -a /tmp/%{rcpt}" user vmail',
+              'action a2 maildir "/srv/%{dest.user}" user vmail',
+              "action a3 expand-only alias <aliases>",
+              "action a4 forward-only alias <aliases>", 'action a5 lmtp "127.0.0.1:24" user vmail',
+              *(f'match from any for domain "n{n}.example" action a{n}' for n in range(1, 6))),
+        *(record(f"n{n}.example", "MX", "10 example.com.") for n in range(1, 6)))),
+    Odd("filters that smtpd has itself", both(
+        change("# macros", 'filter f1 phase mail-from match mail-from regex { ".*@x\\.example" }'
+               ' reject "550 no"\nfilter f2 phase helo match !helo regex { "\\." } junk\n'
+               "filter f3 phase connect match src { 10.0.0.0/8 } bypass\n\n# macros"),
+        change("filter { check_rdns", "filter { f3 f1 f2 check_rdns"))),
+    Odd("senders of a subdomain, and of a whole domain", both(
+        add("/etc/mail/users", "news: news@lists.example.com\nstaff: @example.com\n"),
+        record("lists.example.com", "MX", "10 example.com."),
+        record("lists.example.com", "TXT", '"v=spf1 mx -all"'))),
     Odd("Debian 12", nothing, smtpd="6.8"),
     Odd("smtpd 7.9", nothing, smtpd="7.9"),
 )  # fmt: skip

@@ -1,6 +1,8 @@
 """``check`` finds each planted fault, and nothing else; of a good server it says nothing at all."""
 
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,7 @@ from integration.check.faults import names, programs, rules
 from integration.check.faults.table import Fault
 from integration.check.ground import Ground, made_good, planted, zone
 from lab.peers.nameserver import NameServer
+from lab.root import left
 from lab.shows import moves
 from lab.support import ALONE, need_stage
 
@@ -73,6 +76,30 @@ def test_a_planted_fault_is_found(fault: Fault, bases: dict[str, Ground]) -> Non
     assert [each for each in at if all(word in each["fault"] for word in fault.said)], report.text
     assert fault.remedy in " ".join(each["remedy"] for each in at), report.text
     assert {each["severity"] for each in at} == {fault.severity}, report.text
+
+
+FOLDERS = ("etc", "home", "opt", "root", "run", "srv", "tmp", "usr/libexec", "var")
+
+
+def test_nothing_is_changed(in_sqlite: Ground) -> None:
+    def seen() -> list[left.Look]:
+        return [left.look(in_sqlite.view / name) for name in FOLDERS]
+
+    before = seen()
+    in_sqlite.check()
+    assert seen() == before
+
+
+def test_no_program_is_left_behind(good: Ground) -> None:
+    """Neither the one that hangs, nor the shell that has started it."""
+    (hanging,) = (fault for fault in programs.FAULTS if fault.code == "filter-hangs")
+    with planted(good, "left behind", hanging.plant) as ground:
+        ground.check()
+    running = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended
+            running.append(path.read_bytes())
+    assert [each for each in running if str(programs.LONG).encode() in each] == []
 
 
 def test_there_are_faults_enough() -> None:

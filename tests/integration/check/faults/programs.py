@@ -5,8 +5,10 @@ from collections.abc import Callable
 from integration.check.faults.table import FILTER, Fault, add, both, change, sh
 from integration.check.ground import KEY, Ground
 
+LONG = 4321
+"""Seconds that a program hangs, which tell it from others."""
 SCRIPTS = {
-    "filter-hangs": "exec sleep 600",
+    "filter-hangs": f"exec sleep {LONG}",
     "filter-dies": 'read line; echo "the model is not there" >&2; exit 1',
     "filter-bogus": "echo 'register|filter|smtp-in|bogus'; echo 'register|ready'; cat >/dev/null",
     "filter-bare": "cat >/dev/null",
