@@ -53,6 +53,14 @@ def test_what_may_not_be_looked_at_is_no_fault(option: str, grounds: Grounds) ->
     assert (report.status, report.certain) == (0, [])
 
 
+def test_behind_a_router_the_address_has_to_be_told(grounds: Grounds) -> None:
+    """What the world sees of private addresses is not known, so nothing is said of their names."""
+    with planted(grounds("7.6"), "router", lambda copy: copy.options.clear()) as ground:
+        report = ground.check()
+    assert (report.status, report.certain) == (0, [])
+    assert any("--address" in each["remedy"] for each in report.findings), report.text
+
+
 def test_a_silent_dns_is_no_fault(grounds: Grounds) -> None:
     ground = grounds("7.6")
     kept: Zone = ground.zone
