@@ -2,6 +2,7 @@
 
 import sqlite3
 import sys
+from importlib import import_module
 from typing import Any
 
 import click
@@ -9,27 +10,49 @@ import click
 from opensmtpd.errors import LocalError
 from opensmtpd.options import DISTRIBUTION
 from opensmtpd_cli import completion, usage
-from opensmtpd_cli.commands import help as help_
-from opensmtpd_cli.commands import lookup, testkey
-from opensmtpd_cli.commands.accounts import command as accounts
-from opensmtpd_cli.commands.authenticate import command as authenticate
-from opensmtpd_cli.commands.check import command as check
-from opensmtpd_cli.commands.dmarc import command as dmarc
-from opensmtpd_cli.commands.dns import command as dns
-from opensmtpd_cli.commands.filter import command as filter_
-from opensmtpd_cli.commands.genkey import command as genkey
-from opensmtpd_cli.commands.install import command as install
-from opensmtpd_cli.commands.lookup import command as lookup
-from opensmtpd_cli.commands.migrate import export, import_
-from opensmtpd_cli.commands.replay import command as replay
-from opensmtpd_cli.commands.replay import show
 from opensmtpd_cli.output import fail, forget_unwritten
 from opensmtpd_cli.system import denied
 from opensmtpd_cli.usage import CommandGroup
 
+_COMMANDS = {
+    "alias": "accounts.command:alias",
+    "authenticate": "authenticate.command:command",
+    "check": "check.command:command",
+    "dmarc": "dmarc.command:command",
+    "dns": "dns.command:command",
+    "domain": "accounts.command:domain",
+    "export": "migrate.export:command",
+    "filter": "filter.command:command",
+    "genkey": "genkey.command:command",
+    "help": "help:command",
+    "import": "migrate.import_:command",
+    "install": "install.command:command",
+    "lookup": "lookup.command:lookup",
+    "replay": "replay.command:command",
+    "show": "replay.show:show",
+    "testkey": "testkey:command",
+    "user": "accounts.command:user",
+}
+"""The module and the name of each command, which is imported when it is run: all take long."""
+
 
 class _Program(CommandGroup):
     """A group of commands that say in one line what went wrong, and exit with 1, or 2 for usage."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return sorted({*_COMMANDS, *self.commands})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by its name, None where there is none."""
+        if cmd_name in _COMMANDS and cmd_name not in self.commands:
+            module, _, name = _COMMANDS[cmd_name].partition(":")
+            command: click.Command = getattr(
+                import_module(f"opensmtpd_cli.commands.{module}"), name
+            )
+            usage.quiet_everywhere(command)
+            self.add_command(command, cmd_name)
+        return super().get_command(ctx, cmd_name)
 
     def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
         try:
@@ -71,24 +94,5 @@ def main(quiet: bool) -> None:
     """Check a server, make keys, move, edit and ask tables, try filters, judge mail, and report."""
 
 
-for command in (
-    import_.command,
-    export.command,
-    lookup.lookup,
-    filter_.command,
-    show.show,
-    replay.command,
-    authenticate.command,
-    dmarc.command,
-    genkey.command,
-    testkey.command,
-    dns.command,
-    accounts.user,
-    accounts.alias,
-    accounts.domain,
-    install.command,
-    help_.command,
-    completion.command,
-):
-    usage.quiet_everywhere(command)
-    main.add_command(command)
+usage.quiet_everywhere(completion.command)
+main.add_command(completion.command)  # here, because click wants its shells at each completion

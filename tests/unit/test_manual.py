@@ -120,7 +120,10 @@ def test_the_introduction_explains_what_all_filters_have() -> None:
 
 def commands(group: click.Group, above: str = "") -> Iterator[tuple[str, click.Command]]:
     """Yield each command that has none below it, as one types it."""
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         whole = f"{above} {name}".strip()
         if isinstance(command, click.Group):
             yield from commands(command, whole)

@@ -163,8 +163,14 @@ PLACES = {
 
 
 def parameters(command: click.Command) -> list[click.Parameter]:
-    below = command.commands.values() if isinstance(command, click.Group) else ()
-    return command.params + [each for inner in below for each in parameters(inner)]
+    found = list(command.params)
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            found += parameters(below)
+    return found
 
 
 def test_all_files_are_completed() -> None:

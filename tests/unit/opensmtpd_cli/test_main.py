@@ -33,7 +33,7 @@ PROGRAM = [sys.executable, "-c", "from opensmtpd_cli.main import main; main()"]
 
 
 def test_the_commands(run: Program) -> None:
-    assert sorted(main.main.commands) == COMMANDS
+    assert main.main.list_commands(click.Context(main.main)) == COMMANDS
     said = run("--help")
     assert said.status == 0
     for name in COMMANDS:
@@ -86,6 +86,19 @@ def test_errors_of_the_system(
 
     monkeypatch.setitem(main.main.commands, "fail", fail)
     assert run("fail") == (1, "", f"opensmtpd-plugins: {text}\n")
+
+
+def test_only_the_command_that_runs_is_imported() -> None:
+    code = """
+import sys
+from opensmtpd_cli.main import main
+main(["completion", "bash"], standalone_mode=False)
+print(*sorted(name for name in sys.modules if name.startswith("opensmtpd_cli.commands.")))
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, timeout=120, check=True
+    )
+    assert said.stdout.splitlines()[-1] == b""
 
 
 def test_rich_is_read_only_where_it_shows() -> None:
