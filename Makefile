@@ -28,18 +28,20 @@ demo: packages setup
 demo-shell: packages setup
 	@$(LAB) shell
 
-# Three parts side by side, each in a private network of its own: two that start servers, which wait
+# Four parts side by side, each in a private network of its own: three that start servers, which wait
 # for them most of the time, and all other tests. The output of the first part is shown as it comes.
 FILTERS := $(addprefix tests/integration/,auth chaos cli core dkimsign dnsbl)
+OPERATOR := $(addprefix tests/integration/,check docs metrics record)
 SERVERS := tests/integration tests/packaging
 
 test: packages setup
-	@filters=$$(mktemp); others=$$(mktemp); \
-	$(LAB) run $(BIN)/pytest $(SERVERS) $(FILTERS:%=--ignore=%) & first=$$!; \
-	$(LAB) run $(BIN)/pytest $(FILTERS) >"$$filters" 2>&1 & second=$$!; \
-	$(LAB) run $(BIN)/pytest $(SERVERS:%=--ignore=%) >"$$others" 2>&1; status=$$?; \
-	wait $$first || status=$$?; wait $$second || status=$$?; \
-	cat "$$filters" "$$others"; rm -f "$$filters" "$$others"; exit $$status
+	@logs=$$(mktemp -d); \
+	$(LAB) run $(BIN)/pytest $(SERVERS) $(FILTERS:%=--ignore=%) $(OPERATOR:%=--ignore=%) & first=$$!; \
+	$(LAB) run $(BIN)/pytest $(FILTERS) >"$$logs/2" 2>&1 & second=$$!; \
+	$(LAB) run $(BIN)/pytest $(OPERATOR) >"$$logs/3" 2>&1 & third=$$!; \
+	$(LAB) run $(BIN)/pytest $(SERVERS:%=--ignore=%) >"$$logs/4" 2>&1; status=$$?; \
+	for part in $$first $$second $$third; do wait $$part || status=$$?; done; \
+	cat "$$logs"/*; rm -rf "$$logs"; exit $$status
 
 lint: setup
 	$(BIN)/ruff check $(CODE)
