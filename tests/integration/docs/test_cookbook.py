@@ -2,12 +2,16 @@
 
 import pytest
 
-from integration.support.cookbook import delivery, migration, signing
+from integration.support.cookbook import delivery, incoming, migration, signing
 from integration.support.cookbook.recipe import MIGRATION, PAGE, Recipe, follow, prepare
 from lab.shows import markdown
 from lab.support import Lab, setups
 
-RECIPES: dict[str, Recipe] = {**delivery.RECIPES, **signing.RECIPES}
+RECIPES: dict[str, Recipe] = {
+    **delivery.RECIPES,
+    **incoming.RECIPES,
+    **signing.RECIPES,
+}
 SETUPS = setups("cookbook", prepare)
 
 

@@ -5,12 +5,11 @@ which nothing is written here fails a test.
 """
 
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address
 
 import pytest
 
 from integration.support import metrics_server
-from integration.support.dns_scenes import Fate, visit
+from integration.support.dns_scenes import Fate, listings, visit
 from integration.support.manual_machine import Expected, Machine, surrounded
 from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR, LYING_PTR, NO_PTR
@@ -111,16 +110,9 @@ def all_checks(machine: Machine) -> None:
     assert machine.folder() == "inbox"
 
 
-def enlist(machine: Machine, *listings: tuple[str, str, str]) -> None:
+def enlist(machine: Machine, *listed: tuple[str, str, str]) -> None:
     """Put addresses or domains on lists."""
-    rows = {}
-    for zone, what, code in listings:
-        name = what
-        if what[0].isdigit():
-            name = ip_address(what).reverse_pointer.removesuffix(".in-addr.arpa")
-        rows[f"{name}.{zone}", "A"] = [code]
-        rows[f"{name}.{zone}", "TXT"] = [f'"see {zone}"']
-    machine.lab.dns.records = {**machine.records, **rows}
+    machine.lab.dns.records = {**machine.records, **listings(*listed)}
 
 
 def marked_if_listed(machine: Machine) -> None:

@@ -2,10 +2,12 @@
 
 import smtplib
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from lab.peers import mail
 from lab.peers.clients import Client
+from lab.peers.nameserver import Records
 from lab.root.namespace import SERVER4, SERVER6
 from lab.shows import moves
 from lab.shows.demo import LOCAL, STRANGER
@@ -62,6 +64,18 @@ def listen(guide: Guide, chains: Chains, local: str = "") -> None:
             text = text.replace(f'{listener} filter "dkimsign"', f"{listener} {signed}")
     conf.write_text(text)
     moves.check(guide)
+
+
+def listings(*listed: tuple[str, str, str]) -> Records:
+    """Return the records of lists: of each list its zone, an address or domain, and the code."""
+    records: dict[tuple[str, str], list[str]] = {}
+    for zone, what, code in listed:
+        name = what
+        if what[0].isdigit():
+            name = ip_address(what).reverse_pointer.removesuffix(".in-addr.arpa")
+        records[f"{name}.{zone}", "A"] = [code]
+        records[f"{name}.{zone}", "TXT"] = [f'"see {zone}"']
+    return records
 
 
 class Fate(NamedTuple):

@@ -17,6 +17,8 @@ class Received:
     """With LF line ends."""
     client: str
     """The address that it came from."""
+    sender: bytes = b""
+    """What stood behind MAIL FROM, options included."""
 
 
 class _Handler(socketserver.StreamRequestHandler):
@@ -27,16 +29,19 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         self._say(b"220 mx.outside.example.org ESMTP")
+        sender = b""
         for line in self.rfile:
             verb = line[:4].upper()
             if verb == b"DATA":
                 self._say(b"354 go on")
-                self.server.mails.put(Received(self._message(), self.client_address[0]))
+                self.server.mails.put(Received(self._message(), self.client_address[0], sender))
                 self._say(b"250 taken")
             elif verb == b"QUIT":
                 self._say(b"221 bye")
                 return
             else:
+                if verb == b"MAIL":
+                    sender = line.partition(b":")[2].strip()
                 self._say(b"250 fine")
 
     def _message(self) -> bytes:
