@@ -33,6 +33,21 @@ COMMANDS: Mapping[str, Expected] = {
 """By how a command begins, what comes of it; a recipe may have more. The longest counts."""
 
 
+STAND_INS = {
+    "systemctl": "#!/bin/sh\nexit 0\n",
+    "pkill": """#!/bin/sh
+# pkill -HUP -u user -f pattern
+uid=$(id -u "$3")
+for each in /proc/[0-9]*; do
+    [ "$(stat -c %u "$each")" = "$uid" ] || continue
+    tr '\\0' ' ' < "$each/cmdline" | grep -q -- "$5" && kill -HUP "${each#/proc/}"
+done
+exit 0
+""",
+}
+"""Programs that the recipes use and a root may lack: 7.9's has no pkill."""
+
+
 class Recipe(NamedTuple):
     """What a test knows of a recipe beside the page."""
 
@@ -52,10 +67,10 @@ def prepare(guide: Guide) -> None:
     inside.done(guide.view, "useradd", "--create-home", "bob")
     inside.done(guide.view, "useradd", "--system", "--user-group", "_auth")
     inside.done(guide.view, "sh", "-c", "dpkg --install /var/cache/apt/archives/patch_*.deb")
-    for name in ("systemctl", "pkill"):  # 7.9's root has no pkill
+    for name, script in STAND_INS.items():
         if inside.tried(guide.view, "which", name).returncode:
             program = guide.view / "usr/local/bin" / name
-            program.write_text("#!/bin/sh\nexit 0\n")
+            program.write_text(script)
             program.chmod(0o755)
 
 
