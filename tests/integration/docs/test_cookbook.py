@@ -2,7 +2,7 @@
 
 import pytest
 
-from integration.support.cookbook import delivery, incoming, migration, signing
+from integration.support.cookbook import delivery, incoming, migration, signing, users
 from integration.support.cookbook.recipe import MIGRATION, PAGE, Recipe, follow, prepare
 from lab.shows import markdown
 from lab.support import Lab, setups
@@ -11,6 +11,7 @@ RECIPES: dict[str, Recipe] = {
     **delivery.RECIPES,
     **incoming.RECIPES,
     **signing.RECIPES,
+    **users.RECIPES,
 }
 SETUPS = setups("cookbook", prepare)
 
