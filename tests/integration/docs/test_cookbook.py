@@ -2,7 +2,7 @@
 
 import pytest
 
-from integration.support.cookbook import delivery, incoming, migration, signing, users
+from integration.support.cookbook import delivery, incoming, migration, operating, signing, users
 from integration.support.cookbook.recipe import MIGRATION, PAGE, Recipe, follow, prepare
 from lab.shows import markdown
 from lab.support import Lab, setups
@@ -10,6 +10,7 @@ from lab.support import Lab, setups
 RECIPES: dict[str, Recipe] = {
     **delivery.RECIPES,
     **incoming.RECIPES,
+    **operating.RECIPES,
     **signing.RECIPES,
     **users.RECIPES,
 }

@@ -54,6 +54,15 @@ def forwarder_is_spared(machine: Machine) -> None:
     assert (places[0], places[1][:9]) == ("inbox", "550 5.7.1")
 
 
+def results_are_ours(machine: Machine) -> None:
+    """A client's results go, and a set of ARC comes."""
+    forged = "Authentication-Results: example.com; dmarc=pass\r\n"
+    fate = visit(machine.lab, CONFIRMED_PTR, 25, front=forged)
+    assert fate.fields(b"Authentication-Results:") == []
+    assert len(fate.fields(b"ARC-Authentication-Results: i=1; example.com;")) == 1
+    assert len(fate.fields(b"ARC-Seal: i=1;")) == 1
+
+
 def sent_on(machine: Machine) -> None:
     """Mail for bob is at the other provider, from our domain, with a chain that verifies."""
     message = mail.compose("carol@example.net", "bob@example.com", "to go on")
@@ -96,6 +105,7 @@ def our_name_is_refused(machine: Machine) -> None:
 
 
 RECIPES: Mapping[str, Recipe] = {
+    "Come from filter-admdscrub": Recipe((results_are_ours,)),
     "Refuse mail that DMARC rejects": Recipe((as_their_domains_ask,)),
     "Trust a mailing list": Recipe((sealed_by_the_list,)),
     "Spare a server that forwards mail": Recipe(
