@@ -105,15 +105,22 @@ def our_name_is_refused(machine: Machine) -> None:
 
 
 RECIPES: Mapping[str, Recipe] = {
-    "Come from filter-admdscrub": Recipe((results_are_ours,)),
+    "Come from filter-admdscrub": Recipe((results_are_ours,), smtpd=("7.6",)),
     "Refuse mail that DMARC rejects": Recipe((as_their_domains_ask,)),
-    "Trust a mailing list": Recipe((sealed_by_the_list,)),
+    "Trust a mailing list": Recipe((sealed_by_the_list,), smtpd=("7.9",)),
     "Spare a server that forwards mail": Recipe(
-        (forwarder_is_spared,), {"pkill -HUP -u _auth -f filter-auth": Expected()}
+        (forwarder_is_spared,),
+        {"pkill -HUP -u _auth -f filter-auth": Expected()},
+        smtpd=("7.6",),
     ),
-    "Forward mail to another provider": Recipe((sent_on,), {"openssl rand ": Expected()}),
+    "Forward mail to another provider": Recipe(
+        (sent_on,), {"openssl rand ": Expected(), "chmod ": Expected()}
+    ),
     "Ask DNS lists": Recipe(
-        (listed_is_refused,), {"echo | ": Expected("Listed at zen", status=1)}, before=on_lists
+        (listed_is_refused,),
+        {"echo | ": Expected("Listed at zen", status=1)},
+        before=on_lists,
+        smtpd=("7.9",),
     ),
     "Refuse clients that greet with your name": Recipe((our_name_is_refused,)),
 }

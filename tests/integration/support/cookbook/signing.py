@@ -122,12 +122,16 @@ def no_keys(machine: Machine) -> None:
 RECIPES: Mapping[str, Recipe] = {
     "Sign for several domains": Recipe((several_domains,), before=no_keys),
     "Sign with RSA and Ed25519": Recipe(
-        (with_both_keys,), {"opensmtpd-plugins testkey ": Expected("equal")}, before=no_keys
+        (with_both_keys,),
+        {"opensmtpd-plugins testkey ": Expected("equal")},
+        before=no_keys,
+        smtpd=("7.9",),
     ),
     "Change a DKIM key": Recipe(
         (with_the_next_key,),
         {"opensmtpd-plugins testkey ": Expected("mail2._domain"), "sed -i ": Expected()},
         before=a_key_table,
+        smtpd=("7.6",),  # with a pkill
     ),
     "Sign bounces, and mail of subdomains": Recipe((of_the_machine,)),
     "Send through a smarthost": Recipe(
