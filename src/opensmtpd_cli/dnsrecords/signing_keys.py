@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple, NoReturn
@@ -13,13 +12,12 @@ from opensmtpd.mail.dkim.keys import key_table as table
 from opensmtpd.mail.dkim.keys import load, named_keys, names
 from opensmtpd.mail.dkim.keys.key import RSA, Key
 from opensmtpd.mail.dkim.sign import options
+from opensmtpd_cli.smtpdconf import command_words, recorded
 from opensmtpd_cli.smtpdconf.configuration import Configuration
 from opensmtpd_cli.smtpdconf.directives import FilterDefinition
 from opensmtpd_cli.smtpdconf.filter_line import FilterEntry
 
 PROGRAM = "filter-dkimsign"
-_SHELL = set("$`;&|<>(){}*?[]~\n")
-"""Characters that have /bin/sh, which smtpd starts a filter with, make something of the words."""
 
 
 class SigningKey(NamedTuple):
@@ -70,19 +68,18 @@ class _Parser(argparse.ArgumentParser):
 def flags_of(entry: FilterEntry) -> SigningFlags | None:
     """Return what a line of smtpd.conf has filter-dkimsign sign with; None for other programs.
 
-    Raises ConfigError for flags that it does not understand, and for words that are made by the
-    shell, or a chroot, in which files have other names.
+    It may be recorded. Raises ConfigError for flags that it does not understand, and for words that
+    are made by the shell, or a chroot, in which files have other names.
     """
-    try:
-        words = shlex.split(entry.command)
-    except ValueError:
-        words = entry.command.split()
+    while behind := recorded.filter_in(entry):
+        entry = behind
+    words = command_words.words(entry.command)
+    if not words and os.path.basename(entry.command.partition(" ")[0]) == PROGRAM:
+        raise ConfigError("its command is made by the shell")
     if not words or os.path.basename(words[0]) != PROGRAM:
         return None
     if entry.chroot:
         raise ConfigError(f"{PROGRAM} runs in a chroot, where its files have other names")
-    if _SHELL.intersection(entry.command):
-        raise ConfigError("its command is made by the shell")
     parser = _Parser(add_help=False)
     options.add(parser)
     flags, _ = parser.parse_known_args(words[1:])  # options that every filter has are left over

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from errno import EPERM
 from typing import NamedTuple
 
-_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_ENVIRONMENT = {"PATH": SEARCHED}
 """A plugin gets that of smtpd, which is started at boot with little more. That of the operator may
 hold what no unprivileged user should see, and settings that smtpd does not have."""
 

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import shlex
 from collections.abc import Iterator
 
 from opensmtpd.errors import ConfigError
@@ -24,6 +25,7 @@ from opensmtpd_cli.commands.check.server import Server
 from opensmtpd_cli.plugin import filter_program, models
 from opensmtpd_cli.plugin.filter_program import SHELL
 from opensmtpd_cli.plugin.start import Account, Program, log_socket
+from opensmtpd_cli.smtpdconf import command_words, recorded
 from opensmtpd_cli.system import libexec
 
 _KEY_TABLE = ("-f", "--key-table")
@@ -40,9 +42,9 @@ def filter_programs(server: Server) -> Iterator[Finding]:
 
 def _faults(server: Server, run: FilterRun) -> Iterator[Finding]:
     chroot = who.chroot(run.entry)
-    words = program_line.words(run.entry.command)
-    path = program_line.place(words[0], chroot) if words else None
-    found = list(who.faults(run))
+    words = command_words.words(run.entry.command)
+    path = program_line.place(words[0], chroot, recorded=run.recorded) if words else None
+    found = [] if run.recorded else list(who.faults(run))
     if words and path is None:
         found.append(presence.missing("filter", run.place, run.title, words[0]))
     elif path and not presence.runs(chroot + path):
@@ -56,18 +58,19 @@ def _faults(server: Server, run: FilterRun) -> Iterator[Finding]:
         return
     ours = path is not None and trial.is_ours(chroot + path)
     reader = FileReader(run.place, run.title, account, chroot, _usual_user(run, words, ours), ours)
-    table = next(program_line.values(words, _KEY_TABLE), "") if ours else ""
-    keys = _keys(chroot, [*program_line.arguments(words[1:]), *_named(table, chroot)])
+    own = recorded.recorder_words(words)
+    table = next(program_line.values(own, _KEY_TABLE), "") if ours else ""
+    keys = _keys(chroot, [*program_line.arguments(own[1:]), *_named(table, chroot)])
     paths = [path] if path else []
-    closed = list(files.unreadable(reader, [*paths, *program_line.arguments(words[1:]), *keys]))
+    closed = list(files.unreadable(reader, [*paths, *program_line.arguments(own[1:]), *keys]))
     yield from closed
     if closed:  # it may be the wrong user, and what it cannot read it would die of
         return
     yield from secrets.exposed(_secrets(run, account, chroot, keys, table))
     if ours and not server.start:  # else it says so itself, and what was meant
-        yield from _not_there(run, words, chroot)
+        yield from _not_there(run, own, chroot)
     if server.start:
-        yield from _tried(server, run, account, path, ours)
+        yield from _tried(server, run, account, path, words if ours else [])
 
 
 def _usual_user(run: FilterRun, words: list[str], ours: bool) -> str:
@@ -119,8 +122,9 @@ def _secrets(
 
 
 def _tried(
-    server: Server, run: FilterRun, account: Account, path: str | None, ours: bool
+    server: Server, run: FilterRun, account: Account, path: str | None, words: list[str]
 ) -> Iterator[Finding]:
+    """Start a program, one of ours with its words, and yield what comes of it."""
     command = run.entry.command
     if not command.startswith("/"):
         command = f"{os.path.dirname(path) if path else libexec.folders()[0]}/{command}"
@@ -128,16 +132,18 @@ def _tried(
         fault = f"{run.title}: the command is too long for smtpd ({filter_program.COMMAND_MAX})"
         yield finding.error("filter-command-long", run.place, fault, who.STOPS, "shorten it")
         return
-    shell = f"exec {command} -n" if ours else f"exec {command}"
+    if words:  # behind "--", -n would be no option of it
+        command = shlex.join([path or "", "-n", *words[1:]])
     chroot = who.chroot(run.entry)
-    program = Program(SHELL, [SHELL, "-c", shell], account, chroot or None, log_socket)
-    if ours:
+    argv = [SHELL, "-c", f"exec {command}"]
+    program = Program(SHELL, argv, account, chroot or None, log_socket)
+    if words:
         tried = trial.checked(program, server.timeout)
     else:
         tried = trial.filter_starts(program, models.around(server.version), server.timeout)
     if tried.hangs:
         yield findings.of_hang("filter", run.place, run.title, tried)
-    elif ours:
+    elif words:
         name = os.path.basename(path or "")
         yield from findings.of_check("filter", run.place, run.title, name, tried)
     elif tried.fault:

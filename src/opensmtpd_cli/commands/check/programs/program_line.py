@@ -5,10 +5,12 @@ Sources: ``fork_filter_processes`` in ``smtpd.c``; ``table_create`` in ``table.c
 
 import os
 import re
-import shlex
+import shutil
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
+from opensmtpd_cli.plugin.start import SEARCHED
+from opensmtpd_cli.smtpdconf import recorded
 from opensmtpd_cli.smtpdconf.configuration import Configuration
 from opensmtpd_cli.smtpdconf.filter_line import FilterEntry
 from opensmtpd_cli.smtpdconf.table_line import TableLine
@@ -16,8 +18,6 @@ from opensmtpd_cli.system import libexec
 
 BUILT_IN = ("file", "static", "db", "getpwnam", "proc")
 """Tables that are parts of smtpd."""
-_SHELL = frozenset("$`*?[]{}()<>|&;~#!\n\\")
-"""What the shell may make something else of, outside of quotes."""
 
 
 class FilterRun(NamedTuple):
@@ -26,6 +26,8 @@ class FilterRun(NamedTuple):
     place: tuple[str, int]
     title: str
     entry: FilterEntry
+    recorded: bool = False
+    """True for the program that filter-record starts, and not smtpd itself."""
 
 
 class TableRun(NamedTuple):
@@ -34,58 +36,43 @@ class TableRun(NamedTuple):
     place: tuple[str, int]
     title: str
     line: TableLine
+    recorded: bool = False
+    """True for the program that table-record starts."""
 
 
 def filters(configuration: Configuration) -> Iterator[FilterRun]:
-    """Yield the processes of filters."""
+    """Yield the processes of filters, and behind each the one that it records."""
     for proc in configuration.procs.values():
-        yield FilterRun(proc.place, f'proc "{proc.name}"', proc.entry)
+        yield from _with_recorded(FilterRun(proc.place, f'proc "{proc.name}"', proc.entry))
     for each in configuration.filters.values():
         if each.kind == "proc-exec" and each.entry is not None:
-            yield FilterRun(each.place, f'filter "{each.name}"', each.entry)
+            yield from _with_recorded(FilterRun(each.place, f'filter "{each.name}"', each.entry))
+
+
+def _with_recorded(run: FilterRun) -> Iterator[FilterRun]:
+    yield run
+    if entry := recorded.filter_in(run.entry):
+        yield from _with_recorded(FilterRun(run.place, run.title, entry, recorded=True))
 
 
 def tables(configuration: Configuration) -> Iterator[TableRun]:
-    """Yield the processes of tables."""
+    """Yield the processes of tables, and behind each the one that it records."""
     for each in configuration.tables.values():
-        if each.target is None or each.file is not None:
-            continue
-        kind, _, path = each.target.partition(":")
-        if kind not in BUILT_IN:
-            line = TableLine(each.name, kind, path or None)
-            yield TableRun((each.path, each.line), f"table {each.name}", line)
+        place = each.path, each.line
+        for number, line in enumerate(recorded.tables(each)):
+            if line.kind not in BUILT_IN:
+                yield TableRun(place, f"table {each.name}", line, recorded=number > 0)
 
 
-def words(command: str) -> list[str]:
-    """Return the program and the arguments of a filter's command.
-
-    The list is empty where only a shell could tell them.
-    """
-    return shlex.split(command) if _plain(command) else []
-
-
-def _plain(command: str) -> bool:
-    """Return whether a command is the same words for any shell."""
-    quote = ""
-    for char in command:
-        if quote:
-            quote = "" if char == quote else quote
-            if quote == '"' and char in "$`\\":
-                return False
-        elif char in "'\"":
-            quote = char
-        elif char in _SHELL:
-            return False
-    return not quote
-
-
-def place(name: str, chroot: str) -> str | None:
+def place(name: str, chroot: str, *, recorded: bool = False) -> str | None:
     """Return the path of a program in its chroot; None where smtpd would not find it.
 
-    A name without a leading slash is looked for where smtpd looks, and nowhere else.
+    A name without a leading slash is looked for where smtpd looks, and nowhere else; a program
+    that records another goes on to look where a shell does.
     """
     found = [name] if name.startswith("/") else [f"{each}/{name}" for each in libexec.folders()]
-    return next((path for path in found if os.path.exists(chroot + path)), None)
+    at = next((path for path in found if os.path.exists(chroot + path)), None)
+    return shutil.which(name, path=SEARCHED) if recorded and not (at or chroot) else at
 
 
 def arguments(words: list[str]) -> Iterator[str]:

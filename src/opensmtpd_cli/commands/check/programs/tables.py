@@ -26,6 +26,7 @@ from opensmtpd_cli.commands.check.programs.secrets import Secret
 from opensmtpd_cli.commands.check.server import Server
 from opensmtpd_cli.options import NEWEST
 from opensmtpd_cli.plugin.start import Account, Program
+from opensmtpd_cli.smtpdconf import recorded
 from opensmtpd_cli.smtpdconf.configuration import Definition
 from opensmtpd_cli.system import table_support
 
@@ -54,11 +55,11 @@ def passwords(server: Server) -> Iterator[Finding]:
         if path:
             what = f"the passwords of table {each.name} in"
             yield from secrets.exposed([Secret(place, what, path, (), (), _GUESS, _ENTER, True)])
-        target = each.target or ""
-        conf = target.partition(":")[2]
-        if conf and each.file is None and secrets.has_password(conf):
-            what = f"the password for the server of table {each.name} in"
-            yield from secrets.exposed([Secret(place, what, conf, (), (), _SERVER, "", True)])
+        for line in recorded.tables(each):
+            if line.path and secrets.has_password(line.path):
+                what = f"the password for the server of table {each.name} in"
+                secret = Secret(place, what, line.path, (), (), _SERVER, "", True)
+                yield from secrets.exposed([secret])
 
 
 def _rows_in(table: Definition) -> str:
@@ -67,10 +68,12 @@ def _rows_in(table: Definition) -> str:
         return table.path
     if table.file is not None:
         return table.file
-    kind, _, path = table.target.partition(":")
-    if kind in _WITH_ROWS:
-        return path
-    return _database(path) if kind == "sqlite" else ""
+    for line in recorded.tables(table):
+        if line.path and line.kind in _WITH_ROWS:
+            return line.path
+        if line.path and line.kind == "sqlite":
+            return _database(line.path)
+    return ""
 
 
 def _database(conf: str) -> str:
@@ -88,7 +91,7 @@ def _database(conf: str) -> str:
 
 def _faults(server: Server, run: TableRun) -> Iterator[Finding]:
     name = f"table-{run.line.kind}"
-    path = program_line.place(name, "")
+    path = program_line.place(name, "", recorded=run.recorded)
     if path is None:
         yield presence.missing("table", run.place, run.title, name)
         return

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from opensmtpd.table import Service
 from opensmtpd_cli.commands.check.finding import Finding, error, warning
 from opensmtpd_cli.commands.check.server import Server
+from opensmtpd_cli.smtpdconf import recorded
 from opensmtpd_cli.smtpdconf.configuration import Configuration
 from opensmtpd_cli.system import denied
 
@@ -94,9 +95,10 @@ def _read_by_all(path: str) -> bool:
 
 def _tables(server: Server) -> Iterator[str]:
     for definition in server.configuration.tables.values():
-        path = definition.file or (definition.target or "").partition(":")[2]
-        if path.startswith("/"):
-            yield path
+        behind = [line.path or "" for line in recorded.tables(definition)]
+        for path in (definition.file or "", *behind):
+            if path.startswith("/"):
+                yield path
 
 
 def _about(path: str) -> os.stat_result | None:

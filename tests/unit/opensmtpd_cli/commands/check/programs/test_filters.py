@@ -24,7 +24,7 @@ OURS = """\
 import sys
 if 0:
     from opensmtpd import run
-if sys.argv[-1] != "-n" or "--bad" in sys.argv:
+if sys.argv[1] != "-n" or "--bad" in sys.argv:
     sys.exit("filter-x: it is bad; make it good")
 """
 
@@ -152,3 +152,26 @@ def test_a_file_that_is_not_there_is_seen_without_a_start(programs: Path) -> Non
     path = smtpd_conf(programs, 'filter "x" proc-exec "filter-x -k /no/key -x /no/cache"\n')
     (found,) = filters.filter_programs(server(path)._replace(start=False))
     assert (found.code, found.fault) == ("file-missing", 'filter "x": there is no file /no/key')
+
+
+@as_root
+@with_python
+def test_a_recorded_filter_is_looked_at_behind_its_recorder(programs: Path) -> None:
+    program(programs, OURS)
+    program(programs, OURS.replace('"--bad" in sys.argv', "0"), "filter-record")
+    capture = programs / "capture"
+    command = f"filter-record {capture} -- filter-x"
+    assert said(programs, command) == []
+    found = said(programs, f"{command} --bad -k {programs}/key")
+    assert found == [("filter-refuses", 'filter "x": it is bad', "make it good")]
+    (programs / "key").write_text(KEY)
+    (programs / "key").chmod(0o600)
+    ((code, fault, _),) = said(programs, f"{command} -k {programs}/key")
+    assert code == "file-unreadable"
+    assert fault == f'filter "x" runs as user daemon, which cannot read {programs}/key'
+    assert [each[0] for each in said(programs, command.replace("-x", "-y"))] == [
+        "filter-program-missing"
+    ]
+    found = said(programs, command, 'user "no-such-user"')
+    assert [each[0] for each in found] == ["filter-user-missing"]
+    assert not capture.exists()

@@ -37,29 +37,6 @@ def test_the_processes_that_smtpd_starts(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("command", "words"),
-    [
-        ("filter-x -d example.com", ["filter-x", "-d", "example.com"]),
-        ("filter-x --text 'a b'", ["filter-x", "--text", "a b"]),
-        (
-            "filter-x --rdns 'reject:550 no $5; #1!'",
-            ["filter-x", "--rdns", "reject:550 no $5; #1!"],
-        ),
-        ("filter-x \"it's; '\" '\"'", ["filter-x", "it's; '", '"']),
-        ('filter-x "$HOME"', []),
-        ('filter-x "a\\b"', []),
-        ("filter-x a\\b", []),
-        ("filter-x 'a", []),
-        ("filter-x $HOME", []),
-        ("filter-x >/tmp/log", []),
-        ("", []),
-    ],
-)
-def test_words_that_need_no_shell(command: str, words: list[str]) -> None:
-    assert program_line.words(command) == words
-
-
 def test_a_program_is_looked_for_where_smtpd_looks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

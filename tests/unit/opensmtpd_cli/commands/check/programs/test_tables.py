@@ -137,3 +137,24 @@ def test_the_password_for_the_server_of_a_table(programs: Path) -> None:
     assert said(programs, tables.passwords, text) == ["secret-readable"]
     (programs / "conf").chmod(0o640)
     assert said(programs, tables.passwords, text) == []
+
+
+@as_root
+@with_python
+def test_a_recorded_table_is_looked_at_behind_its_recorder(
+    programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    (programs / "record").write_text(f"table x:{programs}/conf\ncapture {programs}/capture\n")
+    program(programs, "import sys; sys.exit('no licence')")
+    text = f"table t record:{programs}/record\n"
+    (programs / "table-record").write_text("#!/bin/sh\nexit 0\nimport opensmtpd\n")
+    (programs / "table-record").chmod(0o755)
+    assert said(programs, text=text) == ["table-ends"]
+    (programs / "conf").write_text("password secret\n")
+    (found,) = found_by(tables.passwords, programs, text)
+    assert (found.code, found.fault) == (
+        "secret-readable",
+        "every user of this machine can read the password for the server of table t in "
+        f"{programs}/conf",
+    )
