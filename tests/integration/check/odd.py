@@ -114,29 +114,126 @@ def key_table(ground: Ground) -> None:
                   "-f /etc/mail/dkim/keytable")  # fmt: skip
 
 
-def socket_alone(ground: Ground) -> None:
-    """No listener but smtpd's own socket: mail of this machine goes out, and none comes in."""
-    rules = 'action "out" relay src <hosts>\nmatch from local for any action "out"\n'
-    ground.put(CONF, f"table hosts file:/etc/mail/hosts\nlisten on socket\n{rules}", "0640")
+def lets_encrypt(ground: Ground) -> None:
+    """Links of certbot, in directories that are root's alone."""
+    for kind, old in (("fullchain", "example.com.crt"), ("privkey", "private/example.com.key")):
+        link = f"/etc/letsencrypt/live/example.com/{kind}.pem"
+        ground.sh(f"install -d -m 0700 /etc/letsencrypt/live /etc/letsencrypt/archive/example.com;"
+                  f" mkdir -p /etc/letsencrypt/live/example.com;"
+                  f" mv /etc/ssl/{old} /etc/letsencrypt/archive/example.com/{kind}1.pem;"
+                  f" ln -s ../../archive/example.com/{kind}1.pem {link}")  # fmt: skip
+        ground.change(f"/etc/ssl/{old}", link)
+    ground.add("/etc/letsencrypt/archive/example.com/fullchain1.pem",
+               certificate("R3", until=900).certificate)  # fmt: skip
 
 
-def two_certificates(ground: Ground) -> None:
-    """One for each type of key, both for the same names."""
-    new = certificate("example.com")
-    ground.put("/etc/ssl/ec.crt", new.certificate)
-    ground.put("/etc/ssl/private/ec.key", new.key, "0600")
-    ground.change(
-        "# tables", 'pki ec cert "/etc/ssl/ec.crt"\npki ec key "/etc/ssl/private/ec.key"\n#'
-    )
-    ground.change("pki example.com auth mask", "pki example.com pki ec auth mask")
+def two_key_tables(ground: Ground) -> None:
+    """A signer for each of two domains, in one chain; one signs what is its own only."""
+    ground.sh("cd /etc/mail/dkim; openssl genrsa -out net.key 2048;"
+              " openssl rsa -in net.key -pubout -outform DER | base64 -w0 > /tmp/net.pub;"
+              " chown _dkimsign:_dkimsign net.key; chmod 600 net.key")  # fmt: skip
+    public = ground.read("/tmp/net.pub")
+    ground.zone["s._domainkey.example.net", "TXT"] = [
+        f'"v=DKIM1; k=rsa; p={public[:200]}" "{public[200:]}"'
+    ]
+    ground.zone["example.net", "TXT"] = [f'"v=spf1 ip4:{ADDRESS} ip6:{SERVER6} -all"']
+    ground.zone["_dmarc.example.net", "TXT"] = ['"v=DMARC1; p=reject"']
+    for name, row in (
+        ("one", "example.com mail private.key\n"),
+        ("two", "# comment\nexample.net s /etc/mail/dkim/net.key rsa-sha256\n"),
+    ):
+        ground.put(f"/etc/mail/dkim/{name}.keys", row, "0640", "root:_dkimsign")
+    ground.change('"filter-dkimsign -d example.com -s mail -k /etc/mail/dkim/private.key"',
+                  '"filter-dkimsign -u skip -f /etc/mail/dkim/one.keys"')  # fmt: skip
+    ground.change("# macros",
+                  'filter net proc-exec "/usr/libexec/opensmtpd/filter-dkimsign --unmatched=skip'
+                  ' --key-table=/etc/mail/dkim/two.keys" user _dkimsign group _dkimsign\n'
+                  "filter sign chain { dkimsign, net }\n# macros")  # fmt: skip
+    ground.change("filter { dkimsign } hostname", "filter sign hostname")
 
 
-def behind_links(ground: Ground) -> None:
-    """The key in OpenSSL's older form, and links where files and folders are looked for."""
-    ground.sh("cd /etc/mail/dkim; openssl rsa -traditional -in private.key -out old.key;"
-              " chown _dkimsign:_dkimsign old.key; chmod 600 old.key;"
-              " mv old.key k2026.key; rm private.key; ln -s k2026.key private.key;"
-              " mv /etc/mail /etc/smtpd; ln -s smtpd /etc/mail")  # fmt: skip
+def recorded(ground: Ground) -> None:
+    """A signer and a table are recorded."""
+    ground.sh("install -d -o _dkimsign -m 0700 /var/log/dkimsign;"
+              " install -d -o opensmtpd -m 0700 /var/log/tables")  # fmt: skip
+    recorder = "filter-record --no-bodies /var/log/dkimsign/capture --"
+    ground.change('"filter-dkimsign ', f'"{recorder} filter-dkimsign ')
+    ground.put("/etc/mail/record.conf",
+               "table flat:/etc/mail/users\ncapture /var/log/tables/users\n")  # fmt: skip
+    ground.change("table users file:/etc/mail/users", "table users record:/etc/mail/record.conf")
+
+
+PROVIDER = """\
+# A server of many words.
+MAIL = "example.com"
+here = "{ 192.168.0.1, 2001:db8:: }"
+pki $MAIL cert "/etc/ssl/example.com.crt"
+pki $MAIL key "/etc/ssl/private/example.com.key"
+pki $MAIL dhe auto
+srs key "a long secret of the server"
+srs key backup "the secret of the year before"
+smtp max-message-size 50M
+smtp sub-addr-delim "-"
+queue compression
+queue ttl 3d
+bounce warn-interval 6h, 1d
+mta max-deferred 50
+smtp limit max-rcpt 500
+table ours { "example.com", "mail.example.com" }
+table names { "192.168.0.1" = "example.com", "2001:db8::" = "example.com" }
+table virtuals { "postmaster" = "vmail", "abuse@example.com" = "vmail, alice-spam",
+    "@example.com" = "alice", "@mail.example.com" = "alice@example.com" }
+table blocked { "@spam.example", "bad@example.org" }
+table sources { "192.168.0.1", "2001:db8::" }
+table helos { "192.168.0.1" = "example.com", "2001:db8::" = "example.com" }
+filter "ehlo" phase helo match helo regex { "^example\\.com$" } disconnect "550 that is me"
+filter "none" phase mail-from match mail-from regex { "@spam\\.example$" } reject "550 no"
+filter "in" chain { ehlo, none }
+listen on socket
+listen on lo0
+listen on 192.168.0.1 port smtp tls pki $MAIL filter "in" hostnames <names>
+listen on 2001:db8:: port 25 tls pki $MAIL filter "in" hostnames <names>
+listen on 192.168.0.1 smtps pki $MAIL auth tag USERS mask-src
+listen on 192.168.0.1 port submission tls-require pki $MAIL auth tag USERS mask-src
+action "box" lmtp "/run/dovecot/lmtp" rcpt-to virtual <virtuals> user alice
+action "list" mda "/usr/bin/true" user alice
+action "further" forward-only virtual <virtuals>
+action "out" relay srs src <sources> helo-src <helos>
+match from any mail-from <blocked> for any reject
+match from any for rcpt-to { "list@example.com", "list-request@example.com" } action "list"
+match from any for domain <ours> action "box"
+match for local action "further"
+match from any auth tag USERS for any action "out"
+match for any action "out"
+"""
+
+
+def provider(ground: Ground) -> None:
+    """Other words of the language."""
+    ground.put(CONF, PROVIDER, "0640", "root:opensmtpd")
+    ground.sh("id vmail 2>/dev/null || useradd --system vmail")
+
+
+SMALL = """\
+table aliases file:/etc/aliases
+table secrets file:/etc/mail/secrets
+listen on localhost
+action "local" mbox alias <aliases>
+action "relay" relay host smtp+tls://provider@smtp.provider.example:587 auth <secrets> \\
+    mail-from "@example.com"
+match for local action "local"
+match from local for any action "relay"
+"""
+
+
+def small(ground: Ground) -> None:
+    """A machine that sends reports by its provider's server, and a name of its own network."""
+    ground.put("/etc/mail/secrets", "provider user:secret\n", "0640", "root:opensmtpd")
+    ground.put("/etc/aliases", "root: alice\nalice: alice@example.org, \\alice\n")
+    ground.put("/etc/mailname", "box.lan\n")
+    ground.put(CONF, SMALL)
+    ground.options = []
+    ground.zone = {("smtp.provider.example", "A"): ["198.51.100.44"]}
 
 
 ALIASES = """
@@ -214,6 +311,16 @@ ODD = (
     Odd("a record with few tags", tags("")),
     Odd("a record with many tags", tags(" v=DKIM1 ; h=sha256 ; t=s; s=email:*; n=notes here;")),
     Odd("a key table", key_table),
+    Odd("links of certbot", lets_encrypt),
+    Odd("a key table for each of two domains", two_key_tables),
+    Odd("a signer and a table that are recorded", recorded),
+    Odd("many words", provider),
+    Odd("many words, 7.9", provider, smtpd="7.9"),
+    Odd("a small machine behind its provider", small),
+    Odd("filter-metrics, recorded", both(
+        lambda ground: ground.sh("install -d -o nobody -m 0755 /run/metrics"),
+        filtered('filter other proc-exec "filter-metrics --file /run/metrics/smtpd.prom"'
+                 " user nobody"))),
     Odd("SPF with all that is allowed", includes(10)),
     Odd("SPF elsewhere",
         both(record("example.com", "TXT", '"google-site-verification=abc"',

@@ -36,7 +36,7 @@ def test_nothing_is_said(odd: Odd, grounds: Grounds) -> None:
     with planted(grounds(odd.smtpd), odd.title, odd.plant) as ground:
         inside.done(ground.view, "smtpd", "-n", "-f", CONF)
         report = ground.check()
-    assert (report.status, report.findings) == (0, [])
+    assert (report.status, report.findings) == (0, []), report.text
 
 
 def test_smtpd_may_run(grounds: Grounds) -> None:

@@ -22,6 +22,7 @@ class Tables:
         self._configuration = configuration
         self._delimiter = configuration.settings.get("sub-addr-delim", "+")
         self._rows: dict[TableRef, tuple[Row, ...] | None] = {}
+        self._mappings: dict[TableRef, dict[str, str] | None] = {}
         self._patterns: dict[tuple[TableRef, Service], Patterns] = {}
 
     def rows(self, table: TableRef) -> tuple[Row, ...] | None:
@@ -40,8 +41,12 @@ class Tables:
 
     def mapping(self, table: TableRef) -> dict[str, str] | None:
         """Return keys and values, the last of each key as smtpd has it; None if not known."""
-        found = self.rows(table)
-        return None if found is None else {row.key: row.value or "" for row in found}
+        if table not in self._mappings:
+            found = self.rows(table)
+            self._mappings[table] = (
+                None if found is None else {row.key: row.value or "" for row in found}
+            )
+        return self._mappings[table]
 
     def holds(self, table: TableRef, service: Service, key: str) -> bool:
         """Return whether smtpd finds a key. Raises Unsure."""

@@ -60,3 +60,8 @@ def test_of_rows_with_one_key_the_last_counts(tmp_path: Path) -> None:
     found = reader(tmp_path, f"table t file:{tmp_path}/aliases\n")
     assert found.mapping(named("t")) == {"al": "eve"}
     assert found.rows(named("t")) == (Row(1, "al", "bob"), Row(2, "al", "eve"))
+
+
+def test_a_table_is_made_ready_once(tmp_path: Path) -> None:
+    found = reader(tmp_path, "table t { a = b }\n")
+    assert found.mapping(named("t")) is found.mapping(named("t"))  # else 10,000 times for 10,000
