@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from opensmtpd.dns import Absent, Lookup, Question, RecordType, gather
 from opensmtpd.dns.names import address as address_in
+from opensmtpd.mail.policy import helo as helo_names
 from opensmtpd_cli.commands.check import finding
 from opensmtpd_cli.commands.check.finding import Finding
 from opensmtpd_cli.commands.check.names import senders
@@ -12,7 +13,7 @@ from opensmtpd_cli.dnsrecords import hosts, policies, sending
 from opensmtpd_cli.dnsrecords.hosts import MailHosts
 from opensmtpd_cli.dnsrecords.policies import PolicyRecord
 from opensmtpd_cli.smtpdconf.directives import Place
-from opensmtpd_cli.system import own_addresses
+from opensmtpd_cli.system import mail_name, own_addresses
 
 
 def mail_exchangers(server: Server) -> Lookup[list[Finding]]:
@@ -29,7 +30,7 @@ def mail_exchangers(server: Server) -> Lookup[list[Finding]]:
     missing = [domain for domain, none in zip(used, nowhere, strict=True) if none]
     return [
         *_judged(server, domains, found),
-        *(_missing(domain, domains[domain]) for domain in missing),
+        *(_missing(server, domain, domains[domain]) for domain in missing),
     ]
 
 
@@ -39,7 +40,7 @@ def _leads_nowhere(domain: str) -> Lookup[bool]:
     return all(isinstance(reply, Absent) for reply in replies)
 
 
-def _missing(domain: str, place: Place) -> Finding:
+def _missing(server: Server, domain: str, place: Place) -> Finding:
     """Say that nobody can answer the users of a domain.
 
     Of domains without users it is not known that they should get mail from elsewhere: they may be
@@ -47,7 +48,9 @@ def _missing(domain: str, place: Place) -> Finding:
     """
     fault = f"{domain} has neither an MX record nor an address"
     why = "Nobody can answer mail from it."
-    return finding.warning("mx-missing", place, fault, why, f"publish {domain}. IN MX 10 HOST.")
+    own, _ = mail_name.own_name(server.smtpd)
+    host = own if helo_names.is_name(own.lower()) else "mail.example.com"
+    return finding.warning("mx-missing", place, fault, why, f"publish {domain}. IN MX 10 {host}.")
 
 
 def _judged(server: Server, domains: dict[str, Place], found: list[MailHosts]) -> Iterator[Finding]:

@@ -40,7 +40,7 @@ def test_a_domain_that_users_send_from_and_nobody_can_answer(good: Situation) ->
     known = good._replace(text=text)
     assert known.found(mail_exchangers) == [
         "6 warning mx-missing: sub.example.com has neither an MX record nor an address"
-        " -> publish sub.example.com. IN MX 10 HOST."
+        " -> publish sub.example.com. IN MX 10 mail.example.com."
     ]
     for record in ("sub.example.com A 192.0.2.1", "sub.example.com AAAA 2001:db8::1"):
         assert known._replace(records=(*ZONE, record)).found(mail_exchangers) == []
