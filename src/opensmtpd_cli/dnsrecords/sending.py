@@ -1,6 +1,6 @@
 """Who sends and receives by this configuration: addresses and domains, as far as it tells."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from opensmtpd.dns.names import address as address_in
@@ -147,6 +147,13 @@ def _after_at(addresses: Iterable[str]) -> Iterator[str]:
         domain = each.strip().rpartition("@")[2].lower()
         if "@" in each and "." in domain and is_query_name(domain):
             yield domain
+
+
+def is_below(domain: str, names: Container[str]) -> bool:
+    """Return whether a domain is one of these names, or below one of them."""
+    while domain and domain not in names:
+        domain = domain.partition(".")[2]
+    return bool(domain)
 
 
 def filters(configuration: Configuration, names: Iterable[str]) -> set[str]:

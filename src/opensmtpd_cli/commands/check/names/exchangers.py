@@ -25,7 +25,8 @@ def mail_exchangers(server: Server) -> Lookup[list[Finding]]:
         return []
     domains = sending.received(server.configuration)
     found = yield from gather([hosts.mail_hosts(domain) for domain in domains])
-    used = [domain for domain in domains if domain in senders.domains(server)]
+    sending_too = senders.domains(server)
+    used = [domain for domain in domains if domain in sending_too]
     nowhere = yield from gather([_leads_nowhere(domain) for domain in used])
     missing = [domain for domain, none in zip(used, nowhere, strict=True) if none]
     return [

@@ -14,7 +14,7 @@ from opensmtpd_cli.commands.check import finding
 from opensmtpd_cli.commands.check.finding import Finding
 from opensmtpd_cli.commands.check.server import Server
 from opensmtpd_cli.dnsrecords import sending, signing_keys
-from opensmtpd_cli.dnsrecords.signing_keys import SigningKey, signing
+from opensmtpd_cli.dnsrecords.signing_keys import SigningFilter, SigningKey, signing
 
 if TYPE_CHECKING:
     from opensmtpd_cli.dnsrecords.published_key import KeyVerdict
@@ -25,6 +25,10 @@ LEFT_AFTER = 11 * 86400
 """Seconds until nothing waits any more that a key has signed, as genkey --rotate says."""
 LIKE = 0.85
 """How alike two names are of which one is a misspelling: not example.com and example.org."""
+_STRANGE_MAX = 20
+"""Domains of senders that are named for one filter; there may be thousands of them."""
+_MEANT_MAX = 100
+"""Domains without a key, of which one may be meant: with more, no likeness means anything."""
 _NAMES_MAX = 500
 """Files of a folder that may be keys that are left over."""
 
@@ -67,11 +71,13 @@ def published(server: Server) -> Lookup[list[Finding]]:
     from opensmtpd_cli.dnsrecords.published_key import published_key, weakness  # noqa: PLC0415  needs cryptography
 
     asked = [published_key(key.domain, key.selector, own) for _, key, own in used.values()]
-    covered = [domain for each in every for domain in each.domains]
+    known, others = _uncovered(server, every)
     bad: list[Finding] = []
     verdicts = yield from gather(asked)
     for (place, key, own), verdict in zip(used.values(), verdicts, strict=True):
-        bad += _judged(server, covered, place, key, verdict)
+        domain = key.domain.lower()
+        meant = _near(domain, others) if domain not in known else ""
+        bad += _judged(meant, place, key, verdict)
         if weak := weakness(own):
             bad.append(
                 finding.warning(
@@ -86,17 +92,13 @@ def published(server: Server) -> Lookup[list[Finding]]:
 
 
 def _judged(
-    server: Server,
-    covered: list[str],
-    place: tuple[str, int],
-    key: SigningKey,
-    verdict: "KeyVerdict",
+    meant: str, place: tuple[str, int], key: SigningKey, verdict: "KeyVerdict"
 ) -> Iterator[Finding]:
+    """Judge a key. ``meant`` is the domain of which its own may be a misspelling, "" for none."""
     fault = f"key {key.file} for {verdict.name}: {verdict.fault}"
     if verdict.state == "unknown":
         yield finding.unseen("dkim-key-unseen", place, fault)
     elif verdict.fault:
-        meant = _meant(server, key.domain.lower(), covered)
         remedy = f"write {meant}, if that was meant; else {verdict.remedy}" if meant else ""
         code = f"dkim-key-{verdict.state}"
         yield finding.warning(code, place, fault, UNSIGNED, remedy or verdict.remedy)
@@ -106,14 +108,15 @@ def _judged(
         yield finding.warning("dkim-key-testing", place, fault, UNSIGNED, remedy)
 
 
-def _meant(server: Server, domain: str, covered: list[str]) -> str:
-    """Return the domain of this server that a misspelt one is meant to be, "" where none is."""
+def _uncovered(server: Server, every: list[SigningFilter]) -> tuple[set[str], list[str]]:
+    """Return the domains of this server, and those that no key is for, if they are not many."""
     known = set(sending.received(server.configuration))
     for listener in server.configuration.listeners:
         known |= sending.senders(server.configuration, listener)
-    if any(each == domain or each.endswith(f".{domain}") for each in known):
-        return ""
-    return _near(domain, [each for each in sorted(known) if not _is_covered(each, covered)])
+    covered = {domain for each in every for domain in each.domains}
+    others = [each for each in sorted(known) if not sending.is_below(each, covered)]
+    above = {each.split(".", number)[-1] for each in known for number in range(each.count("."))}
+    return above, others if len(others) <= _MEANT_MAX else []
 
 
 def _near(domain: str, others: list[str]) -> str:
@@ -122,32 +125,36 @@ def _near(domain: str, others: list[str]) -> str:
     return found[0] if found else ""
 
 
-def _is_covered(domain: str, covered: list[str]) -> bool:
-    return any(domain == each or domain.endswith(f".{each}") for each in covered)
-
-
 def strange_senders(server: Server) -> Iterator[Finding]:
     """Look for users whose mail is signed for another domain than that of their address."""
     conf = server.configuration
     for each in signing(server.configuration):
         if each.flags.skips_strangers or each.flags.arc or not each.keys:
             continue
-        first = next(iter(each.domains))
+        domains = each.domains
+        strange: set[str] = set()
         for listener in conf.listeners:
-            if each.filter.name not in sending.filters(conf, listener.filters):
-                continue
-            for domain in sorted(sending.senders(conf, listener)):
-                if not _is_covered(domain, list(each.domains)):
-                    near = _near(first, [domain])
-                    yield finding.warning(
-                        "dkim-sender-strange",
-                        each.filter.place,
-                        f"mail from {domain} is signed by filter {each.filter.name} for {first}",
-                        STRANGE,
-                        f"write {domain} for {first}, if that was meant; else name it, too"
-                        if near
-                        else f"name {domain}, too (-d, or a line of the key table), or -u skip",
-                    )
+            if each.filter.name in sending.filters(conf, listener.filters):
+                senders = sending.senders(conf, listener)
+                strange.update(name for name in senders if not sending.is_below(name, domains))
+        yield from _strange(each, next(iter(domains)), sorted(strange))
+
+
+def _strange(signer: SigningFilter, first: str, domains: list[str]) -> Iterator[Finding]:
+    for domain in domains[:_STRANGE_MAX]:
+        yield finding.warning(
+            "dkim-sender-strange",
+            signer.filter.place,
+            f"mail from {domain} is signed by filter {signer.filter.name} for {first}",
+            STRANGE,
+            f"write {domain} for {first}, if that was meant; else name it, too"
+            if _near(first, [domain])
+            else f"name {domain}, too (-d, or a line of the key table), or -u skip",
+        )
+    more = len(domains) - _STRANGE_MAX
+    if more > 0:
+        fault = f"mail from {more} more domains is signed by filter {signer.filter.name}"
+        yield finding.warning("dkim-sender-strange", signer.filter.place, fault, STRANGE)
 
 
 def left_over(server: Server) -> Lookup[list[Finding]]:

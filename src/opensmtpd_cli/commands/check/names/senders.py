@@ -42,7 +42,7 @@ def domains(server: Server) -> dict[str, Place]:
     return {
         name: place
         for name, place in received.items()
-        if not any(name.endswith(f".{other}") for other in received)
+        if not sending.is_below(name.partition(".")[2], received)
     }
 
 

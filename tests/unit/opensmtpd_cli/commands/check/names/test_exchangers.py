@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from opensmtpd_cli.commands.check.names import senders
 from opensmtpd_cli.commands.check.names.exchangers import mail_exchangers, receiving_policies
+from opensmtpd_cli.commands.check.server import Server
+from opensmtpd_cli.smtpdconf.directives import Place
 from opensmtpd_cli.system import own_addresses
 from unit.support.check_names import Situation, without
 
@@ -46,6 +49,20 @@ def test_a_domain_that_users_send_from_and_nobody_can_answer(good: Situation) ->
         assert known._replace(records=(*ZONE, record)).found(mail_exchangers) == []
     slow = known._replace(slow=("sub.example.com A",))
     assert slow.found(mail_exchangers) == []
+
+
+def test_who_sends_is_asked_once_for_all_domains(
+    good: Situation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Server] = []
+
+    def domains(server: Server) -> dict[str, Place]:
+        asked.append(server)
+        return {}
+
+    monkeypatch.setattr(senders, "domains", domains)
+    assert good.found(mail_exchangers) == []
+    assert len(asked) == 1
 
 
 ELSEWHERE = (
