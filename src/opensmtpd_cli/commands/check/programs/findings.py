@@ -1,7 +1,6 @@
 """What the start of a program tells, as findings."""
 
 import re
-import shlex
 from collections.abc import Iterator
 
 from opensmtpd.backends.sqlite.config import COLUMNS
@@ -55,7 +54,7 @@ def of_check(
 
 def _ignored(place: tuple[str, int], title: str, line: str) -> Finding:
     """Return the finding of a key in the configuration of a table that means nothing."""
-    fields = dict(word.partition("=")[::2] for word in shlex.split(line))
+    fields = {key: re.sub(r"\\(.)", r"\1", quoted) or plain for key, quoted, plain in _fields(line)}
     path, _, number = fields.get("at", "").rpartition(":")
     if number.isascii() and number.isdigit():
         place = path, int(number)
@@ -64,6 +63,10 @@ def _ignored(place: tuple[str, int], title: str, line: str) -> Finding:
     remedy = f"did you mean {near}?" if near and near != key else "remove the line"
     fault = f"{title}: the key {key} means nothing: {fields.get('reason', '')}"
     return finding.warning("table-key-ignored", place, fault, "Nothing is looked up so.", remedy)
+
+
+_fields = re.compile(r'([a-z]+)=(?:"((?:[^"\\]|\\.)*)|([^ ]*))').findall
+"""Finds the fields of a line of the log, the last of which may be cut: key, quoted value, other."""
 
 
 def _last(log: list[str]) -> str:

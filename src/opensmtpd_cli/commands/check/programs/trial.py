@@ -135,5 +135,6 @@ def _end(status: int | None) -> str:
     if status is None:
         return "it hangs up, and does not end"
     if status < 0:
-        return f"it died of {Signals(-status).name}"
+        known = {int(each): each.name for each in Signals}
+        return f"it died of {known.get(-status, f'signal {-status}')}"
     return f"it ended with status {status}"

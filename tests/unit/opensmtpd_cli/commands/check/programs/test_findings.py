@@ -60,6 +60,12 @@ def test_keys_that_mean_nothing() -> None:
     assert checked("dkim-key-warning reason=x", fault="") == []
 
 
+def test_a_line_of_the_log_that_was_cut() -> None:
+    (found,) = checked('key-ignored key=xx at=/t:9 reason="it is of no', fault="")
+    assert (found.path, found.line) == ("/t", 9)
+    assert found.fault == "table a: the key xx means nothing: it is of no"
+
+
 def test_a_program_of_somebody_else() -> None:
     found = findings.of_end("filter", PLACE, 'filter "x"', Trial("it died of SIGSEGV", ["a", "b"]))
     assert found.fault == 'filter "x" does not start: it died of SIGSEGV; it says: b'

@@ -74,6 +74,7 @@ def test_a_table_that_would_do(tmp_path: Path) -> None:
         ('config()\nsay("register|ready")', "it registers no service"),
         ("config()\nsys.exit(0)", "it ended with status 0"),
         ("os.kill(os.getpid(), 9)", "it died of SIGKILL"),
+        ("os.kill(os.getpid(), 40)", "it died of signal 40"),
     ],
 )
 def test_tables_that_smtpd_dies_of(tmp_path: Path, code: str, fault: str) -> None:
