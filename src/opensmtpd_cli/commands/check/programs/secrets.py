@@ -76,6 +76,8 @@ def exposed(secrets: Iterable[Secret]) -> Iterator[Finding]:
 def _exposed(secret: Secret) -> Iterator[Finding]:
     real = os.path.realpath(secret.path)
     about = os.stat(real)
+    if not stat.S_ISREG(about.st_mode):  # /dev/null, for a table without rows
+        return
     readers = _others(secret, real, about, stat.S_IROTH, stat.S_IRGRP)
     if secret.others_read and readers:
         fault = f"{readers} can read {secret.what} {secret.path}"

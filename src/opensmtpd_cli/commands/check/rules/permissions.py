@@ -34,6 +34,12 @@ def writable(server: Server) -> Iterator[Finding]:
 
 
 def _open_to_all(about: os.stat_result) -> bool:
+    """Return whether everybody may write to a file or a folder; a device and a socket are for all.
+
+    The socket of a table's server asks who connects, and ``/dev/null`` is a table without rows.
+    """
+    if not (stat.S_ISREG(about.st_mode) or stat.S_ISDIR(about.st_mode)):
+        return False
     sticky = stat.S_ISDIR(about.st_mode) and about.st_mode & stat.S_ISVTX
     return bool(about.st_mode & stat.S_IWOTH and not sticky)
 

@@ -1,5 +1,6 @@
 """Files that everybody may write to, or read."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,15 @@ def test_a_table_that_everybody_may_write_to(mail: Path) -> None:
         ("error", str(table), f"chmod o-w {table}"),
         ("error", f"{mail}/far.conf", f"chmod o-w {mail}/far.conf"),
     ]
+
+
+def test_a_socket_and_dev_null_are_for_everybody(mail: Path) -> None:
+    path = mail / "s"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        path.chmod(0o777)
+        text = f"table a file:/dev/null\ntable b socketmap:{path}\n"
+        assert found_by(permissions.writable, mail, text) == []
 
 
 def test_folders_that_everybody_may_write_to(mail: Path) -> None:
