@@ -160,6 +160,7 @@ def recorded(ground: Ground) -> None:
     ground.change('"filter-dkimsign ', f'"{recorder} filter-dkimsign ')
     ground.put("/etc/mail/record.conf",
                "table flat:/etc/mail/users\ncapture /var/log/tables/users\n")  # fmt: skip
+    ground.sh("chgrp opensmtpd /etc/mail/users; chmod 640 /etc/mail/users")
     ground.change("table users file:/etc/mail/users", "table users record:/etc/mail/record.conf")
 
 
@@ -188,7 +189,7 @@ table sources { "192.168.0.1", "2001:db8::" }
 table helos { "192.168.0.1" = "example.com", "2001:db8::" = "example.com" }
 filter "ehlo" phase helo match helo regex { "^example\\.com$" } disconnect "550 that is me"
 filter "none" phase mail-from match mail-from regex { "@spam\\.example$" } reject "550 no"
-filter "in" chain { ehlo, none }
+filter "in" chain { "ehlo", "none" }
 listen on socket
 listen on lo0
 listen on 192.168.0.1 port smtp tls pki $MAIL filter "in" hostnames <names>
