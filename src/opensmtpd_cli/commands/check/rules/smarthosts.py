@@ -12,7 +12,7 @@ from opensmtpd_cli.commands.check.server import Server
 from opensmtpd_cli.smtpdconf.directives import Action
 
 _URL = re.compile(
-    r"(?:([a-z+]+)://)?(?:([^@]*)@)?(\[[^\]]*\]|[^:/]*)(?::([0-9]+))?/?", re.IGNORECASE
+    r"(?:([a-z+]+)://)?(?:([^@]*)@)?(\[[^\]]*\]|[^:/@]*)(?::([0-9]+))?/?", re.IGNORECASE
 )
 _SECURE = ("smtp+tls", "smtps")
 _SCHEMES = ("smtp", "smtp+notls", "lmtp", *_SECURE)
@@ -37,21 +37,22 @@ def _judged(action: Action, text: str, tables: Tables) -> Iterator[Finding]:
         return
     scheme, label, host, _ = match.groups()
     scheme = (scheme or "smtp").lower()
+    name = (label or "").partition(":")[0]  # others write USER:PASSWORD there
     if scheme not in _SCHEMES:
         fault = f"{scheme}:// is no scheme that smtpd knows"
         yield error("relay-scheme", action.place, fault, _WHY, f"write smtp+tls://{host}")
     elif label and scheme not in _SECURE:
-        fault = f"{scheme}:// with the label {label}: smtpd gives no password away without TLS"
-        remedy = f"write smtp+tls://{label}@{host} (port 587), or smtps://{label}@{host} (465)"
+        fault = f"{scheme}:// with the label {name}: smtpd gives no password away without TLS"
+        remedy = f"write smtp+tls://{name}@{host} (port 587), or smtps://{name}@{host} (465)"
         yield error("relay-auth-without-tls", action.place, fault, _WHY, remedy)
     elif label and action.auth is None:
-        fault = f"the label {label} of {host} stands in no table: the action has none"
+        fault = f"the label {name} of {host} stands in no table: the action has none"
         yield error(
             "relay-label-unknown", action.place, fault, _WHY, "write auth <TABLE> behind it"
         )
     elif label and action.auth is not None:
         found = tables.mapping(action.auth)
         if found is not None and label.lower() not in found:
-            fault = f"the label {label} of {host} is not in its table of passwords"
-            remedy = f"add the row: {label} USER:PASSWORD"
+            fault = f"the label {name} of {host} is not in its table of passwords"
+            remedy = f"add the row: {name} USER:PASSWORD"
             yield error("relay-label-unknown", action.place, fault, _WHY, remedy)

@@ -27,6 +27,9 @@ def said(folder: Path, options: str) -> list[str]:
         ('host "tls+auth://bob@mx.example.com" auth <secrets>', "relay-scheme"),
         ('host "smtp+tls://bob@mx.example.com"', "relay-label-unknown"),
         ('host "smtp+tls://eve@mx.example.com" auth <secrets>', "relay-label-unknown"),
+        ('host "smtps://bob:hush1@mx.example.com"', "relay-label-unknown"),
+        ('host "smtps://bob:hush1@mx.example.com" auth <secrets>', "relay-label-unknown"),
+        ('host "smtp://bob:hush1@mx.example.com" auth <secrets>', "relay-auth-without-tls"),
         ('domain { "a.com" = "ssl://mx.example.com" }', "relay-scheme"),
     ],
 )
