@@ -1,4 +1,4 @@
-"""Find files that everybody may write to, or read though they hold passwords.
+"""Find files that everybody may write to, or read though they hold keys.
 
 smtpd itself asks for no more than that its keys are private (ssl.c) and its queue its own. The
 permissions of the files that it reads are for the administrator to keep.
@@ -8,14 +8,17 @@ import os
 import stat
 from collections.abc import Iterator
 
-from opensmtpd.table import Service
 from opensmtpd_cli.commands.check.finding import Finding, error, warning
 from opensmtpd_cli.commands.check.server import Server
 from opensmtpd_cli.smtpdconf import recorded
 from opensmtpd_cli.smtpdconf.configuration import Configuration
 from opensmtpd_cli.system import denied
 
-_KEYS = ("srs key", "srs key backup", "queue encryption")
+_KEYS = {
+    "srs key": "the key of SRS",
+    "srs key backup": "the former key of SRS",
+    "queue encryption": "the key of the queue",
+}
 _NO_KEYS = ("", "stdin", "-")
 
 
@@ -53,35 +56,23 @@ def _writable(path: str, *, folder: bool, file: str) -> Finding:
 
 
 def readable(server: Server) -> Iterator[Finding]:
-    """Yield the files with passwords or keys that everybody may read."""
+    """Yield the files of smtpd.conf with keys that everybody may read.
+
+    Tables with passwords are looked at with the programs of tables.
+    """
     configuration = server.configuration
-    for name, definition in configuration.tables.items():
-        services = {each for use in configuration.uses.get(name, ()) for each in use.services}
-        if Service.CREDENTIALS not in services or any(
-            use.words.startswith("filter") for use in configuration.uses[name]
-        ):
+    for setting, key in _KEYS.items():
+        if configuration.settings.get(setting, "") in _NO_KEYS:
             continue
-        path = definition.file or (definition.path if definition.target is None else "")
-        if path and _read_by_all(path):
-            place = (definition.path, definition.line)
-            yield _readable(place, path, f"the passwords of the table {name}")
-    for setting in _KEYS:
-        if configuration.settings.get(setting, "") not in _NO_KEYS:
-            for path in (
-                each for each in configuration.files if _holds(configuration, each, setting)
-            ):
-                if _read_by_all(path):
-                    yield _readable((path, 0), path, f"the {setting.removesuffix(' backup')}")
-
-
-def _readable(place: tuple[str, int], path: str, secret: str) -> Finding:
-    return warning(
-        "secret-readable",
-        place,
-        f"everybody may read {secret} in {path}",
-        "Any user of the machine can use them, or try to find them out.",
-        f"chmod o-rwx {path}",
-    )
+        for path in configuration.files:
+            if _holds(configuration, path, setting) and _read_by_all(path):
+                yield warning(
+                    "secret-readable",
+                    (path, 0),
+                    f"everybody may read {key} in {path}",
+                    "Any user of the machine can use it.",
+                    f"chmod o-rwx {path}",
+                )
 
 
 def _holds(configuration: Configuration, path: str, setting: str) -> bool:

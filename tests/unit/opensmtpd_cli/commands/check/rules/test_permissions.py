@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from opensmtpd_cli.commands.check.command import findings
 from opensmtpd_cli.commands.check.rules import permissions
-from unit.support.checked import found_by
+from unit.support.checked import found_by, server
+from unit.support.swap import smtpd_conf
 
 
 @pytest.fixture
@@ -55,22 +57,21 @@ def test_folders_that_everybody_may_write_to(mail: Path) -> None:
     assert (finding.code, finding.remedy) == ("folder-writable", f"chmod o-w {folder}")
 
 
-def test_passwords_that_everybody_may_read(mail: Path) -> None:
+def test_each_table_of_passwords_is_named_once(mail: Path) -> None:
     secrets = mail / "secrets"
-    secrets.write_text("bob: user:hush1\n")
+    secrets.write_text("bob user:hush1\n")
+    secrets.chmod(0o644)
     text = (
         f"table secrets file:{secrets}\n"
         'action "out" relay host "smtp+tls://bob@mx.example" auth <secrets>\n'
     )
-    secrets.chmod(0o640)
-    assert found_by(permissions.readable, mail, text) == []
-    secrets.chmod(0o644)
-    [finding] = found_by(permissions.readable, mail, text)
-    assert (finding.severity, finding.code, finding.line) == ("warning", "secret-readable", 1)
-    assert finding.fault == f"everybody may read the passwords of the table secrets in {secrets}"
-    assert finding.remedy == f"chmod o-rwx {secrets}"
-    mail.chmod(0o750)  # nobody gets there
-    assert found_by(permissions.readable, mail, text) == []
+    path = smtpd_conf(mail, text)
+    [finding] = [each for each in findings(server(path)) if each.code == "secret-readable"]
+    assert (finding.severity, finding.line) == ("warning", 1)
+    assert finding.fault == (
+        f"every user of this machine can read the passwords of table secrets in {secrets}"
+    )
+    assert finding.remedy == f"chmod o= {secrets}"
 
 
 @pytest.mark.parametrize("line", ["srs key hush1", "queue encryption hush1"])
