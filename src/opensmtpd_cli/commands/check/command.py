@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 from typing import NoReturn, TypeVar
@@ -33,6 +34,8 @@ STATUSES = (
     "Exit status: 0 nothing is wrong that could be looked at, 1 faults are found, 2 usage, 3 there "
     "is no smtpd.conf, or it cannot be read, or HOST does not say."
 )
+TOLD_MAX = 20
+"""Findings of one kind that are told to people: thousands of rows may have the same mistake."""
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.UNSEEN: "cyan"}
 
 
@@ -86,8 +89,12 @@ def _address(text: str) -> IPv4Address | IPv6Address:
 
 def tell(found: list[Finding]) -> None:
     """Write findings for people. --quiet leaves out what could not be looked at."""
+    told: Counter[str] = Counter()
     for each in found:
         if each.severity is Severity.UNSEEN and quiet():
+            continue
+        told[each.code] += 1
+        if told[each.code] > TOLD_MAX:
             continue
         line = f":{each.line}" if each.line else ""
         place = f"{each.path}{line}: " if each.path else ""
@@ -97,6 +104,9 @@ def tell(found: list[Finding]) -> None:
             terminal.say(f"    {terminal.shown(each.why)}")
         if each.remedy:
             terminal.say(f"    -> {terminal.shown(each.remedy)}")
+    for code, count in told.items():
+        if count > TOLD_MAX:
+            terminal.say(f"{count - TOLD_MAX} more of the kind {code}: --json has them all")
 
 
 def _data(each: Finding) -> dict[str, str | int]:
@@ -106,7 +116,7 @@ def _data(each: Finding) -> dict[str, str | int]:
 
 @click.command("check", epilog=STATUSES, short_help="Look for faults in smtpd.conf and around it.")
 @click.argument(
-    "path", metavar="SMTPD-CONF", required=False, shell_complete=completion.complete_files
+    "path", metavar="[SMTPD-CONF]", required=False, shell_complete=completion.complete_files
 )
 @click.option("--json", "as_json", is_flag=True, help="Print all findings as JSON.")
 @click.option("--no-start", is_flag=True, help="Start no filter and no table.")

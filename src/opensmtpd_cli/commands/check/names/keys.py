@@ -25,8 +25,6 @@ LEFT_AFTER = 11 * 86400
 """Seconds until nothing waits any more that a key has signed, as genkey --rotate says."""
 LIKE = 0.85
 """How alike two names are of which one is a misspelling: not example.com and example.org."""
-_STRANGE_MAX = 20
-"""Domains of senders that are named for one filter; there may be thousands of them."""
 _MEANT_MAX = 100
 """Domains without a key, of which one may be meant: with more, no likeness means anything."""
 _NAMES_MAX = 500
@@ -141,7 +139,7 @@ def strange_senders(server: Server) -> Iterator[Finding]:
 
 
 def _strange(signer: SigningFilter, first: str, domains: list[str]) -> Iterator[Finding]:
-    for domain in domains[:_STRANGE_MAX]:
+    for domain in domains:
         yield finding.warning(
             "dkim-sender-strange",
             signer.filter.place,
@@ -151,10 +149,6 @@ def _strange(signer: SigningFilter, first: str, domains: list[str]) -> Iterator[
             if _near(first, [domain])
             else f"name {domain}, too (-d, or a line of the key table), or -u skip",
         )
-    more = len(domains) - _STRANGE_MAX
-    if more > 0:
-        fault = f"mail from {more} more domains is signed by filter {signer.filter.name}"
-        yield finding.warning("dkim-sender-strange", signer.filter.place, fault, STRANGE)
 
 
 def left_over(server: Server) -> Lookup[list[Finding]]:

@@ -56,6 +56,17 @@ def test_findings_are_told_in_the_order_of_lines_each_once(
     assert ended.status == 1
 
 
+def test_of_very_many_findings_of_one_kind_some_are_told(
+    run: Program, conf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finds(monkeypatch, TWO, *(ONE._replace(line=line) for line in range(1, 51)))
+    lines = run("check", str(conf)).out.splitlines()
+    assert sum("it is broken" in line for line in lines) == 20
+    assert "/etc/a.conf:12: warning: it is odd" in lines
+    assert lines[-1] == "30 more of the kind one: --json has them all"
+    assert len(json.loads(run("check", "--json", str(conf)).out)) == 51
+
+
 def test_what_could_not_be_seen_is_no_fault(
     run: Program, conf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

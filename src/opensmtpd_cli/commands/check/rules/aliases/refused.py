@@ -14,9 +14,6 @@ from opensmtpd_cli.commands.check.rules.ruleset.tables import Tables, Unsure
 from opensmtpd_cli.commands.check.server import Server
 from opensmtpd_cli.smtpdconf.directives import Action, TableRef
 
-FINDINGS_MAX = 20
-"""Findings of one table; there may be thousands of rows with the same mistake."""
-
 _WHY = {
     "alias-unreadable": "Mail for it gets 424 for as long as the sender tries.",
     "alias-loop": "Mail for it gets 524, and goes back to its sender.",
@@ -48,15 +45,9 @@ def refused(server: Server) -> Iterator[Finding]:
             continue
         seen.add((table, action.userbase))
         path = _path(server, table, action)
-        found = 0
         for row in _last_rows(tables.rows(table) or ()):
-            for finding in (*_row(expander, row, action, path), *_missing(row, path)):
-                found += 1
-                if found <= FINDINGS_MAX:
-                    yield finding
-        if found > FINDINGS_MAX:
-            more = found - FINDINGS_MAX
-            yield error("alias-more", (path, 0), f"{more} more aliases have such faults")
+            yield from _row(expander, row, action, path)
+            yield from _missing(row, path)
 
 
 def _last_rows(rows: tuple[Row, ...]) -> list[Row]:

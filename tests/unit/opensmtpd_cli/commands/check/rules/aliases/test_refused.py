@@ -48,13 +48,6 @@ def test_a_table_of_programs_is_not_looked_at(tmp_path: Path) -> None:
     assert found_by(refused.refused, tmp_path, text) == []
 
 
-def test_very_many_mistakes_are_counted(tmp_path: Path) -> None:
-    rows = "".join(f"a{n}: nosuchuser0\n" for n in range(30))
-    said = found(tmp_path, rows)
-    assert len(said) == 21
-    assert said[-1].fault == "10 more aliases have such faults"
-
-
 @pytest.fixture
 def roots_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Root's home folder."""
