@@ -156,6 +156,19 @@ def test_the_program_in_c_shakes_hands(view: Path) -> None:
     assert found.code == "filter-ends"
 
 
+def test_a_mistake_behind_a_recorder(view: Path) -> None:
+    inside.done(view, "install", "-d", "-o", "_dkimsign", "-m", "0700", "/var/log/dkimsign")
+    recorder = "filter-record /var/log/dkimsign/c --"
+    recorded = GUIDE.replace('"filter-dkimsign ', f'"{recorder} filter-dkimsign ')
+    assert check(view, recorded) == []
+    (found,) = check(view, recorded.replace("/c --", "/c --no-such --"))
+    assert (found.code, found.line[:17]) == ("filter-refuses", 'filter "dkimsign"')
+    (found,) = check(view, recorded.replace("private.key", "privat.key"))
+    assert (found.code, found.line[:17]) == ("filter-refuses", 'filter "dkimsign"')
+    assert KEY in found.remedy
+    assert not list((view / "var/log/dkimsign").iterdir())
+
+
 def test_a_filter_that_is_not_there_is_smtpds_own_complaint(view: Path) -> None:
     conf = GUIDE.replace('listen on lo0 filter "dkimsign"', 'listen on lo0 filter "dkim"')
     (found,) = check(view, conf)

@@ -30,6 +30,10 @@ def test_the_flags_of_a_line() -> None:
     assert flags_of(entry("filter-dkimsign -AS -f table")) == SigningFlags(
         (), (), "", "", None, "/table", False, True
     )
+    recorded = "filter-record --no-bodies /c -- filter-dkimsign -d a.example -s '#1' -k key"
+    assert flags_of(entry(recorded)) == SigningFlags(
+        ("a.example",), (), "#1", "/key", None, "", False, False
+    )
 
 
 @pytest.mark.parametrize("command", ["filter-rspamd", "", "'", "my-filter-dkimsign -d a.example"])
