@@ -15,6 +15,7 @@ from opensmtpd.dns import options as dns_options
 from opensmtpd.dns.names import address as address_in
 from opensmtpd.dns.servers import ServerAddress
 from opensmtpd.errors import ConfigError, Error
+from opensmtpd.files import reading
 from opensmtpd_cli import completion, lookups, terminal
 from opensmtpd_cli.commands.check import finding, names, programs, rules, syntax
 from opensmtpd_cli.commands.check.finding import Finding, Severity
@@ -209,10 +210,10 @@ def _read(ctx: click.Context, path: str, smtpd: str) -> tuple[list[Finding], Con
     Ends the command where there is nothing to look at.
     """
     try:
-        with open(path, "rb"):
+        with reading(path):  # smtpd, too, would wait for what comes out of a FIFO
             pass
-    except OSError as error:
-        fail(f"{path}: {error.strerror}", ctx)
+    except ConfigError as error:
+        fail(str(error), ctx)
         ctx.exit(UNKNOWN)
     complaints = list(syntax.complaints(path, smtpd)) if smtpd else []
     try:

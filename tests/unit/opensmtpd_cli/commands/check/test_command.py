@@ -1,6 +1,7 @@
 """The command ``check``: its output, its exit status, its order."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -124,7 +125,11 @@ def test_foreign_text_is_made_harmless(
 def test_without_a_configuration_nothing_can_be_looked_at(run: Program, mail: Path) -> None:
     ended = run("check", str(mail / "none.conf"))
     assert ended.status == 3
-    assert ended.err.endswith("none.conf: No such file or directory\n")
+    assert "none.conf: cannot read it: No such file or directory; make the file" in ended.err
+    os.mkfifo(mail / "fifo")
+    ended = run("check", str(mail / "fifo"))
+    assert ended.status == 3
+    assert ended.err.endswith("fifo: a FIFO, not a regular file; name a regular file\n")
 
 
 def test_what_cannot_be_read_is_a_fault_where_no_smtpd_is_asked(run: Program, conf: Path) -> None:
