@@ -126,7 +126,8 @@ def _tried(
             fault = "" if status and ended == 0 else _end(ended)
         except TimeoutError:
             talk.log_so_far()
-            return Trial(f"does not answer within {within:g} s", log, hangs=True)
+            said = [*log]  # when we hang up, it may complain of that
+            return Trial(f"does not answer within {within:g} s", said, hangs=True)
         talk.log_so_far()
     return Trial(fault, log)
 

@@ -59,6 +59,13 @@ def test_a_filter_that_hangs(tmp_path: Path) -> None:
     assert found == Trial("does not answer within 1.5 s", ["hm"], hangs=True)
 
 
+def test_what_it_says_when_we_hang_up_is_no_reason(tmp_path: Path) -> None:
+    code = (
+        'sys.stderr.write("hm\\n"); sys.stderr.flush()\nsys.stdin.read(); sys.stderr.write("gone")'
+    )
+    assert filter_(tmp_path, code, SHORT).log == ["hm"]
+
+
 def test_a_table_that_would_do(tmp_path: Path) -> None:
     code = (
         "head = [sys.stdin.readline() for _ in range(4)]\n"
