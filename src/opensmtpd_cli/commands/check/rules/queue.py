@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from opensmtpd.errors import ConfigError
+from opensmtpd.files import reading
 from opensmtpd_cli.commands.check.finding import NOWHERE, Finding, unseen, warning
 from opensmtpd_cli.commands.check.server import Server
 
@@ -88,7 +90,7 @@ def _reason(message: Path) -> str:
     for entry in _entries(message):
         if entry.name == "message":
             continue
-        with suppress(OSError), open(entry.path, "rb") as file:
+        with suppress(ConfigError), reading(entry.path) as file:  # the folder is not root's
             for line in file.read(_ENVELOPE_MAX).splitlines():
                 if line.startswith(b"errorline: "):
                     text = line[11:].decode("ascii", "replace")[:_TEXT_MAX]

@@ -62,6 +62,15 @@ def test_old_mail(tmp_path: Path, spool: Path) -> None:
     assert finding.why == ("The servers or smtpd say: 451 4.7.1 Greylisted?[31m, come again (2).")
 
 
+def test_root_waits_for_no_fifo_in_the_queue(tmp_path: Path, spool: Path) -> None:
+    put(spool, 1, hours=5)
+    (envelope,) = (each for each in spool.glob("queue/*/*/*") if each.name != "message")
+    envelope.unlink()
+    os.mkfifo(envelope)
+    [finding] = found(tmp_path)
+    assert (finding.code, finding.why) == ("queue-stuck", "")
+
+
 def test_mail_that_was_written_while_smtpd_was_down(tmp_path: Path, spool: Path) -> None:
     (spool / "offline" / "1").write_text("x")
     assert found(tmp_path) == []
