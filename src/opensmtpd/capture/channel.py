@@ -115,7 +115,8 @@ class CaptureChannel:
             return
         data = self._back + data
         whole = len(data) - len(data) % _BACK.size
-        self._free += [slot for (slot,) in _BACK.iter_unpack(data[:whole])]
+        slots = (slot for (slot,) in _BACK.iter_unpack(data[:whole]))
+        self._free += [slot for slot in slots if slot < len(self._slots)]
         self._back = data[whole:]
 
     def close(self) -> None:

@@ -8,7 +8,9 @@ import os
 import select
 import socket
 import time
+from collections.abc import Callable
 
+from opensmtpd import log
 from opensmtpd.capture.channel import CaptureChannel
 from opensmtpd.capture.format import Speaker
 
@@ -56,16 +58,16 @@ class Pump:
             readable, writable, _ = select.select(readers, writers, [])
             self._move(readable, writable)
             if link in readable:
-                self._channel.take_back()
+                self._capture(self._channel.take_back)
             if link in writable:
-                self._channel.flush()
+                self._capture(self._channel.flush)
             if wake in readable:
                 return
 
     def finish(self, status: int) -> None:
         """The program has ended: pass on what it said last, and let go of the capture."""
         until = time.monotonic() + _LAST
-        while self._out.open or self._out.pending:
+        while (self._out.open or self._out.pending) and time.monotonic() < until:
             if not self._out.pending:
                 self._read(self._out)
                 if not self._out.pending:
@@ -73,11 +75,11 @@ class Pump:
             if self._out.pending and not self._until(self._out.target, until):
                 break
             self._flush(self._out)
-        self._channel.end(time.time(), status)
+        self._capture(self._channel.end, time.time(), status)
         while self._channel.link is not None and self._channel.waiting:
             if not self._until(self._channel.link.fileno(), until):
                 break
-            self._channel.flush()
+            self._capture(self._channel.flush)
         self._channel.close()
 
     def _until(self, target: int, until: float) -> bool:
@@ -108,7 +110,15 @@ class Pump:
         self._flush(flow)
         if flow.pending:  # the buffer will soon be another one's
             flow.pending = memoryview(bytes(flow.pending))
-        self._channel.say(time.time(), flow.speaker, size)
+        self._capture(self._channel.say, time.time(), flow.speaker, size)
+
+    def _capture(self, call: Callable[..., object], *arguments: object) -> None:
+        """Have the capture told. Whatever goes wrong there ends it, and nothing else."""
+        try:
+            call(*arguments)
+        except Exception as error:  # no memory, say
+            self._channel.close()
+            log.log("capture-failed", reason=type(error).__name__)
 
     def _flush(self, flow: _Flow) -> None:
         try:

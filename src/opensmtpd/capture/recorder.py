@@ -31,6 +31,7 @@ def record(kind: CaptureKind, command: list[str], settings: CaptureSettings) -> 
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
     signals.outlive(0)
+    signal.signal(signal.SIGALRM, _nothing)  # there is no watchdog
     ours, theirs = socket.socketpair()
     wake_reader, wake_writer = os.pipe()
     os.set_blocking(wake_writer, False)

@@ -104,7 +104,8 @@ def start(
         _write(link, memory, header, settings)
         status = 0
     except BaseException as error:
-        log.log("capture-failed", path=settings.path, reason=error)
+        # Its text may quote what is being written.
+        log.log("capture-failed", path=settings.path, reason=type(error).__name__)
     finally:
         os._exit(status)
 

@@ -115,3 +115,12 @@ def test_a_writer_that_is_gone(both: Both) -> None:
     assert not channel.short
     channel.end(1.0, 0)
     channel.take_back()
+
+
+def test_a_slot_that_is_none_is_not_taken_back(both: Both) -> None:
+    channel, _, link = both
+    link.sendall(b"\xff\xff\x00\x04")
+    channel.take_back()
+    assert len(channel.buffer()) == SLOT
+    say(channel, 1.0, S, b"x" * 10_000)
+    assert len(channel._free) == 3

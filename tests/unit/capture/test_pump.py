@@ -3,7 +3,9 @@
 import mmap
 import os
 import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 import pytest
@@ -109,3 +111,37 @@ def test_the_end_is_not_waited_for_where_nobody_reads(ends: Ends) -> None:
     ends.program.close()
     ends.pump.finish(0)  # returns
     assert ends.smtpd.recv(10) == b"z" * 10
+
+
+def test_a_fault_of_the_capture_ends_it_and_no_more(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(CaptureChannel, "say", fail)
+    ends.smtpd.send(b"mail")
+    ends.turn()
+    assert ends.program.recv(100) == b"mail"
+    assert capfd.readouterr().err == "capture-failed reason=MemoryError\n"
+    ends.program.send(b"answer")
+    ends.turn()
+    assert ends.smtpd.recv(100) == b"answer"
+
+
+def test_a_child_of_the_program_that_goes_on_writing_is_left(ends: Ends) -> None:
+    """It has the program's socket, which so has no end."""
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.is_set():
+            with suppress(BlockingIOError):
+                ends.program.send(b"x" * 10_000)
+            with suppress(BlockingIOError):
+                ends.smtpd.recv(1 << 20)
+
+    child = threading.Thread(target=write)
+    child.start()
+    ends.pump.finish(0)  # returns
+    done.set()
+    child.join()

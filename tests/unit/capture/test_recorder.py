@@ -173,8 +173,8 @@ def test_only_sighup_is_passed_on(capture: Path, tmp_path: Path) -> None:
     """As for other programs of this suite, no signal of an administrator ends the recorder."""
     with Recorded(capture, script(tmp_path / "filter-x", SIGNALS)) as program:
         assert program.hear(6) == b"ready\n"
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGTSTP):
-            program.signal(number)
+        for name in ("TERM", "INT", "USR1", "ALRM", "TSTP"):
+            program.signal(signal.Signals[f"SIG{name}"])
         program.say(b"x")
         assert program.hear(5) == b"read\n"
         program.signal(signal.SIGHUP)
