@@ -11,7 +11,7 @@ The header is a map. Each record is an array that begins with the time, in secon
 
 from collections.abc import Callable
 from enum import IntEnum, StrEnum
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 MARK = "opensmtpd-capture"
 """The key of the header by which a capture is known; its value is FORMAT."""
@@ -39,6 +39,7 @@ class Speaker(IntEnum):
 
 
 _LOSS, _END = 2, 3
+_TIME_MAX = 1e10
 
 
 class CaptureHeader(NamedTuple):
@@ -96,7 +97,7 @@ def read_header(value: object) -> CaptureHeader:
     begun, part, handshake = value.get("begun"), value.get("part"), value.get("handshake")
     if kind not in tuple(CaptureKind) or not isinstance(program, str):
         raise ValueError("its header is damaged")
-    if type(begun) is not float or type(part) is not int or type(handshake) is not int:
+    if not _is_time(begun) or type(part) is not int or type(handshake) is not int:
         raise ValueError("its header is damaged")
     if part < 1:
         raise ValueError("its header is damaged")
@@ -116,13 +117,18 @@ def entry_value(entry: CaptureEntry) -> list[object]:
 
 def read_entry(value: object) -> CaptureEntry:
     """Return the entry of a value. Raises ValueError for one that is none."""
-    if not isinstance(value, list) or not 3 <= len(value) <= 4 or not isinstance(value[0], float):
+    if not isinstance(value, list) or not 3 <= len(value) <= 4 or not _is_time(value[0]):
         raise ValueError("a record that is none")
     time, kind, *rest = value
     read = _ENTRIES.get(kind) if type(kind) is int else None
     if read is None:
         raise ValueError("a record of an unknown kind")
     return read(time, kind, rest)
+
+
+def _is_time(value: object) -> TypeGuard[float]:
+    """Return whether a value is a time that is between 1970 and 2286, and so no infinity."""
+    return type(value) is float and 0 <= value < _TIME_MAX
 
 
 def _lines(time: float, kind: int, rest: list[Any]) -> CaptureEntry:

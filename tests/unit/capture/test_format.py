@@ -14,6 +14,7 @@ from opensmtpd.capture.format import (
     read_header,
 )
 
+NAN, INFINITY = float("nan"), float("inf")
 HEADER = CaptureHeader(CaptureKind.TABLE, "table-sqlite", 1.5, 3, 2)
 
 
@@ -28,8 +29,8 @@ def test_a_header() -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"opensmtpd-capture": 2}, {"kind": "x"}, {"program": 1}, {"begun": 1}, {"part": True},
-     {"part": 0}, {"handshake": None}],
+    [{"opensmtpd-capture": 2}, {"kind": "x"}, {"program": 1}, {"begun": 1}, {"begun": NAN},
+     {"part": True}, {"part": 0}, {"handshake": None}],
 )  # fmt: skip
 def test_headers_that_are_none(changed: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"it is a capture of a format|its header is damaged"):
@@ -60,7 +61,8 @@ def test_entries(entry: CaptureEntry, value: list[object]) -> None:
     "value",
     [None, [], [1.0, 0], [1, 0, b"x\n"], [1.0, 9, 1], [1.0, True, b"x\n"], [1.0, 0, b"x"],
      [1.0, 0, b""], [1.0, 0, "x\n"], [1.0, 0, b"x\n", False], [1.0, 2, b"x"], [1.0, 2, 1, 1],
-     [1.0, "0", b"x\n"], [1.0, 3, None], [1.0, 0, b"x\n", True, 1]],
+     [1.0, "0", b"x\n"], [1.0, 3, None], [1.0, 0, b"x\n", True, 1],
+     [NAN, 3, 0], [INFINITY, 3, 0], [-1.0, 3, 0], [1e300, 3, 0]],
 )  # fmt: skip
 def test_what_is_no_entry(value: object) -> None:
     with pytest.raises(ValueError, match="a record"):

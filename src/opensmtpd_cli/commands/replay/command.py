@@ -13,7 +13,7 @@ from opensmtpd.errors import ConfigError
 from opensmtpd_cli import terminal
 from opensmtpd_cli.commands.replay.player import Player
 from opensmtpd_cli.options import Seconds
-from opensmtpd_cli.output import complain, note, quiet
+from opensmtpd_cli.output import complain, fail, note, quiet
 from opensmtpd_cli.plugin import filter_program, table_program
 from opensmtpd_cli.plugin.start import Account, Program
 from opensmtpd_cli.plugin.talk import Talk
@@ -56,12 +56,16 @@ def command(
     taken out, a password say, are not sent.
 
     Exit status: 0 all answers are equal, 1 there is a difference, 2 usage, 3 it could not be found
-    out: the program does not run, or the capture is damaged.
+    out: the program does not run, or there is no capture, or a damaged one.
     """
-    reader = CaptureReader(capture)
-    kind = reader.header.kind
-    program = _filter(line) if kind is CaptureKind.FILTER else _table(line)
-    skip = skipped(kind, reader)
+    try:
+        reader = CaptureReader(capture)
+        kind = reader.header.kind
+        program = _filter(line) if kind is CaptureKind.FILTER else _table(line)
+        skip = skipped(kind, reader)
+    except ConfigError as error:  # 1 would be a difference
+        fail(str(error), ctx)
+        ctx.exit(UNKNOWN)
     play = Play(kind, reader, skip, reader.first)
     fault = _played(program, play, in_time, timeout)
     difference = play.comparison.difference
@@ -69,6 +73,7 @@ def command(
         terminal.say(f"different, after {play.comparison.equal:,} equal answers", fg="red")
         _tell(difference)
         ctx.exit(DIFFERENT)
+    fault = fault or reader.damage
     if not fault and not play.comparison.equal:
         fault = "there is no answer to compare"
     summary = f"{play.comparison.equal:,} answers to {play.sent:,} requests"
@@ -77,7 +82,6 @@ def command(
              f" {skip.reports:,} reports")  # fmt: skip
     if play.lost:
         note(f"{play.lost:,} bytes were not recorded; sessions around them are left out")
-    fault = fault or reader.damage
     if fault:
         complain(f"{fault}; up to there, {summary} are equal")
         ctx.exit(UNKNOWN)

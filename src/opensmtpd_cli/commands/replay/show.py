@@ -33,7 +33,7 @@ def show(ctx: click.Context, capture: str, session: str | None) -> None:
     """
     reader = CaptureReader(capture)
     header = reader.header
-    begun = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(_bounded(header.begun)))
+    begun = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(header.begun))
     terminal.say(f"# {terminal.shown(header.program)}, started {begun}", dim=True)
     if reader.first > 1:
         terminal.say("# older files of this capture have been removed", dim=True)
@@ -70,12 +70,7 @@ def _session(line: bytes) -> bytes:
 
 
 def _stamp(moment: float) -> str:
-    moment = _bounded(moment)
     return time.strftime("%H:%M:%S", time.localtime(moment)) + f".{int(moment % 1 * 1e6):06d}"
-
-
-def _bounded(moment: float) -> float:
-    return moment if 0 <= moment < 1e10 else 0.0
 
 
 def _status(status: int) -> str:

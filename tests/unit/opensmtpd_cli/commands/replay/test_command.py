@@ -131,9 +131,17 @@ def test_a_damaged_capture(tmp_path: Path, program: list[str]) -> None:
     )
 
 
+def test_a_capture_that_is_damaged_at_once(tmp_path: Path, program: list[str]) -> None:
+    path = captures.write(tmp_path / "capture", CaptureKind.FILTER, [])
+    path.write_bytes(path.read_bytes() + b"\xc1")
+    result = replay(path, *program)
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr.startswith(f"{path}: a record that is none; what follows is not read;")
+
+
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     result = replay(capture(tmp_path, *TALK), "filter-none")
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert result.stderr.startswith("main: there is no program filter-none; smtpd wants it")
 
 
@@ -153,7 +161,7 @@ def test_the_recorder_in_front_of_a_filter_is_left_out(tmp_path: Path, program: 
 def test_a_recorder_is_no_table(tmp_path: Path) -> None:
     path = captures.write(tmp_path / "capture", CaptureKind.TABLE, [])
     result = replay(path, "record:/etc/mail/record.conf")
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert result.stderr == "main: this is the recorder; give the table that it records\n"
 
 
