@@ -1,4 +1,7 @@
-"""Which lines of messages are of their bodies, on their way to a filter and back."""
+"""Which lines of messages are of their bodies, on their way to a filter and back.
+
+A body begins behind the first empty line, or with the first line that is no field of a header.
+"""
 
 from opensmtpd.capture.format import Speaker
 
@@ -26,6 +29,7 @@ class Bodies:
         elif line in (b"", b"."):
             state[speaker] = False
         else:
+            state[speaker] = state[speaker] and (line[0] in b" \t" or b":" in line)
             return state[speaker]
         return True
 

@@ -19,6 +19,15 @@ def test_lines_of_a_message_that_nobody_knows_are_its_body() -> None:
     assert bodies.keeps(S, b"l", b"Received: by us")
 
 
+def test_a_line_that_is_no_field_begins_the_body() -> None:
+    """A client need not send the empty line."""
+    bodies = Bodies()
+    sent = [b"Received: x", b"\tby us", b"A: b", b"a text", b"B: c", b"", b"."]
+    kept = [bodies.keeps(S, b"k", line) for line in sent]
+    assert kept == [True, True, True, False, False, True, True]
+    assert bodies.keeps(P, b"k", b"A: b")  # each side by itself
+
+
 def test_many_messages_take_little_memory() -> None:
     bodies = Bodies()
     for number in range(5000):
