@@ -82,8 +82,7 @@ def main() -> NoReturn:
     try:
         program = programs.place(flags.command[0])
         if flags.check:
-            programs.check(settings(flags), program)
-            print("filter-record: configuration OK")
+            programs.check("filter-record", settings(flags), program)
             sys.exit(0)
         record(CaptureKind.FILTER, [program, *flags.command[1:]], settings(flags))
     except ConfigError as error:

@@ -47,8 +47,7 @@ def main() -> NoReturn:
     try:
         program, argument, settings = read(flags.path)
         if flags.check:
-            programs.check(settings, program)
-            print("table-record: configuration OK")
+            programs.check("table-record", settings, program)
             sys.exit(0)
         record(CaptureKind.TABLE, [program, argument], settings)
     except ConfigError as error:

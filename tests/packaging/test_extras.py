@@ -49,6 +49,7 @@ early._PROGRAM = hook.replace("{", "{{").replace("}", "}}") + early._PROGRAM
 )
 """Has it hold for the processes behind a program, too, which import for themselves."""
 SCRIPTS = {each.name: each for each in entry_points(group="console_scripts")}
+RECORD = "table flat:{0}/list\ncapture {0}/capture\n"
 DATABASE = "dbpath {0}/db\nquery_alias SELECT v FROM t WHERE k = ?\n"
 
 
@@ -91,7 +92,8 @@ def limited(extra: str, code: str, *arguments: str) -> subprocess.CompletedProce
 def start(program: str, extra: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Start a program so."""
     script = SCRIPTS[program]
-    code = f"sys.argv[0] = {program!r}; from {script.module} import {script.attr} as main; main()"
+    path = str(Path(sys.executable).with_name(program))
+    code = f"sys.argv[0] = {path!r}; from {script.module} import {script.attr} as main; main()"
     return limited(extra, code, *arguments)
 
 
@@ -103,6 +105,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "key").chmod(0o600)
     (tmp_path / "list").write_text("a\tb\n")
     (tmp_path / "passwd").write_text("a:x:1:1::/:/\n")
+    (tmp_path / "record").write_text(RECORD.format(tmp_path))
     (tmp_path / "sqlite").write_text(DATABASE.format(tmp_path))
     with closing(sqlite3.connect(tmp_path / "db")) as db:
         db.execute("CREATE TABLE t (k, v)")
@@ -117,8 +120,10 @@ STARTS = [
     ("filter-rdns", "dns", "--verify --dns-cache {0}/cache"),
     ("filter-dnsbl", "dns", "list.example.org"),
     ("filter-metrics", "", "--file {0}/metrics.prom"),
+    ("filter-record", "", "{0}/capture -- /bin/cat"),
     ("table-flat", "", "{0}/list"),
     ("table-passwd", "", "{0}/passwd"),
+    ("table-record", "", "{0}/record"),
     ("table-sqlite", "", "{0}/sqlite"),
 ]
 

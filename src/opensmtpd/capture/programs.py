@@ -5,6 +5,7 @@ import os
 import sys
 
 from opensmtpd import options
+from opensmtpd._runtime.smtpd_user import check_as_users
 from opensmtpd.capture.writer import CaptureSettings
 from opensmtpd.errors import ConfigError
 
@@ -51,8 +52,19 @@ def files(text: str) -> int:
     return int(text)
 
 
-def check(settings: CaptureSettings, program: str) -> None:
-    """See whether a capture can be made here. Raises ConfigError."""
+def check(name: str, settings: CaptureSettings, program: str) -> None:
+    """See whether a capture can be made, and tell so: root's check holds for the users, too.
+
+    ``name`` is ours. Raises ConfigError.
+    """
+    _try(settings, program)
+    users = ["root"]
+    if os.geteuid() == 0:
+        users += check_as_users(name, sys.argv[1:], lambda: _try(settings, program))
+    print(f"{name}: configuration OK" + f", read as {' and '.join(users)}" * (os.geteuid() == 0))
+
+
+def _try(settings: CaptureSettings, program: str) -> None:
     folder = os.path.dirname(os.path.abspath(settings.path))
     if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
         remedy = "make it for the user of the program: install -d -o USER -m 0700"

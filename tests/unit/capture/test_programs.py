@@ -1,12 +1,15 @@
 import argparse
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
+from opensmtpd._runtime import smtpd_user
 from opensmtpd.capture import programs
 from opensmtpd.capture.writer import CaptureSettings
 from opensmtpd.errors import ConfigError
+from unit.support.processes import CHECKED
 
 
 def program(path: Path) -> Path:
@@ -50,10 +53,28 @@ def test_numbers_of_files_that_are_none(text: str) -> None:
         programs.files(text)
 
 
-def test_the_check(tmp_path: Path) -> None:
+def test_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good = CaptureSettings(str(tmp_path / "capture"), 1, 1)
-    programs.check(good, "/bin/sh")
+    programs.check("filter-record", good, "/bin/sh")
+    assert capsys.readouterr().out == f"filter-record: {CHECKED}\n"
     with pytest.raises(ConfigError, match="no files can be made there; make it for the user"):
-        programs.check(CaptureSettings(str(tmp_path / "no/capture"), 1, 1), "/bin/sh")
+        programs.check("filter-record", good._replace(path=f"{tmp_path}/no/capture"), "/bin/sh")
     with pytest.raises(ConfigError, match="/no/x: it cannot be run"):
-        programs.check(good, "/no/x")
+        programs.check("filter-record", good, "/no/x")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+def test_roots_check_is_made_as_the_filters_user_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    conf, capture = tmp_path / "smtpd.conf", "/root/capture"
+    conf.write_text(
+        f'filter x proc-exec "filter-record {capture} -- /bin/sh" user nobody group nogroup\n'
+    )
+    monkeypatch.setattr(smtpd_user, "CONFS", (str(conf),))
+    monkeypatch.setattr(sys, "argv", ["filter-record", "-n", capture, "--", "/bin/sh"])
+    with pytest.raises(ConfigError, match="as user nobody: /root: no files can be made there"):
+        programs.check("filter-record", CaptureSettings(capture, 1, 1), "/bin/sh")
+    conf.write_text("")
+    programs.check("filter-record", CaptureSettings(capture, 1, 1), "/bin/sh")
+    assert capsys.readouterr().out == "filter-record: configuration OK, read as root\n"

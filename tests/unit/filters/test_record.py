@@ -7,6 +7,7 @@ import pytest
 
 from opensmtpd.capture.writer import CaptureSettings
 from opensmtpd_filters import record
+from unit.support.processes import CHECKED
 
 
 def test_the_command_stands_behind_two_hyphens() -> None:
@@ -61,5 +62,5 @@ def test_the_check(
     if status:
         assert err.startswith(f"filter-record: {tmp_path}/no: no files can be made there; make it")
     else:
-        assert out == "filter-record: configuration OK\n"
+        assert out == f"filter-record: {CHECKED}\n"
     assert list(tmp_path.iterdir()) == []
