@@ -208,6 +208,11 @@ NAMED = {
     "table-sqlite": "\ttable a sqlite:/etc/mail/a.conf",
 }
 """Programs, and a line of smtpd.conf each that has smtpd run it."""
+RECORDED = (
+    'filter "x" proc-exec "filter-record /capture -- filter-rdns"',
+    'filter "x" proc-exec "filter-record /capture -- \\\n    filter-rdns --verify"',
+)
+"""The same, with a recorder in front."""
 OTHERS = """\
 # filter "x" proc-exec "filter-dkimsign filter-dnsbl filter-fcrdns filter-rdns"
 #table a sqlite:/x
@@ -245,6 +250,9 @@ def test_who_removes_or_upgrades_a_program_that_smtpd_runs_is_told(
     assert said("prerm", "remove").startswith(
         f"/etc/smtpd.conf names {program}: smtpd will not start again without it.\n"
     )
+    for line in RECORDED * (program == "filter-rdns"):
+        conf.write_text(f"{OTHERS}{line}\n")
+        assert said("prerm", "remove").startswith(f"/etc/smtpd.conf names {program}: ")
     assert said("prerm", "remove", "in-favour", "another", "1") == ""
     assert said("prerm", "upgrade", "0.2") == said("postinst", "configure", "") == ""
     assert said("postinst", "configure", "0.1") == (
