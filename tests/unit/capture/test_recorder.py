@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from ctypes.util import find_library
 from pathlib import Path
 
 import pytest
@@ -208,3 +209,20 @@ def test_a_writer_that_is_killed_holds_nobody_up(capture: Path, echo: str) -> No
         status, log = program.end()
     assert status == 0
     assert log == 'capture-failed reason="the process that writes it was killed"\n'
+
+
+@linux
+def test_the_writer_is_confined_and_the_front_is_not(capture: Path, echo: str) -> None:
+    """The front passes SIGHUP on, to a process that would be outside of its sandbox."""
+
+    def filters(pid: int) -> str:
+        status = Path(f"/proc/{pid}/status").read_text()
+        return status.partition("\nSeccomp_filters:")[2].split()[0]
+
+    if not find_library("seccomp"):
+        pytest.skip("no libseccomp")
+    with Recorded(capture, echo) as program:
+        program.say(b"config|ready\n")
+        written(capture, b"config|ready")
+        assert filters(program.process.pid) == filters(os.getpid())
+        assert int(filters(program.child("filter-record: "))) > int(filters(os.getpid()))
