@@ -48,10 +48,9 @@ SERVICES = (
 )
 PROGRAMS = (
     *("filter-auth", "filter-dkimsign", "filter-dnsbl", "filter-fcrdns", "filter-metrics"),
-    *("filter-rdns", "filter-record", "table-flat", "table-passwd", "table-record"),
-    *("table-sqlite", "other"),
+    *("filter-rdns", "table-flat", "table-passwd", "table-sqlite", "other"),
 )
-"""The programs of this suite; ``other`` are those that stand on its library."""
+"""The programs of this suite that count: recorders do not. ``other`` stand on its library."""
 
 SMTPD = (
     Metric(

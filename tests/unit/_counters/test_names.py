@@ -1,6 +1,7 @@
 """The names of all metrics."""
 
 import re
+from importlib.metadata import entry_points
 
 from lab.shows import manual
 from opensmtpd._counters.names import (
@@ -56,6 +57,13 @@ def test_the_page_lists_them_all() -> None:
         more = f" Labels: {labels}." if labels else ""
         help = metric.help[0].lower() + metric.help[1:]
         assert text[f"Li {metric.name}"] == f"A {metric.kind}: {help}{more}"
+
+
+def test_each_program_that_counts() -> None:
+    scripts = {each.name for each in entry_points(group="console_scripts")}
+    ours = {each for each in scripts if each.startswith(("filter-", "table-"))}
+    assert {*PROGRAMS, "filter-record", "table-record"} == {*ours, "other"}
+    assert len(set(PROGRAMS)) == len(PROGRAMS)
 
 
 def test_each_phase_and_each_service() -> None:
