@@ -4,7 +4,7 @@ In smtpd.conf::
 
     filter metrics proc-exec "filter-metrics \
         --file /var/lib/opensmtpd-plugins/metrics-out/opensmtpd.prom" user _metrics group _metrics
-    listen on all filter metrics
+    listen on 192.0.2.1 port 25 tls pki example.com filter metrics
     action "relay" relay filter metrics
 
 It hears reports, and is asked nothing: smtpd never waits for it. filter-metrics(8) has all metrics.
@@ -48,7 +48,7 @@ In smtpd.conf, for what smtpd receives and for what it sends:
   filter metrics proc-exec "filter-metrics \\
       --file /var/lib/opensmtpd-plugins/metrics-out/opensmtpd.prom" \\
       user _metrics group _metrics
-  listen on all filter metrics
+  listen on 192.0.2.1 port 25 tls pki example.com filter metrics
   action "relay" relay filter metrics
 
 A listener that has another filter takes both:
