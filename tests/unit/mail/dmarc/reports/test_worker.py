@@ -47,6 +47,7 @@ def test_it_writes_to_the_folder_of_the_database_alone(worker: ReportsWorker, pa
         "locks": True,
         "forks": False,
         "passes": False,
+        "accepts": False,
     }
 
 
