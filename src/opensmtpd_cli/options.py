@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from opensmtpd.dns import names
+from opensmtpd_cli.completion import complete_files
 from opensmtpd_cli.system.smtpd_binary import installed_version
 
 NEWEST = "7.9.0"

@@ -67,7 +67,8 @@ OWN = {
 }
 """What is in each package, but for its documents, and the modules, which the library has."""
 OVERRIDDEN = {
-    f"opensmtpd-filter-{name}-py" for name in ("auth", "dkimsign", "dnsbl", "metrics", "rdns")
+    f"opensmtpd-filter-{name}-py"
+    for name in ("auth", "dkimsign", "dnsbl", "metrics", "rdns", "record")
 }
 """Have a page in section 8, of a program that lintian does not look for where smtpd does."""
 INSTALLERS = (".dist-info/INSTALLER", ".dist-info/RECORD")

@@ -19,6 +19,9 @@ SYSTEM = {
     "ls -ld /etc/mail/dkim /etc/mail/dkim/*",
     "opensmtpd-plugins check && systemctl restart opensmtpd",
     f"systemd-sysusers {SIGNER}.conf",
+    "install -d -o opensmtpd -m 0700 /var/log/smtpd",
+    "table flat:/etc/mail/aliases",  # with the next one, in record.conf
+    "capture /var/log/smtpd/aliases",
     "ln -s /var/lib/opensmtpd-plugins/metrics-out/opensmtpd.prom /var/lib/prometheus/node-exporter",
 }
 """What is not tried, word by word: it is Debian's or smtpd's, or asks the network."""

@@ -23,7 +23,10 @@ from openbsd.port import TREE, VERSION, Package, fake, missing, packages
 
 pytestmark = pytest.mark.skipif(missing() != "", reason=missing())
 
-READMES = ("-auth", "-dkimsign", "-dnsbl", "-metrics", "-rdns", "-flat", "-passwd", "-sqlite")
+READMES = (
+    *("-auth", "-dkimsign", "-dnsbl", "-metrics", "-rdns", "-filterrecord"),
+    *("-flat", "-passwd", "-tablerecord", "-sqlite"),
+)
 ABSENT = ("host", "pkg_add", "rcctl", "smtpctl", "smtpd")
 """What is not tried: it is OpenBSD's, or asks the network."""
 SAID = {

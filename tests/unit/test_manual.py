@@ -19,6 +19,7 @@ from lab.shows.manual import PAGES
 from opensmtpd import options
 from opensmtpd_cli.main import main as operator
 from opensmtpd_filters import auth, dkimsign, dnsbl, metrics, rdns
+from opensmtpd_filters import record as filter_record
 from opensmtpd_tables import flat, passwd, sqlite
 from opensmtpd_tables import record as table_record
 

@@ -114,6 +114,31 @@ def key_table(ground: Ground) -> None:
                   "-f /etc/mail/dkim/keytable")  # fmt: skip
 
 
+def socket_alone(ground: Ground) -> None:
+    """No listener but smtpd's own socket: mail of this machine goes out, and none comes in."""
+    rules = 'action "out" relay src <hosts>\nmatch from local for any action "out"\n'
+    ground.put(CONF, f"table hosts file:/etc/mail/hosts\nlisten on socket\n{rules}", "0640")
+
+
+def two_certificates(ground: Ground) -> None:
+    """One for each type of key, both for the same names."""
+    new = certificate("example.com")
+    ground.put("/etc/ssl/ec.crt", new.certificate)
+    ground.put("/etc/ssl/private/ec.key", new.key, "0600")
+    ground.change(
+        "# tables", 'pki ec cert "/etc/ssl/ec.crt"\npki ec key "/etc/ssl/private/ec.key"\n#'
+    )
+    ground.change("pki example.com auth mask", "pki example.com pki ec auth mask")
+
+
+def behind_links(ground: Ground) -> None:
+    """The key in OpenSSL's older form, and links where files and folders are looked for."""
+    ground.sh("cd /etc/mail/dkim; openssl rsa -traditional -in private.key -out old.key;"
+              " chown _dkimsign:_dkimsign old.key; chmod 600 old.key;"
+              " mv old.key k2026.key; rm private.key; ln -s k2026.key private.key;"
+              " mv /etc/mail /etc/smtpd; ln -s smtpd /etc/mail")  # fmt: skip
+
+
 def lets_encrypt(ground: Ground) -> None:
     """Links of certbot, in directories that are root's alone."""
     for kind, old in (("fullchain", "example.com.crt"), ("privkey", "private/example.com.key")):

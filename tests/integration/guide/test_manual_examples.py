@@ -49,6 +49,7 @@ COMMANDS: Mapping[str, Expected] = {
     "opensmtpd-plugins lookup passwd:/etc/mail/passwd userinfo alice": Expected(":/home/alice"),
     "opensmtpd-plugins lookup sqlite:/etc/mail/sqlite.conf alias sales": Expected("alice, bob"),
     "opensmtpd-plugins lookup --all aliases bob+x": Expected("2. bob: not found", status=1),
+    "opensmtpd-plugins check /etc/mail/smtpd.conf": Expected(),
     "opensmtpd-plugins import ": Expected(),
     "opensmtpd-plugins alias add ": Expected(),
     "opensmtpd-plugins user add ": Expected(given=f"{PASSWORD}\n"),

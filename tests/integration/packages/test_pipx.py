@@ -86,7 +86,8 @@ def test_from_pipx_to_a_signed_mail_and_back() -> None:
         " remove opensmtpd-filter-dkimsign, opensmtpd-table-passwd, opensmtpd-table-sqlite,"
         " or link only the others:"
         " opensmtpd-plugins install"
-        " filter-auth filter-dnsbl filter-fcrdns filter-metrics filter-rdns table-flat\n",
+        " filter-auth filter-dnsbl filter-fcrdns filter-metrics filter-rdns filter-record"
+        " table-flat table-record\n",
     )
     assert machine.libexec() == untouched
 

@@ -15,8 +15,10 @@ from unit.support.swap import Program
 COMMANDS = [
     "alias",
     "authenticate",
+    "check",
     "completion",
     "dmarc",
+    "dns",
     "domain",
     "export",
     "filter",
@@ -27,6 +29,7 @@ COMMANDS = [
     "lookup",
     "replay",
     "show",
+    "testkey",
     "user",
 ]
 PROGRAM = [sys.executable, "-c", "from opensmtpd_cli.main import main; main()"]

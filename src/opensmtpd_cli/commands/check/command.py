@@ -25,7 +25,7 @@ from opensmtpd_cli.options import ClientArgument, Seconds
 from opensmtpd_cli.output import fail, quiet
 from opensmtpd_cli.smtpdconf import parser
 from opensmtpd_cli.smtpdconf.configuration import Configuration
-from opensmtpd_cli.system import smtpd_binary
+from opensmtpd_cli.system import smtpd_binary, smtpd_conf
 
 T = TypeVar("T")
 
@@ -175,7 +175,7 @@ def command(
             raise click.UsageError("--probe looks at no SMTPD-CONF")
         found = list(probing.probe(probe))
         _end(ctx, found, as_json=as_json, fine=UNKNOWN if found else FINE)
-    path = os.path.abspath(path or syntax.usual_path())
+    path = os.path.abspath(path or smtpd_conf.usual_path())
     smtpd = smtpd_binary.installed()
     complaints, configuration = _read(ctx, path, smtpd)
     found = complaints

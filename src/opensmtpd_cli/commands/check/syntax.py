@@ -14,7 +14,6 @@ _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 _WITHIN = 60.0
 """Seconds: smtpd looks up the names of hosts in ``listen on``."""
 _LINES_MAX = 100
-_PATHS = ("/etc/mail/smtpd.conf", "/etc/smtpd.conf")
 _PLACED = re.compile(r"(?P<path>/[^:]*):(?P<line>[0-9]{1,9}): (?P<text>.+)")
 _BACKEND = re.compile(r'backend "([A-Za-z0-9_-]+)" does not exist')
 _STOPS = "smtpd would not start."
@@ -81,8 +80,3 @@ def _remedy(fault: str, configuration: Configuration) -> str:
         return "put its definition above this line"
     near = nearest(name, known[start])
     return f"did you mean {near}?" if near else f"define {name} above this line"
-
-
-def usual_path() -> str:
-    """Return the path of this system's smtpd.conf."""
-    return next((path for path in _PATHS if os.path.exists(path)), _PATHS[0])

@@ -14,7 +14,7 @@ from opensmtpd_cli import completion, lookups, terminal
 from opensmtpd_cli.commands.dns import records
 from opensmtpd_cli.options import IP
 from opensmtpd_cli.smtpdconf import parser
-from opensmtpd_cli.system import conf_path, mail_name, smtpd_binary
+from opensmtpd_cli.system import mail_name, smtpd_binary, smtpd_conf
 
 
 @click.command("dns", short_help="Print the records that a domain should have for its mail.")
@@ -58,7 +58,7 @@ def command(
     name = to_a_labels(domain).lower().removesuffix(".")
     if not is_query_name(name) or "." not in name:
         raise click.BadParameter(f"{domain!r} is no domain")
-    configuration = parser.read(conf or conf_path.usual_path())
+    configuration = parser.read(conf or smtpd_conf.usual_path())
     own, _ = mail_name.own_name(smtpd_binary.installed())
     host = records.host(configuration, addresses, own)
     if "." not in host.name or not is_query_name(host.name):

@@ -18,10 +18,14 @@ from integration.check.ground import (
     Ground,
 )
 from lab.peers.clients import reverse
+from lab.root.namespace import SERVER6
 
 PKI = "pki example.com cert"
 PKI_KEY = "pki example.com key"
 HERE = "example.com"
+PUBLISH = 'publish mail._domainkey.example.com. IN TXT "v=DKIM1; k=rsa; p='
+OUTBOUND = 'action "outbound"'
+DOMAINS = "match from any for domain"
 
 
 def public(ground: Ground, tags: str = "v=DKIM1; k=rsa; ") -> str:
@@ -77,9 +81,18 @@ def includes(count: int) -> Callable[[Ground], None]:
         for name in names:
             ground.zone[name, "TXT"] = ['"v=spf1 ip4:198.51.100.1 -all"']
         every = " ".join(f"include:{name}" for name in names)
-        ground.zone[HERE, "TXT"] = [f'"v=spf1 {every} ip4:{ADDRESS} -all"']
+        ground.zone[HERE, "TXT"] = [f'"v=spf1 {every[:200]}" "{every[200:]} ip4:{ADDRESS} -all"']
 
     return plant
+
+
+def without_mail_server(ground: Ground) -> None:
+    """Sign and take mail for a domain that has all records but MX and A."""
+    ground.change("-d example.com", "-d example.com -d example.net")
+    ground.add("/etc/mail/domains", "example.net\n")
+    ground.zone["mail._domainkey.example.net", "TXT"] = ground.zone[DKIM]
+    ground.zone["example.net", "TXT"] = [f'"v=spf1 ip4:{ADDRESS} ip6:{SERVER6} -all"']
+    ground.zone["_dmarc.example.net", "TXT"] = [DMARC]
 
 
 def good_record_with(tags: str) -> Callable[[Ground], None]:
@@ -91,96 +104,111 @@ def good_record_with(tags: str) -> Callable[[Ground], None]:
 
 KEYS = (
     Fault("record of another key", new_key(2048, kept=True, published=True),
-          "key-differs", ("mail._domainkey.example.com",), "mail._domainkey.example.com", FILTER),
+          "dkim-key-different", ("mail._domainkey.example.com",), PUBLISH, FILTER,
+          severity="warning"),
     Fault("key replaced, record forgotten", new_key(2048),
-          "key-differs", ("mail._domainkey.example.com",), "mail._domainkey.example.com", FILTER),
+          "dkim-key-different", ("mail._domainkey.example.com",), PUBLISH, FILTER,
+          severity="warning"),
     Fault("key unpublished", record(*DKIM),
-          "key-unpublished", ("mail._domainkey.example.com",), "mail._domainkey.example.com",
-          FILTER),
+          "dkim-key-unpublished", ("mail._domainkey.example.com",), PUBLISH, FILTER,
+          severity="warning"),
     Fault("key weak", new_key(1024, published=True),
-          "key-weak", ("1024",), "genkey", FILTER, severity="warning"),
+          "dkim-key-weak", ("1024",), "genkey", FILTER, severity="warning"),
     Fault("key revoked", record(*DKIM, '"v=DKIM1; k=rsa; p="'),
-          "key-revoked", ("mail._domainkey.example.com",), "", FILTER),
+          "dkim-key-revoked", ("mail._domainkey.example.com",), "genkey", FILTER,
+          severity="warning"),
     Fault("record broken", record(*DKIM, '"v=DKIM1; k=rsa; p=not/base64!"'),
-          "key-record-broken", ("mail._domainkey.example.com",), "mail._domainkey", FILTER),
+          "dkim-key-unusable", ("mail._domainkey.example.com",), PUBLISH, FILTER,
+          severity="warning"),
     Fault("record for another type of key", good_record_with("v=DKIM1; k=ed25519; "),
-          "key-differs", ("mail._domainkey.example.com",), "mail._domainkey", FILTER),
+          "dkim-key-unusable", ("mail._domainkey.example.com", "algorithm"), PUBLISH, FILTER,
+          severity="warning"),
     Fault("record allows web pages alone", good_record_with("v=DKIM1; k=rsa; s=web; "),
-          "key-record-broken", ("mail._domainkey.example.com",), "mail._domainkey", FILTER),
+          "dkim-key-unusable", ("mail._domainkey.example.com",), PUBLISH, FILTER,
+          severity="warning"),
     Fault("selector wrong", change("-s mail ", "-s mial "),
           "dkim-key-unpublished", ("mial._domainkey.example.com",),
           "publish mial._domainkey.example.com.", FILTER,
           severity="warning"),
     Fault("domain typo", change("-d example.com", "-d exmaple.com"),
-          "key-unpublished", ("mail._domainkey.exmaple.com",), "exmaple.com", FILTER,
-          also=("sender-unsigned",)),
+          "dkim-key-unpublished", ("mail._domainkey.exmaple.com",),
+          "write example.com, if that was meant", FILTER,
+          severity="warning", also=("dkim-sender-strange",)),
     Fault("senders whom no key matches",
           both(add("/etc/mail/users", "bob:\tbob@example.net\n"),
                record("example.net", "TXT", SPF),
                record("example.net", "MX", "10 example.com."),
                record("_dmarc.example.net", "TXT", '"v=DMARC1; p=none"')),
-          "sender-unsigned", ("example.net",), "example.net", FILTER, severity="warning"),
+          "dkim-sender-strange", ("example.net",), "example.net", FILTER, severity="warning"),
 )  # fmt: skip
 
 RECORDS = (
     Fault("PTR missing", record(reverse(ADDRESS), "PTR"),
-          "ptr-missing", (ADDRESS,), f"{reverse(ADDRESS)}", path=""),
+          "reverse-missing", (ADDRESS,), f"{reverse(ADDRESS)}", OUTBOUND, severity="warning"),
     Fault("PTR names another", both(record(reverse(ADDRESS), "PTR", "host25.isp.example."),
                                     record("host25.isp.example", "A", "203.0.113.26")),
-          "ptr-unconfirmed", (ADDRESS, "host25.isp.example"), "", path=""),
+          "reverse-unconfirmed", (ADDRESS, "host25.isp.example"), "host25.isp.example. IN A",
+          OUTBOUND, severity="warning"),
     Fault("PTR names nobody", record(reverse(ADDRESS), "PTR", "gone.example.com."),
-          "ptr-unconfirmed", (ADDRESS, "gone.example.com"), "", path=""),
+          "reverse-unconfirmed", (ADDRESS, "gone.example.com"), "gone.example.com. IN A",
+          OUTBOUND, severity="warning"),
     Fault("HELO name without address",
           both(add("/etc/mailname", ""), sh("echo nosuch.example.com > /etc/mailname")),
-          "helo-unknown", ("nosuch.example.com",), "nosuch.example.com", path="",
+          "helo-unresolved", ("nosuch.example.com",), "nosuch.example.com", "nosuch",
+          "/etc/mailname",
           severity="warning"),
-    Fault("no mail server for a domain", record("mail.example.com", "MX"),
-          "mx-missing", ("mail.example.com",), "mail.example.com", "match from any for domain"),
+    Fault("no mail server for a domain that sends", without_mail_server,
+          "mx-missing", ("example.net",), "example.net. IN MX", DOMAINS, severity="warning"),
     Fault("MX without address", record(HERE, "MX", "10 mx.example.com."),
-          "mx-unknown", ("mx.example.com",), "mx.example.com", "match from any for domain"),
+          "mx-dead", ("mx.example.com",), "mx.example.com", DOMAINS,
+          severity="warning", also=("spf-refuses",)),
     Fault("MX is an address", record(HERE, "MX", f"10 {ADDRESS}."),
-          "mx-unknown", (ADDRESS,), "", "match from any for domain"),
+          "mx-dead", (ADDRESS,), "A record", DOMAINS,
+          severity="warning", also=("spf-refuses",)),
     Fault("SPF missing", record(HERE, "TXT"),
-          "spf-missing", ("example.com",), "v=spf1", path="", severity="warning"),
+          "spf-missing", ("example.com",), f"v=spf1 ip4:{ADDRESS} -all", FILTER,
+          severity="warning"),
     Fault("SPF does not permit the server", record(HERE, "TXT", '"v=spf1 ip4:198.51.100.1 -all"'),
-          "spf-denies", ("example.com", ADDRESS), f"ip4:{ADDRESS}", path=""),
+          "spf-refuses", ("example.com", ADDRESS), f"ip4:{ADDRESS}", FILTER, severity="warning"),
     Fault("SPF asks too often", includes(11),
-          "spf-broken", ("example.com", "10"), "include", path=""),
+          "spf-lookups", ("example.com", "11 times"), "includes", FILTER, severity="warning"),
     Fault("SPF twice", record(HERE, "TXT", SPF, '"v=spf1 a -all"'),
-          "spf-broken", ("example.com",), "", path=""),
+          "spf-error", ("example.com",), "leave one", FILTER, severity="warning"),
     Fault("SPF misspelt", record(HERE, "TXT", '"v=spf1 mx ipv4:203.0.113.25 -all"'),
-          "spf-broken", ("example.com", "ipv4"), "", path=""),
+          "spf-error", ("example.com", "ipv4"), "mend the record", FILTER,
+          severity="warning"),
     Fault("SPF permits everybody", record(HERE, "TXT", '"v=spf1 +all"'),
-          "spf-permits-all", ("example.com",), "-all", path="", severity="warning"),
+          "spf-permits-all", ("example.com",), "-all", FILTER, severity="warning"),
     Fault("DMARC missing", record("_dmarc.example.com", "TXT"),
-          "dmarc-missing", ("example.com",), "v=DMARC1", path="", severity="warning"),
+          "dmarc-missing", ("example.com",), "v=DMARC1", FILTER, severity="warning"),
     Fault("DMARC broken", record("_dmarc.example.com", "TXT", '"v=DMARC1; p=rejekt"'),
-          "dmarc-broken", ("_dmarc.example.com",), "v=DMARC1", path="", severity="warning"),
+          "dmarc-wrong", ("_dmarc.example.com", "p="), "mend the record", FILTER,
+          severity="warning"),
     Fault("DMARC twice", record("_dmarc.example.com", "TXT", DMARC, '"v=DMARC1; p=reject"'),
-          "dmarc-broken", ("_dmarc.example.com",), "", path="", severity="warning"),
+          "dmarc-wrong", ("_dmarc.example.com", "2"), "", FILTER, severity="warning"),
     Fault("MTA-STS broken", record("_mta-sts.example.com", "TXT", '"v=STSv1;"'),
-          "mta-sts-broken", ("_mta-sts.example.com",), "id=", path="", severity="warning"),
+          "mta-sts-wrong", ("_mta-sts.example.com", "id="), "mend it", DOMAINS, severity="warning"),
     Fault("MTA-STS without its host", record("_mta-sts.example.com", "TXT", '"v=STSv1; id=1"'),
-          "mta-sts-broken", ("mta-sts.example.com",), "mta-sts.example.com", path="",
+          "mta-sts-wrong", ("mta-sts.example.com", "no address"), "mend it", DOMAINS,
           severity="warning"),
     Fault("TLS-RPT broken", record("_smtp._tls.example.com", "TXT", '"v=TLSRPTv1"'),
-          "tls-rpt-broken", ("_smtp._tls.example.com",), "rua=", path="", severity="warning"),
+          "tls-rpt-wrong", ("_smtp._tls.example.com",), "mend it", DOMAINS, severity="warning"),
 )  # fmt: skip
 
 CERTIFICATES = (
     Fault("certificate expired", served(-90, -1, HERE),
-          "certificate-expired", (CERTIFICATE,), "acme", PKI),
+          "pki-expired", (CERTIFICATE,), "renew it", PKI, severity="warning"),
     Fault("certificate not valid yet", served(2, 90, HERE),
-          "certificate-not-yet-valid", (CERTIFICATE,), "", PKI),
+          "pki-early", (CERTIFICATE,), "clock", PKI, severity="warning"),
     Fault("certificate about to expire", served(-88, 2, HERE),
           "pki-expires", (CERTIFICATE,), "renew it", PKI, severity="warning"),
     Fault("certificate of another name", served(-1, 80, "www.other.example"),
           "pki-names", (CERTIFICATE, "www.other.example", HERE), HERE, PKI, severity="warning"),
     Fault("key of another certificate", other_key,
-          "certificate-key-differs", (CERTIFICATE_KEY,), CERTIFICATE, PKI_KEY),
+          "pki-key", (CERTIFICATE_KEY, CERTIFICATE), "", PKI_KEY),
     Fault("certificate's key readable by all", sh(f"chmod 644 {CERTIFICATE_KEY}"),
-          "certificate-key-exposed", (CERTIFICATE_KEY,), f"chmod 600 {CERTIFICATE_KEY}", PKI_KEY,
+          "pki-mode", (CERTIFICATE_KEY,), f"chmod g-wx,o= {CERTIFICATE_KEY}", PKI_KEY,
           also=("conf-refused",)),
     Fault("certificate missing", sh(f"rm {CERTIFICATE}"),
-          "certificate-missing", (CERTIFICATE,), "", PKI, also=("conf-refused",)),
+          "pki-missing", (CERTIFICATE,), "correct the path", PKI, also=("conf-refused",)),
 )  # fmt: skip

@@ -48,7 +48,7 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
         b'match from any for domain <b> action "c"\n',
         b"filter g phase connect match !rdns <a> junk\nfilter h chain { f, g }\nproc p q user u\n"
         b"action d relay host x auth <a> src { 192.0.2.1 } filter { g } backup mx m\n"
-        b'mta limit for domain x inet4 max-y 5\npki p cert "/c"\nmatch ! from auth regex a reject\n',
+        b'mta limit for domain x inet4 max-y 5\npki p cert "/c"\nmatch !auth regex a reject\n',
     ),
     "worker_frames": (b"\x03\x01\x00\x00\x00\x03\x92\x01\xc0\x01\x00\x00\x00\x01\x07",),
     "sessions": (bytes(range(256)) * 8,),

@@ -29,8 +29,8 @@ def submission(server: Server) -> Iterator[Finding]:
                 _listen(listener, "tls-require pki NAME auth"),
             )
         elif listener.port in (SMTPS, SUBMISSION):
-            yield from _mode(listener)
-            yield from _passwords(listener)
+            wrong = list(_mode(listener))
+            yield from wrong or _passwords(listener)
 
 
 def _mode(listener: Listener) -> Iterator[Finding]:
@@ -56,7 +56,7 @@ def _mode(listener: Listener) -> Iterator[Finding]:
             "listener-587-without-tls",
             listener.place,
             "port 587 offers no TLS",
-            "Without it smtpd asks for no password, and the mail crosses the network as plain text.",
+            "smtpd asks for no password then, and the mail crosses the network as plain text.",
             _listen(listener, "tls-require pki NAME auth"),
         )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from opensmtpd_cli.commands.check.finding import Finding, error
 from opensmtpd_cli.commands.check.rules.ruleset.tables import Tables
 from opensmtpd_cli.commands.check.server import Server
-from opensmtpd_cli.smtpdconf.directives import Action
+from opensmtpd_cli.smtpdconf.directives import ActionDefinition
 
 _URL = re.compile(
     r"(?:([a-z+]+)://)?(?:([^@]*)@)?(\[[^\]]*\]|[^:/@]*)(?::([0-9]+))?/?", re.IGNORECASE
@@ -31,7 +31,7 @@ def smarthosts(server: Server) -> Iterator[Finding]:
                 yield from _judged(action, text, tables)
 
 
-def _judged(action: Action, text: str, tables: Tables) -> Iterator[Finding]:
+def _judged(action: ActionDefinition, text: str, tables: Tables) -> Iterator[Finding]:
     match = _URL.fullmatch(text)
     if match is None:
         return

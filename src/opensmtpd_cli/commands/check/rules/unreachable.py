@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from opensmtpd.table import Service
 from opensmtpd_cli.commands.check.finding import Finding, error, warning
 from opensmtpd_cli.commands.check.rules.ruleset.matching import conditions
-from opensmtpd_cli.commands.check.rules.ruleset.tables import Tables, Unsure
+from opensmtpd_cli.commands.check.rules.ruleset.tables import Tables
 from opensmtpd_cli.commands.check.server import Server
-from opensmtpd_cli.smtpdconf.directives import Condition, Match
+from opensmtpd_cli.errors import Unsure
+from opensmtpd_cli.smtpdconf.directives import Condition, MatchRule
 
 _PATTERN = set("*")
 
@@ -17,12 +18,14 @@ def unreachable(server: Server) -> Iterator[Finding]:
     configuration = server.configuration
     unclear = {other.place for other in configuration.rest}
     tables = Tables(configuration)
-    earlier: list[Match] = []
+    earlier: list[MatchRule] = []
     for rule in configuration.matches:
         if rule.place in unclear:
             continue
+        both_ways = list(_both_ways(server, earlier, rule, tables))
+        yield from both_ways
         found = next((each for each in earlier if _takes_all(each, rule, tables)), None)
-        if found is not None:
+        if found is not None and not both_ways:
             yield warning(
                 "rule-unreachable",
                 rule.place,
@@ -30,9 +33,8 @@ def unreachable(server: Server) -> Iterator[Finding]:
                 "smtpd takes the first rule that matches.",
                 "move this rule up, or remove it",
             )
-            continue
-        yield from _both_ways(server, earlier, rule, tables)
-        earlier.append(rule)
+        if found is None:
+            earlier.append(rule)
 
 
 def asking_for_tls(server: Server) -> Iterator[Finding]:
@@ -42,7 +44,7 @@ def asking_for_tls(server: Server) -> Iterator[Finding]:
             yield error(
                 "rule-tls",
                 rule.place,
-                "a rule that asks for tls: smtpd cannot tell, and refuses all mail that comes to it",
+                "a rule that asks for tls: smtpd cannot tell, and refuses mail that comes to it",
                 "Clients get 451 Temporary failure, for as long as they try.",
                 "write tls-require at the listener, with a tag, and match tag TAG",
             )
@@ -64,7 +66,7 @@ def unused(server: Server) -> Iterator[Finding]:
             )
 
 
-def _takes_all(earlier: Match, rule: Match, tables: Tables) -> bool:
+def _takes_all(earlier: MatchRule, rule: MatchRule, tables: Tables) -> bool:
     """Return whether an earlier rule takes all the mail that would come to a rule."""
     return all(_follows(wanted, conditions(rule), tables) for wanted in conditions(earlier))
 
@@ -126,7 +128,7 @@ def _holds(condition: Condition, domain: str, tables: Tables) -> bool:
 
 
 def _both_ways(
-    server: Server, earlier: list[Match], rule: Match, tables: Tables
+    server: Server, earlier: list[MatchRule], rule: MatchRule, tables: Tables
 ) -> Iterator[Finding]:
     """Yield the domains that an earlier rule delivers here, and this one relays, or the reverse."""
     actions = server.configuration.actions

@@ -8,7 +8,7 @@ import pytest
 
 from opensmtpd.dns import options as dns_options
 from opensmtpd.testing import Zone
-from opensmtpd_cli.system import conf_path, mail_name
+from opensmtpd_cli.system import mail_name, smtpd_conf
 from unit.support.plain_dns import replies
 from unit.support.swap import Program
 
@@ -73,9 +73,9 @@ def test_what_is_there_and_what_is_not(run: Program, world: World, conf: Path) -
 def test_the_usual_configuration(
     run: Program, world: World, conf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conf_path, "PATHS", ("/nowhere/smtpd.conf", str(conf)))
+    monkeypatch.setattr(smtpd_conf, "PATHS", ("/nowhere/smtpd.conf", str(conf)))
     assert run("dns", "example.com").status == 0
-    monkeypatch.setattr(conf_path, "PATHS", ("/nowhere/smtpd.conf",))
+    monkeypatch.setattr(smtpd_conf, "PATHS", ("/nowhere/smtpd.conf",))
     assert run("dns", "example.com").status == 1
 
 

@@ -15,8 +15,9 @@ from unit.support.swap import Program
 def test_the_programs_of_this_installation() -> None:
     found = install.installed()
     assert set(found) == {
-        *("filter-auth", "filter-dkimsign", "filter-dnsbl", "filter-fcrdns", "filter-rdns"),
-        *("filter-metrics", "table-flat", "table-passwd", "table-sqlite"),
+        *("filter-auth", "filter-dkimsign", "filter-dnsbl", "filter-fcrdns", "filter-metrics"),
+        *("filter-rdns", "filter-record"),
+        *("table-flat", "table-passwd", "table-record", "table-sqlite"),
     }
     for name, path in found.items():
         said = subprocess.run([path, "--version"], capture_output=True, timeout=120, check=True)

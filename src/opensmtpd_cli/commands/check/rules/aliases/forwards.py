@@ -56,10 +56,8 @@ def forwards(server: Server) -> Iterator[Finding]:
 def _fault(path: str, user: pwd.struct_passwd) -> tuple[str, str] | None:
     """Return what smtpd holds against a .forward, and the remedy. Raises OSError."""
     about = os.lstat(path)
-    if stat.S_ISLNK(about.st_mode):
-        return "it is a symbolic link", "put a file in its place"
     if not stat.S_ISREG(about.st_mode):
-        return "it is no file", f"rm {path}"
+        return "it is a symbolic link, or no file", "put a file in its place"
     if about.st_uid != user.pw_uid:
         return f"it does not belong to {user.pw_name}", f"chown {user.pw_name} {path}"
     if about.st_mode & 0o022:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from opensmtpd.table.file import Row
 from opensmtpd_cli.commands.check.finding import Finding, error, warning
-from opensmtpd_cli.commands.check.rules.aliases.words import Kind, Word, words
 from opensmtpd_cli.commands.check.rules.aliases.expansion import Expander
+from opensmtpd_cli.commands.check.rules.aliases.words import Word, WordKind, words
 from opensmtpd_cli.commands.check.rules.ruleset.local_names import is_local
 from opensmtpd_cli.commands.check.rules.ruleset.matching import Envelope, Ruleset
-from opensmtpd_cli.commands.check.rules.ruleset.tables import Tables, Unsure
+from opensmtpd_cli.commands.check.rules.ruleset.tables import Tables
 from opensmtpd_cli.commands.check.server import Server
-from opensmtpd_cli.smtpdconf.directives import Action, TableRef
+from opensmtpd_cli.errors import Unsure
+from opensmtpd_cli.smtpdconf.directives import ActionDefinition, TableRef
 
 _WHY = {
     "alias-unreadable": "Mail for it gets 424 for as long as the sender tries.",
@@ -55,14 +56,14 @@ def _last_rows(rows: tuple[Row, ...]) -> list[Row]:
     return list({row.key: row for row in rows}.values())
 
 
-def _row(expander: Expander, row: Row, action: Action, path: str) -> Iterator[Finding]:
+def _row(expander: Expander, row: Row, action: ActionDefinition, path: str) -> Iterator[Finding]:
     try:
-        refusal = expander.refusal(row.key, row.value or "", action)
+        found = expander.dead_end(row.key, row.value or "", action)
     except Unsure:
         return
-    if refusal is not None:
-        fault = f"the alias {row.key}: {refusal.reason}"
-        code = refusal.code
+    if found is not None:
+        fault = f"the alias {row.key}: {found.reason}"
+        code = found.code
         yield error(code, (path, row.line), fault, _WHY[code], _REMEDY[code])
 
 
@@ -72,7 +73,7 @@ def _missing(row: Row, path: str) -> Iterator[Finding]:
         name = _named(word)
         if name is None or _there(name):
             continue
-        if word.kind is Kind.INCLUDE:
+        if word.kind is WordKind.INCLUDE:
             fault = f"the alias {row.key} includes {name}, which is not there"
             yield warning(
                 "alias-include-missing", (path, row.line), fault,
@@ -88,9 +89,9 @@ def _missing(row: Row, path: str) -> Iterator[Finding]:
 
 def _named(word: Word) -> str | None:
     """Return the path that a word names for certain: the shell may make anything of the rest."""
-    if word.kind is Kind.INCLUDE:
+    if word.kind is WordKind.INCLUDE:
         return word.text
-    if word.kind is Kind.PROGRAM:
+    if word.kind is WordKind.PROGRAM:
         name = (word.text.split() or [""])[0]
         plain = name.replace("/", "").replace("-", "").replace(".", "").replace("_", "").isalnum()
         return name if name.startswith("/") and plain else None
@@ -107,7 +108,7 @@ def _there(path: str) -> bool:
     return True
 
 
-def _path(server: Server, table: TableRef, action: Action) -> str:
+def _path(server: Server, table: TableRef, action: ActionDefinition) -> str:
     """Return the file that the rows of a table stand in."""
     definition = server.configuration.tables.get(table.name)
     if definition is None:
@@ -136,7 +137,7 @@ def root(server: Server) -> Iterator[Finding]:
     )
 
 
-def _delivers_to_root(action: Action, tables: Tables) -> bool:
+def _delivers_to_root(action: ActionDefinition, tables: Tables) -> bool:
     """Return whether an action runs a program of delivery as root. Raises Unsure."""
     if action.kind not in ("maildir", "lmtp", "mda") or action.user or action.userbase:
         return False

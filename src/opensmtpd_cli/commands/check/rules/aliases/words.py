@@ -1,4 +1,4 @@
-"""The words of an alias, as smtpd reads them: ``expand_line`` in expand.c, ``alias_is_…`` in to.c."""
+"""The words of an alias: ``expand_line`` in expand.c, ``alias_is_…`` in to.c."""
 
 import re
 from collections.abc import Iterator
@@ -12,10 +12,11 @@ _USERNAME = re.compile(r"[A-Za-z0-9_.+-]+")
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%*/?|^{}`~&'+=_.-]+@[A-Za-z0-9.-]+")
 _ERROR = re.compile(r":?error:[45][0-9]{2} [A-Za-z0-9].*", re.IGNORECASE)
 _INCLUDE = re.compile(r":?include:(/.*)", re.IGNORECASE)
+_FILE = re.compile(r"/.*", re.DOTALL)
 _PROGRAM = re.compile(r'\|.*|"\|.*"')
 
 
-class Kind(Enum):
+class WordKind(Enum):
     """What a word is. smtpd tries them in this order."""
 
     ERROR = 1
@@ -31,14 +32,14 @@ class Kind(Enum):
 class Word(NamedTuple):
     """A word. ``text`` of an include is the path alone."""
 
-    kind: Kind
+    kind: WordKind
     text: str
 
 
 def words(value: str) -> Iterator[Word]:
     """Yield the words of the value of an alias."""
     if len(value.encode(errors="surrogateescape")) > VALUE_MAX:
-        yield Word(Kind.NOTHING, f"of more than {VALUE_MAX} bytes")
+        yield Word(WordKind.NOTHING, f"of more than {VALUE_MAX} bytes")
         return
     for text in _split(value):
         yield _word(text)
@@ -46,18 +47,17 @@ def words(value: str) -> Iterator[Word]:
 
 def _word(text: str | None) -> Word:
     if text is None:
-        return Word(Kind.NOTHING, "with a quote or a backslash at its end")
+        return Word(WordKind.NOTHING, "with a quote or a backslash at its end")
     if _ERROR.fullmatch(text):
-        return Word(Kind.ERROR, text)
+        return Word(WordKind.ERROR, text)
     if include := _INCLUDE.fullmatch(text):
-        return Word(Kind.INCLUDE, include[1])
+        return Word(WordKind.INCLUDE, include[1])
     if _PROGRAM.fullmatch(text):
-        return Word(Kind.PROGRAM, text.strip('"')[1:])
-    if text.startswith("/"):
-        return Word(Kind.FILE, text)
-    if len(text) >= 3 and _ADDRESS.fullmatch(text):
-        return Word(Kind.ADDRESS, text)
-    return Word(Kind.USER if _USERNAME.fullmatch(text) else Kind.NOTHING, text)
+        return Word(WordKind.PROGRAM, text.strip('"')[1:])
+    kinds = ((_FILE, WordKind.FILE), (_ADDRESS, WordKind.ADDRESS), (_USERNAME, WordKind.USER))
+    return Word(
+        next((kind for form, kind in kinds if form.fullmatch(text)), WordKind.NOTHING), text
+    )
 
 
 def _split(value: str) -> Iterator[str | None]:

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from opensmtpd_cli.commands.check.finding import Finding, error, warning
 from opensmtpd_cli.commands.check.rules.open_relay import strangers
 from opensmtpd_cli.commands.check.rules.open_relay.entrances import entrances, family
+from opensmtpd_cli.commands.check.rules.open_relay.strangers import Crowd, Guise
 from opensmtpd_cli.commands.check.rules.ruleset.local_names import is_local
 from opensmtpd_cli.commands.check.rules.ruleset.matching import Ruleset, conditions
-from opensmtpd_cli.commands.check.rules.open_relay.strangers import Crowd, Guise
-from opensmtpd_cli.commands.check.rules.ruleset.tables import Tables, Unsure
+from opensmtpd_cli.commands.check.rules.ruleset.tables import Tables
 from opensmtpd_cli.commands.check.server import Server
 from opensmtpd_cli.errors import Unsure
 from opensmtpd_cli.smtpdconf.configuration import Configuration
@@ -50,7 +50,7 @@ def check(server: Server) -> Iterator[Finding]:
 
 
 def _open(
-    rule: Match, ruleset: Ruleset, tables: Tables, doors: list[Listener]
+    rule: MatchRule, ruleset: Ruleset, tables: Tables, doors: list[Listener]
 ) -> tuple[Listener, Guise, Crowd] | None:
     """Return who gets through a rule, as what, and where."""
     for door in doors:
@@ -61,11 +61,15 @@ def _open(
     return None
 
 
-def _through(rule: Match, ruleset: Ruleset, guise: Guise, crowd: Crowd) -> bool:
-    count = 0
+def _through(rule: MatchRule, ruleset: Ruleset, guise: Guise, crowd: Crowd) -> bool:
+    count, left = 0, len(crowd.sources)
     for source in crowd.sources:
+        if count + left < crowd.enough:
+            return False
+        left -= 1
+        envelope = guise.envelope(source)
         try:
-            count += ruleset.first(guise.envelope(source)) is rule
+            count += ruleset.holds(rule, envelope) and ruleset.first(envelope) is rule
         except Unsure:
             continue
     return count >= max(1, crowd.enough)
@@ -79,12 +83,12 @@ def _finding(rule: MatchRule, door: Listener, guise: Guise, crowd: Crowd, remedy
     if guise.sender != strangers.SENDER:
         says.append(f"gives the sender <{guise.sender.removeprefix('@')}>")
     if any(each.what == "rdns" for each in conditions(rule)):
-        known = guise.rdns in (strangers.RDNS, strangers.UNKNOWN_HOST)
+        known = guise.rdns in (strangers.RDNS, strangers.NAMELESS)
         says.append("has any name in the DNS" if known else f"has a PTR record {guise.rdns}")
     if says:
         who += f" who {' and '.join(says)}"
     fault = f"an open relay: {who} may send mail to all the world through port {door.port}"
-    rdns = guise.rdns not in (strangers.RDNS, strangers.UNKNOWN_HOST)
+    rdns = guise.rdns not in (strangers.RDNS, strangers.NAMELESS)
     small = crowd.network is not None and crowd.network.prefixlen == 8
     say = warning if rdns or small else error
     return say("open-relay", rule.place, fault, _WHY, remedy)

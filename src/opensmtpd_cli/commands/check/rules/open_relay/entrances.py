@@ -58,14 +58,9 @@ def _filters(configuration: Configuration, listener: Listener) -> Iterator[Filte
 def _asks_for_more(definition: FilterDefinition) -> bool:
     """Return whether smtpd's own filter turns away all but some: ``match !auth reject …``.
 
-    Those that turn away clients without a name, or of certain names, leave enough others.
+    One that turns away clients without a name leaves enough others.
     """
-    words = definition.words
-    if definition.kind != "phase" or not any(word in _REFUSES for word in words):
+    condition = definition.condition
+    if condition is None or not condition.negated or definition.decision not in _REFUSES:
         return False
-    negated = [word for before, word in zip(words, words[1:], strict=False) if before == "!"]
-    negated += [word[1:] for word in words if word.startswith("!") and len(word) > 1]
-    if not negated:
-        return False
-    alone = words[-2] in _REFUSES and words[-3].lstrip("!") in ("rdns", "fcrdns")
-    return not alone
+    return condition.table is not None or condition.kind not in ("rdns", "fcrdns")

@@ -12,7 +12,6 @@ from itertools import product
 from typing import NamedTuple
 
 from opensmtpd_cli.commands.check.rules.ruleset.matching import (
-    UNKNOWN_HOST,
     Envelope,
     Ruleset,
     conditions,
@@ -27,23 +26,27 @@ _NAME = "xq7-stranger"
 HELO = f"mail.{_NAME}.net"
 RDNS = f"client.{_NAME}.net"
 SENDER = f"somebody@{_NAME}.net"
+NAMELESS = "<unknown>"
+"""What smtpd calls a client without a name in the DNS."""
 _NOBODY = "@"
 RECIPIENTS = tuple(f"victim@{_NAME}.{top}" for top in ("com", "net", "org", "info", "de", "uk"))
 
 WORLD4 = tuple(f"{first}.77.53.201" for first in range(3, 223, 14) if first not in (10, 127))
 """Addresses all over the Internet."""
 WORLD6 = tuple(
-    f"[{start}:77::53:201]" for start in ("2001:4d", "2404", "2604", "2804", "2a04", "2c0f")
+    f"[{start}:77::53:201]" for start in ("2001:4d0", "2404", "2604", "2804", "2a04", "2c0f")
 )
 
-KEYS = frozenset(
-    (HELO, RDNS, SENDER, _NOBODY, *RECIPIENTS, *WORLD4, *WORLD6)
-    + tuple(address.rpartition("@")[2] for address in RECIPIENTS)
-)
+_DOMAINS = tuple(address.rpartition("@")[2] for address in RECIPIENTS)
+KEYS = frozenset((HELO, RDNS, SENDER, _NOBODY, *RECIPIENTS, *_DOMAINS, *WORLD4, *WORLD6))
 """What stands in no table but by a pattern."""
 
 _ROWS = 8
 """Rows of a table that are tried."""
+_RULES = 16
+"""Earlier rules whose tables are looked at."""
+_TRIED = 4
+"""Values of each kind that are tried."""
 _HUGE = {4: 8, 6: 12}
 """Prefix lengths that no single organisation should let relay as a whole, and shorter ones."""
 
@@ -64,15 +67,25 @@ class Guise(NamedTuple):
         )
 
 
-def guises(rule: Match, ruleset: Ruleset, tables: Tables, tags: Iterable[str]) -> Iterator[Guise]:
-    """Yield what a stranger may say so that all conditions but the address of a rule hold."""
+def guises(
+    rule: MatchRule, ruleset: Ruleset, tables: Tables, tags: Iterable[str]
+) -> Iterator[Guise]:
+    """Yield what a stranger may say so that all conditions but the address of a rule hold.
+
+    The plainest comes first. What earlier rules name is tried, too: it may be a way around them.
+    """
+    before = ruleset.rules[: ruleset.rules.index(rule)]
+    named = (rule, *reversed(before[-_RULES:]))
+    helos = [name for each in named for name in _names(each, tables, "helo")]
+    senders = [address for each in named for address in _addresses(each, tables)]
+    hosts = [name for each in named for name in _names(each, tables, "from")]
     yield from map(
         Guise._make,
         product(
-            _fitting(rule, ruleset, "helo", (HELO, *_names(rule, tables, "helo"))),
-            _fitting(rule, ruleset, "sender", (SENDER, _NOBODY, *_addresses(rule, tables))),
-            _fitting(rule, ruleset, "rdns", (RDNS, UNKNOWN_HOST, *_names(rule, tables, "from"))),
-            _fitting(rule, ruleset, "recipient", RECIPIENTS),
+            _fitting(rule, ruleset, "helo", (HELO, *helos)),
+            _fitting(rule, ruleset, "sender", (SENDER, _NOBODY, *senders)),
+            _fitting(rule, ruleset, "rdns", (RDNS, NAMELESS, *hosts)),
+            _fitting(rule, ruleset, "recipient", RECIPIENTS)[:1],
             _fitting(rule, ruleset, "tag", tags),
         ),
     )
@@ -87,30 +100,44 @@ _CONDITIONS = {
 }
 
 
-def _fitting(rule: Match, ruleset: Ruleset, field: str, values: Iterable[str]) -> list[str]:
-    """Return the first value with which the conditions of a rule on that field hold."""
+def _fitting(rule: MatchRule, ruleset: Ruleset, field: str, values: Iterable[str]) -> list[str]:
+    """Return the first values with which the conditions of a rule on that field hold."""
+    found: list[str] = []
     wanted = [
         each
         for each in conditions(rule)
         if each.kind in _CONDITIONS[field] and (each.kind != "from" or each.what == "rdns")
     ]
-    for value in values:
-        envelope = Envelope(RECIPIENTS[0])._replace(**{field: value})
+    for value in dict.fromkeys(values):
+        envelope = _envelope(field, value)
         try:
             if all(ruleset.fulfils(each, envelope) for each in wanted):
-                return [value]
+                found.append(value)
         except Unsure:
             continue
-    return []
+        if len(found) == _TRIED:
+            break
+    return found
 
 
-def _names(rule: Match, tables: Tables, kind: str) -> Iterator[str]:
+def _envelope(field: str, value: str) -> Envelope:
+    words = {"recipient": RECIPIENTS[0], field: value}
+    return Envelope(
+        words["recipient"],
+        rdns=words.get("rdns"),
+        helo=words.get("helo"),
+        sender=words.get("sender"),
+        tag=words.get("tag"),
+    )
+
+
+def _names(rule: MatchRule, tables: Tables, kind: str) -> Iterator[str]:
     for table, regex in tables_of(rule, kind):
         for key in tables.keys(table)[:_ROWS]:
             yield _spelled(key, regex)
 
 
-def _addresses(rule: Match, tables: Tables) -> Iterator[str]:
+def _addresses(rule: MatchRule, tables: Tables) -> Iterator[str]:
     for table, regex in tables_of(rule, "mail-from"):
         for key in tables.keys(table)[:_ROWS]:
             user, _, domain = _spelled(key, regex).rpartition("@")
@@ -135,7 +162,7 @@ class Crowd(NamedTuple):
     """As many of them are a crowd."""
 
 
-def crowds(rule: Match, tables: Tables, family: int) -> Iterator[Crowd]:
+def crowds(rule: MatchRule, tables: Tables, family: int) -> Iterator[Crowd]:
     """Yield the crowds that a rule may let in, the larger ones first; ``family`` 0 is both."""
     if family != 6:
         yield Crowd(None, WORLD4, len(WORLD4) // 2)

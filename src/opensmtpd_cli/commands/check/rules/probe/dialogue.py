@@ -15,7 +15,7 @@ _SHOWN = 120
 _NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
-class Reply(NamedTuple):
+class SmtpReply(NamedTuple):
     """The answer to a command. ``text`` is its last line, ``lines`` are all, without the codes."""
 
     code: int
@@ -32,14 +32,11 @@ class Reply(NamedTuple):
         return any(line.upper().split()[:1] == [keyword] for line in self.lines[1:])
 
 
-class Nonsense(OSError):
-    """What came is no answer of an SMTP server, or too long."""
-
-    def __init__(self) -> None:
-        super().__init__(errno.EPROTO, "no answer of an SMTP server")
+def _nonsense() -> OSError:
+    return OSError(errno.EPROTO, "what it says is no SMTP, or too long")
 
 
-class Dialogue:
+class Conversation:
     """A connection to a server."""
 
     def __init__(self, connection: socket.socket) -> None:
@@ -54,24 +51,24 @@ class Dialogue:
         """End the connection."""
         self._connection.close()
 
-    def ask(self, command: str) -> Reply:
+    def ask(self, command: str) -> SmtpReply:
         """Send a command, and return the answer. Raises OSError; TimeoutError for none."""
         self._connection.settimeout(STEP)
         self._connection.sendall(command.encode("ascii", "replace") + b"\r\n")
         return self.reply()
 
-    def reply(self) -> Reply:
+    def reply(self) -> SmtpReply:
         """Return what the server says next. Raises OSError; TimeoutError for nothing."""
         until = time.monotonic() + STEP
         lines: list[str] = []
         while len(lines) < _LINES_MAX:
             line = self._line(until)
             if not line[:3].isdigit() or line[3:4] not in ("", " ", "-"):
-                raise Nonsense
+                raise _nonsense()
             lines.append(line[4:])
             if line[3:4] != "-":
-                return Reply(int(line[:3]), tuple(lines))
-        raise Nonsense
+                return SmtpReply(int(line[:3]), tuple(lines))
+        raise _nonsense()
 
     def _line(self, until: float) -> str:
         while b"\n" not in self._left:
@@ -84,10 +81,10 @@ class Dialogue:
                 raise ConnectionResetError(errno.ECONNRESET, "it closed the connection")
             self._left += data
             if len(self._left) > _LINES_MAX * _LINE_MAX:
-                raise Nonsense
+                raise _nonsense()
         line, _, self._left = self._left.partition(b"\n")
         if len(line) > _LINE_MAX:
-            raise Nonsense
+            raise _nonsense()
         return line.rstrip(b"\r").decode("ascii", "replace")
 
     def start_tls(self, name: str) -> None:
@@ -104,7 +101,7 @@ class Dialogue:
         return ssl.cert_time_to_seconds(str(about["notAfter"]))
 
 
-def connect(host: str) -> Dialogue:
+def connect(host: str) -> Conversation:
     """Connect to port 25 of a host, once.
 
     Of its addresses the first counts that this machine has a way to. Raises OSError, as
@@ -122,5 +119,5 @@ def connect(host: str) -> Dialogue:
                 raise
             failed = error
         else:
-            return Dialogue(connection)
+            return Conversation(connection)
     raise failed

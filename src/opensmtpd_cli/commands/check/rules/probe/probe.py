@@ -11,7 +11,7 @@ from contextlib import suppress
 from ipaddress import ip_address
 
 from opensmtpd_cli.commands.check.finding import NOWHERE, Finding, error, unseen, warning
-from opensmtpd_cli.commands.check.rules.probe.dialogue import STEP, Dialogue, Reply, connect
+from opensmtpd_cli.commands.check.rules.probe.dialogue import STEP, Conversation, SmtpReply, connect
 
 _FOREIGN = ("example.org", "example.net")
 """Domains that nobody has mail in (RFC 2606)."""
@@ -23,19 +23,20 @@ _ELSEWHERE = "run opensmtpd-plugins check --probe on a machine elsewhere"
 def probe(host: str) -> Iterator[Finding]:
     """Yield what is wrong with port 25 of a host as a stranger sees it."""
     try:
-        dialogue = connect(host)
-    except OSError as failure:
+        conversation = connect(host)
+    except (OSError, UnicodeError) as failure:
         yield _unreachable(host, failure)
         return
     try:
-        yield from _talk(host, dialogue)
+        yield from _talk(host, conversation)
     finally:
-        dialogue.close()
+        conversation.close()
 
 
-def _unreachable(host: str, failure: OSError) -> Finding:
-    if isinstance(failure, socket.gaierror):
-        fault = f"{host} has no address: {failure.strerror}"
+def _unreachable(host: str, failure: OSError | UnicodeError) -> Finding:
+    if isinstance(failure, socket.gaierror | UnicodeError):
+        reason = failure.strerror if isinstance(failure, OSError) else "no name of a host"
+        fault = f"{host} has no address: {reason}"
         return error("probe-no-address", NOWHERE, fault, "", "opensmtpd-plugins dns DOMAIN")
     if isinstance(failure, TimeoutError):
         return error(
@@ -58,8 +59,8 @@ def _unreachable(host: str, failure: OSError) -> Finding:
     return error("probe-unreachable", NOWHERE, fault)
 
 
-def _talk(host: str, dialogue: Dialogue) -> Iterator[Finding]:
-    if dialogue.own == dialogue.peer:
+def _talk(host: str, conversation: Conversation) -> Iterator[Finding]:
+    if conversation.own == conversation.peer:
         yield unseen(
             "probe-itself",
             NOWHERE,
@@ -69,7 +70,7 @@ def _talk(host: str, dialogue: Dialogue) -> Iterator[Finding]:
         )
         return
     try:
-        greeting = dialogue.reply()
+        greeting = conversation.reply()
     except TimeoutError:
         yield error(
             "probe-no-banner",
@@ -86,12 +87,12 @@ def _talk(host: str, dialogue: Dialogue) -> Iterator[Finding]:
         yield _turned_away(host, greeting)
         return
     try:
-        yield from _session(host, dialogue)
+        yield from _session(host, conversation)
     except OSError as failure:
         yield _broken(host, "in the middle of the session", failure)
 
 
-def _turned_away(host: str, reply: Reply) -> Finding:
+def _turned_away(host: str, reply: SmtpReply) -> Finding:
     return unseen(
         "probe-turned-away",
         NOWHERE,
@@ -107,13 +108,13 @@ def _broken(host: str, when: str, failure: OSError) -> Finding:
     return error("probe-broken", NOWHERE, fault, "", "look at the log of smtpd")
 
 
-def _session(host: str, dialogue: Dialogue) -> Iterator[Finding]:
-    name = f"[IPv6:{dialogue.own}]" if ":" in dialogue.own else f"[{dialogue.own}]"
-    hello = dialogue.ask(f"EHLO {name}")
+def _session(host: str, conversation: Conversation) -> Iterator[Finding]:
+    name = f"[IPv6:{conversation.own}]" if ":" in conversation.own else f"[{conversation.own}]"
+    hello = conversation.ask(f"EHLO {name}")
     if hello.code != 250:
         yield _turned_away(host, hello)
         return
-    reply = _relays(host, dialogue)
+    reply = _relays(host, conversation)
     secure = False
     if not hello.offers("STARTTLS"):
         yield warning(
@@ -124,21 +125,21 @@ def _session(host: str, dialogue: Dialogue) -> Iterator[Finding]:
             "listen on ADDRESS tls pki NAME",
         )
     else:
-        fault = _tls(host, dialogue)
+        fault = _tls(host, conversation)
         secure = fault is None or fault.code == "probe-certificate-ends"
         if fault is not None:
             yield fault
     if secure:
-        dialogue.ask(f"EHLO {name}")
+        conversation.ask(f"EHLO {name}")
         if reply.code == _TLS_FIRST:
-            reply = _relays(host, dialogue)
+            reply = _relays(host, conversation)
     yield from _judged(host, reply)
     if secure or not hello.offers("STARTTLS"):
         with suppress(OSError):
-            dialogue.ask("QUIT")
+            conversation.ask("QUIT")
 
 
-def _relays(host: str, dialogue: Dialogue) -> Reply:
+def _relays(host: str, conversation: Conversation) -> SmtpReply:
     """Return the answer to a foreign recipient, or to the sender where that is refused.
 
     Two senders are tried: a stranger, and one of the server's own domain, which some rules trust.
@@ -148,8 +149,8 @@ def _relays(host: str, dialogue: Dialogue) -> Reply:
     for sender in (f"probe@{foreign}", f"postmaster@{_domain(host)}"):
         reply = conversation.ask(f"MAIL FROM:<{sender}>")
         if reply.code // 100 == 2:
-            reply = dialogue.ask(f"RCPT TO:<probe@{foreign}>")
-            dialogue.ask("RSET")
+            reply = conversation.ask(f"RCPT TO:<probe@{foreign}>")
+            conversation.ask("RSET")
         if reply.code // 100 == 2:
             return reply
         replies.append(reply)
@@ -175,24 +176,24 @@ def _judged(host: str, reply: SmtpReply) -> Iterator[Finding]:
             "Spammers find it within hours, and its own mail is then refused everywhere.",
             "opensmtpd-plugins check, on the server: it names the rule",
         )
-    elif reply.code // 100 == 4 or reply.code == 421:
+    elif reply.code // 100 == 4 or (reply.code == _TLS_FIRST and "STARTTLS" in reply.text):
         yield unseen(
             "probe-unsure",
             NOWHERE,
             f"{host} does not say whether it relays: {reply.text}",
-            "It refuses the stranger for the moment.",
+            "It refuses a stranger for the moment, or without TLS.",
             "probe it again later",
         )
 
 
-def _tls(host: str, dialogue: Dialogue) -> Finding | None:
+def _tls(host: str, conversation: Conversation) -> Finding | None:
     """Begin TLS; return what is wrong with it."""
-    reply = dialogue.ask("STARTTLS")
+    reply = conversation.ask("STARTTLS")
     if reply.code != 220:
         fault = f"{host} offers TLS and does not begin it: {reply.text}"
         return warning("probe-tls-failed", NOWHERE, fault, "", "look at the log of smtpd")
     try:
-        dialogue.start_tls(host)
+        conversation.start_tls(host)
     except ssl.SSLCertVerificationError as failure:
         return warning(
             "probe-certificate",
@@ -212,7 +213,7 @@ def _tls(host: str, dialogue: Dialogue) -> Finding | None:
     except OSError as failure:
         fault = f"TLS with {host} fails: {failure.strerror or type(failure).__name__}"
         return warning("probe-tls-failed", NOWHERE, fault, "", "look at the log of smtpd")
-    days = (dialogue.expires() - time.time()) / 86400
+    days = (conversation.expires() - time.time()) / 86400
     if days * 86400 < _SOON:
         fault = f"the certificate of {host} ends in {days:.0f} days"
         return warning("probe-certificate-ends", NOWHERE, fault, "", "renew it, and restart smtpd")

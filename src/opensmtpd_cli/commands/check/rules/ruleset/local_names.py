@@ -3,7 +3,7 @@
 import socket
 from pathlib import Path
 
-from opensmtpd_cli.commands.check.rules.ruleset.tables import Unsure
+from opensmtpd_cli.errors import Unsure
 
 _FILES = ("/etc/mail/mailname", "/etc/mailname")
 """Which of them smtpd reads was decided when it was built."""

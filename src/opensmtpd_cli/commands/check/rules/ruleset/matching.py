@@ -9,11 +9,16 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from opensmtpd.table import Service
-from opensmtpd_cli.commands.check.rules.ruleset.tables import Tables, Unsure
-from opensmtpd_cli.smtpdconf.directives import Condition, Match, TableRef
+from opensmtpd_cli.commands.check.rules.ruleset.tables import Tables
+from opensmtpd_cli.errors import Unsure
+from opensmtpd_cli.smtpdconf.directives import Condition, MatchRule, TableRef
 
 UNKNOWN_HOST = "<unknown>"
 """What smtpd calls a client without a name in the DNS."""
+
+
+_KINDS = ("tag", "from", "for", "helo", "auth", "tls", "mail-from", "rcpt-to")
+"""The conditions in the order in which ruleset.c tries them."""
 
 
 class Envelope(NamedTuple):
@@ -43,7 +48,7 @@ class Ruleset:
 
     def __init__(
         self,
-        rules: Iterable[Match],
+        rules: Iterable[MatchRule],
         tables: Tables,
         local: Callable[[str], bool],
         strangers: frozenset[str] = frozenset(),
@@ -55,33 +60,44 @@ class Ruleset:
         heard of them.
         """
         self.rules = tuple(rules)
+        self._ordered = [(rule, sorted(conditions(rule), key=_order)) for rule in self.rules]
         self._tables = tables
         self._local = local
         self._strangers = strangers
 
-    def first(self, envelope: Envelope) -> Match | None:
+    def first(self, envelope: Envelope) -> MatchRule | None:
         """Return the rule that decides; None where none does, and smtpd refuses.
 
         Raises Unsure where that depends on what is not known, or smtpd refuses for the moment.
         """
-        return next((rule for rule in self.rules if self.holds(rule, envelope)), None)
+        for rule, wanted in self._ordered:
+            if self._all(wanted, envelope):
+                return rule
+        return None
 
-    def holds(self, rule: Match, envelope: Envelope) -> bool:
-        """Return whether all conditions of a rule hold. Raises Unsure."""
-        return all(
-            self.fulfils(condition, envelope)
-            for kind in ("tag", "from", "for", "helo", "auth", "tls", "mail-from", "rcpt-to")
-            for condition in conditions(rule)
-            if condition.kind == kind
-        )
+    def holds(self, rule: MatchRule, envelope: Envelope) -> bool:
+        """Return whether the conditions of one rule hold. Raises Unsure."""
+        return self._all(conditions(rule), envelope)
+
+    def _all(self, wanted: list[Condition], envelope: Envelope) -> bool:
+        """Return whether all conditions hold: where one does not, others need not be known."""
+        unsure = False
+        for condition in wanted:
+            if condition.kind == "tls":
+                raise Unsure
+            try:
+                if not self.fulfils(condition, envelope):
+                    return False
+            except Unsure:
+                unsure = True
+        if unsure:
+            raise Unsure
+        return True
 
     def fulfils(self, condition: Condition, envelope: Envelope) -> bool:
         """Return whether one condition, as ``conditions`` has them, holds. Raises Unsure."""
-        if condition.kind == "from" and envelope.internal and condition.what == "rdns":
-            if condition.table is None:
-                return False
-        elif condition.kind == "from" and envelope.internal and condition.what == "socket":
-            return False
+        if condition.kind == "from" and envelope.internal and _without_table(condition):
+            return False  # smtpd skips the rule, negated or not
         return self._plain(condition, envelope) is not condition.negated
 
     def _plain(self, condition: Condition, envelope: Envelope) -> bool:
@@ -90,21 +106,17 @@ class Ruleset:
                 return self._from(condition, envelope)
             case "for":
                 return self._for(condition, envelope)
-            case "tag":
-                return self._in(condition, Service.STRING, envelope.tag)
-            case "helo":
-                return self._in(condition, Service.DOMAIN, envelope.helo)
             case "auth":
-                if envelope.authenticated is None:
-                    raise Unsure
-                if envelope.authenticated and condition.table:
-                    raise Unsure  # the user is not known
-                return envelope.authenticated
-            case "mail-from":
-                return self._in(condition, Service.MAILADDR, envelope.sender)
-            case "rcpt-to":
-                return self._in(condition, Service.MAILADDR, envelope.recipient)
-        raise Unsure
+                return _authenticated(condition, envelope)
+            case "tls":
+                raise Unsure
+        service, key = {
+            "tag": (Service.STRING, envelope.tag),
+            "helo": (Service.DOMAIN, envelope.helo),
+            "mail-from": (Service.MAILADDR, envelope.sender),
+            "rcpt-to": (Service.MAILADDR, envelope.recipient),
+        }[condition.kind]
+        return self._in(condition, service, key)
 
     def _from(self, condition: Condition, envelope: Envelope) -> bool:
         source = "local" if envelope.internal else envelope.source
@@ -148,7 +160,23 @@ class Ruleset:
         return self._tables.holds(condition.table, wanted, key)
 
 
-def conditions(rule: Match) -> list[Condition]:
+def _order(condition: Condition) -> int:
+    return _KINDS.index(condition.kind)
+
+
+def _without_table(condition: Condition) -> bool:
+    return condition.what == "socket" or (condition.what == "rdns" and not condition.table)
+
+
+def _authenticated(condition: Condition, envelope: Envelope) -> bool:
+    if envelope.authenticated is None:
+        raise Unsure
+    if envelope.authenticated and condition.table:
+        raise Unsure  # it is not known who the user is
+    return envelope.authenticated
+
+
+def conditions(rule: MatchRule) -> list[Condition]:
     """Return the conditions of a rule as smtpd keeps them.
 
     ``from auth``, ``from mail-from`` and ``for rcpt-to`` are two each: anybody, and the condition
@@ -165,10 +193,8 @@ def conditions(rule: Match) -> list[Condition]:
     return found
 
 
-def tables_of(rule: Match, kind: str) -> list[tuple[TableRef, bool]]:
-    """Return the tables of the conditions of a kind that are not negated, and whether by regex."""
+def tables_of(rule: MatchRule, kind: str) -> list[tuple[TableRef, bool]]:
+    """Return the tables of the conditions of a kind, each with whether it has expressions."""
     return [
-        (each.table, each.regex)
-        for each in conditions(rule)
-        if each.kind == kind and each.table and not each.negated
+        (each.table, each.regex) for each in conditions(rule) if each.kind == kind and each.table
     ]

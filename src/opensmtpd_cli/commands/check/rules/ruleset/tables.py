@@ -4,15 +4,12 @@ from opensmtpd.errors import ConfigError, LocalError
 from opensmtpd.table import Service
 from opensmtpd.table.file import Row
 from opensmtpd.table.matching import Patterns
+from opensmtpd_cli.errors import Unsure
 from opensmtpd_cli.smtpdconf.configuration import Configuration, rows
 from opensmtpd_cli.smtpdconf.directives import TableRef
 
 ROWS_MAX = 100_000
 """Rows of a table that are looked at; of one with more nothing is known."""
-
-
-class Unsure(Exception):
-    """smtpd may find the key or not: the rows are in a program, or cannot be read or compared."""
 
 
 class Tables:
