@@ -5,13 +5,15 @@ import os
 import re
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from opensmtpd.dns import names
 from opensmtpd_cli.completion import complete_files
 from opensmtpd_cli.system.smtpd_binary import installed_version
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 NEWEST = "7.9.0"
 """The newest smtpd whose tables are known here."""
@@ -40,6 +42,21 @@ class Seconds(click.FloatRange):
         if math.isnan(number):  # which no range of click's is without
             self.fail(f"{value!r} is no time", param, ctx)
         return number
+
+
+def timeout_option(default: float, help: str) -> Callable[[Command], Command]:
+    """Return the option for the time that a program has: the command gets ``timeout``, in seconds.
+
+    ``help`` says what is waited for.
+    """
+    return click.option(
+        "--timeout",
+        type=Seconds(),
+        default=default,
+        show_default=True,
+        metavar="SECONDS",
+        help=help,
+    )
 
 
 conf = click.option(

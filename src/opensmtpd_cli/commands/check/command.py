@@ -21,7 +21,7 @@ from opensmtpd_cli.commands.check import finding, names, programs, rules, syntax
 from opensmtpd_cli.commands.check.finding import Finding, Severity
 from opensmtpd_cli.commands.check.rules.probe import probe as probing
 from opensmtpd_cli.commands.check.server import START_WITHIN, Checker, Server
-from opensmtpd_cli.options import ClientArgument, Seconds
+from opensmtpd_cli.options import ClientArgument, timeout_option
 from opensmtpd_cli.output import fail, quiet
 from opensmtpd_cli.smtpdconf import parser
 from opensmtpd_cli.smtpdconf.configuration import Configuration
@@ -121,14 +121,7 @@ def _data(each: Finding) -> dict[str, str | int]:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print all findings as JSON.")
 @click.option("--no-start", is_flag=True, help="Start no filter and no table.")
-@click.option(
-    "--timeout",
-    type=Seconds(),
-    default=START_WITHIN,
-    show_default=True,
-    metavar="SECONDS",
-    help="Wait so long for each filter and each table. smtpd waits for ever.",
-)
+@timeout_option(START_WITHIN, "Wait so long for each filter and each table. smtpd waits for ever.")
 @click.option("--no-dns", is_flag=True, help="Do not ask the DNS.")
 @click.option(
     "--address",

@@ -19,7 +19,7 @@ from opensmtpd_cli.commands.filter.options import (
     usual_model,
 )
 from opensmtpd_cli.errors import Stopped
-from opensmtpd_cli.options import ADDRESS, RDNS, USUAL_VERSION, WORD, Seconds, conf
+from opensmtpd_cli.options import ADDRESS, RDNS, USUAL_VERSION, WORD, conf, timeout_option
 from opensmtpd_cli.output import fail, note, quiet
 from opensmtpd_cli.plugin import conf_names, filter_message, filter_program
 from opensmtpd_cli.plugin.filter_run import ClientArguments, Run, outgoing
@@ -219,14 +219,7 @@ def _read() -> bytes:
     metavar="VERSION",
     help="Talk as this version does.",
 )
-@click.option(
-    "--timeout",
-    type=Seconds(),
-    default=60.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Wait so long for an answer. smtpd waits for ever.",
-)
+@timeout_option(60.0, "Wait so long for an answer. smtpd waits for ever.")
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -12,7 +12,7 @@ from opensmtpd_cli import terminal
 from opensmtpd_cli.commands.lookup import question
 from opensmtpd_cli.commands.lookup.asking import ask_all, conclude
 from opensmtpd_cli.commands.lookup.question import FETCHED, VIRTUAL
-from opensmtpd_cli.options import USUAL_VERSION, Seconds, conf, usual_version
+from opensmtpd_cli.options import USUAL_VERSION, conf, timeout_option, usual_version
 from opensmtpd_cli.output import fail, quiet
 from opensmtpd_cli.plugin import conf_names, table_keys
 from opensmtpd_cli.plugin.table_exchange import Exchange, version_of
@@ -101,14 +101,7 @@ def _complete_services(
 )
 @click.option("-v", "verbose", is_flag=True, help="Show each line of the exchange.")
 @conf
-@click.option(
-    "--timeout",
-    type=Seconds(),
-    default=10.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Wait so long for an answer. smtpd waits for ever.",
-)
+@timeout_option(10.0, "Wait so long for an answer. smtpd waits for ever.")
 @click.option(
     "--smtpd-version",
     "version",

@@ -12,7 +12,7 @@ from opensmtpd.capture.reader import CaptureReader
 from opensmtpd.errors import ConfigError
 from opensmtpd_cli import terminal
 from opensmtpd_cli.commands.replay.player import Player
-from opensmtpd_cli.options import Seconds
+from opensmtpd_cli.options import timeout_option
 from opensmtpd_cli.output import complain, fail, note, quiet
 from opensmtpd_cli.plugin import filter_program, table_program
 from opensmtpd_cli.plugin.start import Account, Program
@@ -34,14 +34,7 @@ _LINE_MAX = 2000
     help="Keep the time between the lines as it was; otherwise each is sent when the answers"
     " before it have come.",
 )
-@click.option(
-    "--timeout",
-    type=Seconds(),
-    default=10.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Wait so long for an answer that was recorded.",
-)
+@timeout_option(10.0, "Wait so long for an answer that was recorded.")
 @click.pass_context
 def command(
     ctx: click.Context, capture: str, line: tuple[str, ...], in_time: bool, timeout: float

@@ -1,13 +1,11 @@
 """``testkey``: its lines and its exit status, with a DNS of plain data."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from opensmtpd.dns import Failed, Found, Question, RecordType, Reply
-from opensmtpd.dns import options as dns_options
-from opensmtpd.testing import Zone
+from unit.support.asked_dns import Asked, asking
 from unit.support.dkim_material import ED25519_PEM, ED25519_PUBLIC, RSA_PEM, RSA_PUBLIC
 from unit.support.swap import Program
 
@@ -25,22 +23,9 @@ REPLIES = {
 ED = "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
 
 
-class Asked:
-    """How the command makes its resolver."""
-
-    options: Any = None
-
-
 @pytest.fixture(autouse=True)
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
-    found = Asked()
-
-    def resolver(options: object) -> Zone:
-        found.options = options
-        return Zone(REPLIES, cached=False)
-
-    monkeypatch.setattr(dns_options, "resolver", resolver)
-    return found
+    return asking(REPLIES, monkeypatch)
 
 
 @pytest.fixture

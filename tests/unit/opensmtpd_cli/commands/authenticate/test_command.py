@@ -9,9 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from opensmtpd.dns import Failed, Found, Question, RecordType, Reply
-from opensmtpd.dns import options as dns_options
-from opensmtpd.testing import Zone
 from opensmtpd_cli.main import main
+from unit.support.asked_dns import Asked, asking
 from unit.support.c_filter_auth import MESSAGE, RSA, ZONE
 
 TXT = RecordType.TXT
@@ -25,23 +24,10 @@ REPLIES: dict[Question, Reply] = {
 CLIENT = ("--client", "192.0.2.7", "--helo", "pass.test", "--from", "alice@pass.test")
 
 
-class Asked:
-    """How the command makes its resolver."""
-
-    options: Any = None
-
-
 @pytest.fixture(autouse=True)
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
-    found = Asked()
-
-    def resolver(options: object) -> Zone:
-        found.options = options
-        return Zone(REPLIES, cached=False)
-
-    monkeypatch.setattr(dns_options, "resolver", resolver)
     monkeypatch.setattr("socket.getfqdn", lambda: "mx.test")
-    return found
+    return asking(REPLIES, monkeypatch)
 
 
 def run(*argv: str, message: str = MESSAGE) -> Result:
