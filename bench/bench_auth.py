@@ -35,7 +35,7 @@ from lab.peers.nameserver import ADDRESS, NameServer, Records
 SIZES = ((2_000, 600), (100_000, 100), (1_000_000, 15))
 """Octets, messages in a round."""
 GOALS = {2_000: 1.0, 100_000: 8.0, 1_000_000: 12.0}
-"""How many times the CPU of ours the C filter takes, at the least."""
+"""Times the CPU of ours that the C filter takes, at the least."""
 WINDOW = 8
 """Sessions at a time."""
 CLIENT = b"good.example.net|pass|192.0.2.7:33891|192.0.2.1:25"

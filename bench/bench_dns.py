@@ -78,7 +78,7 @@ def leave(child: Child, number: int) -> bytes:
 
 
 class Burst(NamedTuple):
-    """How it went when all clients came at once."""
+    """The figures of a burst: all clients at once."""
 
     seconds: float
     """Until the last of them had its answer."""

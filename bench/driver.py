@@ -30,7 +30,7 @@ _RESULT = b"filter-result|"
 
 @dataclass(frozen=True)
 class Run:
-    """What one run cost."""
+    """The cost of one run."""
 
     messages: int
     seconds: float

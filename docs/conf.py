@@ -1,4 +1,4 @@
-"""How the pages here become a site: ``make docs``, and the tests in tests/docs."""
+"""Make a site of the pages here: ``make docs``, and the tests in tests/docs."""
 
 import sys
 import tomllib

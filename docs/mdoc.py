@@ -57,7 +57,7 @@ def html(page: Path) -> str:
 
 
 FOOT = '<table class="foot">'
-"""What mandoc ends a page with: date and system."""
+"""The lines that mandoc ends a page with: date and system."""
 
 
 def target(name: str) -> str:

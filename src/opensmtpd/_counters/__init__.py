@@ -1,1 +1,1 @@
-"""What the programs count for filter-metrics: names, numbers, and the file that holds them."""
+"""Counts of the programs for filter-metrics: names, numbers, and the file that holds them."""

@@ -14,7 +14,7 @@ class Bodies:
 
     def __init__(self) -> None:
         self._in_header: dict[bytes, list[bool]] = {}
-        """Whether each side is in the header, by session and token."""
+        """True for each side that is in the header, by session and token."""
         self._lossy = False
 
     def keeps(self, speaker: Speaker, key: bytes, line: bytes) -> bool:

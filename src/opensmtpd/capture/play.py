@@ -30,7 +30,7 @@ class PlayStep(NamedTuple):
 
 
 class SkippedKeys(NamedTuple):
-    """What is not sent: requests by their keys, and how many reports."""
+    """The lines that are not sent: requests by their keys, and how many reports."""
 
     requests: frozenset[bytes]
     reports: int

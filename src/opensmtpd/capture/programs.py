@@ -1,4 +1,4 @@
-"""What filter-record and table-record share: their options, and where programs are."""
+"""The parts that filter-record and table-record share: their options, and where programs are."""
 
 import argparse
 import os

@@ -13,7 +13,6 @@ from typing import NamedTuple, Protocol
 from opensmtpd import log
 from opensmtpd._title import set_title
 from opensmtpd.capture.channel import ChannelReader
-from opensmtpd.capture.filter_redaction import FilterRedaction
 from opensmtpd.capture.format import (
     CapturedLines,
     CaptureEntry,
@@ -22,7 +21,8 @@ from opensmtpd.capture.format import (
     CaptureLoss,
     Speaker,
 )
-from opensmtpd.capture.table_redaction import TableRedaction
+from opensmtpd.capture.redaction.filter_redaction import FilterRedaction
+from opensmtpd.capture.redaction.table_redaction import TableRedaction
 from opensmtpd.needs import Needs
 
 _READ = 1 << 18
@@ -38,7 +38,7 @@ _LOCKED = 50
 
 
 class CaptureSettings(NamedTuple):
-    """What is recorded, and where."""
+    """The parts of the talk that are recorded, and the place of the capture."""
 
     path: str
     size: int

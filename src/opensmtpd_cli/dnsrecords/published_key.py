@@ -32,7 +32,7 @@ _PIECES_MAX = 4
 
 
 class KeyState(StrEnum):
-    """What the DNS has for a key."""
+    """The state of a key in the DNS."""
 
     EQUAL = "equal"
     DIFFERENT = "different"
@@ -49,7 +49,7 @@ class KeyState(StrEnum):
 
 
 class KeyVerdict(NamedTuple):
-    """What the DNS has for one key."""
+    """The state of one key, and the records that tell it."""
 
     name: str
     """Of the record."""

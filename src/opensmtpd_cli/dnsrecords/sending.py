@@ -1,4 +1,4 @@
-"""Who sends and receives by this configuration: addresses and domains, as far as it tells."""
+"""The senders and receivers of a configuration: addresses and domains, as far as it tells."""
 
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from opensmtpd.errors import ConfigError
 from opensmtpd.mail.client import IPAddress
 from opensmtpd_cli.smtpdconf.configuration import Configuration, rows
 from opensmtpd_cli.smtpdconf.directives import ActionDefinition, Listener, Place, TableRef
-from opensmtpd_cli.system import own_addresses
+from opensmtpd_cli.system.network import own_addresses
 
 LOCAL = frozenset(["maildir", "mbox", "lmtp", "mda", "expand-only", "forward-only"])
 """The kinds of actions that deliver here."""

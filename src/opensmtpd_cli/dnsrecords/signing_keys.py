@@ -33,7 +33,7 @@ class SigningKey(NamedTuple):
 
 
 class SigningFlags(NamedTuple):
-    """What a command line of filter-dkimsign says of keys."""
+    """The keys that a command line of filter-dkimsign names."""
 
     domains: tuple[str, ...]
     domain_files: tuple[str, ...]

@@ -17,7 +17,7 @@ _ASKING = ("include", "a", "mx", "ptr", "exists")
 
 
 class SpfRecords(NamedTuple):
-    """What a domain and those that it includes say."""
+    """The records of a domain and of those that it includes."""
 
     text: str
     """The record of the domain; "" where it has none, or several."""

@@ -3,7 +3,7 @@
 import shlex
 
 _SHELL = frozenset("$`*?[]{}()<>|&;~#!\n\\")
-"""What the shell may make something else of, outside of quotes."""
+"""Characters that the shell may replace, outside of quotes."""
 
 
 def words(command: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the directives of smtpd.conf say, each with the place where it begins.
+"""The directives of smtpd.conf as records, each with the place where it begins.
 
 Source: the grammar of parse.y in smtpd 6.8 to 7.9. A word that is left out is "", None or False;
 the defaults that smtpd takes then are named at the fields.
@@ -56,7 +56,7 @@ class FilterDefinition(NamedTuple):
     kind: FilterKind
     words: tuple[str, ...]
     entry: FilterEntry | None = None
-    """What runs: of this directive (proc-exec), or of the ``proc`` that it names."""
+    """The program that runs: of this directive (proc-exec), or of the ``proc`` that it names."""
     proc: str = ""
     phase: str = ""
     condition: Condition | None = None

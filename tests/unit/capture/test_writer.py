@@ -4,7 +4,6 @@ import mmap
 import socket
 
 from opensmtpd.capture.channel import SLOT, CaptureChannel, ChannelReader
-from opensmtpd.capture.filter_redaction import FilterRedaction
 from opensmtpd.capture.format import (
     CapturedLines,
     CaptureEnd,
@@ -12,7 +11,8 @@ from opensmtpd.capture.format import (
     CaptureKind,
     CaptureLoss,
 )
-from opensmtpd.capture.table_redaction import TableRedaction
+from opensmtpd.capture.redaction.filter_redaction import FilterRedaction
+from opensmtpd.capture.redaction.table_redaction import TableRedaction
 from opensmtpd.capture.writer import CaptureSettings, Writing, redaction
 from unit.support.captures import P, S
 

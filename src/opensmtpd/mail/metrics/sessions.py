@@ -28,7 +28,7 @@ class Histogram:
 
 
 class Begun:
-    """What is kept of a session until it ends."""
+    """The facts of a session that are kept until it ends."""
 
     __slots__ = ("began", "tls")
 

@@ -8,7 +8,7 @@ NOWHERE = ("", 0)
 
 
 class Severity(StrEnum):
-    """How bad a finding is."""
+    """The degree of harm that a finding tells of."""
 
     ERROR = "error"
     """smtpd stops, mail is lost, or anybody may send mail through this server."""

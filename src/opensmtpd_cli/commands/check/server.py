@@ -33,7 +33,7 @@ class Server(NamedTuple):
     start: bool
     """False with --no-start: no program may be started."""
     root: bool
-    """Whether the command runs as root, and so can take the place of any user."""
+    """True where the command runs as root, and so can take the place of any user."""
     addresses: tuple[IPv4Address | IPv6Address, ...]
     """Those of --address, from which the world gets mail; empty: they are to be found."""
     dns: AskDns | None

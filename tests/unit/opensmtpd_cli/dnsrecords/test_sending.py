@@ -8,7 +8,7 @@ import pytest
 from opensmtpd_cli.dnsrecords import sending
 from opensmtpd_cli.smtpdconf import parser
 from opensmtpd_cli.smtpdconf.configuration import Configuration
-from opensmtpd_cli.system import own_addresses
+from opensmtpd_cli.system.network import own_addresses
 
 ONE, TWO, SIX, NAT = map(ip_address, ("192.0.2.1", "192.0.2.2", "2001:db8::1", "10.0.0.5"))
 

@@ -1,4 +1,4 @@
-"""What the world knows of the server: its keys, names, addresses, policies and certificates."""
+"""Check what the world knows of the server: keys, names, addresses, policies and certificates."""
 
 from opensmtpd_cli.commands.check.names import certificates, in_dns, keys
 from opensmtpd_cli.commands.check.server import Checker

@@ -13,7 +13,8 @@ from opensmtpd_cli.dnsrecords import hosts, policies, sending
 from opensmtpd_cli.dnsrecords.hosts import MailHosts
 from opensmtpd_cli.dnsrecords.policies import PolicyRecord
 from opensmtpd_cli.smtpdconf.directives import Place
-from opensmtpd_cli.system import mail_name, own_addresses
+from opensmtpd_cli.system import mail_name
+from opensmtpd_cli.system.network import own_addresses
 
 
 def mail_exchangers(server: Server) -> Lookup[list[Finding]]:

@@ -24,7 +24,7 @@ STRANGE = "DMARC does not count the signature of another domain."
 LEFT_AFTER = 11 * 86400
 """Seconds until nothing waits any more that a key has signed, as genkey --rotate says."""
 LIKE = 0.85
-"""How alike two names are of which one is a misspelling: not example.com and example.org."""
+"""Likeness of two names of which one is a misspelling: not example.com and example.org."""
 _MEANT_MAX = 100
 """Domains without a key, of which one may be meant: with more, no likeness means anything."""
 _NAMES_MAX = 500

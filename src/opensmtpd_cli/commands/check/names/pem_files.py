@@ -18,7 +18,7 @@ _SIZE_MAX = 1 << 20
 
 
 class CertificateData(NamedTuple):
-    """What a certificate says."""
+    """The names, dates and key of a certificate."""
 
     names: frozenset[str]
     """In lower case; with ``*`` as the first label of some. Empty where it has addresses alone."""

@@ -26,7 +26,7 @@ class FileReader(NamedTuple):
     title: str
     account: Account
     chroot: str = ""
-    """What stands before all its paths; "" for none."""
+    """The directory that stands before all its paths; "" for none."""
     usual_user: str = ""
     """The user to write into its line where that names none; "" where there is no such user."""
     fatal: bool = False

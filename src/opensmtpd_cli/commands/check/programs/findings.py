@@ -1,4 +1,4 @@
-"""What the start of a program tells, as findings."""
+"""Findings of the start of a program."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Whether a program is there, and can be run at all."""
+"""Find out that a program is there, and can be run at all."""
 
 import os
 import stat

@@ -34,16 +34,16 @@ class Secret(NamedTuple):
 
     place: tuple[str, int]
     what: str
-    """What it is, as "the private key"."""
+    """Words for it, as "the private key"."""
     path: str
     users: tuple[int, ...]
     """The users, besides root, that it is for."""
     groups: tuple[int, ...]
     """Their groups."""
     others_read: str
-    """What others can do who read it; "" where they may."""
+    """Harm that others can do who read it; "" where they may."""
     others_write: str
-    """What others can do who write it, or its directory."""
+    """Harm that others can do who write it, or its directory."""
     shared: bool = False
     """True where its owner and its group may be other services that use it."""
 

@@ -23,7 +23,7 @@ _OURS = re.compile(rb"^[ \t]*(?:from|import)[ \t]+opensmtpd(?:_filters|_tables)?
 
 
 class Trial(NamedTuple):
-    """How a program started. ``fault`` is "" where it would do; ``log`` is what it wrote."""
+    """The start of a program. ``fault`` is "" where it would do; ``log`` is what it wrote."""
 
     fault: str
     log: list[str]

@@ -6,7 +6,7 @@ from opensmtpd_cli.commands.check.finding import Finding, error, warning
 from opensmtpd_cli.commands.check.rules.open_relay.entrances import loopback
 from opensmtpd_cli.commands.check.server import Server
 from opensmtpd_cli.smtpdconf.directives import Listener
-from opensmtpd_cli.system import interfaces
+from opensmtpd_cli.system.network import interfaces
 
 SMTPS, SUBMISSION = 465, 587
 

@@ -1,1 +1,1 @@
-"""What becomes of mail for aliases and users."""
+"""Follow mail for aliases and users to its end."""

@@ -42,7 +42,7 @@ class _Node(NamedTuple):
 
 
 _Step: TypeAlias = list[tuple[_Node, Word]] | DeadEnd | None
-"""What a word leads to: more words, each with its node; None where it is delivered, or relayed."""
+"""The end of a word: more words, each with its node; None where it is delivered, or relayed."""
 
 
 class Expander:

@@ -17,7 +17,7 @@ _PROGRAM = re.compile(r'\|.*|"\|.*"')
 
 
 class WordKind(Enum):
-    """What a word is. smtpd tries them in this order."""
+    """The kinds of words. smtpd tries them in this order."""
 
     ERROR = 1
     INCLUDE = 2

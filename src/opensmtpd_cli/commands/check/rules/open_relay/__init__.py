@@ -1,1 +1,1 @@
-"""Who may send mail to all the world through this server."""
+"""Find those who may send mail to all the world through this server."""

@@ -27,7 +27,7 @@ HELO = f"mail.{_NAME}.net"
 RDNS = f"client.{_NAME}.net"
 SENDER = f"somebody@{_NAME}.net"
 NAMELESS = "<unknown>"
-"""What smtpd calls a client without a name in the DNS."""
+"""The name that smtpd gives a client without one in the DNS."""
 _NOBODY = "@"
 RECIPIENTS = tuple(f"victim@{_NAME}.{top}" for top in ("com", "net", "org", "info", "de", "uk"))
 
@@ -39,7 +39,7 @@ WORLD6 = tuple(
 
 _DOMAINS = tuple(address.rpartition("@")[2] for address in RECIPIENTS)
 KEYS = frozenset((HELO, RDNS, SENDER, _NOBODY, *RECIPIENTS, *_DOMAINS, *WORLD4, *WORLD6))
-"""What stands in no table but by a pattern."""
+"""A word that stands in no table but by a pattern."""
 
 _ROWS = 8
 """Rows of a table that are tried."""
@@ -52,7 +52,7 @@ _HUGE = {4: 8, 6: 12}
 
 
 class Guise(NamedTuple):
-    """What a stranger says of himself. The first of each kind are those that anybody says."""
+    """Words that a stranger says of himself. The first of each kind are those that anybody says."""
 
     helo: str
     sender: str

@@ -1,1 +1,1 @@
-"""What smtpd does with an envelope by its rules and tables."""
+"""The rules and tables of smtpd, as smtpd applies them to an envelope."""

@@ -14,7 +14,7 @@ from opensmtpd_cli.errors import Unsure
 from opensmtpd_cli.smtpdconf.directives import Condition, MatchRule, TableRef
 
 UNKNOWN_HOST = "<unknown>"
-"""What smtpd calls a client without a name in the DNS."""
+"""The name that smtpd gives a client without one in the DNS."""
 
 
 _KINDS = ("tag", "from", "for", "helo", "auth", "tls", "mail-from", "rcpt-to")
@@ -22,7 +22,7 @@ _KINDS = ("tag", "from", "for", "helo", "auth", "tls", "mail-from", "rcpt-to")
 
 
 class Envelope(NamedTuple):
-    """What the conditions look at. None stands for what is not known."""
+    """The facts that conditions look at. None stands for what is not known."""
 
     recipient: str
     """In lower case, with its domain."""

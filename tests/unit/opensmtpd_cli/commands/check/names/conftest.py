@@ -4,7 +4,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from opensmtpd_cli.system import mail_name, own_addresses
+from opensmtpd_cli.system import mail_name
+from opensmtpd_cli.system.network import own_addresses
 
 
 @pytest.fixture(autouse=True)

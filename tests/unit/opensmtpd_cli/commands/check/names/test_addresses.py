@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from opensmtpd_cli.commands.check.names.addresses import helo_name, names_of_addresses
-from opensmtpd_cli.system import mail_name, own_addresses
+from opensmtpd_cli.system import mail_name
+from opensmtpd_cli.system.network import own_addresses
 from unit.support.check_names import Situation, without
 
 RELAY = 'action "out" relay\nmatch from local for any action "out"\n'

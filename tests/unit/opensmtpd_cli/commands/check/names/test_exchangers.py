@@ -9,7 +9,7 @@ from opensmtpd_cli.commands.check.names import senders
 from opensmtpd_cli.commands.check.names.exchangers import mail_exchangers, receiving_policies
 from opensmtpd_cli.commands.check.server import Server
 from opensmtpd_cli.smtpdconf.directives import Place
-from opensmtpd_cli.system import own_addresses
+from opensmtpd_cli.system.network import own_addresses
 from unit.support.check_names import Situation, without
 
 TEXT = """\

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from opensmtpd_cli.commands.check.names.senders import domains, sender_policies
-from opensmtpd_cli.system import own_addresses
+from opensmtpd_cli.system.network import own_addresses
 from unit.support.check_names import Situation, without
 
 TEXT = """\

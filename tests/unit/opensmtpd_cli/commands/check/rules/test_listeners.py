@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from opensmtpd_cli.commands.check.rules import listeners
-from opensmtpd_cli.system import interfaces
+from opensmtpd_cli.system.network import interfaces
 from unit.support.checked import found_by, server
 from unit.support.swap import guide
 

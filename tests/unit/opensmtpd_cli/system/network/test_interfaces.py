@@ -2,7 +2,7 @@
 
 from ipaddress import ip_address
 
-from opensmtpd_cli.system import interfaces
+from opensmtpd_cli.system.network import interfaces
 
 
 def test_the_loopback_address_is_there() -> None:

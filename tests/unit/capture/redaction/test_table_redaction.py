@@ -1,7 +1,7 @@
 import pytest
 
 from opensmtpd.capture.format import CaptureKind, Speaker
-from opensmtpd.capture.table_redaction import TableRedaction
+from opensmtpd.capture.redaction.table_redaction import TableRedaction
 from unit.support.captures import P, S, lines, said, talk
 
 HEAD = "table|0.1|1795335705.127288|users"

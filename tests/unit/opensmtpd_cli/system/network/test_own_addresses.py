@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from opensmtpd_cli.system import own_addresses
+from opensmtpd_cli.system.network import own_addresses
 
 
 @pytest.mark.parametrize(

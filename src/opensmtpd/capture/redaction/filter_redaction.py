@@ -36,7 +36,7 @@ _KEPT: dict[bytes, Callable[[bytes], bytes]] = {
     b"tx-mail": lambda text: text.partition(b"|")[0] + b"|",
     b"tx-rcpt": lambda text: text.partition(b"|")[0] + b"|",
 }
-"""What is kept of other reports where addresses are taken out: the code, the message's id."""
+"""Fields kept of other reports without addresses: the code, the message's id."""
 
 
 class FilterRedaction:

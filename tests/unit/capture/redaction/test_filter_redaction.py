@@ -2,8 +2,8 @@
 
 import pytest
 
-from opensmtpd.capture.filter_redaction import FilterRedaction
 from opensmtpd.capture.format import CaptureKind, Speaker
+from opensmtpd.capture.redaction.filter_redaction import FilterRedaction
 from unit.support.captures import P, S, lines, said, talk
 
 FILTER = CaptureKind.FILTER

@@ -1,0 +1,1 @@
+"""Take secrets, and on request bodies and addresses, out of what is captured."""

@@ -1,0 +1,1 @@
+"""The network addresses and interfaces of this machine."""
