@@ -1,8 +1,10 @@
-"""Entry points of filters that have workers: their process starts before the filter's own.
+"""Entry points of filters. The process of their workers starts before their own modules are read.
 
-Both import at the same time then; see ``opensmtpd.early``.
+Both import at the same time then; see ``opensmtpd.early``. Without workers, it is only Python's
+garbage collector that waits until smtpd is served.
 """
 
+import gc
 import sys
 
 from opensmtpd import early
@@ -45,6 +47,14 @@ def fcrdns() -> None:
     main_fcrdns()
 
 
+def metrics() -> None:
+    """Run filter-metrics."""
+    gc.disable()
+    from opensmtpd_filters.metrics import main  # noqa: PLC0415  see above
+
+    main()
+
+
 def rdns() -> None:
     """Run filter-rdns."""
     _start_resolver_for(sys.argv)
@@ -55,5 +65,6 @@ def rdns() -> None:
 
 def _start_resolver_for(words: list[str]) -> None:
     """Start the resolver's process where options need one."""
+    gc.disable()
     if any(word.partition("=")[0] in ASKING for word in words):
         early.start(RESOLVER)

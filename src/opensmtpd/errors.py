@@ -8,6 +8,9 @@
     │   ├── DecisionError     an answer that smtpd would not take
     │   ├── SpoolError        no room for a message, neither in memory nor on disk
     │   └── Unavailable       a database or server that cannot be used at this moment
+    │       ├── ServerLate    a server that did not answer in time
+    │       ├── ServerLost    a server that cannot be reached, or closed the connection
+    │       ├── ServerRefused a server that answered a question with an error
     │       └── WorkerError   a worker process that did not answer a request
     ├── RemoteError           the other side is wrong, or gone: smtpd, a server, a message
     │   ├── ProtocolError     a line that cannot be understood
@@ -36,6 +39,9 @@ __all__ = [
     "Refusal",
     "Refused",
     "RemoteError",
+    "ServerLate",
+    "ServerLost",
+    "ServerRefused",
     "SmtpdGone",
     "SpoolError",
     "Unavailable",
@@ -101,6 +107,18 @@ class HandlerTimeout(BaseException):
 
 class Unavailable(LocalError):
     """A database or server that cannot be used at this moment."""
+
+
+class ServerLate(Unavailable):
+    """A server did not answer in time: nothing that it says later may count."""
+
+
+class ServerLost(Unavailable):
+    """A server cannot be reached, has closed the connection, or has said what is no answer."""
+
+
+class ServerRefused(Unavailable):
+    """A server answered a question with an error: it is well, and the next one may be answered."""
 
 
 class WorkerError(Unavailable):

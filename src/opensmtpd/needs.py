@@ -41,6 +41,9 @@ class Needs(NamedTuple):
     accepts: bool = False
     """Take connections at a unix socket that it has."""
 
+    sockets: tuple[str, ...] = ()
+    """Unix sockets that it connects to. Linux does not tell them apart."""
+
     def __or__(self, other: "Needs") -> "Needs":
         """Return the needs of both, for a process that does both."""
         return Needs(
@@ -51,6 +54,7 @@ class Needs(NamedTuple):
             self.forks or other.forks,
             self.passes or other.passes,
             self.accepts or other.accepts,
+            tuple(dict.fromkeys(self.sockets + other.sockets)),
         )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
 from opensmtpd import _methods, log
-from opensmtpd._runtime import program
+from opensmtpd._runtime import memory, program
 from opensmtpd.needs import Needs
 
 __all__ = ["filter", "table"]
@@ -50,6 +50,7 @@ def filter(
 
     def serve(filter: Filter, options: argparse.Namespace, stdin: int, stdout: int) -> None:
         program.raise_descriptor_limit()
+        memory.keep_freed()
         connection = FilterConnection(
             filter,
             deadline=options.deadline,
@@ -66,6 +67,7 @@ def filter(
         program.confine(filter, Needs(writes=(spool.folder(),)))
         loop.threads.open()
         life.open_threads()
+        program.settle()
         try:
             program.serve(loop, life)
         finally:
@@ -86,7 +88,11 @@ def table(
     daemon.
     """
     from opensmtpd._protocol.table.connection import TableConnection  # noqa: PLC0415  see above
-    from opensmtpd._protocol.table.registration import check_methods, check_services  # noqa: PLC0415
+    from opensmtpd._protocol.table.registration import (  # noqa: PLC0415
+        check_methods,
+        check_services,
+        overrides,
+    )
     from opensmtpd._runtime.lifecycle import LifeCycle  # noqa: PLC0415
     from opensmtpd._runtime.loop import Loop  # noqa: PLC0415
     from opensmtpd._runtime.loop_blocking import serve_blocking  # noqa: PLC0415
@@ -101,7 +107,7 @@ def table(
         return table
 
     def serve(table: Table, options: argparse.Namespace, stdin: int, stdout: int) -> None:
-        if Service.AUTH in table.services:
+        if Service.AUTH in table.services and not overrides(table, "authenticate"):
             from opensmtpd.table.passwords.checks import checks  # noqa: PLC0415  few tables need it
 
             checks()
@@ -113,6 +119,7 @@ def table(
         program.confine(table, Needs())
         loop.threads.open()
         life.open_threads()
+        program.settle()
         try:
             if not life.on_asyncio:
                 serve_blocking(connection, stdin, stdout, watchdog)

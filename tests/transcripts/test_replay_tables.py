@@ -14,7 +14,7 @@ import pytest
 from opensmtpd._protocol.table.connection import TableConnection
 from opensmtpd.answer import Offload
 from opensmtpd.table import Service, Table
-from opensmtpd.table.passwords import encrypt
+from opensmtpd.table.passwords import checks, encrypt
 from opensmtpd.testing import Driver, Fatal, TableSmtpd, Transcript
 from transcripts.conftest import recordings
 
@@ -36,6 +36,16 @@ def recorded(request: pytest.FixtureRequest, name: str) -> Transcript:
     if not path.is_file():
         pytest.skip(f"no recording {path}; OPENSMTPD_PLUGINS_TRANSCRIPTS names another directory")
     return Transcript.read(path)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def patient() -> Iterator[None]:
+    """Give a password all the time that a busy machine needs: not that is compared here."""
+    checks.checks.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checks, "SECONDS", 60.0)
+        yield
+    checks.checks.cache_clear()
 
 
 class AsRecorded(Table):

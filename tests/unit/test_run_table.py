@@ -102,6 +102,30 @@ def test_passwords_are_checked_by_a_worker_that_is_there_at_start(tmp_path: Path
         assert child.end() == (0, b"", "")
 
 
+SERVER = """
+import argparse
+from opensmtpd import answer
+class Some(Table):
+    services = (Service.ALIAS, Service.AUTH)
+    def lookup(self, service, key):
+        return str(len(answer.sources()))
+    def authenticate(self, user, password):
+        return password == "right"
+"""
+
+
+def test_a_table_that_judges_passwords_itself_has_no_worker(tmp_path: Path) -> None:
+    with TableChild(tmp_path, SERVER) as child:
+        assert child.hello() == b"register|alias\nregister|auth\nregister|ready\n"
+        assert asked(child, b"a") == [b"found|0"]
+        child.send(check(b"alice:right", b"auth", ONE), check(b"alice:x", b"auth", TWO))
+        assert child.lines(2) == [
+            answer(b"found", b"check", ONE),
+            answer(b"not-found", b"check", TWO),
+        ]
+        assert child.end() == (0, b"", "")
+
+
 def test_a_table_without_auth_has_no_worker(tmp_path: Path) -> None:
     with TableChild(tmp_path, AUTH.format(services="(Service.ALIAS,)")) as child:
         child.hello()

@@ -48,7 +48,8 @@ SERVICES = (
 )
 PROGRAMS = (
     *("filter-auth", "filter-dkimsign", "filter-dnsbl", "filter-fcrdns", "filter-metrics"),
-    *("filter-rdns", "table-flat", "table-passwd", "table-sqlite", "other"),
+    *("filter-rdns", "table-dovecot", "table-flat", "table-ldap", "table-mysql", "table-passwd"),
+    *("table-postgres", "table-redis", "table-socketmap", "table-sqlite", "other"),
 )
 """The programs of this suite that count: recorders do not. ``other`` stand on its library."""
 

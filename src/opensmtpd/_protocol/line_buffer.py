@@ -32,6 +32,8 @@ class LineBuffer:
         """
         lines = data.split(b"\n")
         rest = lines.pop()
+        if not (rest or self._size) and len(data) <= self.limit:
+            return lines  # whole lines, as most often
         parts, size = self._parts, self._size
         if lines:
             first = size and size + len(lines[0])

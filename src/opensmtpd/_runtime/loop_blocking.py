@@ -2,6 +2,7 @@
 
 import os
 import select
+import struct
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -18,6 +19,11 @@ T = TypeVar("T")
 
 READ = 16 * 1024
 """Bytes of one read: many requests."""
+BREATH = 0.01
+"""Seconds in which only smtpd is read from; the workers wait so long at the most, or twice that.
+
+A stem that dies is to be replaced before the other one does: then no process is left to do it.
+"""
 
 
 class _TimerLeftJob(Exception):
@@ -30,7 +36,8 @@ def serve_blocking(
     """Serve until there is a job to wait for. Raises SmtpdGone, and VersionError at start.
 
     smtpd asks and waits, so there is nothing to poll for: a lookup costs one read and one write.
-    Only a table that has timers, or workers, polls before it reads.
+    Only a table that has timers, or workers, polls before it reads, and that not while smtpd asks
+    one thing after another.
     """
     dispatcher = connection.dispatcher
     read: Callable[[int, int], bytes] = os.read
@@ -78,6 +85,11 @@ def _polling_read(
     """
     poll = Poll()
     request = [(stdin, select.POLLIN)]
+    bounded = _bound_reads(stdin)
+    busy = False
+    """True while the last read had a request."""
+    looked = 0.0
+    """The time of the last look at all descriptors."""
     for fd in (stdin, *sources.descriptors()):
         poll.register(fd, select.POLLIN)
 
@@ -93,6 +105,13 @@ def _polling_read(
                 raise _TimerLeftJob
 
     def read(stdin: int, size: int) -> bytes:
+        nonlocal busy, looked
+        busy = busy and time.monotonic() < looked + BREATH
+        if busy and dispatcher.timers is None and sources.next_deadline(None) is None:
+            try:
+                return os.read(stdin, size)
+            except BlockingIOError:  # nothing came for BREATH
+                busy = False
         while True:
             timeout = None
             if sources.next_deadline(dispatcher.next_deadline()) is not None:
@@ -102,7 +121,9 @@ def _polling_read(
                 due = sources.next_deadline(dispatcher.next_deadline())
                 timeout = None if due is None else milliseconds(due)
             ready = poll.poll(timeout)
+            looked = time.monotonic()
             if ready == request:  # and nothing else, which is most often
+                busy = bounded
                 return os.read(stdin, size)
             for fd, _ in ready:
                 sources.receive(fd)
@@ -110,3 +131,16 @@ def _polling_read(
                 return os.read(stdin, size)
 
     return read
+
+
+def _bound_reads(stdin: int) -> bool:
+    """Have a read of a socket give up after BREATH; return False for what is none."""
+    import socket  # noqa: PLC0415  a table with workers has it, and no other needs it
+
+    try:
+        with socket.fromfd(stdin, socket.AF_UNIX, socket.SOCK_STREAM) as smtpd:
+            timeval = struct.pack("@ll", 0, int(BREATH * 1e6))
+            smtpd.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
+    except OSError:  # a pipe, another struct timeval, or OpenBSD, where pledge(2) refuses it
+        return False
+    return True

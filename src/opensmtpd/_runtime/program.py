@@ -1,6 +1,7 @@
 """The part that the programs of filters and tables share, from command line to exit status."""
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -155,6 +156,12 @@ def raise_descriptor_limit() -> None:
     if soft < hard:
         limit = min(hard, 65536) if hard != resource.RLIM_INFINITY else 65536
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, limit), hard))
+
+
+def settle() -> None:
+    """Have the garbage collector begin, and never look at what the start has made: it stays."""
+    gc.freeze()
+    gc.enable()  # see early.start
 
 
 def confine(plugin: Plugin, own: Needs) -> None:

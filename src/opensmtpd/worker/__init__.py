@@ -17,8 +17,25 @@
             return self.pool.ask(helo.identity).then(lambda digest: PROCEED)
 """
 
-from opensmtpd.worker.loading import Loading
-from opensmtpd.worker.pool import Pool
+from typing import TYPE_CHECKING, Any
+
 from opensmtpd.worker.worker import Link, Worker
 
+if TYPE_CHECKING:
+    from opensmtpd.worker.loading import Loading
+    from opensmtpd.worker.pool import Pool
+
 __all__ = ["Link", "Loading", "Pool", "Worker"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is for the front alone when it is asked for: a worker needs none of it."""
+    if name == "Pool":
+        from opensmtpd.worker.pool import Pool  # noqa: PLC0415  see above
+
+        return Pool
+    if name == "Loading":
+        from opensmtpd.worker.loading import Loading  # noqa: PLC0415  see above
+
+        return Loading
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

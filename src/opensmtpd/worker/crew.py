@@ -5,6 +5,7 @@ import socket
 import time
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 
 from opensmtpd._counters.counts import count
 from opensmtpd.errors import ProtocolError
@@ -18,12 +19,11 @@ WINDOW = 8
 """Requests that a worker has at a time, at most: the others wait for one that is free."""
 MADE_WITHIN = 0.4
 """Seconds after which a stem that has not made a worker is passed over for its heir."""
+MADE_WITHIN_FIRST = 3.2
+"""The same until a worker of a crew serves: its stem has loaded just now, and confines itself."""
 MADE_WITHIN_MAX = 6.4
-"""Seconds after which that is done when the stems before it were late, too.
-
-The machine may be at fault: each stem that is late after another is given twice the time, until one
-makes a worker.
-"""
+"""The same where those before it were late, too: the machine may be at fault, so that each stem is
+given twice the time of the last one, until one makes a worker."""
 DEATHS = 5
 """Deaths within a second that are repaired at once; later ones wait for PAUSE."""
 
@@ -56,7 +56,7 @@ class Crew:
         self._deaths: deque[float] = deque(maxlen=DEATHS)
         self._pause: float | None = None
         """The time until which no worker is replaced."""
-        self._made_within = MADE_WITHIN
+        self._made_within = MADE_WITHIN_FIRST
         self._late = False
         """True from a request that was late until a worker says that it serves."""
         self.repair(time.monotonic())
@@ -79,6 +79,19 @@ class Crew:
         """Return whether a request was late, and no worker serves yet."""
         return self._late and not any(worker.serves for worker in self.workers)
 
+    @property
+    def full(self) -> bool:
+        """Return whether bytes wait for a worker."""
+        return any(worker.full for worker in self.workers)
+
+    @property
+    def free(self) -> WorkerEnd | None:
+        """Return the worker, if there is one alone, and no process has anything to do."""
+        if self._open or self._pause is not None or len(self.workers) != 1:
+            return None
+        worker = self.workers[0]
+        return worker if worker.free and self.stems.whole else None
+
     def add(self, request: OpenRequest) -> None:
         """Take a request, and send it if a worker is idle."""
         hurried = self._open and request.deadline < next(reversed(self._open.values())).deadline
@@ -89,16 +102,25 @@ class Crew:
         self._waiting.append(request)
         self._hand_out()
 
+    def adopt(self, worker: WorkerEnd, request: OpenRequest) -> None:
+        """Take a request that a free worker was sent, and has not answered."""
+        self._open[request.number] = worker.requests[request.number] = request
+        worker.alone = False
+
     def _hand_out(self) -> None:
         """Give requests that wait to the workers that have the fewest, and send to idle ones."""
         while self._waiting and self.workers:
-            worker = min(self.workers, key=lambda each: len(each.requests))
-            if len(worker.requests) >= self._window:
-                return
-            request = self._waiting.popleft()
+            request = self._waiting[0]
             if request.ended:
+                self._waiting.popleft()
                 continue
+            worker = min(self.workers, key=attrgetter("burden"))
+            alone = self._in_order and request.deaths > 0  # so that no other is blamed next time
+            if worker.burden >= (1 if alone else self._window):
+                return
+            self._waiting.popleft()
             idle = not worker.requests
+            worker.alone = alone
             worker.requests[request.number] = request
             worker.send(request.frame)
             if idle:  # others are sent together, with ``flush`` or behind the next reply
@@ -178,7 +200,8 @@ class Crew:
 
     def next_deadline(self) -> float | None:
         """Return the time when ``expire`` is to be called, None for never."""
-        times = [worker.asked + self._made_within for worker in self.workers if not worker.made]
+        # Not the property ``made``: each turn of the loop asks twice, and it would cost the most.
+        times = [w.asked + self._made_within for w in self.workers if not (w.pid or w.serves)]
         if self._open:
             times.append(next(iter(self._open.values())).deadline)
         if self._pause is not None:
@@ -211,12 +234,11 @@ class Crew:
         return ends
 
     def _ask_again(self, worker: WorkerEnd, *, blame: bool) -> list[Settlement]:
-        """Have the requests of a dead worker wait again, but for one that has killed two."""
+        """Have the requests of a dead worker wait again, but for those that two have died of."""
         ends = []
         requests = list(worker.requests.values())
-        for position, request in enumerate(requests):
-            if blame and (position == 0 or not self._in_order):
-                request.deaths += 1
+        for request in requests:
+            request.deaths += blame  # not of the first alone: a reply to it may have been lost
             if request.deaths >= DEATHS_MAX:
                 del self._open[request.number]
                 ends.append(request.failed("a worker died of this request, twice"))
@@ -253,7 +275,10 @@ class Crew:
 
     def _add_worker(self, now: float) -> bool:
         """Have a stem fork a worker; return whether it could be asked."""
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError:  # no descriptor is free: later there may be one
+            return False
         worker = WorkerEnd(ours, now)
         with theirs:
             if not self.stems.fork(worker, theirs):

@@ -1,16 +1,23 @@
 """The front's ends of the sockets to its stems and workers."""
 
 import os
+import select
 import socket
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from math import inf
+from typing import Any, TypeAlias
 
-from opensmtpd.worker.frames import FRAME_MAX, LOADED_MAX, FrameBuffer, pack
+from opensmtpd.errors import WorkerError
+from opensmtpd.worker.frames import FRAME_MAX, LOADED_MAX, FrameBuffer, pack, whole
 from opensmtpd.worker.open_request import OpenRequest
+from opensmtpd.worker.worker import FAILURE, VALUE
 
 READ = 1 << 16
+
+RequestEnd: TypeAlias = tuple[Any, WorkerError | None]
+"""The value of a reply, or the error."""
 
 
 class End:
@@ -25,6 +32,8 @@ class End:
         self.serves = False
         """True when the other side has said that it serves."""
         self._frames = FrameBuffer(limit)
+        self._came = b""
+        """Bytes that were read, and not taken yet."""
         self._out = bytearray()
 
     def fileno(self) -> int:
@@ -36,6 +45,8 @@ class End:
 
         Raises EOFError at the end, and ProtocolError for bytes that are none.
         """
+        came, self._came = self._came, b""
+        yield from self._frames.feed(came)
         while True:
             try:
                 data = self.socket.recv(READ)
@@ -60,6 +71,8 @@ class End:
 
     def flush(self) -> None:
         """Send what the other side takes now. Its end shows when it is read from."""
+        if not self._out:  # as most often: each turn of the loop asks all workers
+            return
         with suppress(OSError):  # BlockingIOError above all
             while self._out:
                 del self._out[: self.socket.send(self._out)]
@@ -98,15 +111,65 @@ class WorkerEnd(End):
 
     def __init__(self, end: socket.socket, asked: float) -> None:
         super().__init__(end)
+        self._readable = select.poll()
+        self._readable.register(end, select.POLLIN)
         self.asked = asked
         """When its stem was asked for it."""
         self.requests: dict[int, OpenRequest] = {}
         """The requests that were sent to it and are not answered, in the order of sending."""
+        self.alone = False
+        """True where a worker has died of its last request: it gets no other beside that."""
+
+    @property
+    def free(self) -> bool:
+        """Return whether it serves, and has nothing to do."""
+        idle = not self.requests and not self._out and not self._came and self._frames.empty
+        return self.serves and self.pid > 0 and idle
+
+    @property
+    def burden(self) -> float:
+        """Return the number of its requests, inf where it is to get no other."""
+        return inf if self.alone and self.requests else len(self.requests)
+
+    def ask(self, number: int, frame: bytes, seconds: float) -> RequestEnd | None:
+        """Send a request, wait for what comes, and return the outcome.
+
+        None where it is late, or anything else comes, which ``receive`` takes then.
+        """
+        try:
+            sent = self.socket.send(frame)
+        except OSError:  # as in ``flush``
+            sent = 0
+        if sent < len(frame):
+            self._out += frame[sent:]
+            return None
+        if not self._readable.poll(max(0.0, seconds * 1000)):
+            return None
+        try:
+            self._came = self.socket.recv(READ)
+        except OSError:
+            return None
+        outcome = _outcome(number, whole(self._came))
+        if outcome is not None:
+            self._came = b""
+        return outcome
 
     @property
     def made(self) -> bool:
         """Return whether there is a process: its ``begin`` may take longer than a fork does."""
         return bool(self.pid) or self.serves
+
+
+def _outcome(number: int, reply: Any) -> RequestEnd | None:
+    if not isinstance(reply, list) or len(reply) < 3 or reply[1] != number:
+        return None
+    if reply[0] == VALUE and len(reply) == 3:
+        return reply[2], None
+    if reply[0] == FAILURE and len(reply) == 4:
+        _, _, name, text = reply
+        if isinstance(name, str) and isinstance(text, str):
+            return None, WorkerError(text or name, name)
+    return None
 
 
 GONE: deque[int] = deque()

@@ -15,19 +15,42 @@ FRAME_MAX = 1 << 20
 """Bytes of the data in one frame, at most."""
 LOADED_MAX = 64 << 20
 """The same for what a stem returns that has loaded: it has seen nothing of a client."""
+KEPT_MAX = 1 << 16
+"""Bytes of data after which a packer is kept: its buffer stays as large as the data were."""
 _VERSION = 1
 _HEAD = struct.Struct("!BI")
+_packers: list[msgpack.Packer] = []
+"""Those that nobody uses now: to make one takes longer than to pack a request."""
 
 
 def pack(data: object, limit: int = FRAME_MAX) -> bytes:
     """Return a frame. Raises LocalError for data over ``limit`` bytes, or that is not plain."""
+    # Taken out meanwhile: pack() may be called within pack(), by a finalizer, and by other threads.
     try:
-        body: bytes = msgpack.packb(data, unicode_errors="surrogateescape")
+        packer = _packers.pop()
+    except IndexError:
+        packer = msgpack.Packer(unicode_errors="surrogateescape")
+    try:
+        body: bytes = packer.pack(data)
     except (TypeError, ValueError, OverflowError) as error:
         raise LocalError(f"not plain data: {type(error).__name__}") from None
+    if len(body) <= KEPT_MAX:  # and not where it failed: a part of the data may be in it
+        _packers.append(packer)
     if len(body) > limit:
         raise LocalError(f"{len(body)} bytes for a worker, more than {limit}")
     return _HEAD.pack(_VERSION, len(body)) + body
+
+
+def whole(data: bytes) -> Any:
+    """Return the data of a frame, where the bytes are one and nothing else; None where not."""
+    if len(data) < _HEAD.size or _HEAD.unpack_from(data) != (_VERSION, len(data) - _HEAD.size):
+        return None
+    if len(data) > FRAME_MAX:
+        return None
+    try:
+        return _unpack(data[_HEAD.size :])
+    except ProtocolError:
+        return None
 
 
 class FrameBuffer:
@@ -36,6 +59,11 @@ class FrameBuffer:
     def __init__(self, limit: int = FRAME_MAX) -> None:
         self._limit = limit
         self._bytes = bytearray()
+
+    @property
+    def empty(self) -> bool:
+        """Return whether no part of a frame waits for the rest."""
+        return not self._bytes
 
     def feed(self, data: bytes) -> Iterator[Any]:
         """Take bytes, and yield the data of each frame that they complete. Raises ProtocolError."""

@@ -1,6 +1,7 @@
-"""Begin the first stem of a pool: the only program that a plugin's front starts."""
+"""Begin the first stem of a pool: the only process that a plugin's front starts itself."""
 
 import os
+import socket
 import sys
 from contextlib import suppress
 
@@ -22,11 +23,11 @@ def launch(worker: str) -> StemEnd:
     """
     _become_subreaper()
     try:
-        pid, ours = early.stem(worker)
+        pid, control = early.stem(worker)
     except OSError as error:
         raise ConfigError(f"no worker can be started: {error.strerror}") from None
     name = os.path.basename(sys.argv[0]) or "plugin"
-    end = StemEnd(ours)
+    end = StemEnd(socket.socket(fileno=control))
     end.pid, end.serves = pid, True
     end.order(pack([BEGIN, name, log.goes_to_syslog(), os.getpid(), sandboxed()]))
     return end

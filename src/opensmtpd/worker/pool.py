@@ -12,7 +12,7 @@ from opensmtpd import answer
 from opensmtpd.answer import Deferred
 from opensmtpd.errors import ConfigError, LocalError, WorkerError
 from opensmtpd.worker.crew import WINDOW, Crew
-from opensmtpd.worker.ends import reap
+from opensmtpd.worker.ends import WorkerEnd, reap
 from opensmtpd.worker.frames import pack
 from opensmtpd.worker.launch import launch
 from opensmtpd.worker.loading import Loading
@@ -21,6 +21,10 @@ from opensmtpd.worker.worker import Worker
 
 DEADLINE = 5.0
 """Seconds until a request is refused, and its worker killed."""
+PROD = 0.001
+"""Seconds between two looks at whether a worker takes the rest of a request."""
+CATCH_UP = 0.1
+"""Seconds after which the end of an idle process is seen, at the latest, while requests come."""
 QUEUE = 1000
 """Requests without an answer, at most: over it, they are refused at once."""
 
@@ -53,6 +57,7 @@ class Pool:
         self._queue = queue
         self._window = window
         self._number = 0
+        self._caught_up = 0.0
         self._selector = selectors.DefaultSelector()
         self._retired: list[Crew] = []
         loading = Loading(launch(worker if isinstance(worker, str) else _name(worker)))
@@ -96,15 +101,55 @@ class Pool:
         Raises WorkerError, after ``deadline`` seconds at the latest, by default those of the pool.
         A late one costs its worker; the others that this had are asked of the next.
         """
+        if time.monotonic() >= self._caught_up + CATCH_UP:
+            self._catch_up()
+            self._caught_up = time.monotonic()
+        worker = None if self._retired else self._crew.free
+        if worker is not None:
+            return self._request_of(worker, request, deadline)
         self._catch_up()
         asked = self._ask(request, deadline)
         if isinstance(asked, WorkerError):
             raise asked
+        return self._end_of(asked)
+
+    def _request_of(self, worker: WorkerEnd, request: object, deadline: float | None) -> Any:
+        """Ask a worker that has nothing else to do: this takes half of the time."""
+        self._number += 1
+        number = self._number
+        try:
+            frame = pack([number, request])
+        except LocalError as error:
+            raise WorkerError(str(error)) from None
+        seconds = self._deadline if deadline is None else deadline
+        until = time.monotonic() + seconds
+        outcome = None
+        try:
+            outcome = worker.ask(number, frame, seconds)
+        finally:  # HandlerTimeout, too, leaves a request whose answer is still to come
+            if outcome is None:
+                asked = OpenRequest(number, frame, until)
+                self._crew.adopt(worker, asked)
+        if outcome is None:
+            for settle in self._crew.receive(worker):
+                settle()
+            return self._end_of(asked)
+        value, failure = outcome
+        if failure is not None:
+            raise failure
+        return value
+
+    def _end_of(self, asked: OpenRequest) -> Any:
+        """Wait for the end of a request. Raises WorkerError."""
         ends: list[tuple[Any, BaseException | None]] = []
         asked.deferred.on_end(lambda *end: ends.append(end))
         while not ends:
             due = self.next_deadline()
-            self._catch_up(None if due is None else max(0.0, due - time.monotonic()) + 0.001)
+            timeout = None if due is None else max(0.0, due - time.monotonic()) + 0.001
+            if self._crew.full:  # nothing tells when a worker takes the rest of a large request
+                self._crew.flush()
+                timeout = PROD
+            self._catch_up(timeout)
         value, error = ends[0]
         if error is not None:
             raise error

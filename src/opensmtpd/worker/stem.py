@@ -8,14 +8,13 @@ gone, it ends.
 import contextlib
 import gc
 import importlib
-import importlib.util
 import os
 import signal
 import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from opensmtpd import files, log
@@ -43,6 +42,8 @@ def main(control: int, worker: str) -> NoReturn:
     process.end_with(os.getppid())
     stem = Stem(socket.socket(fileno=control))
     stem.import_worker(worker)
+    gc.freeze()  # what was imported stays: no collection need look at it
+    gc.enable()  # off since the start of the process
     _end_after(stem.serve)
 
 
@@ -122,15 +123,27 @@ class Stem:
             if self._fault is not None:
                 raise self._fault
             loaded = self._worker.load(setup)
+            needs = self._needs()
             answer = pack([VALUE, 0, [self._worker.in_order, loaded]], LOADED_MAX)
-            self._confine()
         except Exception as error:
-            answer = pack([FAILURE, 0, *described(error)])
+            self._control.sendall(pack([FAILURE, 0, *described(error)]))
+            return
+        # The front goes on meanwhile. Its next order, to fork, comes behind all of this.
+        self._control.sendall(answer)
+        _import_later(self._worker.later)
+        self._confine(needs)
         gc.collect()
         gc.freeze()  # so that no collection of a child copies these pages
-        self._control.sendall(answer)
 
-    def _confine(self) -> None:
+    def _needs(self) -> Needs | None:
+        """Return what this process and its children need. Raises any exception for wrong needs."""
+        needs = self._worker.needs
+        if needs is None:
+            return None
+        needs |= self._worker.load_needs | Needs(forks=True, passes=True)
+        return sandbox.with_folders(needs)  # it never sees a request, so it may open by name
+
+    def _confine(self, needs: Needs | None) -> None:
         """Take from this process, and from all that it will fork, what none of them needs.
 
         The front logs what the system cannot take.
@@ -138,10 +151,7 @@ class Stem:
         if self._confined or not sandboxed():
             return
         self._confined = True
-        needs = self._worker.needs
         if needs is not None:
-            needs |= self._worker.load_needs | Needs(forks=True, passes=True)
-            needs = sandbox.with_folders(needs)  # it never sees a request, so it may open by name
             files.before_sandbox(None)
         sandbox.restrict(needs)
 
@@ -153,6 +163,14 @@ class Stem:
         So it outlives this stem, and ends with the front. A process between the two ends at once.
         Return the process id, 0 where the system has no process to give.
         """
+        try:
+            return self._forked(be, end)
+        except OSError as error:
+            log.log("fork-failed", worker=self._title, error=error)
+            return 0
+
+    def _forked(self, be: Callable[[socket.socket], object], end: socket.socket) -> int:
+        """Do as ``_fork``. Raises OSError."""
         reading, writing = os.pipe()
         try:
             between = os.fork()
@@ -163,9 +181,6 @@ class Stem:
             writing = -1
             os.waitpid(between, 0)
             return int(os.read(reading, 32) or b"0")
-        except OSError as error:
-            log.log("fork-failed", worker=self._title, error=error)
-            return 0
         finally:
             os.close(reading)
             if writing >= 0:
@@ -214,6 +229,15 @@ class Stem:
         self._descriptors.clear()
 
 
+def _import_later(modules: Iterable[str]) -> None:
+    """Import modules; requests that need one that cannot be imported fail alone."""
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except Exception as error:
+            log.log("import-failed", module=module, error=type(error).__name__)
+
+
 def _end_after(call: Callable[[], object]) -> NoReturn:
     """Call, in a child, and end it, whatever happens: it must not go on as its parent."""
     status = 1
@@ -241,10 +265,12 @@ def worker_class(name: str) -> type[Worker]:
     """Return the class that a pool names. Raises ConfigError for a name that leads to none."""
     place, _, attribute = name.rpartition(":")
     if place.endswith(".py"):  # the program itself, which has no other name than __main__
-        spec = importlib.util.spec_from_file_location("opensmtpd_worker_program", place)
+        from importlib import util  # noqa: PLC0415  few are
+
+        spec = util.spec_from_file_location("opensmtpd_worker_program", place)
         if spec is None or spec.loader is None:
             raise ConfigError(f"{place}: no file of Python")
-        module = importlib.util.module_from_spec(spec)
+        module = util.module_from_spec(spec)
         sys.modules[spec.name] = module
         spec.loader.exec_module(module)
     else:

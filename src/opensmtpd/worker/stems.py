@@ -34,6 +34,12 @@ class Stems:
     def __iter__(self) -> Iterator[StemEnd]:
         return iter(self._stems)
 
+    @property
+    def whole(self) -> bool:
+        """Return whether there are a stem and its heir, and nothing is to come from them."""
+        stems = self._stems
+        return len(stems) == 2 and not self._dying and stems[0].pid > 0 and stems[1].pid > 0
+
     def __len__(self) -> int:
         return len(self._stems)
 
@@ -133,7 +139,10 @@ class Stems:
 
 def _ordered(stem: StemEnd) -> StemEnd | None:
     """Have a stem fork another; return the front's end of it, None where it cannot be told."""
-    ours, theirs = socket.socketpair()
+    try:
+        ours, theirs = socket.socketpair()
+    except OSError:  # no descriptor is free
+        return None
     copy = StemEnd(ours)
     with theirs:
         if stem.fork(STEM, copy, theirs):

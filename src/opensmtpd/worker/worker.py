@@ -5,7 +5,7 @@ from typing import Any
 
 from opensmtpd.errors import LocalError
 from opensmtpd.needs import Needs
-from opensmtpd.worker.frames import FrameBuffer, pack
+from opensmtpd.worker.frames import FrameBuffer, pack, whole
 
 GROUP = 4
 """Replies that are sent together while more requests wait."""
@@ -50,6 +50,10 @@ class Link:
             data = self._end.recv(1 << 16)
             if not data:
                 raise EOFError
+            one = whole(data) if self._frames.empty else None
+            if one is not None:  # most often: one request, and all of it
+                number, request = one
+                return [(number, request)]
             found += [(number, request) for number, request in self._frames.feed(data)]
         return found
 
@@ -90,6 +94,9 @@ class Worker:
 
     imports: tuple[str, ...] = ()
     """Modules that ``load`` will need and that take long to import: they are imported before it."""
+    later: tuple[str, ...] = ()
+    """Modules that requests alone need: they are imported when ``load`` is answered, so that the
+    front does not wait for them. ``load`` is to tell where one is missing."""
 
     needs: Needs | None = None
     """The needs of a worker after ``begin``: it loses all else. None: it may do anything."""

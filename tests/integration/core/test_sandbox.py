@@ -5,6 +5,7 @@ Their files are in /etc/mail, where others are, too, but for the key.
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from lab.peers.verify import flaw, signatures
 from lab.shows import moves
 from lab.shows.guide import Guide
 from lab.support import Lab, setups
+from unit.support.child import PATIENCE
 from unit.support.prying import CONFINED, FREE, status
 
 PROGRAMS = (
@@ -75,11 +77,24 @@ def replace(lab: Lab, name: str, text: str) -> None:
 
 
 def test_every_process_is_confined(lab: Lab) -> None:
-    found = processes(lab)
+    """A stem confines itself when it has answered its front, and forks no worker before."""
+    end = time.monotonic() + PATIENCE
+    while not all_confined(confinements(lab)) and time.monotonic() < end:
+        time.sleep(0.1)
+    found = confinements(lab)
     assert set(found) == set(PROGRAMS)
-    for name, pids in found.items():
-        assert [status(pid) for pid in pids] == [CONFINED] * len(pids), name
+    for name, each in found.items():
+        assert each == [CONFINED] * len(each), name
     assert "sandbox-missing" not in lab.log
+
+
+def all_confined(found: dict[str, list[dict[str, str]]]) -> bool:
+    return all(one == CONFINED for each in found.values() for one in each)
+
+
+def confinements(lab: Lab) -> dict[str, list[dict[str, str]]]:
+    """Return what the kernel says of the processes of each program."""
+    return {name: [status(pid) for pid in pids] for name, pids in processes(lab).items()}
 
 
 def test_one_that_was_told_not_to_is_not(lab: Lab) -> None:

@@ -2,7 +2,8 @@
 
 import gc
 import weakref
-from collections.abc import Generator
+from collections import OrderedDict
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -43,6 +44,28 @@ def test_settled_once() -> None:
 
 def test_nobody_waits_for_a_job_that_was_never_added() -> None:
     assert Pending().settle(job()) is False
+
+
+class Unwalked(OrderedDict[Job, None]):
+    """Jobs that nobody may go through."""
+
+    def __iter__(self) -> Iterator[Job]:
+        raise AssertionError("it looks at the jobs of other sessions")
+
+    keys = values = items = __iter__  # type: ignore[assignment]
+
+
+def test_drop_looks_at_no_other_session() -> None:
+    """Else thousands of clients that vanish at once would cost thousands of jobs each."""
+    pending = Pending()
+    pending._jobs = Unwalked()
+    mine, others = [job(), job()], [job(session=b"%016x" % number) for number in range(100)]
+    for each in [*others, *mine]:
+        pending.add(each)
+    pending.drop(mine[0].owner or b"")
+    assert [each.cancelled for each in mine] == [True, True]
+    assert not any(each.cancelled for each in others)
+    assert len(pending) == len(others)
 
 
 def test_drop_cancels_what_is_of_the_session() -> None:

@@ -12,7 +12,7 @@ from opensmtpd._protocol.dispatch import Dispatcher
 from opensmtpd._runtime.sources import Sources
 from opensmtpd._runtime.watchdog import Watchdog
 from opensmtpd.errors import HandlerTimeout
-from unit.support.child import Child
+from unit.support.child import PATIENCE, Child
 from unit.support.lookups import answer as table_answer
 from unit.support.lookups import lookup
 from unit.support.table_child import TableChild
@@ -88,6 +88,30 @@ def test_a_table_with_workers(tmp_path: Path) -> None:
             assert child.lines() == [table_answer(b"found|" + key)]
         child.send(lookup(b"raise"))
         assert child.lines() == [table_answer(b"error|ValueError")]
+
+
+def test_the_workers_of_a_table_are_looked_at_while_smtpd_asks_without_a_pause(
+    tmp_path: Path,
+) -> None:
+    """It is read without a poll then. A stem that has died is to be replaced all the same."""
+    stems = '        return ",".join(str(end.pid) for end in self.pool._crew.stems)\n'
+    table = TABLE.replace("        return self.pool.ask(key)\n", stems)
+    with TableChild(tmp_path, table) as child:
+        child.hello()
+
+        def ask() -> list[int]:
+            child.send(lookup(b"stems"))
+            [line] = child.lines()
+            return [int(pid) for pid in line.rsplit(b"|", 1)[1].split(b",")]
+
+        while 0 in (first := ask()):
+            pass
+        os.kill(first[0], signal.SIGKILL)
+        end = time.monotonic() + PATIENCE
+        while 0 in (now := ask()) or now == first:
+            assert time.monotonic() < end
+        assert len(now) == 2
+        assert first[0] not in now
 
 
 class Silent:

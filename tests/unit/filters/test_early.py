@@ -1,10 +1,13 @@
+import gc
 import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType
 
 import pytest
 
 from opensmtpd import early
 from opensmtpd.dns.resolver import resolver
-from opensmtpd_filters import auth, dkimsign, dnsbl, rdns
+from opensmtpd_filters import auth, dkimsign, dnsbl, metrics, rdns
 from opensmtpd_filters import early as entry
 
 WORKERS = {
@@ -13,6 +16,13 @@ WORKERS = {
     "dnsbl": [resolver.WORKER],
 }
 PROGRAMS = {"auth": auth, "dkimsign": dkimsign, "dnsbl": dnsbl}
+
+
+@pytest.fixture(autouse=True)
+def garbage_collector() -> Iterator[None]:
+    """Have it run again."""
+    yield
+    gc.enable()
 
 
 @pytest.mark.parametrize("name", WORKERS)
@@ -46,3 +56,18 @@ def test_filter_rdns_has_a_resolver_only_where_it_asks(
     monkeypatch.setattr(sys, "argv", ["filter-rdns", *words])
     getattr(entry, "rdns" if main == "main" else "fcrdns")()
     assert calls == [*started, main]
+
+
+@pytest.mark.parametrize(
+    ("program", "main", "start"),
+    [(metrics, "main", entry.metrics), (rdns, "main", entry.rdns)],
+    ids=["metrics", "rdns"],
+)
+def test_a_filter_without_workers_only_has_no_garbage_collected(
+    monkeypatch: pytest.MonkeyPatch, program: ModuleType, main: str, start: Callable[[], None]
+) -> None:
+    calls: list[bool] = []
+    monkeypatch.setattr(sys, "argv", ["filter"])
+    monkeypatch.setattr(program, main, lambda: calls.append(gc.isenabled()))
+    start()
+    assert calls == [False]

@@ -18,6 +18,10 @@ def test_what_a_table_is_that_says_nothing() -> None:
     with pytest.raises(NotImplementedError):
         table.fetch(Service.SOURCE)
     with pytest.raises(NotImplementedError):
+        table.lookup_many(Service.DOMAIN, ["x"])
+    with pytest.raises(NotImplementedError):
+        table.check_many(Service.DOMAIN, ["x"])
+    with pytest.raises(NotImplementedError):
         table.check(Service.ALIAS, "x")
 
 

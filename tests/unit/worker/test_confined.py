@@ -41,6 +41,11 @@ def test_a_worker_does_what_it_needs_and_nothing_else(pool: Pool, file: Path) ->
     assert file.read_text() == "first"
 
 
+def test_needs_that_cannot_be_are_told_at_the_start() -> None:
+    with pytest.raises(ConfigError, match=r"^TypeError in a worker that loads$"):
+        Pool("unit.support.workers:WrongNeeds")
+
+
 def test_every_process_is_confined_and_named(pool: Pool) -> None:
     found = processes(pool)
     assert [status(pid) for pid in found] == [CONFINED] * len(found)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from opensmtpd.worker.crew import DEATHS, MADE_WITHIN, WINDOW, Crew
+from opensmtpd.worker.crew import DEATHS, MADE_WITHIN, MADE_WITHIN_FIRST, WINDOW, Crew
 from opensmtpd.worker.ends import GONE, StemEnd
 from opensmtpd.worker.frames import FrameBuffer, pack
 from opensmtpd.worker.open_request import OpenRequest
@@ -161,6 +161,19 @@ def test_stems_that_are_late_one_after_another_get_more_time(stage: Stage) -> No
         stage.expire(due)
 
 
+def test_a_stem_that_has_just_loaded_gets_more_time() -> None:
+    stage = Stage(count=0)
+    stage.crew._count = 1
+    stage.crew.repair(time.monotonic())
+    [worker] = stage.crew.workers
+    assert stage.crew.next_deadline() == worker.asked + MADE_WITHIN_FIRST
+    stage.obey()
+    stage.workers()[-1].close()
+    stage.take()
+    [worker] = stage.crew.workers
+    assert stage.crew.next_deadline() == worker.asked + MADE_WITHIN
+
+
 def test_what_a_stopped_stem_may_still_kill_is_not_waited_for(stage: Stage) -> None:
     """Another process could get the id of one that was waited for."""
     [worker] = stage.workers()
@@ -171,15 +184,51 @@ def test_what_a_stopped_stem_may_still_kill_is_not_waited_for(stage: Stage) -> N
     assert (stage.killed, 102 in stage.gone) == ([102], True)
 
 
-def test_the_request_that_a_worker_was_at_is_blamed_and_no_other(stage: Stage) -> None:
-    for number in (1, 2):
+def test_no_request_is_blamed_for_the_death_that_another_has_caused(stage: Stage) -> None:
+    """The worker may have been at any of them; each is asked alone to find the one."""
+    for number in (1, 2, 3):
         stage.ask(number)
-    for _ in range(2):
+    stage.crew.flush()
+
+    def die() -> None:
         stage.workers()[-1].close()
         stage.take()
         stage.obey()
-    assert stage.ends == {1: "a worker died of this request, twice"}
-    assert stage.asked(stage.workers()[-1]) == [2]
+
+    die()
+    stage.ask(4)
+    for number in (1, 2):
+        worker = stage.workers()[-1]
+        assert stage.asked(worker) == [number]
+        worker.sendall(pack([VALUE, number, "reply"]))
+        stage.take()
+    assert stage.asked(stage.workers()[-1]) == [3]
+    die()
+    assert stage.ends == {1: "reply", 2: "reply", 3: "a worker died of this request, twice"}
+    assert stage.asked(stage.workers()[-1]) == [4]
+
+
+def test_a_request_that_is_asked_alone_waits_for_an_idle_worker() -> None:
+    stage = Stage(count=2)
+    for number in range(1, 5):
+        stage.ask(number)
+    stage.crew.flush()
+    one, other = stage.workers()
+    one.close()
+    stage.take()  # 1 goes to the next worker alone, and 3 waits
+    stage.ask(5)
+    assert stage.asked(other) == [2, 4]
+    other.sendall(pack([VALUE, 2, "reply"]))
+    stage.take()
+    assert stage.asked(other) == []
+    other.sendall(pack([VALUE, 4, "reply"]))
+    stage.take()
+    assert stage.asked(other) == [3]
+    stage.obey()
+    assert stage.asked(stage.workers()[-1]) == [1]
+    other.sendall(pack([VALUE, 3, "reply"]))
+    stage.take()
+    assert stage.asked(other) == [5]
 
 
 def test_all_are_blamed_where_a_worker_is_at_many() -> None:

@@ -7,9 +7,10 @@ import time
 import pytest
 
 from opensmtpd.errors import ProtocolError
-from opensmtpd.worker.ends import GONE, End, StemEnd, reap
+from opensmtpd.worker.ends import GONE, End, StemEnd, WorkerEnd, reap
 from opensmtpd.worker.frames import pack
 from opensmtpd.worker.stem_orders import STEM
+from opensmtpd.worker.worker import FAILURE, VALUE
 
 
 def test_frames_come_and_then_the_end() -> None:
@@ -44,6 +45,62 @@ def test_bytes_that_the_other_side_does_not_take_wait() -> None:
         end.flush()
     assert got == frame
     assert not end.full
+
+
+def _answered(answer: bytes, seconds: float = 10.0) -> tuple[object, WorkerEnd, socket.socket]:
+    ours, theirs = socket.socketpair()
+    end = WorkerEnd(ours, 0.0)
+    theirs.sendall(answer)
+    return end.ask(7, pack([7, "question"]), seconds), end, theirs
+
+
+def test_a_question_and_its_reply() -> None:
+    found, end, theirs = _answered(pack([VALUE, 7, ["reply"]]))
+    assert found == (["reply"], None)
+    assert theirs.recv(1 << 16) == pack([7, "question"])
+    assert list(end.receive()) == []
+
+
+def test_a_question_and_its_failure() -> None:
+    found, _, _ = _answered(pack([FAILURE, 7, "ConfigError", "not this"]))
+    assert isinstance(found, tuple)
+    assert (found[0], str(found[1]), found[1].kind) == (None, "not this", "ConfigError")
+
+
+@pytest.mark.parametrize(
+    ("answer", "left"),
+    [
+        (pack([VALUE, 8, "of another"]), [[VALUE, 8, "of another"]]),
+        (pack([VALUE, 7, 1]) + pack([VALUE, 8, 2]), [[VALUE, 7, 1], [VALUE, 8, 2]]),
+        (pack([VALUE, 7, 1])[:-1], []),
+        (pack([FAILURE, 7, "text"]), [[FAILURE, 7, "text"]]),
+        (pack([FAILURE, 7, 1, "text"]), [[FAILURE, 7, 1, "text"]]),
+        (pack("nonsense"), ["nonsense"]),
+    ],
+)
+def test_what_is_no_reply_is_left_to_receive(answer: bytes, left: list[object]) -> None:
+    found, end, theirs = _answered(answer)
+    assert found is None
+    assert list(end.receive()) == left
+    if not left:
+        theirs.sendall(pack([VALUE, 7, 1])[-1:])
+        assert list(end.receive()) == [[VALUE, 7, 1]]
+
+
+def test_a_question_that_is_not_answered() -> None:
+    found, end, theirs = _answered(b"", 0.01)
+    assert found is None
+    theirs.sendall(pack([VALUE, 7, "late"]))
+    assert list(end.receive()) == [[VALUE, 7, "late"]]
+
+
+def test_a_question_to_one_that_has_ended() -> None:
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    end = WorkerEnd(ours, 0.0)
+    assert end.ask(7, pack([7, "question"]), 10.0) is None
+    with pytest.raises(EOFError):
+        list(end.receive())
 
 
 def test_an_order_to_a_stem_that_takes_no_more_is_none() -> None:

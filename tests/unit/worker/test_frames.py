@@ -1,12 +1,13 @@
 import contextlib
 from typing import Any
 
+import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from opensmtpd.errors import LocalError, ProtocolError
-from opensmtpd.worker.frames import FRAME_MAX, FrameBuffer, pack
+from opensmtpd.worker.frames import FRAME_MAX, FrameBuffer, pack, whole
 
 # No other surrogates stand for bytes that are no UTF-8.
 BYTES = st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF)
@@ -20,6 +21,27 @@ PLAIN: st.SearchStrategy[Any] = st.recursive(
 
 def test_a_frame_is_a_version_a_length_and_msgpack() -> None:
     assert pack([1, "a"]) == b"\x01\x00\x00\x00\x04\x92\x01\xa1a"
+
+
+@given(st.lists(PLAIN, max_size=5))
+def test_a_frame_is_that_of_the_plain_way(values: list[Any]) -> None:
+    """Whatever was packed before, and failed amid its data."""
+    for value in values:
+        body = msgpack.packb(value, unicode_errors="surrogateescape")
+        assert pack(value) == b"\x01" + len(body).to_bytes(4, "big") + body
+        with pytest.raises(LocalError):
+            pack([value, object()])
+
+
+def test_a_frame_that_is_made_while_another_is() -> None:
+    class Asks(dict[str, int]):
+        def items(self) -> Any:
+            frames.append(pack([3, "c"]))
+            return super().items()
+
+    frames: list[bytes] = []
+    assert pack([1, Asks(a=2), "b"]) == pack([1, {"a": 2}, "b"])
+    assert frames == [pack([3, "c"])]
 
 
 @given(st.lists(PLAIN, max_size=5), st.integers(1, 50))
@@ -65,6 +87,27 @@ def test_any_bytes_give_data_or_a_protocol_error(data: bytes) -> None:
 def test_data_that_no_frame_holds(value: object) -> None:
     with pytest.raises(LocalError):
         pack(value)
+
+
+@given(PLAIN)
+def test_one_frame_and_nothing_else(value: Any) -> None:
+    frame = pack([value])
+    assert whole(frame) == [value]
+    assert whole(frame[:-1]) is None
+    assert whole(frame + b"\x01") is None
+
+
+@given(st.binary())
+def test_any_bytes_give_data_or_none(data: bytes) -> None:
+    """Where they are a frame, the buffer finds the same."""
+    found = whole(data)
+    if found is not None:
+        assert list(FrameBuffer().feed(data)) == [found]
+
+
+@pytest.mark.parametrize("data", [b"", b"\x01", b"\x02\0\0\0\1\x01", b"\x01\0\0\0\1\xc1"])
+def test_bytes_that_are_no_whole_frame(data: bytes) -> None:
+    assert whole(data) is None
 
 
 def test_the_largest_frame() -> None:

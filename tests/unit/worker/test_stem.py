@@ -1,14 +1,18 @@
+import errno
+import gc
+import importlib
 import os
 import socket
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.worker.frames import FrameBuffer
 from opensmtpd.worker.stem import Stem, worker_class
-from opensmtpd.worker.stem_orders import KILL
-from opensmtpd.worker.worker import KILLED
+from opensmtpd.worker.stem_orders import KILL, LOAD, WORKER
+from opensmtpd.worker.worker import FORKED, KILLED, VALUE, Worker
 from unit.support.workers import ECHO, Echo
 
 
@@ -40,3 +44,51 @@ def test_one_process_is_killed_and_no_group_of_them(monkeypatch: pytest.MonkeyPa
             [KILLED, 0, pid] for pid in (-1, 0, 4711)
         ]
     assert killed == [4711]
+
+
+def test_what_only_requests_need_is_imported_behind_the_answer(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A module that is missing, or broken, leaves the stem as it is."""
+    ours, theirs = socket.socketpair()
+    seen: list[tuple[str, object]] = []
+
+    class Late(Worker):
+        later = ("absent", "broken", "late")
+
+    def imported(name: str) -> None:
+        ours.setblocking(False)
+        seen.append((name, list(FrameBuffer().feed(ours.recv(1024))) if not seen else None))
+        if name != "late":
+            raise SyntaxError("a secret") if name == "broken" else ImportError
+
+    monkeypatch.setattr(importlib, "import_module", imported)
+    monkeypatch.setattr(gc, "freeze", lambda: None)
+    with ours, theirs:
+        stem = Stem(theirs)
+        stem._confined, stem._worker = True, Late()
+        stem.obey(LOAD, [None])
+    assert seen == [("absent", [[VALUE, 0, [True, None]]]), ("broken", None), ("late", None)]
+    assert capfd.readouterr().err == (
+        "import-failed module=absent error=ImportError\n"
+        "import-failed module=broken error=SyntaxError\n"
+    )
+
+
+@pytest.mark.parametrize("call", ["pipe", "fork"])
+def test_a_system_that_gives_no_process(
+    call: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The stem says so, and goes on."""
+
+    def refuse() -> NoReturn:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, call, refuse)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        stem = Stem(theirs)
+        stem._descriptors.append(ours.dup().detach())
+        stem.obey(WORKER, [])
+        assert list(FrameBuffer().feed(ours.recv(1024))) == [[FORKED, 0, 0]]
+    assert "fork-failed" in capfd.readouterr().err

@@ -123,7 +123,8 @@ class FilterConnection:
         latest = max(self.dispatcher.now, now)
         self._runs.waiting.append(data)
         self.dispatcher.now = latest
-        self._runs.feed()
+        with suppress(MemoryError):  # the bytes are taken: to give them again would double them
+            self._runs.feed()
 
     def _line(self, line: bytes) -> bool:
         """Take a line that belongs to no known message; return whether it was taken.
@@ -157,6 +158,7 @@ class FilterConnection:
             asked = wire.parse(line)
             token, _, fields = asked.fields.partition(b"|")
             state = self._state(asked.session)
+            self._runs.flush(state)
             if asked.event != "data-line":
                 if token != self._answered:  # a second answer would stop smtpd
                     self._answer(state, asked.event, token, self._failure)
@@ -168,7 +170,10 @@ class FilterConnection:
 
     def _event(self, line: wire.Line, raw: bytes) -> bool:
         self._handshake.speak(line.version)
-        away = line.session not in self._states and self._is_turned_away(line)
+        state = self._states.get(line.session)
+        if state is not None:
+            self._runs.flush(state)
+        away = state is None and self._is_turned_away(line)
         if line.kind == b"report":
             if not away:
                 self._report(line)

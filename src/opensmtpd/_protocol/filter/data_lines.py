@@ -139,7 +139,8 @@ class Transfers:
         and resets no other session in the middle of a message.
         """
         for message in state.messages.values():
-            if not message.queued:
+            # What is sent keeps nothing, but for lines that came behind its end.
+            if not message.queued and (message.state != SENT or len(message)):
                 message.discard()
         state.messages.clear()
         state.refusal = None

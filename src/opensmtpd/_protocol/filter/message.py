@@ -149,13 +149,13 @@ class Message:
         dot amid the run. Raises any exception of the handler's; then the run is spooled as it
         came.
         """
-        spooled, size = self._spool.appended, sum(map(len, raw)) + len(raw)
-        if self._left is not None:
-            self._left -= size
-            if self._left < 0:
-                raise Refused(TOO_LARGE)
+        spooled, size = self._spool.appended, 1
         try:
-            self._receive(raw)
+            raw.append(b"")
+            block = b"\n".join(raw)
+            raw.pop()
+            size = len(block)
+            self._receive(raw, block)
         except (Refused, SpoolError):
             raise
         except Exception as error:
@@ -163,10 +163,11 @@ class Message:
                 raise SpoolError(f"lines are lost: {type(error).__name__}: {error}") from error
             raise
 
-    def _receive(self, raw: list[bytes]) -> None:
-        raw.append(b"")
-        block = b"\n".join(raw)
-        raw.pop()
+    def _receive(self, raw: list[bytes], block: bytes) -> None:
+        if self._left is not None:
+            self._left -= len(block)
+            if self._left < 0:
+                raise Refused(TOO_LARGE)
         if has_line_over(self._limit, block) and max(map(len, raw)) > self._limit:
             raise Refused(TOO_LONG)
         if self._kind is None:

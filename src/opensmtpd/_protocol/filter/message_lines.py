@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from opensmtpd.errors import DecisionError, ProtocolError, returned
 
 _FIRST_DOT = re.compile(rb"^\.", re.MULTILINE)
-_LATER_DOT = re.compile(rb"\n\.")  # half again as fast as ``b"\n." in block``
 
 
 def check_lines(lines: object, method: str, handler: object) -> Sequence[bytes]:
@@ -49,7 +48,9 @@ def unstuff(lines: list[bytes], block: bytes) -> list[bytes]:
 
     ``block`` holds the same lines. Raises ProtocolError for a final dot among them.
     """
-    if not block.startswith(b".") and not _LATER_DOT.search(block):
+    if b"." not in block:  # most bytes of large messages are base64, and one byte is found faster
+        return lines
+    if not block.startswith(b".") and b"\n." not in block:
         return lines
     if b"." in lines:
         raise ProtocolError("data lines behind the final dot")

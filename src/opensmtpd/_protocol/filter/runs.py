@@ -1,12 +1,15 @@
-"""Bytes from smtpd to runs: the data-lines of one message that stand together, and other lines.
+"""Bytes from smtpd to runs, which are the data-lines of one message in one read, and other lines.
 
 Each byte of each message passes here, so that the lines of a run are taken together, and only the
 first one of a message is parsed. Where the memory ends, bytes wait, or lines are taken one by one.
+
+smtpd sends the lines of its sessions in turn. A run is taken at the end of the read, or before
+another line of its session: lines of one session keep their order, and no session knows of another.
 """
 
 from collections import deque
 from collections.abc import Callable
-from itertools import groupby
+from contextlib import suppress
 
 from opensmtpd._protocol.dispatch import Log
 from opensmtpd._protocol.filter.data_lines import Transfers
@@ -18,8 +21,9 @@ from opensmtpd._protocol.line_buffer import LineBuffer
 class Runs:
     """Cuts bytes into runs, for ``transfers``, and other lines, with which ``line`` is called.
 
-    ``line`` returns False for the first line of a message, after it has called ``begin``: it is to
-    be taken with the lines that follow it.
+    ``line`` calls ``flush`` before it takes a line of a session. It returns False for the first
+    line of a message, after it has called ``begin``: that line is to be taken with those that
+    follow it.
     """
 
     def __init__(self, transfers: Transfers, line: Callable[[bytes], bool], log: Log) -> None:
@@ -30,19 +34,21 @@ class Runs:
         self._log = log
         self._lines = LineBuffer()
         # The fast path: the place of session and token in a data-line, and the message they mean.
-        self._head = self._payload = 0
+        self._key = slice(0, 0)
+        self._text = slice(0, None)
         self._streams: dict[bytes, tuple[SessionState, Message]] = {}
-        self._taken = 0
-        """The lines of this read that have been taken."""
+        self._runs: dict[bytes, list[bytes]] = {}
+        """The payloads of this read that are not taken yet, by the keys of their streams."""
 
     def begin(self, raw: bytes, payload: int, state: SessionState, message: Message) -> None:
         """Know the lines of a message, from now on, by the bytes before their payload.
 
         ``raw`` is its first line, and ``payload`` the place of the payload there.
         """
-        self._head = raw.index(b"|", raw.index(b"|", 7) + 1)
-        self._payload = payload
-        key = raw[self._head : payload]
+        head = raw.index(b"|", raw.index(b"|", 7) + 1)
+        # Both at once: where the memory ends, neither is another one.
+        self._key, self._text = slice(head, payload), slice(payload, None)
+        key = raw[self._key]
         state.streams[key] = message
         self._streams[key] = (state, message)
 
@@ -52,6 +58,12 @@ class Runs:
             if message is None or mine is message:
                 self._streams.pop(key, None)
                 del state.streams[key]
+
+    def flush(self, state: SessionState) -> None:
+        """Take the runs of a session now: another line of it follows."""
+        for key in list(state.streams):
+            if key in self._runs:
+                self._run(key, self._runs.pop(key))
 
     def feed(self) -> None:
         """Take the bytes that wait, as far as memory goes."""
@@ -78,67 +90,68 @@ class Runs:
         return half > 0
 
     def _take(self, lines: list[bytes]) -> None:
-        if self._lines.dropped:
-            self._log("line-ignored", reason="longer than any of smtpd's")
-            self._lines.dropped = 0
-        while lines:
-            self._taken = 0
-            try:
-                lines = self._many(lines) if self._streams else self._until_message(lines)
-            except MemoryError:
-                self._one_by_one(lines[self._taken :])
-                return
-
-    def _until_message(self, lines: list[bytes]) -> list[bytes]:
-        """Take lines up to the first one of a message; return it and those behind it."""
-        for at, line in enumerate(lines):
-            self._taken = at + 1
-            if not self._line(line):
-                self._taken = at
-                return lines[at:]
-        return []
-
-    def _many(self, lines: list[bytes]) -> list[bytes]:
-        """Take lines, those of one message together: the hot path.
+        """Take the lines of a read, those of one message together: the hot path.
 
         Of a data-line only the part from the direction to the token is compared, with the same
         part of a line that was parsed in full; no client's text can stand so early in any line.
-        Returns the lines that are left when a line turns up that has its parts elsewhere.
         """
-        head, payload = self._head, self._payload
-        at = 0
-        for key, group in groupby([line[head:payload] for line in lines]):
-            end = at + len(list(group))
-            while at < end:
-                if key in self._streams:
-                    run = lines[at:end]
-                    self._taken = at = end
-                    self._run(key, run)
+        if self._lines.dropped:
+            self._log("line-ignored", reason="longer than any of smtpd's")
+            self._lines.dropped = 0
+        # Slices that are made once: with ``line[head:payload]`` each line would make two of them.
+        runs, key, text = self._runs, self._key, self._text
+        line, left = b"", iter(lines)
+        try:
+            for line in left:
+                try:
+                    runs[line[key]].append(line[text])
                     continue
-                self._taken = at + 1
-                at += self._line(lines[at])
-                self._taken = at
-                if head != self._head or payload != self._payload:
-                    return lines[at:]
-        return []
+                except KeyError:
+                    pass
+                self._take_first(line)  # not above: no failure of a handler comes of a KeyError
+                key, text = self._key, self._text
+        except MemoryError:
+            self._take_runs()
+            self._take_alone(line)
+            for line in left:
+                self._take_alone(line)
+        self._take_runs()
+
+    def _take_first(self, line: bytes) -> None:
+        """Begin a run with a line, or have the line taken where no run may begin with it."""
+        key = line[self._key]
+        if key not in self._streams:
+            if self._line(line):
+                return
+            key = line[self._key]
+        state, _ = self._streams[key]
+        if len(state.streams) > 1:  # lines of its other message go first: they came before
+            self.flush(state)
+        self._runs[key] = [line[self._text]]
+
+    def _take_runs(self) -> None:
+        while self._runs:
+            key = next(iter(self._runs))
+            self._run(key, self._runs.pop(key))
 
     def _run(self, key: bytes, lines: list[bytes]) -> None:
         """Take lines of one message; refuse it where they are lost, for want of memory above all.
 
         Raises nothing: the lines of other messages must follow.
         """
-        payload = self._payload
         state, message = self._streams[key]
-        last = len(lines[-1]) == payload + 1 and lines[-1].endswith(b".")
+        last = lines[-1] == b"."
         if last:
             del self._streams[key], state.streams[key]
         try:
-            self._transfers.receive(state, message, [line[payload:] for line in lines])
+            self._transfers.receive(state, message, lines)
         except Exception as error:
-            self._transfers.lose(state, message, error, last=last)
+            for _ in range(2):  # what the first failure kept is free by the second time
+                with suppress(MemoryError):
+                    self._transfers.lose(state, message, error, last=last)
+                    return
 
-    def _one_by_one(self, lines: list[bytes]) -> None:
-        """Take lines where there is too little memory to take many at a time."""
-        for line in lines:
-            if not self._line(line):
-                self._run(line[self._head : self._payload], [line])
+    def _take_alone(self, line: bytes) -> None:
+        """Take a line where there is too little memory to take many at a time."""
+        if not self._line(line):
+            self._run(line[self._key], [line[self._text]])

@@ -16,6 +16,10 @@ _FIELD: dict[SessionAttribute, str] = {
     "recipients": "address",
 }
 """Attribute to the field of its report, where the field has another name."""
+_FILLED: dict[str, list[SessionAttribute]] = {}
+"""Report to the attributes that it fills."""
+for _name, _report in REPORT_OF.items():
+    _FILLED.setdefault(_report, []).append(_name)
 
 
 def reports_for(uses: tuple[SessionAttribute, ...]) -> frozenset[str]:
@@ -33,8 +37,8 @@ def record_report(session: Session, event: str, report: Report) -> None:
         for name in TRANSACTION & kept.keys():
             kept[name] = _EMPTY[name]()
     elif getattr(report, "result", "ok") in ("ok", "pass"):
-        for name, report_name in REPORT_OF.items():
-            if report_name == event and name in kept:
+        for name in _FILLED.get(event, ()):
+            if name in kept:
                 _fill(kept, name, report)
 
 

@@ -49,7 +49,7 @@ class Streamed:
         check_lines(new_header, "header", self._handler)
         check_lines(new_body, "body", self._handler)
         untouched = new_header is header and new_body is body
-        if untouched and (self._sent or header or body):
+        if untouched and (body or not self._parts.in_body):
             return block
         front, rest = self._block("header", new_header), self._block("body", new_body)
         if self._parts.in_body:

@@ -79,11 +79,11 @@ class Line(NamedTuple):
 
 def parse(line: bytes) -> Line:
     """Cut a line of smtpd's into its frame. Raises ProtocolError where it has none."""
-    parts = line.split(b"|", 6)
-    if len(parts) < 6:
-        raise ProtocolError("a line with too few fields")
-    fields = parts[6] if len(parts) > 6 else b""
-    kind, version, stamp, direction, event, session = parts[:6]
+    try:
+        kind, version, stamp, direction, event, session, *rest = line.split(b"|", 6)
+    except ValueError:
+        raise ProtocolError("a line with too few fields") from None
+    fields = rest[0] if rest else b""
     return Line(kind, version, stamp, direction, event.decode("latin-1"), session, fields)
 
 
@@ -114,39 +114,45 @@ class _Codec(NamedTuple):
     names: tuple[str, ...]
     star: int | None
     required: int
+    read: tuple[str, ...]
+    """The names of fields that are no bytes."""
 
     def decode(self, stamp: bytes, raw: bytes) -> Any:
-        return self.make(time=_time(stamp), **dict(self.cells(raw)))
+        fields = self.fields(raw)
+        for name in self.read:
+            if name in fields:
+                fields[name] = _value(name, fields[name])
+        return self.make(time=_time(stamp), **fields)
 
-    def cells(self, raw: bytes) -> list[tuple[str, Any]]:
+    def fields(self, raw: bytes) -> dict[str, Any]:
         names, star = self.names, self.star
         if not names:
-            return []
+            return {}
         cells = raw.split(b"|")
         extra = len(cells) - len(names)
         if extra > 0 and star is not None:
             cells[star : star + extra + 1] = [b"|".join(cells[star : star + extra + 1])]
         elif len(cells) < self.required:
             raise ProtocolError("an event with too few fields")
-        return [(name, _value(name, cell)) for name, cell in zip(names, cells, strict=False)]
+        return dict(zip(names, cells, strict=False))
 
 
-def _value(name: str, cell: bytes) -> str | bytes | int:
+def _value(name: str, cell: bytes) -> str | int:
     if name in _TEXT:
         return cell.decode("ascii", "backslashreplace")
-    if name == "size":
-        try:
-            return int(cell)
-        except ValueError:
-            raise ProtocolError("a size that is no number") from None
-    return cell
+    try:
+        return int(cell)
+    except ValueError:
+        raise ProtocolError("a size that is no number") from None
 
 
 def _codec(make: Callable[..., Any], names: str) -> _Codec:
     fields = names.split()
     star = next((i for i, name in enumerate(fields) if name.startswith("*")), None)
     required = sum(not name.endswith("?") for name in fields)
-    return _Codec(make, tuple(name.strip("*?") for name in fields), star, required)
+    bare = tuple(name.strip("*?") for name in fields)
+    read = tuple(name for name in bare if name in _TEXT or name == "size")
+    return _Codec(make, bare, star, required, read)
 
 
 def _codecs(table: _Table, spoken: tuple[int, int]) -> dict[str, _Codec]:

@@ -1,43 +1,26 @@
-"""``check auth user:password``: passwords checked by a worker, for hashes that crypt(3) lacks."""
+"""``check auth user:password``: the key is taken apart, and the table judges the password."""
 
-from collections.abc import Coroutine
-from types import CoroutineType
-from typing import Any
-
-from opensmtpd.answer import Deferred
-from opensmtpd.table import Service, Table, values
-from opensmtpd.table.passwords.checks import Checks, checks
+from opensmtpd.errors import DecisionError, returned
+from opensmtpd.table import Table
 
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
-def authenticate(table: Table, key: str) -> Deferred[bool] | Coroutine[Any, Any, bool]:
-    """Return a Deferred or a coroutine that checks a key: a worker computes the hash.
+def authenticate(table: Table, key: str) -> object:
+    """Return the answer of ``Table.authenticate``, which may come later. Raises what that does.
 
-    ``key`` is ``user:password``. Raises any exception of the table's, and DecisionError for a hash
-    that smtpd could not take. smtpd sends both as the client typed them (``lka_authenticate`` in
+    ``key`` is ``user:password``. smtpd sends both as the client typed them (``lka_authenticate`` in
     ``lka.c``); users are looked up in lower case, as for ``credentials``.
     """
     user, _, password = key.partition(":")
-    user = user.translate(_LOWER)
-    worker = checks()
-    value = table.lookup(Service.AUTH, user)
-    if isinstance(value, CoroutineType):
-        return _later(value, worker, password, user)
-    if isinstance(value, Deferred):
-        return value.then(lambda row: worker.ask(password, _hash(row), user))
-    return worker.ask(password, _hash(value), user)
+    return table.authenticate(user.translate(_LOWER), password)
 
 
-async def _later(
-    lookup: Coroutine[Any, Any, object], worker: Checks, password: str, user: str
-) -> bool:
-    return await worker.ask(password, _hash(await lookup), user)
+def encode_authenticated(result: object) -> bytes:
+    """Return the end of an answer. Raises DecisionError for all but a bool.
 
-
-def _hash(value: object) -> str | None:
-    """Return the hash in ``user:hash`` or ``hash``. Raises DecisionError."""
-    if value is None:
-        return None
-    user, colon, hash = values.valid(value).partition(":")
-    return hash if colon else user
+    A table that returned the user's row, say, would let in everybody who has one.
+    """
+    if not isinstance(result, bool):
+        raise DecisionError(f"authenticate() {returned(result)}, not a bool")
+    return b"found" if result else b"not-found"

@@ -5,7 +5,6 @@ answer or an illegal one becomes ``error|message`` and a line in the log. Source
 """
 
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
@@ -13,7 +12,7 @@ from opensmtpd._counters.counts import OWN, count
 from opensmtpd._protocol.dispatch import LATER, Dispatcher, Log
 from opensmtpd._protocol.failures import own_text, place
 from opensmtpd._protocol.table import requests
-from opensmtpd._protocol.table.kept import NEVER, Kept
+from opensmtpd._protocol.table.kept import NEVER, Asked, Kept, stamped
 from opensmtpd._protocol.table.registration import check_services, overrides
 from opensmtpd._protocol.table.requests import Request
 from opensmtpd._protocol.table.wire import SAFE_SINCE, VERSION, RequestLines, encode_error, release
@@ -171,6 +170,7 @@ class TableConnection:
             self._smtpd = release(value) or self._smtpd
         elif key == b"tablename":
             self._name = self._lines.name = value
+            self._table.table_name = to_str(value)
         elif line == b"config|ready":
             names = [*self._services(), "ready"]
             self._out.append("".join(f"register|{name}\n" for name in names).encode("ascii"))
@@ -221,43 +221,40 @@ class TableConnection:
 
         Services of NEVER, and requests by ``_request``, do not come here.
         """
-        try:
-            stamp = self._stamp(request)
-            text = None if stamp is None else self._kept.find((request, key), stamp)
-        except BaseException as error:  # as in _call
-            self._refuse(request, id, error)
-            return
-        if text is not None:
-            OWN.values[request.counted[text[0]]] += 1
-            self._out.append(b"".join((request.head, id, b"|", text, b"\n")))
-            return
-        keep = None if stamp is None else partial(self._keep, request, key, stamp)
-        self._call(request, id, to_str(key), keep)
-
-    def _stamp(self, request: Request) -> object:
-        return self.dispatcher.call("stamp", self._table.stamp, request.service)
-
-    def _keep(self, request: Request, key: bytes, stamp: object, text: bytes) -> None:
-        if self._stamp(request) == stamp:
-            self._kept.keep((request, key), stamp, text)
+        asked = request, key
+        kept = self._kept.find(asked)
+        if kept is not None:
+            stamp, text = kept
+            try:
+                now = self.dispatcher.call("stamp", self._table.stamp, request.service)
+                same = now == stamp
+            except BaseException as error:  # as in _call
+                self._refuse(request, id, error)
+                return
+            if same:
+                OWN.values[request.counted[text[0]]] += 1
+                self._out.append(b"".join((request.head, id, b"|", text, b"\n")))
+                return
+        self._call(request, id, to_str(key), asked)
 
     def _call(
-        self,
-        request: Request,
-        id: bytes,
-        argument: object,
-        keep: Callable[[bytes], None] | None = None,
+        self, request: Request, id: bytes, argument: object, asked: Asked | None = None
     ) -> None:
         """Call the table; answer with the result, now or when its job has ended.
 
-        ``keep`` takes the end of an answer that is given now, before it is given.
+        With ``asked``, an answer that is given now is kept, if it has a stamp.
         """
         try:
-            result = self.dispatcher.call(request.name, request.call, argument)
+            if asked is None:
+                stamp, result = None, self.dispatcher.call(request.name, request.call, argument)
+            else:
+                stamp, result = self.dispatcher.call(
+                    request.name, stamped, self._table, request, argument
+                )
             if not isinstance(result, LATER):
                 text = request.encode(result)
-                if keep is not None:
-                    keep(text)
+                if asked is not None and stamp is not None:
+                    self._kept.keep(asked, stamp, text)
                 OWN.values[request.counted[text[0]]] += 1
                 self._out.append(b"".join((request.head, id, b"|", text, b"\n")))
                 return

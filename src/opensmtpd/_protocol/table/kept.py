@@ -9,7 +9,7 @@ when its question came, if no change leaves the stamp as it was.
 from typing import TypeAlias
 
 from opensmtpd._protocol.table.requests import Request
-from opensmtpd.table import Service
+from opensmtpd.table import Service, Table
 
 ENTRIES = 4096
 """Answers that are kept."""
@@ -22,6 +22,18 @@ NEVER = frozenset([Service.AUTH, Service.CREDENTIALS, Service.SOURCE, Service.RE
 
 Asked: TypeAlias = tuple[Request, bytes]
 """A kind of request, and its key."""
+
+
+def stamped(table: Table, request: Request, key: object) -> tuple[object, object]:
+    """Ask the table; return its stamp, None where that changed meanwhile, and the result."""
+    service = request.service
+    assert service is not None
+    with table.hold(service):
+        stamp = table.stamp(service)
+        result = request.call(key)
+        if stamp is not None and table.stamp(service) != stamp:
+            stamp = None
+    return stamp, result
 
 
 class Kept:
@@ -38,10 +50,9 @@ class Kept:
     def __len__(self) -> int:
         return len(self._young | self._old)
 
-    def find(self, asked: Asked, stamp: object) -> bytes | None:
-        """Return the last answer, None where it was kept with another stamp, or there is none."""
-        entry = self._young.get(asked) or self._old.get(asked)
-        return entry[1] if entry is not None and entry[0] == stamp else None
+    def find(self, asked: Asked) -> tuple[object, bytes] | None:
+        """Return the stamp and the answer that were kept last, None where there are none."""
+        return self._young.get(asked) or self._old.get(asked)
 
     def keep(self, asked: Asked, stamp: object, answer: bytes) -> None:
         """Keep an answer. Raises MemoryError."""

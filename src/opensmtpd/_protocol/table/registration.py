@@ -25,7 +25,9 @@ def check_methods(table: Table) -> None:
     A method that is misspelt would otherwise show at the first request, which then fails.
     """
     services = set(table.services)
-    methods = ["lookup", "check"] if services - _LISTS else ["lookup", "check", "fetch"]
+    methods = ["lookup", "check"]
+    methods += [] if services - _LISTS else ["fetch"]
+    methods += [] if services - {Service.AUTH} else ["authenticate"]
     if services and not any(overrides(table, name) for name in methods):
         own = [name for name in dir(table) if not hasattr(Table, name)]
         near = next(filter(None, (nearest(name, own) for name in methods)), None)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from opensmtpd._counters.counts import OWN
 from opensmtpd._counters.names import Cell
-from opensmtpd._protocol.table.matched_lookup import MATCHED, checker, find
+from opensmtpd._protocol.table.matched_lookup import MATCHED, checker, find, several
 from opensmtpd.errors import DecisionError, LocalError
 from opensmtpd.table import Service, Table, values
 from opensmtpd.table.service import SERVICES
@@ -61,7 +61,9 @@ def keyed(table: Table) -> dict[tuple[bytes, bytes], Request]:
             (b"lookup", table.lookup, encode_value),
             (b"check", checker(table), encode_found),
         ):
-            whole = partial(find, table, call) if service in MATCHED else call
+            whole = call
+            if service in MATCHED:
+                whole = partial(find, table, call, ask_many=several(table, call))
             requests[verb, label] = Request(verb, service, partial(whole, service), encode)
     # The hashes of auth do not leave this process.
     requests[b"lookup", b"auth"] = Request(b"lookup", None, unknown_service, encode_value)
@@ -71,12 +73,15 @@ def keyed(table: Table) -> dict[tuple[bytes, bytes], Request]:
 
 def _authentication(table: Table) -> Request:
     """Return the request that checks a password; nobody asks a table without ``auth`` for it."""
-    call: Callable[[str], object] = unknown_service
-    if Service.AUTH in table.services:  # few tables need it
-        from opensmtpd._protocol.table.auth import authenticate  # noqa: PLC0415
+    if Service.AUTH not in table.services:
+        return Request(b"check", Service.AUTH, unknown_service, encode_found, "auth")
+    from opensmtpd._protocol.table.auth import (  # noqa: PLC0415  few tables need it
+        authenticate,
+        encode_authenticated,
+    )
 
-        call = partial(authenticate, table)
-    return Request(b"check", Service.AUTH, call, encode_found, "auth")
+    call = partial(authenticate, table)
+    return Request(b"check", Service.AUTH, call, encode_authenticated, "auth")
 
 
 def encode_value(value: object) -> bytes:

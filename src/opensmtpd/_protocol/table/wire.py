@@ -36,7 +36,9 @@ class RequestLines(LineBuffer):
     def feed(self, data: bytes) -> list[bytes]:
         """Take bytes from smtpd; return the requests that they complete, without line ends."""
         lines = super().feed(data)
-        return self._joined(lines) if self.raw_keys else lines
+        if self.raw_keys and (len(lines) != 1 or self._request or self.unfinished):
+            return self._joined(lines)
+        return lines
 
     def _joined(self, lines: list[bytes]) -> list[bytes]:
         """Return lines with a key joined that had line feeds in it: the last one that smtpd sent.
@@ -45,14 +47,13 @@ class RequestLines(LineBuffer):
         """
         lines = [*self._request, *lines]
         self._request = []
-        if len(lines) > 1 or self.unfinished:
-            for at, line in enumerate(lines):
-                request = line.split(b"|", 3)[-1].removeprefix(self.name + b"|")
-                if request.split(b"|", 2)[1:2] in _TYPED:
-                    if self.unfinished:  # a client cannot keep smtpd from ending it
-                        self._request = lines[at:]
-                        return lines[:at]
-                    return [*lines[:at], b"\n".join(lines[at:])]
+        for at, line in enumerate(lines):
+            request = line.split(b"|", 3)[-1].removeprefix(self.name + b"|")
+            if request.split(b"|", 2)[1:2] in _TYPED:
+                if self.unfinished:  # a client cannot keep smtpd from ending it
+                    self._request = lines[at:]
+                    return lines[:at]
+                return [*lines[:at], b"\n".join(lines[at:])]
         return lines
 
 

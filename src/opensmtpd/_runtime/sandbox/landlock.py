@@ -8,7 +8,6 @@ import ctypes
 import errno
 import os
 import struct
-import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -93,7 +92,11 @@ def _threads() -> int:
     """
     end = time.monotonic() + LINGERING
     try:
-        while (count := len(os.listdir("/proc/self/task"))) > threading.active_count():
+        while (count := len(os.listdir("/proc/self/task"))) > 1:
+            import threading  # noqa: PLC0415  a process that has no threads need not load it
+
+            if count <= threading.active_count():
+                break
             if time.monotonic() > end:
                 break
             time.sleep(0.001)

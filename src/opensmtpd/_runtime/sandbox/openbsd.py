@@ -60,6 +60,8 @@ def _unveiled(needs: Needs) -> Iterator[tuple[str, bytes]]:
             yield path, b"r"
     for path in needs.writes:
         yield path, b"rwc"
+    for path in needs.sockets:
+        yield os.path.abspath(path), b"rw"
 
 
 def promises(needs: Needs) -> str:
@@ -73,7 +75,7 @@ def promises(needs: Needs) -> str:
         "flock": needs.locks,
         "inet": needs.network,
         "dns": needs.network,
-        "unix": needs.accepts,
+        "unix": needs.accepts or needs.sockets,
         "proc": needs.forks,
         "sendfd": needs.passes,
         "recvfd": needs.passes,

@@ -25,8 +25,8 @@ EQUAL, MASKED = 4, 7
 EXECUTE = 4
 """PROT_EXEC of mmap(2)."""
 CLONE_THREAD = 0x10000
-INET, INET6 = 2, 10
-"""AF_INET and AF_INET6; the module socket takes 1 MB."""
+UNIX, INET, INET6 = 1, 2, 10
+"""AF_UNIX, AF_INET and AF_INET6; the module socket takes 1 MB."""
 SET_NAME = 15
 """PR_SET_NAME of prctl(2): the name of a thread."""
 FCNTLS = (*range(8), 36, 37, 38, 1030, 1031, 1032)
@@ -116,6 +116,7 @@ def _rules(needs: Needs) -> Iterator[Rule]:
         (syscalls.OPENS, needs.reads or needs.writes),
         (syscalls.WRITES, needs.writes),
         (syscalls.LOCKS, needs.locks),
+        (syscalls.CONNECTS, needs.network or needs.sockets),
         (syscalls.NETWORK, needs.network),
         (syscalls.FORKS, needs.forks),
         (syscalls.ACCEPTS, needs.accepts),
@@ -132,6 +133,8 @@ def _rules(needs: Needs) -> Iterator[Rule]:
     if needs.network:
         for family in (INET, INET6):
             yield "socket", ((0, EQUAL, family, 0),)
+    if needs.sockets:
+        yield "socket", ((0, EQUAL, UNIX, 0),)
     if not needs.forks:
         yield "clone", ((0, MASKED, CLONE_THREAD, CLONE_THREAD),)
         yield "prctl", ((0, EQUAL, SET_NAME, 0),)

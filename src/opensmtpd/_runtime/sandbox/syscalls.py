@@ -38,7 +38,10 @@ fdatasync fchmod fchown fchown32 utimensat utimensat_time64 copy_file_range
 LOCKS = "flock"
 """The calls that lock files, besides fcntl(2)."""
 
-NETWORK = "connect bind inotify_init1 inotify_add_watch inotify_rm_watch"
+CONNECTS = "connect"
+"""The call that connects a socket, besides socket(2)."""
+
+NETWORK = "bind inotify_init1 inotify_add_watch inotify_rm_watch"
 """The calls of a resolver, besides socket(2): c-ares watches resolv.conf."""
 
 ACCEPTS = "accept accept4"

@@ -5,7 +5,6 @@ character for each byte. A set is an int: bit 65 stands for ``A``. What POSIX le
 read as glibc reads it in the C locale, or not at all.
 """
 
-import string
 from typing import NamedTuple
 
 
@@ -16,22 +15,25 @@ def members(chars: str) -> int:
 
 ALL = (1 << 256) - 1
 SPACE = members("\t\n\v\f\r ")
-ALNUM = members(string.ascii_letters + string.digits)
+LOWER = members("abcdefghijklmnopqrstuvwxyz")
+UPPER = members("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_DIGIT = members("0123456789")
+ALNUM = UPPER | LOWER | _DIGIT
 WORD = ALNUM | members("_")
-_PUNCT = members(string.punctuation)
+_PUNCT = members("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 _CLASSES = {
-    "alpha": members(string.ascii_letters),
-    "digit": members(string.digits),
+    "alpha": UPPER | LOWER,
+    "digit": _DIGIT,
     "alnum": ALNUM,
-    "upper": members(string.ascii_uppercase),
-    "lower": members(string.ascii_lowercase),
+    "upper": UPPER,
+    "lower": LOWER,
     "space": SPACE,
     "blank": members("\t "),
     "punct": _PUNCT,
     "print": ALNUM | _PUNCT | members(" "),
     "graph": ALNUM | _PUNCT,
     "cntrl": (1 << 32) - 1 | 1 << 127,
-    "xdigit": members(string.hexdigits),
+    "xdigit": _DIGIT | members("ABCDEFabcdef"),
 }
 """The classes of characters in the C locale, by their names."""
 

@@ -7,9 +7,8 @@ alone. Other escapes of letters and digits are refused, because systems read the
 """
 
 import re
-import string
 
-from opensmtpd.table.matching.brackets import ALL, SPACE, WORD, members, read_bracket, upper
+from opensmtpd.table.matching.brackets import ALL, LOWER, SPACE, UPPER, WORD, read_bracket, upper
 from opensmtpd.table.matching.positions import NOTHING, Part, Positions, either
 
 ANCHORS_MAX = 200
@@ -20,7 +19,6 @@ _COUNT_MAX = 32767  # glibc's RE_DUP_MAX
 _INTERVAL = re.compile(r"([0-9]*)(,?)([0-9]*)\}")
 _SETS = {"w": WORD, "W": ALL & ~WORD, "s": SPACE, "S": ALL & ~SPACE}
 _REPEATS: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
-_LOWER, _UPPER = members(string.ascii_lowercase), members(string.ascii_uppercase)
 _BREAK = "\0"
 
 
@@ -119,7 +117,7 @@ class Expression:
 
     def _set(self, takes: int) -> Part:
         if self._caseless:  # all bytes whose upper case is in the set
-            takes = takes & ~_LOWER | (takes & _UPPER) << 32
+            takes = takes & ~LOWER | (takes & UPPER) << 32
         return self.positions.new(takes)
 
     def _repeat(self) -> tuple[int, int | None]:
@@ -141,5 +139,5 @@ class Expression:
 
 def _only(takes: int) -> str:
     """Return the one character of a set, in lower case; a break where it has others."""
-    takes &= ~_UPPER
+    takes &= ~UPPER
     return chr(takes.bit_length() - 1) if takes and not takes & (takes - 1) else _BREAK

@@ -79,7 +79,7 @@ def _bcrypt(secret: bytes, hash: bytes) -> bool:
 def _scrypt(secret: bytes, hash: bytes) -> bool:
     """Check a hash as passlib writes it: Base64 without padding."""
     scrypt = getattr(hashlib, "scrypt", None)
-    match = schemes.SCHEMES[b"$scrypt$"].pattern.fullmatch(hash)
+    match = re.fullmatch(schemes.SCHEMES[b"$scrypt$"].pattern, hash)
     if scrypt is None:
         raise ImportError("OpenSSL without scrypt")
     if not match:

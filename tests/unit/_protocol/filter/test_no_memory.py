@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from opensmtpd import _protocol
-from opensmtpd._protocol.filter.data_lines import Policy
+from opensmtpd._protocol.filter.data_lines import Policy, Transfers
+from opensmtpd._protocol.filter.message import Message
 from opensmtpd._protocol.filter.spool import Budget
 from opensmtpd.filter import (
     PROCEED,
@@ -115,6 +116,34 @@ def test_no_memory_at_any_line(
         failed += [f"{struck[0]}: {fault}" for fault in faults(out, front)]
     assert not failed
     assert number > 100
+
+
+def test_no_memory_again_and_again_at_the_last_run_of_a_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The read was taken: given again, its request would be answered twice."""
+    first, second, third = SESSIONS
+    talk = Talk(Seen(StreamedMessage))
+    for session in SESSIONS[:2]:
+        talk.protocol.receive(data(b"From: a", b"", session=session), 0.0)
+    talk.drain()
+    with monkeypatch.context() as patch:
+        left = 3
+
+        def fail(*_: object) -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                patch.undo()
+            raise MemoryError
+
+        patch.setattr(Message, "_receive", fail)
+        patch.setattr(Transfers, "_fail", fail)
+        mail = request(b"mail-from", b"a@b", session=third, token=token(third, 1))
+        read = data(b"a", session=first) + mail + data(b"b", session=second)
+        talk.protocol.receive(read, 0.0)
+    assert talk.drain().count(b"filter-result|") == 1
+    assert not left
 
 
 def faults(out: bytes, front: list[bytes]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from opensmtpd._protocol.filter.session_state import record_report
+from opensmtpd._protocol.filter.session_state import _FILLED, record_report
 from opensmtpd.filter import Session, SessionAttribute, events
 from opensmtpd.filter.session import REPORT_OF
 
@@ -71,3 +71,8 @@ def test_a_reset_ends_the_transaction_and_nothing_else() -> None:
     record_report(s, "tx-reset", events.TxReset(1.0, "018a64ac"))
     assert [s.msgid, s.sender, s.recipients, s.username] == [None, None, [], b"alice"]
     assert kept == [b"b@example.org"]  # whoever kept the list keeps what was in it
+
+
+def test_each_attribute_is_filled_by_its_report_alone() -> None:
+    filled = [(name, event) for event, names in _FILLED.items() for name in names]
+    assert sorted(filled) == sorted(REPORT_OF.items())

@@ -139,6 +139,16 @@ def test_the_blank_line_is_sent_with_the_first_line_of_the_body() -> None:
     assert sent(m) == [b"", b"x"]
 
 
+def test_a_header_that_is_kept_leaves_without_its_blank_line_however_it_is_cut() -> None:
+    for cuts in ([b"A: 1", b""],), ([b"A: 1"], [b""]):
+        m = message(StreamedMessage())
+        for run in cuts:
+            m.receive(list(run))
+        assert m.take(1000).endswith(b"|A: 1\n")
+        m.receive([b"x"])
+        assert sent(m) == [b"", b"x"]
+
+
 @pytest.mark.parametrize("run", [1, 2, 1000])
 @pytest.mark.parametrize("header", [keep, drop])
 def test_a_handler_that_fails_in_the_body_leaves_the_blank_line_behind(

@@ -254,3 +254,46 @@ def test_dataline_prefix() -> None:
         wire.dataline_prefix(b"1718c5e591926d28", b"1f083015d732b8dd")
         == b"filter-dataline|1718c5e591926d28|1f083015d732b8dd|"
     )
+
+
+# --- a plain reference ----------------------------------------------------------------------------
+
+CELLS = st.lists(st.sampled_from([b"", b"ok", b"a|b", b"a|", b"12", b"\xff", b"pass"]), max_size=6)
+WORDS = {"msgid", "envelope", "result", "fcrdns", "verb", "kind", "phase", "decision"}
+
+
+def plainly(names: str, raw: bytes) -> dict[str, object] | None:
+    """Return the fields of an event one by one; None for a line that makes no sense."""
+    order = names.split()
+    cells = raw.split(b"|") if order else []
+    for place, name in enumerate(order):
+        while name.startswith("*") and len(cells) > len(order):
+            cells[place : place + 2] = [cells[place] + b"|" + cells[place + 1]]
+    if len(cells) < sum(not name.endswith("?") for name in order):
+        return None
+    found: dict[str, object] = {}
+    for name, cell in zip((name.strip("*?") for name in order), cells, strict=False):
+        if name == "size":
+            if not cell.isdigit():
+                return None
+            found[name] = int(cell)
+        else:
+            found[name] = cell.decode("ascii", "backslashreplace") if name in WORDS else cell
+    return found
+
+
+@given(st.sampled_from(sorted(wire.REPORTS)), st.sampled_from([V05, V06, V07]), CELLS)
+def test_a_report_is_its_fields_one_by_one(
+    event: str, version: tuple[int, int], cells: list[bytes]
+) -> None:
+    make, orders = wire.REPORTS[event]
+    names = orders
+    if isinstance(orders, dict):
+        names = orders[max(since for since in orders if since <= version)]
+    assert isinstance(names, str)
+    expected = plainly(names, raw := b"|".join(cells))
+    if expected is None:
+        with pytest.raises(ProtocolError):
+            report(version, event, raw)
+    else:
+        assert report(version, event, raw) == make(time=1.5, **expected)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from opensmtpd._protocol.table import auth
 from opensmtpd.answer import Deferred, Offload
 from opensmtpd.table import Service, Table, passwords
+from opensmtpd.table.passwords import checks
 from unit.support.handlers import explode
 from unit.support.lookups import ID, Talk, answer, check, lookup
 
@@ -65,7 +65,7 @@ class Worker:
 def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
     """Have passwords checked by a Worker of these tests."""
     worker = Worker()
-    monkeypatch.setattr(auth, "checks", lambda: worker)
+    monkeypatch.setattr(checks, "checks", lambda: worker)
     return worker
 
 
@@ -216,6 +216,81 @@ def test_no_hash_is_sent_for_a_lookup() -> None:
     talk = Talk(Users())
     text = talk.say(lookup(b"alice", b"auth"), lookup(b"alice:x", b"auth")) + talk.finish_all()
     assert HASH.encode() not in text
+
+
+# --- a table that asks something else -----------------------------------------------------------
+
+
+class Server(Table):
+    """Judges passwords itself, as it is told to."""
+
+    services = (Service.AUTH,)
+
+    def __init__(self, act: Callable[[], Any] = lambda: True) -> None:
+        self.act = act
+        self.asked: list[tuple[str, str]] = []
+
+    def authenticate(self, user: str, password: str) -> Any:
+        self.asked.append((user, password))
+        return self.act()
+
+
+class SlowServer(Server):
+    async def authenticate(self, user: str, password: str) -> Any:
+        self.asked.append((user, password))
+        return self.act()
+
+
+SERVERS = pytest.mark.parametrize("kind", [Server, SlowServer], ids=["plain", "async"])
+
+
+@SERVERS
+@pytest.mark.parametrize(
+    ("key", "user", "password"),
+    [
+        ("alice:Pass:wo|rd", "alice", "Pass:wo|rd"),
+        ("Alice@Example.ORG:Pass", "alice@example.org", "Pass"),
+        ("alice:", "alice", ""),
+        ("alice", "alice", ""),
+        ("a\udcff:\udcfe\xe9", "a\udcff", "\udcfe\xe9"),
+    ],
+)
+def test_what_a_table_of_its_own_way_is_asked(
+    kind: type[Server], key: str, user: str, password: str
+) -> None:
+    talk = Talk(table := kind())
+    assert said(talk, key.encode("utf-8", "surrogateescape")) == FOUND
+    assert table.asked == [(user, password)]
+
+
+@SERVERS
+def test_its_bool_is_the_answer(kind: type[Server]) -> None:
+    answers = iter([False, True, False])
+    talk = Talk(kind(lambda: next(answers)))
+    assert [said(talk, b"a:b") for _ in range(3)] == [NOT_FOUND, FOUND, NOT_FOUND]
+
+
+@SERVERS
+@pytest.mark.parametrize("value", [None, "", "alice", 1, 0, b"x", [True], bool])
+def test_nothing_but_a_bool_lets_a_client_in(kind: type[Server], value: Any) -> None:
+    talk = Talk(kind(lambda: value))
+    assert said(talk, b"alice:x").startswith(b"check-result|0c7d9dc5|error|authenticate() returned")
+    assert len(talk.logged) == 1
+
+
+def test_an_answer_of_a_worker_of_its_own() -> None:
+    reply: Deferred[bool] = Deferred()
+    talk = Talk(Server(lambda: reply))
+    assert talk.say(check(b"alice:x", b"auth")) == b""
+    reply.settle(True)
+    assert talk.protocol.data_to_send() == FOUND
+
+
+@SERVERS
+def test_a_failure_of_its_own_way_tells_no_password(kind: type[Server]) -> None:
+    talk = Talk(kind(lambda: explode(OSError(SECRET))))
+    assert said(talk, b"alice:" + SECRET.encode()) == answer(b"error|OSError", b"check")
+    assert "wo|rd" not in "".join(talk.logged)
 
 
 # --- nothing of it is told ------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Answers that are kept: how many, which, and when they are given again."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -20,15 +21,14 @@ OTHER = Request(b"check", Service.ALIAS, str, encode_value)
 # --- the memory -----------------------------------------------------------------------------------
 
 
-def test_an_answer_is_found_with_its_request_its_key_and_its_stamp() -> None:
+def test_an_answer_and_its_stamp_are_found_with_its_request_and_its_key() -> None:
     memory = Kept()
     memory.keep((ALIAS, b"alice"), (1, "x"), b"found|bob")
-    assert memory.find((ALIAS, b"alice"), (1, "x")) == b"found|bob"
-    assert memory.find((ALIAS, b"alice"), (2, "x")) is None
-    assert memory.find((ALIAS, b"bob"), (1, "x")) is None
-    assert memory.find((OTHER, b"alice"), (1, "x")) is None
+    assert memory.find((ALIAS, b"alice")) == ((1, "x"), b"found|bob")
+    assert memory.find((ALIAS, b"bob")) is None
+    assert memory.find((OTHER, b"alice")) is None
     memory.forget()
-    assert memory.find((ALIAS, b"alice"), (1, "x")) is None
+    assert memory.find((ALIAS, b"alice")) is None
     assert len(memory) == 0
 
 
@@ -36,8 +36,7 @@ def test_a_newer_answer_takes_the_place_of_an_older_one() -> None:
     memory = Kept()
     memory.keep((ALIAS, b"alice"), 1, b"found|bob")
     memory.keep((ALIAS, b"alice"), 2, b"not-found")
-    assert memory.find((ALIAS, b"alice"), 1) is None
-    assert memory.find((ALIAS, b"alice"), 2) == b"not-found"
+    assert memory.find((ALIAS, b"alice")) == (2, b"not-found")
     assert len(memory) == 1
 
 
@@ -45,10 +44,10 @@ def test_the_oldest_go_for_want_of_room() -> None:
     memory = Kept()
     for number in range(ENTRIES):
         memory.keep((ALIAS, b"%d" % number), 1, b"found")
-        assert memory.find((ALIAS, b"%d" % number), 1) == b"found"
+        assert memory.find((ALIAS, b"%d" % number)) == (1, b"found")
     assert len(memory) == ENTRIES // 2
-    assert memory.find((ALIAS, b"%d" % (ENTRIES // 2 - 1)), 1) is None
-    assert memory.find((ALIAS, b"%d" % (ENTRIES // 2)), 1) == b"found"
+    assert memory.find((ALIAS, b"%d" % (ENTRIES // 2 - 1))) is None
+    assert memory.find((ALIAS, b"%d" % (ENTRIES // 2))) == (1, b"found")
     for number in range(ENTRIES - 1):
         memory.keep((ALIAS, b"%d" % number), 2, b"found")
         assert len(memory) < ENTRIES
@@ -60,10 +59,9 @@ def test_an_answer_that_grew_old_is_renewed() -> None:
     memory.keep((ALIAS, b"alice"), 1, b"found|bob")
     for number in range(ENTRIES // 2):
         memory.keep((ALIAS, b"%d" % number), 1, b"found")
-    assert memory.find((ALIAS, b"alice"), 1) == b"found|bob"
+    assert memory.find((ALIAS, b"alice")) == (1, b"found|bob")
     memory.keep((ALIAS, b"alice"), 2, b"not-found")
-    assert memory.find((ALIAS, b"alice"), 1) is None
-    assert memory.find((ALIAS, b"alice"), 2) == b"not-found"
+    assert memory.find((ALIAS, b"alice")) == (2, b"not-found")
 
 
 def test_long_answers_take_the_room_of_many() -> None:
@@ -165,6 +163,43 @@ def test_a_change_while_the_table_is_asked_is_not_missed() -> None:
     assert talk.say(lookup()) == answer(b"found|two")
     assert talk.say(lookup()) == answer(b"found|two")
     assert table.asked == ["alice"] * 2
+
+
+@pytest.mark.parametrize("service", [Service.ALIAS, Service.REGEX])
+def test_a_lookup_and_its_stamps_are_held_together(service: Service) -> None:
+    class Held(Stamped):
+        holds: Service | None = None
+
+        @contextmanager
+        def hold(self, service: Service) -> Iterator[None]:
+            self.holds = service
+            yield
+            self.holds = None
+
+        def stamp(self, service: Service) -> Hashable | None:
+            self.asked.append(f"stamp {self.holds}")
+            return self.version
+
+    table = Held()
+    talk = Talk(table)
+    table.act = lambda: table.asked.append(f"lookup {table.holds}")
+    assert [talk.say(lookup(service=service.value.encode())) for _ in range(2)] == [FOUND] * 2
+    stamp = f"stamp {service}"
+    assert table.asked == [stamp, "alice", f"lookup {service}", stamp, "stamp None"]
+
+
+@pytest.mark.parametrize("error", [KeyError("secret"), SystemExit(), Unavailable("it is down")])
+def test_a_hold_that_fails_is_an_error_and_one_answer(error: BaseException) -> None:
+    table = Stamped()
+    talk = Talk(table)
+    table.hold = lambda service: explode(error)  # type: ignore[method-assign]
+    said = talk.say(lookup())
+    assert said.startswith(answer(b"error|")[:-1])
+    assert said.count(b"\n") == 1
+    assert b"secret" not in said
+    assert table.asked == []
+    del table.hold
+    assert talk.say(lookup()) == FOUND
 
 
 @pytest.mark.parametrize("service", [b"auth", b"credentials", b"source", b"relayhost"])

@@ -1,14 +1,18 @@
 """Rows that a table is asked for where a key may match a row that is spelled otherwise."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import CoroutineType
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from opensmtpd._protocol.table.matched_lookup import checker, find
+from opensmtpd._protocol.table.matched_lookup import MATCHED, checker, find, several
+from opensmtpd.errors import DecisionError
 from opensmtpd.table import Patterns, Service, Table
+from opensmtpd.table.matching import candidates
 from unit.support.lookups import Rows, SlowRows
 from unit.support.talk import run
 
@@ -218,3 +222,115 @@ def test_what_lookups_raise_is_not_hidden(kind: type[Rows]) -> None:
 
     with pytest.raises(KeyError):
         found(Fails(), Service.DOMAIN, "b.c")
+
+
+# --- all rows at once -----------------------------------------------------------------------------
+
+
+class ManyRows(Rows):
+    """Is asked for all rows at once."""
+
+    def lookup_many(self, service: Service, keys: Sequence[str]) -> Any:
+        self.asked.append(" ".join(keys))
+        return [self.rows.get(key) for key in keys]
+
+
+class SlowManyRows(ManyRows):
+    """The same, from coroutines."""
+
+    async def lookup_many(self, service: Service, keys: Sequence[str]) -> Any:
+        return super().lookup_many(service, keys)
+
+
+MANY = pytest.mark.parametrize("kind", [ManyRows, SlowManyRows], ids=["plain", "async"])
+
+
+def found_at_once(table: Table, service: Service, key: str) -> Any:
+    answer = find(table, table.lookup, service, key, several(table, table.lookup))
+    return run(answer) if isinstance(answer, CoroutineType) else answer
+
+
+@MANY
+def test_the_key_and_all_candidates_make_one_question(kind: type[ManyRows]) -> None:
+    table = kind("*.b.c")
+    assert found_at_once(table, Service.DOMAIN, "a.b.c") == "found it"
+    assert found_at_once(table, Service.DOMAIN, "a.b.d") is None
+    assert table.asked == ["a.b.c *.b.c *.*.c *.*.* *", "a.b.d *.b.d *.*.d *.*.* *"]
+
+
+@MANY
+def test_of_many_answers_the_first_that_is_one_counts(kind: type[ManyRows]) -> None:
+    table = kind(**{"*": "all", "*.b.c": "labels"})
+    assert found_at_once(table, Service.DOMAIN, "a.b.c") == "labels"
+
+
+@MANY
+def test_an_index_takes_the_place_of_candidates(kind: type[ManyRows]) -> None:
+    table = indexed(kind, Service.DOMAIN, "mail*.b.c")
+    assert found_at_once(table, Service.DOMAIN, "mail7.b.c") == "found it"
+    assert found_at_once(table, Service.DOMAIN, "other.b.c") is None
+    assert table.asked == ["mail7.b.c mail*.b.c", "other.b.c"]
+    table = indexed(kind, Service.REGEX, "a.c")
+    assert found_at_once(table, Service.REGEX, "abc") == "found it"
+    assert table.asked == ["a.c"]
+
+
+@MANY
+def test_an_expression_without_an_index_is_a_key(kind: type[ManyRows]) -> None:
+    table = kind("a.c")
+    assert found_at_once(table, Service.REGEX, "a.c") == "found it"
+    assert table.asked == ["a.c"]
+
+
+@pytest.mark.parametrize("answers", [None, "found it", ("found it",), True])
+def test_what_is_no_list_of_answers(answers: object) -> None:
+    class Wrong(Rows):
+        def lookup_many(self, service: Service, keys: Sequence[str]) -> Any:
+            return answers
+
+    with pytest.raises(DecisionError):
+        found_at_once(Wrong(), Service.DOMAIN, "a.b.c")
+
+
+def test_a_list_may_end_behind_the_first_answer() -> None:
+    class Short(Rows):
+        def lookup_many(self, service: Service, keys: Sequence[str]) -> Any:
+            return [None, "labels"]
+
+    assert found_at_once(Short(), Service.DOMAIN, "a.b.c") == "labels"
+
+
+def test_which_method_is_asked_for_many() -> None:
+    class Checked(ManyRows):
+        def check(self, service: Service, key: str) -> bool:
+            return True
+
+    class CheckedMany(Checked):
+        def check_many(self, service: Service, keys: Sequence[str]) -> list[bool]:
+            return [True]
+
+    rows, many, checked, both = Rows(), ManyRows(), Checked(), CheckedMany()
+    assert several(rows, rows.lookup) is None
+    assert several(rows, checker(rows)) is None
+    assert several(many, many.lookup) == many.lookup_many
+    assert several(many, checker(many)) == many.lookup_many
+    assert several(checked, checker(checked)) is None
+    assert several(both, checker(both)) == both.check_many
+
+
+NAMES = st.sampled_from(["a.b.c", "x.b.c", "b.c", "[2001:db8::1]", "192.0.2.7", "eve+x@b.c", "@"])
+
+
+@given(st.sampled_from(sorted(MATCHED)), NAMES, st.data())
+def test_at_once_is_one_by_one(service: Service, key: str, data: st.DataObject) -> None:
+    """The same answer, whatever rows there are, and whether there is an index."""
+    rows = [key, *candidates(service, key), "a*.b.c", "10/8"]
+    stored = data.draw(st.lists(st.sampled_from(rows), unique=True, max_size=5))
+    with_index = data.draw(st.booleans())
+    values = {row: f"value of {row}" for row in stored}
+    for kind in (Rows, SlowRows, ManyRows, SlowManyRows):
+        table = indexed(kind, service, *stored) if with_index else kind(**values)
+        table.rows = values
+        one_by_one = found(table, service, key)
+        if isinstance(table, ManyRows):
+            assert found_at_once(table, service, key) == one_by_one

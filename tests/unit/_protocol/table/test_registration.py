@@ -54,6 +54,8 @@ def test_services_that_are_none(services: Any, reason: str) -> None:
         (["look_up"], ["alias"], "Some has neither lookup nor check; is look_up one of them,"),
         (["chek"], ["domain"], "Some has neither lookup nor check; is chek one of them, misspelt?"),
         ([], ["relayhost"], "Some has neither lookup nor check nor fetch"),
+        ([], ["auth"], "Some has neither lookup nor check nor authenticate"),
+        (["authenticate"], ["auth", "alias"], "Some has neither lookup nor check"),
         (
             ["fetsh"],
             ["source"],
@@ -77,6 +79,7 @@ def test_a_table_that_could_answer_nothing(
         (["check"], [Service.DOMAIN]),
         (["lookup"], [Service.SOURCE]),
         (["fetch"], [Service.SOURCE, Service.RELAYHOST]),
+        (["authenticate"], [Service.AUTH]),
         ([], ()),
     ],
 )

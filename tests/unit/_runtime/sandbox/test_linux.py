@@ -266,6 +266,24 @@ def test_the_network() -> None:
         assert tried(Needs(network=True), ATTEMPTS[other]) in DENIED
 
 
+def test_unix_sockets(tmp_path: Path) -> None:
+    path = str(tmp_path / "server")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen()
+
+        def attempt() -> object:
+            with socket.socket(socket.AF_UNIX) as end:
+                end.connect(path)
+                return end.send(b"hello")
+
+        needs = Needs(sockets=(path,))
+        assert tried(needs, attempt) == 5
+        assert tried(NOTHING, attempt) in DENIED
+    for other in ("tcp", "udp", "netlink", "raw", "bind"):
+        assert tried(needs, ATTEMPTS[other]) in DENIED
+
+
 def test_syslog_is_reached_by_a_socket_of_before_when_it_starts_anew(tmp_path: Path) -> None:
     path = str(tmp_path / "log")
     end = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

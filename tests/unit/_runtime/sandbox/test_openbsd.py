@@ -44,6 +44,7 @@ def test_files_are_hidden_before_the_promises(
     libc = Libc()
     (tmp_path / "link").symlink_to("key")
     needs = Needs(reads=("/etc/mail/aliases", str(tmp_path / "link")), writes=("/var/tmp",))
+    needs |= Needs(sockets=("/run/db.sock",))
     assert confine(monkeypatch, libc, needs) == []
     folder = bytes(tmp_path)
     assert libc.calls == [
@@ -52,8 +53,9 @@ def test_files_are_hidden_before_the_promises(
         ("unveil", folder + b"/link", b"r"),
         ("unveil", folder + b"/key", b"r"),
         ("unveil", b"/var/tmp", b"rwc"),
+        ("unveil", b"/run/db.sock", b"rw"),
         ("unveil", None, None),
-        ("pledge", b"error stdio rpath wpath cpath", None),
+        ("pledge", b"error stdio rpath wpath cpath unix", None),
     ]
 
 
@@ -67,6 +69,7 @@ def test_files_are_hidden_before_the_promises(
             "error stdio rpath wpath cpath sendfd recvfd"),
         (Needs(network=True), "error stdio inet dns"),
         (Needs(accepts=True), "error stdio unix"),
+        (Needs(sockets=("/run/x.sock",)), "error stdio unix"),
         (Needs(forks=True, passes=True), "error stdio proc sendfd recvfd"),
     ],
 )  # fmt: skip

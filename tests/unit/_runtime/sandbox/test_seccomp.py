@@ -5,7 +5,7 @@ import pytest
 from opensmtpd._runtime.sandbox import seccomp
 from opensmtpd.needs import Needs
 
-FULL = Needs(("/a",), ("/b",), network=True, locks=True, forks=True, passes=True)
+FULL = Needs(("/a",), ("/b",), network=True, locks=True, forks=True, passes=True, sockets=("/c",))
 
 
 def allowed(needs: Needs) -> set[str]:
@@ -18,6 +18,7 @@ def allowed(needs: Needs) -> set[str]:
         (Needs(reads=("/a",)), {"openat", "getdents64"}),
         (Needs(writes=("/a",)), {"openat", "unlink", "rename", "ftruncate"}),
         (Needs(network=True), {"socket", "connect"}),
+        (Needs(sockets=("/a",)), {"socket", "connect"}),
         (Needs(locks=True), {"flock"}),
         (Needs(accepts=True), {"accept", "accept4"}),
         (Needs(forks=True), {"fork", "landlock_restrict_self", "seccomp"}),

@@ -11,7 +11,7 @@ from signal import Signals
 import pytest
 
 from opensmtpd.answer import Deferred
-from opensmtpd.errors import LocalError, Unavailable
+from opensmtpd.errors import DecisionError, LocalError, Unavailable
 from opensmtpd.table.passwords import checks
 from opensmtpd.table.passwords.checks import Checks
 from opensmtpd.worker.open_request import OpenRequest
@@ -179,3 +179,31 @@ print(sorted({{"argon2", "bcrypt", "hashlib", "hmac", "passlib"}} & sys.modules.
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+# --- the row of a user ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def compared(patient: Checks, monkeypatch: pytest.MonkeyPatch) -> Checks:
+    """Have ``compare`` ask the worker of the test."""
+    monkeypatch.setattr(checks, "checks", lambda: patient)
+    return patient
+
+
+@pytest.mark.parametrize(
+    ("row", "right"),
+    [(MD5, True), (f"alice:{MD5}", True), (f":{MD5}", True), (None, False), ("alice:", False)],
+)
+def test_a_row_is_compared(compared: Checks, row: str | None, right: bool) -> None:
+    later: Deferred[str | None] = Deferred()
+    for value in (row, later):
+        asked = checks.compare(value, SECRET, "alice")
+        assert isinstance(asked, Deferred)
+        later.settle(row)
+        assert end(compared, asked) is right
+
+
+def test_a_row_that_is_none(compared: Checks) -> None:
+    with pytest.raises(DecisionError, match="the value is empty"):
+        checks.compare("", SECRET, "alice")
