@@ -3,6 +3,7 @@
 import argparse
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from opensmtpd.answer import Deferred
 from opensmtpd.dns.question import Dns, Failed, Question, Reply
@@ -10,7 +11,15 @@ from opensmtpd.dns.servers import PATIENCE, ServerAddress, server
 from opensmtpd.errors import ConfigError
 from opensmtpd.options import seconds
 
+if TYPE_CHECKING:
+    from opensmtpd.dns.resolver.shared import SharedReplies
+
 __all__ = ["add", "resolver"]
+
+SHARED_PREFIX = "opensmtpd-dns:"
+"""The beginning of all keys of shared replies, where the URL has no other."""
+SHARED_SECONDS = 0.5
+"""Seconds until a name server is asked, where the server of shared replies says nothing."""
 
 
 def add(
@@ -30,6 +39,8 @@ def add(
     group("--dns-deadline", type=seconds, default=float(deadline), metavar="SECONDS",
         help=f"time for {what} (default {deadline})")
     group("--dns-cache", metavar="FILE", help="keep answers in this file across restarts")
+    group("--dns-cache-url", metavar="URL",
+        help="share answers with other machines on this server of Valkey or Redis")
     # fmt: on
 
 
@@ -54,7 +65,17 @@ def resolver(options: argparse.Namespace, needed: bool = True) -> Dns:
     if options.dns_cache:
         _check_folder(options.dns_cache)
     patience = min(PATIENCE, options.dns_deadline / 2)
-    return Resolver(options.nameserver, options.dns_cache, patience)
+    return Resolver(options.nameserver, options.dns_cache, patience, _shared(options.dns_cache_url))
+
+
+def _shared(url: str | None) -> "SharedReplies | None":
+    """Return the replies that are shared at ``url``. Raises ConfigError."""
+    if url is None:
+        return None
+    from opensmtpd.backends.state.state import server_state  # noqa: PLC0415  for those who share
+    from opensmtpd.dns.resolver.shared import SharedReplies  # noqa: PLC0415
+
+    return SharedReplies(server_state(url, prefix=SHARED_PREFIX, deadline=SHARED_SECONDS))
 
 
 class _Unasked:

@@ -1,12 +1,21 @@
 """Names and addresses, as text."""
 
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from opensmtpd.dns.names import address, is_query_name, is_wire_name, reversed_labels
+from opensmtpd.dns.names import (
+    LABEL_MAX,
+    NAME_MAX,
+    address,
+    is_ipv4,
+    is_query_name,
+    is_wire_name,
+    reverse_name,
+    reversed_labels,
+)
 
 NIBBLES = ".".join(reversed("20010db8000000000000000000000005"))
 
@@ -97,8 +106,60 @@ def test_addresses(text: str | bytes, expected: str | None) -> None:
 
 
 @given(st.ip_addresses())
+def test_the_name_of_an_address_is_that_of_python(found: IPv4Address | IPv6Address) -> None:
+    assert reverse_name(found) == found.reverse_pointer
+
+
+@given(st.ip_addresses())
 def test_an_address_backwards_can_be_asked(some: object) -> None:
     found = address(str(some))
     assert found is not None
     assert is_query_name(found.reverse_pointer)
     assert is_query_name(reversed_labels(found) + ".zen.spamhaus.org")
+
+
+# --- plain references ---------------------------------------------------------------------------
+
+ODD = st.text("0123456789abcdf.:%[]x \u0661\u00b2\0\n-", max_size=20)
+"""Characters of addresses, and some that look like these or end a string elsewhere."""
+QUADS = st.lists(st.text("0123456789", max_size=4), min_size=3, max_size=5).map(".".join)
+ADDRESSES = st.ip_addresses().map(str)
+TEXTS = st.one_of(ODD, QUADS, ADDRESSES, ADDRESSES.map("[{}]".format), st.text(max_size=20))
+
+
+def plain_address(text: str) -> IPv4Address | IPv6Address | None:
+    """Read an address by ip_address alone."""
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        found = ip_address(bare.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+@given(TEXTS)
+def test_an_address_is_what_ip_address_reads(text: str) -> None:
+    assert address(text) == plain_address(text)
+
+
+@given(TEXTS)
+@example("192.0.2.01")
+@example("192.0.2")
+@example("0xc0.0.2.1")
+@example("192.0.2.1\0")
+@example("192.0.2.1\n")
+def test_an_ipv4_address_in_its_usual_form(text: str) -> None:
+    found = plain_address(text)
+    assert is_ipv4(text) == (isinstance(found, IPv4Address) and str(found) == text)
+
+
+def plain_wire_name(name: str) -> bool:
+    """Know a name that can be asked for by its labels alone."""
+    labels = name.split(".")
+    fits = len(name) <= NAME_MAX and all(ord(char) < 256 for char in name)
+    return fits and all(0 < len(label) <= LABEL_MAX for label in labels)
+
+
+@given(st.lists(st.text("aZ9_-\u017f\xff\0 +", max_size=66), min_size=1, max_size=6).map(".".join))
+def test_a_name_that_can_be_asked_for(name: str) -> None:
+    assert is_wire_name(name) == plain_wire_name(name)

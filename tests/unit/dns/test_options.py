@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from opensmtpd.backends.state import state
 from opensmtpd.dns import Failed, Question, RecordType, options
 from opensmtpd.dns.resolver import resolver
+from opensmtpd.dns.resolver.shared import SharedReplies
 from opensmtpd.dns.servers import ServerAddress
 from opensmtpd.errors import ConfigError
 
@@ -32,14 +34,14 @@ def test_without_options(made: list[tuple[object, ...]]) -> None:
     flags = parse()
     assert (flags.nameserver, flags.dns_deadline, flags.dns_cache) == ([], 5.0, None)
     options.resolver(flags)
-    assert made == [([], None, 2.0)]
+    assert made == [([], None, 2.0, None)]
 
 
 def test_name_servers(made: list[tuple[object, ...]]) -> None:
     flags = parse("--nameserver", "192.0.2.1", "--nameserver", "[2001:db8::1]:53")
     assert flags.nameserver == [ServerAddress("192.0.2.1"), ServerAddress("2001:db8::1")]
     options.resolver(flags)
-    assert made == [(flags.nameserver, None, 2.0)]
+    assert made == [(flags.nameserver, None, 2.0, None)]
 
 
 @pytest.mark.parametrize(
@@ -57,6 +59,22 @@ def test_a_wrong_command_line(
         parse(flag, value)
     assert caught.value.code == 2
     assert f"argument {flag}: {said}" in capsys.readouterr().err
+
+
+def test_replies_are_shared_where_there_is_a_url(
+    made: list[tuple[object, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(state, "server_state", lambda url, **more: asked.append((url, more)))
+    options.resolver(parse("--dns-cache-url", "redis://valkey/1"))
+    assert asked == [("redis://valkey/1", {"prefix": "opensmtpd-dns:", "deadline": 0.5})]
+    [(_, _, _, shared)] = made
+    assert isinstance(shared, SharedReplies)
+
+
+def test_a_url_that_cannot_be_used_is_told_at_the_start() -> None:
+    with pytest.raises(ConfigError, match="password_file=/path"):
+        options.resolver(parse("--dns-cache-url", "redis://u:p@valkey"))
 
 
 # --- what is not installed ------------------------------------------------------------------------
@@ -96,7 +114,7 @@ def test_a_folder_for_the_cache(
     paths = [str(tmp_path / "cache"), "cache"]
     for path in paths:
         options.resolver(parse("--dns-cache", path))
-    assert made == [([], path, 2.0) for path in paths]
+    assert made == [([], path, 2.0, None) for path in paths]
     assert os.listdir(tmp_path) == []  # nothing is written before there is something to keep
 
 

@@ -20,6 +20,7 @@ from opensmtpd.dns.resolver import resolver
 from opensmtpd.dns.resolver.orders import SAVE
 from opensmtpd.dns.resolver.process.service import Service
 from opensmtpd.dns.resolver.resolver import Resolver
+from opensmtpd.dns.resolver.shared import SharedReplies
 from opensmtpd.dns.servers import PATIENCE, ServerAddress
 from opensmtpd.errors import WorkerError
 
@@ -119,11 +120,16 @@ class Lab:
         self.runner = asyncio.Runner()
         self.renew(cache)
 
-    def renew(self, cache: str | None = None, patience: float = PATIENCE) -> None:
+    def renew(
+        self,
+        cache: str | None = None,
+        patience: float = PATIENCE,
+        shared: SharedReplies | None = None,
+    ) -> None:
         """Have another resolver, as if the filter had been started again."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(resolver, "Pool", _Pool)
-            self.resolver = Resolver(self.servers, None, patience)
+            self.resolver = Resolver(self.servers, None, patience, shared)
         answer.unregister(self.resolver)
         self.pool = cast("_Pool", self.resolver._pool)
         self.pool.setup = self.servers, cache
@@ -203,6 +209,8 @@ def dribbling() -> Iterator[tuple[tuple[str, int], list[int]]]:
         with suppress(OSError):
             while True:
                 query, client = udp.recvfrom(4096)
+                if not query:  # the end
+                    return
                 udp.sendto(query[:2] + bytes([query[2] | 0x82]) + query[3:], client)
 
     def dribble(tcp: socket.socket) -> None:

@@ -54,10 +54,13 @@ class Cache:
 
     def entry(self, question: Question, now: float) -> CacheEntry | None:
         """Return the entry of a question, or None where there is none or it has expired."""
-        shelf = self._small if question in self._small.entries else self._large
+        shelf = self._small
         entry = shelf.entries.get(question)
         if entry is None:
-            return None
+            shelf = self._large
+            entry = shelf.entries.get(question)
+            if entry is None:
+                return None
         if entry.expires <= now:
             shelf.drop(question)
             return None

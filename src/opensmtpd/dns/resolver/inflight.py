@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
 from opensmtpd.dns.names import is_wire_name
 from opensmtpd.dns.question import Failed, Question, Reply
@@ -12,6 +13,9 @@ from opensmtpd.dns.resolver.orders import ASK
 from opensmtpd.dns.resolver.replies import unpacked
 from opensmtpd.dns.resolver.waits import Wait
 from opensmtpd.worker import Pool
+
+if TYPE_CHECKING:  # most share no replies
+    from opensmtpd.dns.resolver.shared import SharedReplies
 
 IN_FLIGHT = 10_000
 """Questions that name servers are asked at a time, at most.
@@ -45,17 +49,19 @@ class InFlightQuestions:
     def __init__(
         self,
         pool: Pool,
-        on_reply: Callable[[Question, Reply, float], None],
+        on_reply: Callable[[Question, Reply, float, bool], None],
         on_complete: Callable[[Wait], None],
         patience: float,
+        shared: "SharedReplies | None" = None,
     ) -> None:
-        """``on_reply`` is called with each question, its reply and for how long it may be kept;
-        ``on_complete`` with each wait that has all its replies then.
+        """``on_reply`` is called with each question, its reply, for how long it may be kept, and
+        whether the process gave it; ``on_complete`` with each wait that has all its replies then.
 
         ``patience`` is the least number of seconds after which a timeout is the name server's
-        failure.
+        failure. No name server is asked for what is ``shared``.
         """
         self._pool = pool
+        self._shared = shared
         self._on_reply = on_reply
         self._on_complete = on_complete
         self._patience = patience
@@ -65,7 +71,7 @@ class InFlightQuestions:
         self._giving = False
 
     def __len__(self) -> int:
-        """Return the number of questions that the resolver's process has."""
+        """Return the number of questions that the resolver's process has, or is about to get."""
         return len(self._asked)
 
     def join(self, question: Question, wait: Wait) -> Failed | None:
@@ -116,18 +122,40 @@ class InFlightQuestions:
             while self._waiting and len(self._asked) < IN_FLIGHT:
                 question, current = self._waiting.popitem(last=False)
                 self._asked[question] = current
-                current.since = time.monotonic()
-                reply = self._pool.ask([ASK, question.name, question.kind.value])
-                reply.on_end(partial(self._receive, question))
+                if self._shared is None:
+                    self._ask(question)
+                else:
+                    known = self._shared.get(question)
+                    known.on_end(partial(self._take_shared, question))
         finally:
             self._giving = False
 
+    def _take_shared(
+        self, question: Question, found: tuple[Reply, float] | None, _: BaseException | None
+    ) -> None:
+        """Take the reply that another machine has had, or ask."""
+        if found is None:
+            self._ask(question)
+        else:
+            self._end(question, *found, asked=False)
+
+    def _ask(self, question: Question) -> None:
+        self._asked[question].since = time.monotonic()
+        reply = self._pool.ask([ASK, question.name, question.kind.value])
+        reply.on_end(partial(self._receive, question))
+
     def _receive(self, question: Question, row: object, error: BaseException | None) -> None:
         """Take what the resolver's process replied, or the failure of the pool."""
-        current = self._asked.pop(question)
         reply, ttl = _read(question, row, error)
+        if self._shared is not None:
+            self._shared.put(question, reply, ttl)
+        self._end(question, reply, ttl, asked=True)
+
+    def _end(self, question: Question, reply: Reply, ttl: float, *, asked: bool) -> None:
+        """Remember a reply, and give it to those who wait for it."""
+        current = self._asked.pop(question)
         with suppress(Exception):  # no memory to remember it: those who wait get it nevertheless
-            self._on_reply(question, reply, ttl)
+            self._on_reply(question, reply, ttl, asked)
         for wait in current.waits:
             wait.take(question, reply)
             if not wait.missing:

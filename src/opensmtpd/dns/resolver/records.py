@@ -2,7 +2,7 @@
 
 from ipaddress import ip_address
 
-from opensmtpd.dns.names import is_query_name, is_wire_name
+from opensmtpd.dns.names import is_ipv4, is_query_name, is_wire_name
 from opensmtpd.dns.question import RecordType
 
 RECORDS_MAX = 100
@@ -51,8 +51,11 @@ def checked(kind: RecordType, records: object) -> tuple[str, ...]:
 def _check(kind: RecordType, record: object) -> None:
     if not isinstance(record, str):
         raise TypeError
-    if kind in (RecordType.A, RecordType.AAAA):
-        good = str(ip_address(record)) == record
+    if kind is RecordType.A:
+        good = is_ipv4(record)
+    elif kind is RecordType.AAAA:
+        found = ip_address(record)
+        good = str(found) == record and found.version == 6
     elif kind in (RecordType.PTR, RecordType.MX):
         good = is_usable(kind, record) and record == record.lower()
     elif kind is RecordType.SOA:

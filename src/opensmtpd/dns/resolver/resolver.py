@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
 from opensmtpd import answer
 from opensmtpd._counters.counts import count
@@ -25,6 +26,9 @@ from opensmtpd.errors import LocalError
 from opensmtpd.log import log
 from opensmtpd.worker import Pool
 from opensmtpd.worker.open_request import Settlement
+
+if TYPE_CHECKING:
+    from opensmtpd.dns.resolver.shared import SharedReplies
 
 WORKER = "opensmtpd.dns.resolver.process.worker:ResolverWorker"
 LATE = 40.0
@@ -46,20 +50,25 @@ class Resolver:
         servers: Sequence[ServerAddress] = (),
         cache_path: str | None = None,
         patience: float = PATIENCE,
+        shared: "SharedReplies | None" = None,
     ) -> None:
         """Ask ``servers``; an empty sequence stands for those of resolv.conf.
 
         The replies in the file at ``cache_path`` are remembered; see ``save``. ``patience`` is the
-        least number of seconds after which a timeout is the name server's failure. Raises
-        ConfigError where aiodns is missing, or cannot ask ``servers``.
+        least number of seconds after which a timeout is the name server's failure. What is not
+        remembered is looked for in ``shared`` first, and the replies of name servers are kept
+        there. Raises ConfigError where aiodns is missing, or cannot ask ``servers``.
         """
         self._cache = Cache()
+        self._shared = shared
         self._waits = Waits(self._give_up)
         most = inflight.IN_FLIGHT + OTHERS
         setup = [[list(server) for server in servers], cache_path]
         self._pool = Pool(WORKER, setup, deadline=LATE, queue=most, window=most)
         self._heartbeat = Heartbeat(self._pool)
-        self._questions = InFlightQuestions(self._pool, self._remember, self._waits.end, patience)
+        self._questions = InFlightQuestions(
+            self._pool, self._remember, self._waits.end, patience, shared
+        )
         self._saves = cache_path is not None
         # Deadlines and waits are ours: the loop asks for the pool's through this object.
         answer.unregister(self._pool)
@@ -131,6 +140,8 @@ class Resolver:
         """End the resolver's process."""
         answer.unregister(self)
         self._pool.close()
+        if self._shared is not None:
+            self._shared.close()
 
     # --- waits ----------------------------------------------------------------------------------
 
@@ -147,10 +158,11 @@ class Resolver:
 
     # --- remembering replies ----------------------------------------------------------------------
 
-    def _remember(self, question: Question, reply: Reply, ttl: float) -> None:
+    def _remember(self, question: Question, reply: Reply, ttl: float, asked: bool) -> None:
         now = time.monotonic()
-        count("opensmtpd_plugin_dns_replies", type(reply).__name__.lower())
-        self._heartbeat.seen(now)
+        if asked:  # else it is another machine's, and says nothing of the process
+            count("opensmtpd_plugin_dns_replies", type(reply).__name__.lower())
+            self._heartbeat.seen(now)
         self._cache.put(question, reply, ttl, now)
 
     def _fetch(self, number: int) -> None:

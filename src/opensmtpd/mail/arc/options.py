@@ -4,7 +4,6 @@ import argparse
 from typing import NamedTuple
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.mail.arc.seal import MessageSigner, Sealer
 from opensmtpd.mail.dkim.sign import style
 from opensmtpd.mail.dkim.sign.signer import Signer
 
@@ -43,6 +42,8 @@ def kind(flags: argparse.Namespace) -> Kind:
         return Kind(Signer, style.NAMES, "simple/simple")
     if flags.arc_sign and flags.arc_seal:
         raise ConfigError("-A does not go with -S", remedy="run the filter twice, -A before -S")
+    from opensmtpd.mail.arc.seal import MessageSigner, Sealer  # noqa: PLC0415  few sign with ARC
+
     this = "-A" if flags.arc_sign else "-S"
     for name, option in (_UNFIT if flags.arc_sign else _UNFIT_FOR_SEAL).items():
         if getattr(flags, name) not in _DEFAULTS:

@@ -8,41 +8,43 @@ White space after a break gives way to the line end and tab. What fits on no lin
 
 COLUMNS = 78
 _INDENT = 8
+_ROOM = COLUMNS - _INDENT
 _BREAK = b"\r\n\t"
 
 
 class Folding:
     """A field that grows piece by piece, and is folded where a piece does not fit."""
 
-    __slots__ = ("_column", "_parts")
+    __slots__ = ("_parts", "column")
 
     def __init__(self, text: bytes = b"", column: int = 0) -> None:
         """Begin with ``text``, which is folded already and ends in ``column``."""
         self._parts = [text]
-        self._column = column
+        self.column = column
+        """The columns of the last line."""
 
     def piece(self, text: bytes) -> None:
         """Append bytes that are not to be broken; a space in front is dropped at a break."""
-        self._column += len(text)
-        if self._column > COLUMNS:
+        self.column += len(text)
+        if self.column > COLUMNS:
             text = text.lstrip(b" ")
             self._parts.append(_BREAK)
-            self._column = _INDENT + len(text)
+            self.column = _INDENT + len(text)
         self._parts.append(text)
 
     def run(self, text: bytes) -> None:
         """Append bytes that may be broken anywhere; they hold no white space."""
-        room = max(0, COLUMNS - self._column)
+        room = max(0, COLUMNS - self.column)
         self._parts.append(text[:room])
-        self._column += min(room, len(text))
-        for at in range(room, len(text), COLUMNS - _INDENT):
-            line = text[at : at + COLUMNS - _INDENT]
-            self._parts += (_BREAK, line)
-            self._column = _INDENT + len(line)
+        self.column += min(room, len(text))
+        if len(text) > room:
+            lines = [text[at : at + _ROOM] for at in range(room, len(text), _ROOM)]
+            self._parts += (_BREAK, _BREAK.join(lines))
+            self.column = _INDENT + len(lines[-1])
 
     def copy(self) -> "Folding":
         """Return one that goes on from here, apart from this one."""
-        return Folding(self.text(), self._column)
+        return Folding(self.text(), self.column)
 
     def text(self) -> bytes:
         """Return the field so far: CRLF and tab at each break, nothing at its end."""

@@ -2,6 +2,7 @@
 
 from opensmtpd.dns import Absent, Failed, Found, Lookup, Question, RecordType
 from opensmtpd.dns.names import address as address_in
+from opensmtpd.dns.names import reverse_name
 from opensmtpd.mail.client import Client, IPAddress
 
 NAMES_MAX = 20
@@ -15,7 +16,7 @@ def look_up(client: Client, address: IPAddress) -> Lookup[Client]:
     ``"error"`` where the DNS did not tell. All names are tried (smtpd tries the first); the first
     that leads back to the address is the client's name.
     """
-    [pointers] = yield [Question(address.reverse_pointer, RecordType.PTR)]
+    [pointers] = yield [Question(reverse_name(address), RecordType.PTR)]
     if not isinstance(pointers, Found):
         verdict = "error" if isinstance(pointers, Failed) else "fail"
         return client._replace(rdns=None, fcrdns=verdict)

@@ -33,7 +33,6 @@ def decide(session: str, client: Client, verdict: PolicyVerdict) -> PhaseDecisio
     """Return the decision for smtpd, and log it with its reasons."""
     check = ",".join(dict.fromkeys(reason.check for reason in verdict.reasons))
     why = "; ".join(dict.fromkeys(reason.text for reason in verdict.reasons))
-    fields = client.fields() | dict(verdict.fields) | {"check": check, "reason": why}
     action = verdict.response.action
     event = "undecided" if action is Action.OFF else action.name.lower()
     log(
@@ -45,4 +44,7 @@ def decide(session: str, client: Client, verdict: PolicyVerdict) -> PhaseDecisio
         helo=client.helo or None,
         reason=why,
     )
+    if action < Action.TEMPFAIL:  # only refusals have a text
+        return verdict.response.decision(verdict.default, {})
+    fields = client.fields() | dict(verdict.fields) | {"check": check, "reason": why}
     return verdict.response.decision(verdict.default, fields)

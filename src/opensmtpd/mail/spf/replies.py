@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from socket import AF_INET, AF_INET6, inet_pton
 
 from opensmtpd.dns import Absent, Failed, Found, Question, RecordType, Reply
-from opensmtpd.dns.names import is_wire_name
+from opensmtpd.dns.names import is_wire_name, reverse_name
 from opensmtpd.mail.client import IPAddress
 
 VOIDS_MAX = 2
@@ -124,7 +124,7 @@ class KnownReplies:
         return "unknown" if known else None
 
     def _pointers(self) -> Reply | None:
-        return self.reply(self._address.reverse_pointer, RecordType.PTR)
+        return self.reply(reverse_name(self._address), RecordType.PTR)
 
     def _number(self, record: str) -> int | None:
         try:

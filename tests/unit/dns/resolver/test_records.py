@@ -11,6 +11,7 @@ from unit.support.dns_lab import AAAA, MX, PTR, TXT, A
     ("kind", "record", "good"),
     [
         *((A, "192.0.2.1", True), (A, "192.0.2.256", False), (A, "one.example", False)),
+        *((A, "2001:db8::1", False), (AAAA, "192.0.2.1", False)),
         *((AAAA, "2001:db8::1", True), (AAAA, "2001:DB8::1", False), (AAAA, "", False)),
         *((PTR, "one.example", True), (PTR, "One.example", False), (PTR, "a|b", False)),
         *((MX, "mx_1.example", True), (MX, "mx.example.", False), (MX, "x" * 254, False)),

@@ -8,21 +8,27 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
+from hypothesis import given
+from hypothesis import strategies as st
 
+from opensmtpd.mail.dkim import signature
 from opensmtpd.mail.dkim.canonical_header import finder, relaxed, relaxed_value
 from opensmtpd.mail.dkim.keys.keyring import Identity
 from opensmtpd.mail.dkim.keys.load import load
-from opensmtpd.mail.dkim.signature import Covered, Template
+from opensmtpd.mail.dkim.signature import Covered, Forms, Template, unsigned
 from unit.support.dkim_material import RFC_8463_RSA_PUBLIC, tags
 
 DIGEST = bytes(range(32))
 
 
 def template(
-    domain: str = "example.com", selector: str = "mail", header: str = "simple"
+    domain: str = "example.com",
+    selector: str = "mail",
+    header: str = "simple",
+    forms: Forms | None = None,
 ) -> Template:
     identity = Identity(domain, selector, "rsa-sha256", b"id")
-    return Template(identity, header, "simple")
+    return Template(identity, header, "simple", forms=forms)
 
 
 def digest(data: bytes) -> bytes:
@@ -89,6 +95,47 @@ def test_one_template_makes_many_fields() -> None:
     first, second = (one.prepare(covered([b"from"])) for _ in range(2))
     assert first.digest == second.digest
     assert first.lines(b"x") == second.lines(b"x") == first.lines(b"x")
+
+
+NAMES = st.lists(st.sampled_from([b"from", b"to", b"x-%b", b"%", b"n" * 30]), min_size=1)
+TIMES = st.sampled_from([(), (b"t=1",), (b"t=12", b"x=345"), (b"x=9",)])
+
+
+@given(
+    st.sampled_from(["simple", "relaxed"]),
+    st.sampled_from(["mail", "100%s", "s" * 60, "s" * 100]),
+    st.lists(st.tuples(NAMES, TIMES, st.binary(min_size=32, max_size=32)), max_size=5),
+)
+def test_a_form_that_is_kept_makes_the_field_that_is_written_anew(
+    header: str, selector: str, messages: list[tuple[list[bytes], tuple[bytes, ...], bytes]]
+) -> None:
+    forms: Forms = {}
+    other = template("other.example", header=header, forms=forms)
+    one = template(selector=selector, header=header, forms=forms)
+    for names, times, body in messages:
+        other.prepare(Covered(b"data\r\n", names, body, None, times))
+        for each in (body, body[::-1]):  # the second has the form of the first
+            what = Covered(b"data\r\n", names, each, None, times)
+            plain = unsigned(one.written(what), what.data, header == "relaxed")
+            made = one.prepare(what)
+            assert made.digest == plain.digest
+            assert made.lines(bytes(256)) == plain.lines(bytes(256))
+
+
+def test_no_client_makes_templates_keep_more_and_more() -> None:
+    forms: Forms = {}
+    templates = [template(f"{number}.example", forms=forms) for number in range(50)]
+    for count in range(1, 40):
+        for one in templates:
+            one.prepare(covered([b"from"] * count))
+            one.prepare(covered([b"from"], None, b"t=%d" % count))
+            assert 0 < len(forms) <= signature.FORMS_MAX
+    assert all(len(key) <= signature.NAMES_MAX + 1 for key in forms)
+
+
+def test_a_template_of_one_message_needs_no_forms() -> None:
+    plain, kept = (one.prepare(covered([b"from"])) for one in (template(), template(forms={})))
+    assert (plain.digest, plain.lines(b"x")) == (kept.digest, kept.lines(b"x"))
 
 
 def rfc_8463(suites: Path, number: int) -> tuple[bytes, bytes]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from itertools import islice
 
+from opensmtpd.dns.names import is_ipv4
 from opensmtpd.dns.question import Absent, Found, RecordType, Reply
 from opensmtpd.dns.resolver.records import is_usable, records_max
 
@@ -26,7 +27,7 @@ def _records(kind: RecordType, values: Iterable[str | bytes]) -> Iterable[str]:
     if kind is RecordType.TXT:
         return texts  # two that are cut into strings in other places are two: RFC 7208 section 4.5
     if kind in (RecordType.A, RecordType.AAAA):
-        return dict.fromkeys(str(ip_address(text)) for text in texts)
+        return dict.fromkeys(text if is_ipv4(text) else str(ip_address(text)) for text in texts)
     if kind is RecordType.SOA:
         return texts
     names = (text.removesuffix(".").lower() for text in texts)

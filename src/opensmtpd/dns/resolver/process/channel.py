@@ -16,6 +16,7 @@ import pycares
 
 from opensmtpd.dns.question import Absent, Failed, Question, RecordType, Reply
 from opensmtpd.dns.resolver.process import answers
+from opensmtpd.dns.resolver.process.watched import WatchedResolver
 from opensmtpd.dns.servers import ServerAddress
 from opensmtpd.files import reading
 
@@ -36,6 +37,7 @@ UNKNOWN_TTL = 60
 NEW = int(aiodns.__version__.partition(".")[0]) >= 4
 _ABSENT = {pycares.errno.ARES_ENOTFOUND: True, pycares.errno.ARES_ENODATA: False}
 """Errors that are an absence, and whether the name does not exist."""
+_TYPES = {kind: getattr(pycares, f"QUERY_TYPE_{kind.value}") for kind in RecordType}
 _MISREAD = pycares.errno.ARES_EBADRESP
 _TIMEOUT = pycares.errno.ARES_ETIMEOUT
 
@@ -62,37 +64,36 @@ class Ares:
             options["nameservers"] = [server.address for server in servers]
             options["udp_port"] = options["tcp_port"] = servers[0].port
         self._servers: Sequence[str] = options.get("nameservers", ())
-        self._quick = aiodns.DNSResolver(timeout=TIMEOUT, tries=1, **options)
-        self._patient = aiodns.DNSResolver(timeout=TIMEOUT, tries=2, **options)
+        self._quick = WatchedResolver(timeout=TIMEOUT, tries=1, **options)
+        self._patient = WatchedResolver(timeout=TIMEOUT, tries=2, **options)
 
     def ask(self, question: Question, done: Done, again: int = MISREAD) -> None:
         """Ask, and call ``done`` with the reply and its TTL in seconds, 0 where it has none.
 
-        This uses futures and callbacks, not tasks: there may be thousands of questions at a time.
+        This uses callbacks, not tasks: there may be thousands of questions at a time.
         """
         self._ask(self._quick, question, done, again)
 
-    def _ask(self, channel: aiodns.DNSResolver, question: Question, done: Done, again: int) -> None:
-        query: Callable[..., asyncio.Future[Any]] = channel.query_dns if NEW else channel.query
+    def _ask(self, channel: WatchedResolver, question: Question, done: Done, again: int) -> None:
         try:
-            answer = query(question.name, question.kind.value)
+            ended = partial(self._answered, channel, question, done, again)
+            channel.ask(question.name, _TYPES[question.kind], ended)
         except Exception as error:  # no memory, say
             failed = Failed(type(error).__name__, ours=True)
             asyncio.get_running_loop().call_soon(done, failed, 0.0)
-        else:
-            answer.add_done_callback(partial(self._answered, channel, question, done, again))
 
     def _answered(
         self,
-        channel: aiodns.DNSResolver,
+        channel: WatchedResolver,
         question: Question,
         done: Done,
         again: int,
-        answer: "asyncio.Future[Any]",
+        answer: Any,
+        code: int | None,
     ) -> None:
-        error = None if answer.cancelled() else answer.exception()
-        code = error.args[0] if isinstance(error, aiodns.error.DNSError) else None
-        if again and code == _MISREAD:
+        if code is None:
+            done(*_reply(question.kind, answer))
+        elif again and code == _MISREAD:
             # c-ares closes a socket on which it received something that it could not read, and
             # fails all questions of that socket. Ask again, at another time than the others.
             pause = random.uniform(0, PAUSE)
@@ -100,8 +101,10 @@ class Ares:
             loop.call_later(pause, self._ask, channel, question, done, again - 1)
         elif code == _TIMEOUT and channel is self._quick:
             self._ask(self._patient, question, done, again)
+        elif code in _ABSENT:
+            done(Absent(_ABSENT[code]), 0.0)
         else:
-            done(*_reply(question.kind, answer, error))
+            done(Failed(str(pycares.errno.strerror(code))), 0.0)
 
     def forget(self) -> None:
         """Make c-ares drop the answers that it keeps; questions in flight go on.
@@ -133,16 +136,9 @@ class Ares:
         return self._quick.nameservers
 
 
-def _reply(
-    kind: RecordType, answer: "asyncio.Future[Any]", error: BaseException | None
-) -> tuple[Reply, float]:
-    if answer.cancelled():
-        return Failed("given up"), 0
-    if isinstance(error, aiodns.error.DNSError):
-        code, text = error.args[0], error.args[-1]
-        return (Absent(_ABSENT[code]) if code in _ABSENT else Failed(str(text))), 0
+def _reply(kind: RecordType, answer: Any) -> tuple[Reply, float]:
     try:
-        values, ttl = (_new if NEW else _old)(kind, answer.result())
+        values, ttl = (_new if NEW else _old)(kind, answer)
         return answers.reply(kind, values, ttl)
     except Exception as wrong:  # a library may raise anything for a hostile answer
         return Failed(type(wrong).__name__), 0
@@ -161,7 +157,7 @@ _FIELDS = {
 
 
 def _new(kind: RecordType, result: Any) -> tuple[Iterable[str | bytes], float]:
-    wanted = getattr(pycares, f"QUERY_TYPE_{kind.value}")
+    wanted = _TYPES[kind]
     rows = [record for record in result.answer if record.type == wanted]
     if kind is RecordType.MX:
         rows.sort(key=lambda record: record.data.priority)

@@ -8,8 +8,6 @@ import struct
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
-import dns.name
-
 from opensmtpd.dns.question import Absent, Failed, Question, RecordType, Reply
 from opensmtpd.dns.resolver.process import answers
 
@@ -37,6 +35,8 @@ def query(question: Question, number: int) -> bytes:
     It says nothing of EDNS: an answer of more than 512 octets comes over TCP. Raises
     ``dns.name.NameTooLong`` and its like for a name of which ``names.is_wire_name`` is false.
     """
+    import dns.name  # noqa: PLC0415  see ``later`` of the worker
+
     labels = [label.encode("latin-1") for label in question.name.split(".")]
     name = dns.name.Name([*labels, b""]).to_wire()
     assert name is not None  # it is, only where it was to be written to a file
@@ -130,6 +130,8 @@ def _value(kind: RecordType, data: bytes, ttl: int, begin: int, end: int) -> str
         return _joined(content)
     if kind is RecordType.SOA:
         return str(min(ttl, *struct.unpack("!I", content[-4:])))  # RFC 2308 section 5
+    import dns.name  # noqa: PLC0415  see ``later`` of the worker
+
     # A pointer in it leads into the whole message.
     name, _ = dns.name.from_wire(data[:end], begin + 2 * (kind is RecordType.MX))
     return name.to_text(omit_final_dot=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -24,6 +25,9 @@ KEPT_ROWS = 100
 KEPT_SIZE = 128 * 1024
 """Their size: a frame has 1 MiB, at most, and each of these characters may be two bytes there."""
 
+TURN = 100
+"""Requests that are obeyed in one turn of the loop: name servers are listened to in between."""
+
 
 class Service:
     """Answers the front on the asyncio loop that runs, until the front is gone."""
@@ -37,6 +41,7 @@ class Service:
         self._name_servers = NameServers(servers)
         self._absences = Absences(self._cache, self._ask_zone)
         self._kept: Sequence[Sequence[CacheEntry]] = ()
+        self._requests: deque[tuple[int, Any]] = deque()
         self._flushing = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -51,14 +56,35 @@ class Service:
     def _receive(self) -> None:
         try:
             for number, request in self._link.receive():
-                try:
-                    self._obey(number, *request)
-                except Exception as error:
-                    self._link.fail(number, error)
+                if request == [ALIVE]:  # whatever waits: many questions are not to look like a stop
+                    self._take(number, request)
+                    self._flush_soon()
+                    continue
+                if not self._requests:
+                    asyncio.get_running_loop().call_soon(self._take_some)
+                self._requests.append((number, request))
+        except Exception as error:
+            self._stop(error)
+
+    def _take_some(self) -> None:
+        try:
+            for _ in range(min(TURN, len(self._requests))):
+                self._take(*self._requests.popleft())
+            if self._requests:
+                asyncio.get_running_loop().call_soon(self._take_some)
             self._flush_soon()
         except Exception as error:
-            if not self._end.done():
-                self._end.set_exception(error)
+            self._stop(error)
+
+    def _take(self, number: int, request: Any) -> None:
+        try:
+            self._obey(number, *request)
+        except Exception as error:
+            self._link.fail(number, error)
+
+    def _stop(self, error: Exception) -> None:
+        if not self._end.done():
+            self._end.set_exception(error)
 
     def _obey(self, number: int, order: int, *arguments: Any) -> None:
         if order == ASK:

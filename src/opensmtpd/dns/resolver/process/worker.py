@@ -1,5 +1,6 @@
 """The resolver's process: c-ares, its sockets and the cache file are there, and no mail."""
 
+import gc
 import os
 from typing import Any
 
@@ -11,6 +12,9 @@ from opensmtpd.worker import Link, Worker
 SYSTEM_FILES = ("/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/hosts")
 """Files that c-ares reads with the first question, and when the servers are read again."""
 
+GARBAGE = 10_000
+"""Objects more than before after which garbage is looked for; usually it is 700."""
+
 
 class ResolverWorker(Worker):
     """Answers questions as name servers reply, in any order.
@@ -21,8 +25,12 @@ class ResolverWorker(Worker):
     title = "resolver"
     in_order = False
     memory = 1 << 30
-    threads = True  # c-ares has one for each channel
-    imports = ("opensmtpd.dns.resolver.process.service",)
+    threads = True  # pycares has one, and the cache file is written in another
+    imports = (
+        "opensmtpd.dns.resolver.process.event_loop",  # the first that imports asyncio
+        "opensmtpd.dns.resolver.process.service",
+    )
+    later = ("dns.name",)  # for names that c-ares refuses; half of all the time of the imports
 
     def load(self, setup: Any) -> None:
         """Import all that asks. Raises ConfigError where it is missing, or knows no ports."""
@@ -33,6 +41,8 @@ class ResolverWorker(Worker):
             self.needs |= Needs(writes=(folder,))
         self._servers = [ServerAddress(*each) for each in servers]
         try:
+            import dns  # noqa: F401, PLC0415  not all have it
+
             from opensmtpd.dns.resolver.process import channel, service  # noqa: PLC0415  not all have it
         except ImportError as error:
             remedy = "pip install 'opensmtpd-plugins[dns]'"
@@ -47,6 +57,9 @@ class ResolverWorker(Worker):
     def serve(self, link: Link) -> None:
         """Serve on a loop of its own. Raises EOFError."""
         import asyncio  # noqa: PLC0415  loaded by now
+
+        # Thousands of questions are no garbage, and each collection would look at all of them.
+        gc.set_threshold(GARBAGE)
 
         async def run() -> None:
             await self._service(link, self._servers, self._cache_path).run()

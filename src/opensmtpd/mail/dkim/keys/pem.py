@@ -5,7 +5,6 @@ section 3). Nothing here ever puts key material, or a library's words about it, 
 """
 
 from collections.abc import Callable, Iterator
-from hashlib import sha256
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -13,15 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_private_key,
-)
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.mail.dkim.keys import pem_faults
 from opensmtpd.mail.dkim.keys.key import ED25519, RSA, Key
+from opensmtpd.mail.dkim.keys.library import ed25519_raw, load_pem_private_key, public_der, sha256
 from opensmtpd.mail.dkim.keys.pem_faults import GENRSA
 
 _RSA_LEAST, _RSA_ADVISED, _RSA_KNOWN = 1024, 2048, 4096  # bits: RFC 8301 section 3.2
@@ -79,7 +74,7 @@ def _rsa(path: str, private: RSAPrivateKey) -> Key:
     padding, prehashed, sign = PKCS1v15(), Prehashed(SHA256()), private.sign
     _prove(path, private, padding)
     warnings = tuple(f"{path}: {doubt}; {GENRSA}" for doubt in _doubts(bits, exponent))
-    der = _der(private)
+    der = public_der(private.public_key())
     return Key(_id(der), RSA, lambda digest: sign(digest, padding, prehashed), warnings, der)
 
 
@@ -104,8 +99,9 @@ def _prove(path: str, private: RSAPrivateKey, padding: PKCS1v15) -> None:
 
 
 def _ed25519(private: Ed25519PrivateKey) -> Key:
-    raw = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    return Key(_id(_der(private)), ED25519, _checked(private.sign), (), raw)
+    public = private.public_key()
+    identity = _id(public_der(public))
+    return Key(identity, ED25519, _checked(private.sign), (), ed25519_raw(public))
 
 
 def _checked(sign: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
@@ -119,9 +115,5 @@ def _checked(sign: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
     return checked
 
 
-def _der(private: RSAPrivateKey | Ed25519PrivateKey) -> bytes:
-    return private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-
-
 def _id(der: bytes) -> bytes:
-    return sha256(der).digest()[:_ID]
+    return sha256(der)[:_ID]

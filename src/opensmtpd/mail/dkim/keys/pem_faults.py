@@ -24,6 +24,7 @@ _PEM = {
 """Text to look for in a file, with the fault and its remedy; the first that is found counts."""
 _SEQUENCE = b"\x30"
 """The first byte of each key in DER, and ``openssl pkey`` reads all kinds of them."""
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 _FROM_DER = "openssl pkey -inform DER -out NEWFILE"
 _UNWRAP = r"tr -d '\r\n' <FILE | openssl base64 -d -A"
 # PKCS #8 of Ed25519 (RFC 8410 section 7), up to the 32 bytes of the key.
@@ -39,16 +40,17 @@ def of_text(data: bytes) -> tuple[str, str]:
             return found
     if not data.strip():
         return "an empty file", GENRSA
-    if data.startswith(_SEQUENCE):
+    text = b"".join(data.split())
+    if data.startswith(_SEQUENCE) and not _BASE64.fullmatch(text):  # which may begin with "0"
         return "not a key in PEM", f"convert it: {_FROM_DER} -in FILE"
     if b"\0" in data:
         return "not a key in PEM, but UTF-16 or no text", f"save it as ASCII, or {GENRSA}"
-    return _of_base64(b"".join(data.split()))
+    return _of_base64(text)
 
 
 def _of_base64(text: bytes) -> tuple[str, str]:
     """Return the same for a file that may be base64 without the lines of PEM around it."""
-    if len(text) % 4 == 0 and re.fullmatch(rb"[A-Za-z0-9+/]+={0,2}", text):
+    if len(text) % 4 == 0 and _BASE64.fullmatch(text):
         key = b64decode(text)
         if len(key) in (32, 64):  # as dkimpy's dknewkey and libsodium write them
             convert = f"({_ED25519}; {_UNWRAP} | head -c 32) | {_FROM_DER}"

@@ -13,7 +13,7 @@ from opensmtpd.mail.dkim.sign.left_out import left_out
 from opensmtpd.mail.dkim.sign.smtpd_changes import added_fields, completed
 from opensmtpd.mail.dkim.sign.strangers import Strangers
 from opensmtpd.mail.dkim.sign.style import Style
-from opensmtpd.mail.dkim.signature import Covered, Template, Unsigned
+from opensmtpd.mail.dkim.signature import Covered, Forms, Template, Unsigned
 from opensmtpd.mail.mailboxes import first_domain
 
 HEADER_MAX = 1 << 18
@@ -106,8 +106,10 @@ class Signer:
         self.body: type[SimpleBody] = SimpleBody if style.body == "simple" else RelaxedBody
         self.large = LargeHeaders()
         self.strangers = Strangers()
+        forms: Forms = {}
         self._templates = {
-            identity: Template(identity, style.header, style.body) for identity in keyring
+            identity: Template(identity, style.header, style.body, forms=forms)
+            for identity in keyring
         }
 
     def signatories(self, author: bytes | None) -> Signatories:

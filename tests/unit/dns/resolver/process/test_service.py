@@ -19,7 +19,12 @@ from unit.support.dns_lab import TXT, A
 
 
 def answers(*requests: object, cache: str | None = None) -> list[list[object]]:
-    """Have a service take requests whose front goes away then; return its answers."""
+    """Have a service take requests whose front goes away then; return its answers by number."""
+    return sorted(came(*requests, cache=cache), key=lambda each: str(each[1]))
+
+
+def came(*requests: object, cache: str | None = None) -> list[list[object]]:
+    """Have a service take requests that come at once; return its answers in their order."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.sendall(b"".join(pack([number, each]) for number, each in enumerate(requests)))
@@ -38,12 +43,18 @@ def answers(*requests: object, cache: str | None = None) -> list[list[object]]:
         replies: list[list[object]] = []
         with pytest.raises(EOFError):
             asyncio.run(run())
-    return sorted(replies, key=lambda each: str(each[1]))
+    return replies
 
 
 def test_orders() -> None:
     requests = [[ALIVE], [REREAD], [SAVE]]
     assert answers(*requests) == [[VALUE, number, True] for number in range(3)]
+
+
+def test_the_sign_of_life_waits_for_no_other_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "TURN", 2)
+    replies = came([KEPT, 9], [KEPT, 9], [KEPT, 9], [ALIVE])
+    assert [number for _, number, *_ in replies] == [3, 0, 1, 2]
 
 
 @pytest.mark.parametrize(

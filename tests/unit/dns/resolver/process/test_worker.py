@@ -235,12 +235,12 @@ def test_ports_that_differ_need_aiodns_4(monkeypatch: pytest.MonkeyPatch, new: b
     )
 
 
-@pytest.mark.parametrize(("package", "module"), [("aiodns", "aiodns"), ("dnspython", "dns.name")])
+@pytest.mark.parametrize(("package", "module"), [("aiodns", "aiodns"), ("dnspython", "dns")])
 def test_what_is_missing_is_named(
     monkeypatch: pytest.MonkeyPatch, package: str, module: str
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)  # how Python spells "not there"
-    for name in ("channel", "message", "direct", "name_servers", "service"):
+    for name in ("watched", "channel", "message", "direct", "name_servers", "service"):
         monkeypatch.delitem(sys.modules, f"opensmtpd.dns.resolver.process.{name}", raising=False)
         monkeypatch.delattr(f"opensmtpd.dns.resolver.process.{name}", raising=False)
     with pytest.raises(ConfigError) as caught:

@@ -90,6 +90,12 @@ def test_what_is_to_convert_it_does(tmp_path: Path, data: bytes, fault: str) -> 
     assert key.id == load(key_file(tmp_path, pem(private))).id
 
 
+def test_base64_that_begins_as_a_key_in_der() -> None:
+    text = b64encode(b"\xd3" * 32)
+    assert text.startswith(b"0")  # 0x30
+    assert of_text(text)[0] == "an Ed25519 key in base64, not in PEM"
+
+
 @given(st.binary() | st.text("ABab01+/=\n ").map(str.encode))
 def test_any_file_has_a_fault_of_one_line(data: bytes) -> None:
     fault, remedy = of_text(data)

@@ -3,9 +3,10 @@
 from hashlib import sha256
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import dsa, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, rsa, x448, x25519
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
@@ -107,18 +108,35 @@ def test_a_weak_key_that_is_allowed() -> None:
     assert judge(Claim("rsa", key, DIGEST, signature, weak=False)) == ("weak", 648)
 
 
+OTHER_KINDS: tuple[PublicKeyTypes, ...] = (
+    *(ec.generate_private_key(curve()).public_key() for curve in (ec.SECP256R1, ec.SECP256K1)),
+    dsa.generate_private_key(1024).public_key(),
+    ED.public_key(),
+    ed448.Ed448PrivateKey.generate().public_key(),
+    x25519.X25519PrivateKey.generate().public_key(),
+    x448.X448PrivateKey.generate().public_key(),
+)
+
+
 def test_a_process_that_needs_nothing_verifies() -> None:
-    """In the sandbox, for the first and for the second time."""
+    """In the sandbox, for the first and for the second time.
+
+    A key of another kind, for which the library may load a module, spoils no other claim.
+    """
     assert PublicKeyWorker.needs == Needs()
     claims = [
         Claim("rsa", SPKI, DIGEST, SIGNED, weak=False),
         Claim("ed25519", ED_RAW, DIGEST, ED_SIGNED, weak=False),
         Claim("rsa", b"", DIGEST, SIGNED, weak=False),
     ]
+    for key in OTHER_KINDS:
+        der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        claims.append(Claim("rsa", der, DIGEST, SIGNED, weak=False))
+    bad = [["badkey", 0]] * (1 + len(OTHER_KINDS))
     pool = worker.Pool(PublicKeyWorker)
     try:
         for _ in range(2):
-            assert pool.request(claims, 60.0) == [["pass", 1024], ["pass", 256], ["badkey", 0]]
+            assert pool.request(claims, 60.0) == [["pass", 1024], ["pass", 256], *bad]
         assert pool.request([], 60.0) == []
     finally:
         pool.close()

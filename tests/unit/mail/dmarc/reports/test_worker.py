@@ -48,6 +48,7 @@ def test_it_writes_to_the_folder_of_the_database_alone(worker: ReportsWorker, pa
         "forks": False,
         "passes": False,
         "accepts": False,
+        "sockets": (),
     }
 
 
