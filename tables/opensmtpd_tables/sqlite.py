@@ -10,14 +10,15 @@ describes them, what there is besides, and where the two differ.
 
 import argparse
 import os
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 from opensmtpd import options, run
+from opensmtpd.backends.sql.config import Statement
+from opensmtpd.backends.sql.rows import JOINED, Rotation, joined, text, value
 from opensmtpd.backends.sqlite import config
 from opensmtpd.backends.sqlite.clock import Clock
 from opensmtpd.backends.sqlite.database import LOAD_SECONDS, START_SECONDS
 from opensmtpd.backends.sqlite.reader import Reader
-from opensmtpd.backends.sqlite.rows import Rotation, text, value
 from opensmtpd.backends.sqlite.statements import check_alone
 from opensmtpd.backends.sqlite.wal.remote import WalPool
 from opensmtpd.errors import ConfigError, HandlerTimeout, Unavailable
@@ -35,10 +36,6 @@ and in /etc/mail/sqlite.conf, where '?' stands for the key:
   dbpath /etc/mail/smtp.sqlite
   query_alias SELECT destination FROM aliases WHERE name = ?
 """
-
-PLAIN_SERVICES = frozenset(Service) - {Service.AUTH}
-JOINED = frozenset([Service.ALIAS, Service.MAILADDRMAP])
-"""Services whose rows make up one list."""
 
 
 class Sqlite(Table):
@@ -60,8 +57,7 @@ class Sqlite(Table):
         self.needs = Needs(reads=(self.path, *folders), locks=True)
         self.worker = WalPool(folders)
         self.state = State(read, self.worker)
-        with_auth = "query_auth" in self.state.config.statements
-        self.services = frozenset(Service) if with_auth else PLAIN_SERVICES
+        self.services = self.state.config.services
         self.force_auth = self.state.config.force_auth
         self.delimiter = self.state.config.delimiter
         check_alone(self.state.config)
@@ -107,8 +103,7 @@ class Sqlite(Table):
         state = self.state
         statement = state.query(service)
         if service in JOINED:
-            rows = state.database.rows(statement, key)
-            return ", ".join([cell for row in rows if (cell := text(row[0]))]) or None
+            return joined(state.database.rows(statement, key))
         row = state.database.row(statement, key)
         return None if row is None else value(service, row)
 
@@ -119,6 +114,13 @@ class Sqlite(Table):
     def snapshot(self) -> AbstractContextManager[None]:
         """Answer several lookups from one state of the database."""
         return self.state.database.snapshot()
+
+    def hold(self, service: Service) -> AbstractContextManager[None]:
+        """Have an answer and its stamp come from one state of the database.
+
+        To read patterns, or to match them, may take long: no writer waits for that.
+        """
+        return self.state.hold(service)
 
     def patterns(self, service: Service) -> Patterns | None:
         """Return the rows of ``patterns_SERVICE``, as they are now."""
@@ -140,6 +142,11 @@ class State:
             for service in Service
             if (statement := new.statements.get(f"query_{service}")) is not None
         }
+        self._patterns = {
+            service: statement
+            for service in Service
+            if (statement := new.statements.get(f"patterns_{service}")) is not None
+        }
         self._indexes: dict[Service, Index] = {}
         self._rotations: dict[Service, Rotation] = {}
 
@@ -158,11 +165,10 @@ class State:
         self._load()
 
     def _load(self) -> None:
-        for key in self.config.statements:
-            if key.startswith("patterns_"):
-                self.patterns(Service(key.removeprefix("patterns_")), START_SECONDS)
+        for service in self._patterns:
+            self.patterns(service, START_SECONDS)
 
-    def query(self, service: Service) -> config.Statement:
+    def query(self, service: Service) -> Statement:
         """Return ``query_SERVICE``. Raises ConfigError."""
         statement = self._queries.get(service)
         if statement is None:
@@ -174,19 +180,29 @@ class State:
         statement = self._queries.get(service)
         return None if statement is None else self.database.stamp(statement)
 
+    def hold(self, service: Service) -> AbstractContextManager[None]:
+        """Return a context in which the database stays as it is, until patterns are needed.
+
+        Those of REGEX are needed at once.
+        """
+        if service is Service.REGEX and service in self._patterns:
+            return nullcontext()
+        return self.database.hold(version=service in self._patterns)
+
     def patterns(self, service: Service, seconds: float = LOAD_SECONDS) -> Patterns | None:
         """Return the index of ``patterns_SERVICE``, if there are any. Raises Unavailable.
 
         Regular expressions are compiled at start and by ``smtpctl update table`` only: that takes
         too long for a lookup.
         """
-        statement = self.config.statements.get(f"patterns_{service}")
+        statement = self._patterns.get(service)
         if statement is None:
             return None
         index = self._indexes.get(service)
         if index is not None and service is Service.REGEX:
             return index.patterns
         version = self.database.version()
+        self.database.let_go()
         if index is None or version != index.version:
             try:
                 rows = [text(row[0]) for row in self.database.all_rows(statement, seconds)]
@@ -203,9 +219,7 @@ class State:
 
     def fetch(self, service: Service) -> str | None:
         """Return the next row of ``fetch_SERVICE``. Raises ConfigError, Unavailable."""
-        statement = self.config.statements.get(f"fetch_{service}")
-        if statement is None:
-            raise ConfigError(f"no fetch_{service}", path=self.config.path)
+        statement = self.config.statement(f"fetch_{service}")
         rotation = self._rotations.get(service)
         if rotation is None or rotation.spent(self.config):
             rows = self.database.all_rows(statement)

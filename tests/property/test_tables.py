@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opensmtpd._protocol.table import auth
 from opensmtpd._protocol.table.connection import TableConnection
 from opensmtpd.table import VALUE_MAX, Service, Table
+from opensmtpd.table.passwords import checks
 from opensmtpd.testing import TableSmtpd, ask
 from property.hostile import Pause
 from property.tables_wire import (
@@ -29,7 +29,7 @@ from property.tables_wire import (
 def no_worker() -> Iterator[None]:
     """Have no process started, and none waited for."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(auth, "checks", Passwords)
+        patch.setattr(checks, "checks", Passwords)
         yield
 
 

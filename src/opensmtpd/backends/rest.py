@@ -13,6 +13,7 @@ This holds on local file systems (``local.py``): those of a network show a chang
 import os
 import time
 from collections.abc import Callable
+from operator import attrgetter
 from typing import TypeAlias
 
 REST = 1.5
@@ -27,9 +28,10 @@ The time of the contents can be set to any (``cp -p``, rsync), that of the inode
 """
 
 
-def status_of(found: os.stat_result) -> Status:
-    """Return what counts of the result of stat(2)."""
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+status_of: Callable[[os.stat_result], Status] = attrgetter(
+    "st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns"
+)
+"""Returns what counts of the result of stat(2)."""
 
 
 class Rest:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from opensmtpd.backends.sql.config import Statement
 from opensmtpd.backends.sqlite import config
-from opensmtpd.backends.sqlite.config import Statement
 from opensmtpd.backends.sqlite.database import Database
 
 LOOKUP = "SELECT value FROM rows WHERE key = ?"

@@ -9,7 +9,7 @@ from opensmtpd.errors import HandlerTimeout
 from opensmtpd.table import Patterns, Service
 from opensmtpd.testing import ask
 from opensmtpd_tables import sqlite
-from unit.support.sqlite_files import LOOKUP, create, locked, put, write
+from unit.support.sqlite_files import LOOKUP, create, locked, put, write, write_elsewhere
 from unit.support.sqlite_served import domains, populated, table
 
 
@@ -48,6 +48,41 @@ def test_patterns_of_all_kinds(path: Path) -> None:
     assert ask(some, "lookup", "regex", "addr") == ("found", "d")
     assert ask(some, "lookup", "regex", "ar") == ("not-found", "")
     assert ask(some, "lookup", "domain", "alice") == ("found", "bob")
+
+
+def test_no_writer_waits_while_patterns_are_read_or_matched(path: Path) -> None:
+    put(path, **{"10/8": "b"})
+    some = table(path, f"query_netaddr {LOOKUP}", "patterns_netaddr SELECT key FROM rows",
+                 f"query_alias {LOOKUP}")  # fmt: skip
+    change = "INSERT INTO rows VALUES ('new', 'row')"
+    with some.hold(Service.ALIAS):
+        assert write_elsewhere(path, change) == "database is locked"
+    for _ in range(2):  # the index is to be made anew, and it is there
+        with some.hold(Service.NETADDR):
+            assert some.check(Service.NETADDR, "10/8")
+            index = some.patterns(Service.NETADDR)
+            assert write_elsewhere(path, change) == ""
+            assert index is not None
+            assert index.find("10.1.2.3") == "10/8"
+    assert write_elsewhere(path, change) == ""
+
+
+def test_no_writer_waits_for_regular_expressions_at_all(path: Path) -> None:
+    put(path, **{"^ad+r$": "d"})
+    some = table(path, f"query_regex {LOOKUP}", "patterns_regex SELECT key FROM rows")
+    with some.hold(Service.REGEX):
+        assert write_elsewhere(path, "INSERT INTO rows VALUES ('new', 'row')") == ""
+
+
+def test_to_let_go_for_patterns_ends_no_snapshot(path: Path) -> None:
+    put(path, **{"10/8": "b"})
+    some = table(path, f"query_netaddr {LOOKUP}", "patterns_netaddr SELECT key FROM rows")
+    with some.snapshot():
+        with some.hold(Service.NETADDR):
+            some.patterns(Service.NETADDR)
+        assert write_elsewhere(path, "DELETE FROM rows") == "database is locked"
+        assert some.check(Service.NETADDR, "10/8")
+    assert write_elsewhere(path, "DELETE FROM rows") == ""
 
 
 def test_another_delimiter_of_tags(path: Path) -> None:

@@ -187,17 +187,18 @@ def test_they_are_answered_from_one_state(path: Path) -> None:
     class Meddles(Sqlite):
         def lookup(self, service: Service, key: str) -> str | None:
             found = super().lookup(service, key)
-            refused.append(write_elsewhere(path, "UPDATE rows SET value = value || '!'"))
+            refused.append(write_elsewhere(path, change))
             return found
 
+    change = "UPDATE rows SET value = value || '!'"
     refused: list[str] = []
     talk = Talk(Meddles(argparse.Namespace(path=str(settings(path, *QUERIES)), check=False)))
     said = talk.say(*[lookup()] * 3)
     assert said == answer(b"found|bob") * 3
-    assert refused == ["database is locked"] * 3
-    for marks in (b"", b"!"):  # between two requests it can be changed
+    for marks in (b"", b"!", b"!!"):  # between two requests it can be changed
         assert talk.say(lookup()) == answer(b"found|bob" + marks)
-    assert refused[3:] == ["", ""]
+        assert write_elsewhere(path, change) == ""
+    assert refused == ["database is locked"] * 6
 
 
 @pytest.mark.parametrize("bad", [lookup(service=b"regex"), fetch(b"relayhost"), update()])

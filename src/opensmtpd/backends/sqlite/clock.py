@@ -10,9 +10,9 @@ import functools
 import signal
 import sqlite3
 import threading
+from _queue import Empty, SimpleQueue  # queue takes 0.5 ms
 from contextlib import suppress
-from queue import SimpleQueue
-from time import monotonic, sleep
+from time import monotonic
 
 STEPS = 100
 """Instructions of SQLite's machine between two looks at the clock: a lookup takes some 20."""
@@ -48,7 +48,7 @@ class Clock:
     def stop(self) -> None:
         """Interrupt no query before the next start."""
         if self._interrupter is not None:
-            self._interrupter.forget()
+            self._interrupter.query = None
 
     def watch(self, connection: sqlite3.Connection) -> None:
         """Interrupt this connection from now on; the clock has been started."""
@@ -70,42 +70,45 @@ class _Interrupter:
     """
 
     def __init__(self) -> None:
-        self._query: tuple[sqlite3.Connection, float] | None = None
-        self._told: SimpleQueue[bool] = SimpleQueue()
-        """True for a query that has begun, False for the end of the thread."""
+        self.query: tuple[sqlite3.Connection, float] | None = None
+        """The query that runs, and when it is to be interrupted; None where none does."""
         self._thread: threading.Thread | None = None
         self._begin()
 
     def _begin(self) -> None:
-        thread = threading.Thread(target=self._run, daemon=True, name="interrupter")
+        self._told: SimpleQueue[bool] = SimpleQueue()
+        """True for a query that has begun, False for the end of the thread."""
+        self._resting: SimpleQueue[bool] = SimpleQueue()
+        """True for the end of a thread that waits for the end of a query."""
+        queues = (self._told, self._resting)
+        thread = threading.Thread(target=self._run, args=queues, daemon=True, name="interrupter")
         thread.start()
         self._thread = thread
 
     def rest(self) -> None:
-        """End the thread until the next query."""
+        """End the thread until the next query, at once: smtpd waits for the start of a table."""
         thread, self._thread = self._thread, None
         if thread is not None:
             self._told.put(False)
+            self._resting.put(True)
             thread.join()
 
     def watch(self, connection: sqlite3.Connection, end: float) -> None:
         """Interrupt the query that begins now if it still runs at ``end``."""
-        self._query = connection, end
+        self.query = connection, end
         if self._thread is None:
             self._begin()
         if self._told.empty():
             self._told.put(True)
 
-    def forget(self) -> None:
-        """Interrupt nothing: the query has ended, and another one may be about to begin."""
-        self._query = None
-
-    def _run(self) -> None:
+    def _run(self, told: SimpleQueue[bool], resting: SimpleQueue[bool]) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        while self._told.get():
-            while (query := self._query) and (left := query[1] - monotonic()) > 0:
-                sleep(min(left, PAUSE))
-            if query is not None and query is self._query:
+        while told.get():
+            while (query := self.query) and (left := query[1] - monotonic()) > 0:
+                with suppress(Empty):
+                    resting.get(timeout=min(left, PAUSE))
+                    return
+            if query is not None and query is self.query:
                 with suppress(sqlite3.ProgrammingError):  # it is closed
                     query[0].interrupt()  # nothing, if no query runs
 

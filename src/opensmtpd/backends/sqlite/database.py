@@ -2,16 +2,17 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
 from time import monotonic
 
+from opensmtpd.backends.sql.config import Statement
 from opensmtpd.backends.sqlite.clock import Clock
-from opensmtpd.backends.sqlite.config import Config, Statement
-from opensmtpd.backends.sqlite.connection import FAULTS, connect
+from opensmtpd.backends.sqlite.config import Config
+from opensmtpd.backends.sqlite.connection import FAULTS, REMEDIES, connect, explained, is_late
 from opensmtpd.backends.sqlite.current import Current
 from opensmtpd.backends.sqlite.file import DatabaseFile, State
-from opensmtpd.backends.sqlite.row_sizes import Row, length, memory, up_to
+from opensmtpd.backends.sqlite.row_sizes import Row, memory, up_to, value_rows
 from opensmtpd.backends.sqlite.statements import Arguments, bound, check_columns, learn
 from opensmtpd.errors import ConfigError, Unavailable
 from opensmtpd.table import VALUE_MAX, to_bytes
@@ -23,21 +24,14 @@ LOCKED_SECONDS = 0.1
 LATE_SECONDS = 0.002
 """For each query of a snapshot, once its queries had QUERY_SECONDS together: a client chooses how
 many rows its domain may match."""
+LOOK_MAX = 10.0
+"""More than a look takes behind its QUERY_SECONDS: one that lasts longer was left by mistake."""
 LOAD_SECONDS = 2.0
 """For all rows of ``fetch_*`` or ``patterns_*``, while mail waits."""
 START_SECONDS = 20.0
 """For the same at start, and for an update."""
 LOAD_MAX = 64 << 20
 """Bytes of such rows, as ``row_sizes.memory`` counts them."""
-
-REMEDIES = {
-    sqlite3.SQLITE_CORRUPT: "put a backup in its place",
-    sqlite3.SQLITE_NOTADB: "correct dbpath, or put a backup in its place",
-    sqlite3.SQLITE_IOERR: "see the system's log for the disk that it is on",
-    sqlite3.SQLITE_CANTOPEN: "wait until the machine has more to give, or raise its limit",
-    sqlite3.SQLITE_TOOBIG: "shorten the cells that the query reads",
-}
-"""By primary result code: https://www.sqlite.org/rescode.html."""
 
 
 class Database:
@@ -55,6 +49,8 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._state: State | None = None
         self._shared, self._shared_end = False, 0.0
+        self._for_one = False
+        """True while it is held for one question, and not shared by several."""
         self._current = Current(self._path)
         self.opened = 0
         """The number of times that it was opened."""
@@ -85,14 +81,11 @@ class Database:
         return row
 
     def rows(self, statement: Statement, key: str) -> list[Row]:
-        """Return all rows for a key, up to the one that is too much for a value.
-
-        Raises Unavailable, ConfigError.
-        """
+        """Return all rows for a key, up to one too much for a value. Raises as ``row``."""
         try:
             arguments = self._arguments(statement, key)  # first: it may open the database
             connection = self._begin(statement, arguments)
-            return up_to(VALUE_MAX, connection.execute(statement.sql, arguments), length)[0]
+            return value_rows(VALUE_MAX, connection.execute(statement.sql, arguments))
         except FAULTS as error:
             raise self._failed(error, statement, QUERY_SECONDS) from None
         finally:
@@ -114,6 +107,8 @@ class Database:
 
     def version(self) -> object:
         """Return what is another one when the database has changed. Raises Unavailable."""
+        if self._stamp() is not None:  # as it was opened: that needs no lock
+            return self._state
         try:
             self._open()
         finally:
@@ -122,37 +117,47 @@ class Database:
 
     def stamp(self, statement: Statement) -> object | None:
         """Return one object as long as the answer to a statement is the same, None if unknown."""
-        current, stamp = self._current, None
-        if self._connection is not None and self._state is not None:
-            stamp = current.stamp(self._state, held=self._shared)
-        if stamp is None:
-            return None
-        return stamp if current.is_steady(statement) else None
+        stamp = self._stamp()
+        return stamp if stamp is not None and self._current.is_steady(statement) else None
 
-    @contextmanager
-    def snapshot(self) -> Iterator[None]:
+    def _stamp(self) -> object | None:
+        """Return one object as long as the database is as it was opened, None if unknown."""
+        if self._connection is None:
+            return None
+        return self._current.held if self._shared else self._current.stamp()
+
+    def snapshot(self) -> AbstractContextManager[None]:
         """Have several queries share one look at the database, which saves most of their cost."""
-        if self._shared:
-            yield
-            return
-        try:
-            self._share()
-            yield
-        finally:
+        return _Look(self, self._share)
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Have one question and its stamp share one look. Raises Unavailable when entered."""
+        return _Look(self, self._hold)
+
+    def let_go(self) -> None:
+        """End ``hold`` early, if there is one: what follows takes long."""
+        if self._for_one:
             self._unshare()
 
     def _share(self) -> None:
-        try:
-            self._open()
-            if self._state:
-                self._current.hold(self._state)
-            self._shared, self._shared_end = True, monotonic() + self._seconds()
-        except Unavailable:  # each query will say itself what is wrong
-            return
+        with suppress(Unavailable):  # each query will say itself what is wrong
+            self._hold()
+        self._for_one = False
+
+    def _hold(self) -> None:
+        self._open()
+        self._shared, self._shared_end = True, monotonic() + self._seconds()
+        self._for_one = True
 
     def _unshare(self) -> None:
-        self._shared = False
-        self._release()
+        self._clock.stop()
+        self._file.unlock()
+        self._shared = self._for_one = False  # last: what is interrupted here is done again
+
+    def _abandon(self) -> None:
+        """End a look that was interrupted: a lock that stayed would stay for good."""
+        self._shared = self._for_one = False
+        self.close()
 
     def _begin(self, statement: Statement, arguments: Arguments) -> sqlite3.Connection:
         """Return the connection for a query, with the clock started."""
@@ -179,10 +184,13 @@ class Database:
             return self._connection
         try:
             for _ in range(3):
-                state = self._file.lock()
+                status = self._file.lock()
+                if self._file.tells and self._current.hold(status) and self._connection:
+                    return self._connection
+                state = self._file.state(status)
                 if self._connection is None:
                     self._connect(state)
-                elif state != self._state:
+                elif state != self._state or (self._file.tells and self._current.is_early(status)):
                     self.close()  # which ends the lock, too
                 if self._connection is not None:
                     return self._connection
@@ -228,17 +236,9 @@ class Database:
     ) -> Unavailable:
         """Forget what is cached of a database that is in trouble."""
         self.close()
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without what an extended code adds
-        self.interrupted = code in (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_AUTH)
-        what, remedy = str(error), self.remedies.get(code, "")
-        if isinstance(error, MemoryError):
-            what = "it takes more memory than SQLite may have here"
-        elif isinstance(error, UnicodeError):
-            what, remedy = "its schema is no UTF-8", REMEDIES[sqlite3.SQLITE_CORRUPT]
-        elif self.interrupted:
-            what, remedy = f"it takes longer than {limit:g} s", "an index may help"
-        elif not remedy and statement is not None:
-            remedy = f"look at {self.config.path}:{statement.line}"
+        self.interrupted = is_late(error)
+        place = f"{self.config.path}:{statement.line}" if statement else ""
+        what, remedy = explained(error, self.remedies, limit, place)
         key = f"{statement.key}: " if statement else ""
         return Unavailable(f"{self._path}: {key}{what}" + (f"; {remedy}" if remedy else ""))
 
@@ -266,3 +266,34 @@ class Database:
         connection = self._open()
         self._clock.start(QUERY_SECONDS, connection)
         return connection.execute(sql, arguments)
+
+
+class _Look:
+    """A context in which the database stays locked; within another one it does nothing."""
+
+    __slots__ = ("_begin", "_database", "_within")
+
+    def __init__(self, database: Database, begin: Callable[[], None]) -> None:
+        self._database, self._begin = database, begin
+
+    def __enter__(self) -> None:
+        database = self._database
+        if database._shared and monotonic() > database._shared_end + LOOK_MAX:
+            database._abandon()  # the watchdog has interrupted its end
+        self._within = database._shared
+        if not self._within:
+            try:
+                self._begin()
+            except BaseException:
+                self._end()
+                raise
+
+    def __exit__(self, *_: object) -> None:
+        if not self._within and (self._database._shared or self._database._for_one):
+            self._end()  # unless it was let go
+
+    def _end(self) -> None:
+        try:
+            self._database._unshare()
+        except BaseException:  # the watchdog, or no memory
+            self._database._abandon()

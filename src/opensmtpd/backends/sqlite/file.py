@@ -13,6 +13,8 @@ import fcntl
 import os
 import pwd
 import stat
+import struct
+import sys
 from time import monotonic, sleep
 
 from opensmtpd.backends.rest import Status, status_of
@@ -28,6 +30,11 @@ WAL = 2
 TRY = fcntl.LOCK_SH | fcntl.LOCK_NB
 PAUSE = 0.005
 """Seconds between two attempts to get a lock."""
+if sys.platform == "linux":
+    FLOCK, FLOCK_FIELDS = "@hhqqi0q", ("type", "whence", "start", "len", "pid")
+else:  # OpenBSD, and those that it comes from
+    FLOCK, FLOCK_FIELDS = "@qqihh0q", ("start", "len", "pid", "type", "whence")
+"""``struct flock``, and the order of its fields: ``<fcntl.h>``."""
 
 State = tuple[Status, bytes]
 """A value that differs when the file has other contents.
@@ -51,6 +58,8 @@ class DatabaseFile:
 
     busy: float | None = None
     """Seconds that SQLite itself waits for locks; None as they are taken here."""
+    tells = True
+    """True where each change of the database changes the status of the file."""
 
     def __init__(self, path: str, wait: float) -> None:
         """``wait`` is in seconds: the time to wait for a lock."""
@@ -61,6 +70,8 @@ class DatabaseFile:
         self._opened = (0, 0)
         self.waited = 0.0
         """Seconds that the last lock was waited for."""
+        self._has_journal = False
+        """True where there was a journal when it was locked."""
 
     def close(self) -> None:
         """Close the descriptor, which ends the lock."""
@@ -68,20 +79,25 @@ class DatabaseFile:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def lock(self) -> State:
-        """Lock the file that has the name now against changes, and return its state."""
+    def lock(self) -> Status:
+        """Lock the file that has the name now against changes, and return its status."""
         self.waited = 0.0
         for _ in range(3):
-            self._open()
+            if self._descriptor < 0:
+                self._open()
             if not self._locked():
                 self._wait_for_lock()
             status = self._status()
             if status[:2] == self._opened:
-                header = self._header()
-                self._judge(header)
-                return status, header
+                return status
             self.close()
         raise Unavailable(f"{self.path}: it is replaced again and again")
+
+    def state(self, status: Status) -> State:
+        """Return the state of the file that was locked with this status, and may be read."""
+        header = self._header()
+        self._judge(header)
+        return status, header
 
     def unlock(self) -> None:
         """Let others change the file. Without a lock, this does nothing."""
@@ -111,9 +127,8 @@ class DatabaseFile:
             raise Unavailable(f"{self.path}: {fault} that it is on") from None
 
     def _open(self) -> None:
-        if self._descriptor < 0:
-            self._status()
-            self._opened = status_of(os.fstat(self._readable()))[:2]
+        self._status()
+        self._opened = status_of(os.fstat(self._readable()))[:2]
 
     def _readable(self) -> int:
         """Open it, if it is a regular file; the error has the remedy of its cause."""
@@ -136,14 +151,19 @@ class DatabaseFile:
             sleep(PAUSE)
 
     def _locked(self) -> bool:
-        """Try to get the lock of a reader; a writer who waits for readers to leave goes first."""
+        """Try to get the lock of a reader; a writer who waits for readers to leave goes first.
+
+        Only one with a journal is looked for: this is done for each lookup. A writer without one
+        (``PRAGMA journal_mode=MEMORY``) goes between two lookups.
+        """
         try:
-            fcntl.lockf(self._descriptor, TRY, 1, PENDING)
-            try:
-                fcntl.lockf(self._descriptor, TRY, SHARED_SIZE, SHARED)
-            finally:
+            fcntl.lockf(self._descriptor, TRY, SHARED_SIZE, SHARED)
+            self._has_journal = os.access(self._journal, os.F_OK)
+            if self._has_journal:
+                fcntl.lockf(self._descriptor, TRY, 1, PENDING)
                 fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, PENDING)
         except (BlockingIOError, PermissionError):  # POSIX leaves the choice
+            self.unlock()
             return False
         except OSError as error:
             remedy = "put it on a file system with locks"
@@ -158,7 +178,7 @@ class DatabaseFile:
             fault = "it is in WAL mode, which is not read here"
             raise InWal(f"{self.path}: {fault}; {self._owners('PRAGMA journal_mode=DELETE')}")
         # A second look: the first may have met a writer who was about to end.
-        if os.access(self._journal, os.F_OK) and self._is_half() and self._is_half():
+        if self._has_journal and self._is_half() and self._is_half():
             fault = "a writer was interrupted, and left its journal"
             raise Unavailable(f"{self.path}: {fault}; {self._owners('any SELECT')}")
 
@@ -169,12 +189,7 @@ class DatabaseFile:
         """
         if _content(self._journal) in (b"", b"\0"):
             return False
-        try:
-            fcntl.lockf(self._descriptor, TRY, 1, RESERVED)
-        except OSError:
-            return False  # a writer has it, who is at work
-        fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, RESERVED)
-        return True
+        return not _is_locked(self._descriptor, RESERVED)  # by a writer who is at work
 
     def _owners(self, sql: str) -> str:
         """Return the remedy: what the owner of the file is to do with sqlite3(1)."""
@@ -184,6 +199,21 @@ class DatabaseFile:
         except KeyError:
             name = str(owner)
         return f"{sql} by its owner, {name}, ends that"
+
+
+def _is_locked(descriptor: int, offset: int) -> bool:
+    """Return whether another process has locked a byte; take no lock for that.
+
+    A lock here, for a moment only, would tell others that a writer is at work: SQLite would not
+    undo the half of a change, and go on with that.
+    """
+    place = {"start": offset, "len": 1, "pid": 0, "type": fcntl.F_WRLCK, "whence": os.SEEK_SET}
+    asked = struct.pack(FLOCK, *(place[name] for name in FLOCK_FIELDS))
+    try:
+        told = struct.unpack(FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
+    except OSError:  # where nothing tells, a writer may be at work
+        return True
+    return bool(told[FLOCK_FIELDS.index("type")] != fcntl.F_UNLCK)
 
 
 def _content(path: str) -> bytes:

@@ -5,10 +5,12 @@ in WAL mode in this process, where a file mapped into memory could end smtpd.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from time import monotonic
 from typing import ParamSpec, TypeVar
 
-from opensmtpd.backends.sqlite.config import Config, Statement
+from opensmtpd.backends.sql.config import Statement
+from opensmtpd.backends.sqlite.config import Config
 from opensmtpd.backends.sqlite.database import LOAD_SECONDS, QUERY_SECONDS, Database
 from opensmtpd.backends.sqlite.file import InWal
 from opensmtpd.backends.sqlite.row_sizes import Row
@@ -29,15 +31,26 @@ class Reader(Database):
     def __init__(self, config: Config, worker: WalPool) -> None:
         super().__init__(config)
         self._remote = RemoteDatabase(config, worker)
-        self._in_wal = False
-        """The mode that it had when it was last read."""
+        self._in_wal = self._brings = False
+        """True where it had that mode when it was last read, and the worker answered; and the
+        argument of the last ``hold``."""
 
     def row(self, statement: Statement, key: str) -> Row | None:
         """Return the first row. Raises Unavailable, ConfigError."""
+        if not self._in_wal:  # what ``_either`` does, without its cost
+            try:
+                return Database.row(self, statement, key)
+            except InWal:
+                self._in_wal = True
         return self._either(super().row, self._remote.row, statement, key)
 
     def rows(self, statement: Statement, key: str) -> list[Row]:
         """Return all rows for a key, up to the one that is too much. Raises as ``row``."""
+        if not self._in_wal:  # as in ``row``
+            try:
+                return Database.rows(self, statement, key)
+            except InWal:
+                self._in_wal = True
         return self._either(super().rows, self._remote.rows, statement, key)
 
     def all_rows(self, statement: Statement, seconds: float = LOAD_SECONDS) -> list[Row]:
@@ -46,6 +59,11 @@ class Reader(Database):
 
     def version(self) -> object:
         """Return what is another one when the database has changed. Raises Unavailable."""
+        if not self._in_wal:  # as in ``row``
+            try:
+                return Database.version(self)
+            except InWal:
+                self._in_wal = True
         return self._either(super().version, self._remote.version)
 
     def faults(self) -> Iterator[ConfigError]:
@@ -67,10 +85,26 @@ class Reader(Database):
                 return there(*args, **kwargs)
             except NotInWal:
                 self._in_wal = False
-            except Unavailable:
+            except Unavailable:  # perhaps of the worker; and the mode may have been changed back
                 self.interrupted = self._remote.interrupted
+                self._in_wal = False
                 raise
         raise Unavailable(f"{self._path}: its journal mode is changed again and again")
+
+    def hold(self, *, version: bool = False) -> AbstractContextManager[None]:
+        """Do what Database does; with ``version`` a worker sends it with the row."""
+        self._brings = version
+        return super().hold()
+
+    def _hold(self) -> None:
+        if not self._in_wal:  # there, to hold it takes longer than one question
+            try:
+                Database._hold(self)
+            except InWal:
+                self._in_wal = True
+        if self._in_wal and self._brings:
+            self._for_one = True
+            self._remote.bring()
 
     def _share(self) -> None:
         if not self._in_wal:
@@ -80,5 +114,10 @@ class Reader(Database):
             self._remote.begin()
 
     def _unshare(self) -> None:
-        super()._unshare()
-        self._remote.end()
+        if self._remote.shares:
+            self._remote.end()
+        Database._unshare(self)
+
+    def _abandon(self) -> None:
+        self._remote.forget()
+        Database._abandon(self)

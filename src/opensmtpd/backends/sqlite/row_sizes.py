@@ -8,6 +8,7 @@ Row = tuple[object, ...]
 
 ROW_COST = 64
 """Bytes that a row takes in memory besides its text."""
+_TEXT = (str, bytes)
 _NOTHING = sys.getsizeof("")
 
 
@@ -29,9 +30,25 @@ def up_to(
     return rows, size
 
 
-def length(cell: object) -> int:
-    """Return the characters of a cell: it has as many bytes or more."""
-    return len(cell) if isinstance(cell, str | bytes) else 0
+def value_rows(most: int, cursor: sqlite3.Cursor) -> list[Row]:
+    """Return rows until their cells have more than ``most`` characters, which are bytes or more.
+
+    This is ``up_to`` for each lookup, without a call for each cell.
+    """
+    rows: list[Row] = []
+    size = 0
+    for row in cursor:
+        rows.append(row)
+        before = size
+        for cell in row:
+            if isinstance(cell, _TEXT):
+                size += len(cell)
+        if size == before:
+            size += 1
+        if size > most:
+            break
+    cursor.close()
+    return rows
 
 
 def memory(cell: object) -> int:

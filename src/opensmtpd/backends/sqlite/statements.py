@@ -9,8 +9,9 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 
+from opensmtpd.backends.sql.config import COLUMNS, KEYED, Statement
 from opensmtpd.backends.sqlite.clock import Clock
-from opensmtpd.backends.sqlite.config import COLUMNS, KEYED, Config, Statement
+from opensmtpd.backends.sqlite.config import Config
 from opensmtpd.backends.sqlite.connection import FAULTS, scratch
 from opensmtpd.errors import ConfigError
 

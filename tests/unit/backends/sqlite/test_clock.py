@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd.backends.sqlite import config
+from opensmtpd.backends.sqlite import clock, config
 from opensmtpd.backends.sqlite.clock import Clock
 from opensmtpd.backends.sqlite.database import Database
 from opensmtpd.backends.sqlite.statements import check_alone
@@ -118,6 +118,18 @@ def test_a_clock_that_rested_interrupts_again() -> None:
             connection.execute(f"{forever} FROM n").fetchone()
     clock.stop()
     assert "interrupter" in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_clock_rests_though_a_query_may_still_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else this takes an hour: the start of a table does not wait for a look at the clock."""
+    monkeypatch.setattr(clock, "PAUSE", 3600.0)
+    watching = Clock()
+    with closing(sqlite3.connect(":memory:")) as connection:
+        watching.start(3600)
+        watching.watch(connection)
+        Clock.rest()
+    assert "interrupter" not in [thread.name for thread in threading.enumerate()]
+    watching.stop()
 
 
 def test_a_clock_without_a_thread(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from opensmtpd import log as log_module
-from opensmtpd.backends.sqlite.config import COLUMNS, Config, read
+from opensmtpd.backends.sql.config import COLUMNS
+from opensmtpd.backends.sqlite.config import Config, read
 from opensmtpd.errors import ConfigError
 from opensmtpd.table import Service
 

@@ -1,15 +1,19 @@
 """What a database can do to the process: nothing that takes long, or much memory."""
 
+import os
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from opensmtpd.backends.sqlite.clock import Clock
-from opensmtpd.backends.sqlite.connection import FAULTS, HEAP, LIMITS, connect, scratch
+from opensmtpd.backends.sqlite.connection import FAULTS, HEAP, LIMITS, connect, quoted, scratch
 from opensmtpd.errors import LocalError, Unavailable
 from unit.support.sqlite_files import create, opened, put, write
 
@@ -298,3 +302,9 @@ def test_many_rows_of_patterns_are_none_too_many(path: Path) -> None:
         path, **{f"{number}": f"10.{number // 256}.{number % 256}.0/24" for number in range(99_999)}
     )
     assert len(database.all_rows(database.config.statements["fetch_source"])) == 100_000
+
+
+@given(st.binary())
+@example(b"/a b%41?mode=rw#x\xff~")
+def test_a_path_is_quoted_as_urllib_does_it(path: bytes) -> None:
+    assert quoted(os.fsdecode(path)) == quote(path)

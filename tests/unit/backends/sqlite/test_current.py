@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from opensmtpd.backends import rest
-from opensmtpd.backends.sqlite import current
-from opensmtpd.backends.sqlite.config import Statement
+from opensmtpd.backends.rest import Status
+from opensmtpd.backends.sql.config import Statement
+from opensmtpd.backends.sqlite import current, file
 from opensmtpd.backends.sqlite.database import Database
+from opensmtpd.backends.sqlite.file import DatabaseFile, State
 from opensmtpd.errors import Unavailable
 from unit.support.sqlite_files import create, fill, locked, opened, put, write, write_elsewhere
 
@@ -102,6 +104,20 @@ def test_a_file_that_goes_and_comes(path: Path) -> None:
 
 
 @pytest.mark.usefixtures("rested")
+def test_the_version_of_a_database_that_rests_needs_no_lock(path: Path) -> None:
+    database, query = opened(path)
+    assert asked(database, query) is not None
+    version = database.version()
+    with locked(path):
+        assert database.version() == version
+    write(path, CHANGE)
+    changed = database.version()
+    assert changed != version
+    create(path.with_name("other.db")).rename(path)
+    assert database.version() not in (version, changed)
+
+
+@pytest.mark.usefixtures("rested")
 def test_a_writer_who_has_written_nothing_yet_changes_no_stamp(path: Path) -> None:
     database, query = opened(path)
     stamp = asked(database, query)
@@ -172,6 +188,50 @@ def test_a_stamp_waits_for_no_lock_and_leaves_none(path: Path) -> None:
 
 
 @pytest.mark.usefixtures("rested")
+def test_a_question_is_held_with_its_stamp(path: Path) -> None:
+    database, query = opened(path)
+    stamp = asked(database, query)
+    with database.hold():
+        assert database.stamp(query) == stamp
+        assert write_elsewhere(path, CHANGE) == "database is locked"
+        assert database.row(query, "alice") == ("bob",)
+    assert write_elsewhere(path, CHANGE) == ""
+    with database.hold():
+        assert database.stamp(query) is None  # it has just been opened
+        assert database.row(query, "alice") == ("eve",)
+
+
+def test_what_cannot_be_held_says_why_at_once(path: Path) -> None:
+    database, query = opened(path)
+    with locked(path), pytest.raises(Unavailable, match="locked"), database.hold():
+        raise AssertionError
+    with database.hold():
+        assert database.row(query, "alice") == ("bob",)
+    assert write_elsewhere(path, CHANGE) == ""
+
+
+@pytest.mark.usefixtures("rested")
+def test_a_file_at_rest_is_not_judged_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its header was read when it was opened, and is the same as long as the status is."""
+    database, query = opened(path)
+    assert asked(database, query) is not None
+    judged: list[str] = []
+    state = DatabaseFile.state
+
+    def note(file: DatabaseFile, status: Status) -> State:
+        judged.append(file.path)
+        return state(file, status)
+
+    monkeypatch.setattr(DatabaseFile, "state", note)
+    for _ in range(3):
+        assert database.row(query, "alice") == ("bob",)
+    assert judged == []
+    write(path, CHANGE)
+    assert database.row(query, "alice") == ("eve",)
+    assert judged != []
+
+
+@pytest.mark.usefixtures("rested")
 def test_a_snapshot_has_the_stamp_of_its_beginning(path: Path) -> None:
     database, query = opened(path)
     stamp = asked(database, query)
@@ -219,3 +279,25 @@ def test_a_crash_that_left_a_half_change_has_none(path: Path) -> None:
         with pytest.raises(Unavailable, match="interrupted"):
             database.row(query, "alice")
         assert database.stamp(query) is None
+
+
+@pytest.mark.parametrize("change", [CHANGE, "PRAGMA journal_mode = WAL"])
+def test_a_change_within_the_tick_of_the_last_one_that_was_seen(
+    path: Path, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves the status as it is, and nobody asks until the file rests."""
+    for module in (current, file):
+        monkeypatch.setattr(
+            module, "status_of", lambda found: (1, found.st_ino, found.st_size, 0, 0)
+        )
+    monkeypatch.setattr(rest, "REST", 0.2)
+    database, query = opened(path)
+    asked(database, query)
+    write(path, change)
+    time.sleep(0.3)
+    if change == CHANGE:
+        assert database.row(query, "alice") == ("eve",)
+        assert asked(database, query) is not None
+    else:
+        with pytest.raises(Unavailable, match="WAL"):
+            database.row(query, "alice")

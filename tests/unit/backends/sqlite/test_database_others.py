@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from opensmtpd.backends.sql.config import Statement
 from opensmtpd.backends.sqlite import config
 from opensmtpd.backends.sqlite.database import Database
 from opensmtpd.backends.sqlite.file import DatabaseFile
@@ -87,7 +88,7 @@ def test_a_change_just_before_the_first_query(path: Path) -> None:
     query.parameters = None
     arguments = Database._arguments
 
-    def changed(self: Database, statement: config.Statement, key: str) -> Arguments:
+    def changed(self: Database, statement: Statement, key: str) -> Arguments:
         put(path, carol="dave")
         return arguments(self, statement, key)
 
@@ -234,7 +235,7 @@ def test_the_watchdog_leaves_no_lock(path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_also_when_a_query_fails(path: Path) -> None:
     database, query = opened(path)
-    bad = config.Statement("query_domain", "SELECT nothing FROM rows", 1)
+    bad = Statement("query_domain", "SELECT nothing FROM rows", 1)
     bad.parameters = 0
     with database.snapshot():
         assert database.row(query, "alice") == ("bob",)

@@ -1,5 +1,7 @@
 """The file of a database: locked as SQLite locks it, and refused where it must not be read."""
 
+import errno
+import fcntl
 import os
 import shutil
 import sqlite3
@@ -8,10 +10,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from opensmtpd.backends.sqlite.file import DatabaseFile
+from opensmtpd.backends.sqlite.file import RESERVED, DatabaseFile, _is_locked
 from opensmtpd.errors import Unavailable
 from unit.support.sqlite_files import NEEDS_PROC, create, fill, opened, write, write_elsewhere
 
@@ -85,6 +88,16 @@ def test_a_writer_who_waits_for_readers_to_leave_goes_first(path: Path) -> None:
     first.close()
 
 
+def test_one_without_a_journal_goes_between_two_readers(path: Path) -> None:
+    first, second = DatabaseFile(str(path), 0), DatabaseFile(str(path), 0)
+    first.lock()
+    with doing(path, "PRAGMA journal_mode = MEMORY", "BEGIN IMMEDIATE", CHANGE, "COMMIT"):
+        second.lock()
+        first.unlock()
+    second.close()
+    first.close()
+
+
 @contextmanager
 def doing(path: Path, *statements: str) -> Iterator[None]:
     """Have another process run statements, and stay there."""
@@ -107,10 +120,55 @@ def doing(path: Path, *statements: str) -> Iterator[None]:
         process.communicate()
 
 
+def test_nobody_ever_takes_us_for_a_writer(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite would not undo a change that a dead writer left half done, and go on with that."""
+    lockf, seen = fcntl.lockf, []
+
+    def looked_at(*given: int) -> None:
+        lockf(*given)
+        if (child := os.fork()) == 0:  # the locks are the parent's
+            with path.open("r+b") as file:
+                os._exit(_is_locked(file.fileno(), RESERVED))
+        seen.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+    monkeypatch.setattr(fcntl, "lockf", looked_at)
+    beside(path, "journal").write_bytes(b"\xd9 and more")
+    file = DatabaseFile(str(path), 0)
+    with pytest.raises(Unavailable, match="left its journal"):
+        file.state(file.lock())
+    file.close()
+    assert len(seen) >= 3
+    assert set(seen) == {0}
+
+
+def test_where_the_system_does_not_tell_a_writer_may_be_at_work(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    beside(path, "journal").write_bytes(b"\xd9 and more")
+    file = DatabaseFile(str(path), 0)
+    monkeypatch.setattr(fcntl, "fcntl", refuse)
+    file.state(file.lock())
+    file.close()
+
+
+def test_a_writer_who_is_at_work_is_seen(path: Path) -> None:
+    file = DatabaseFile(str(path), 0)
+    with doing(path, "PRAGMA cache_size = 1", "BEGIN IMMEDIATE", CHANGE):
+        file.lock()
+        assert _is_locked(file._descriptor, RESERVED)
+        file.unlock()
+    file.lock()
+    assert not _is_locked(file._descriptor, RESERVED)
+    file.close()
+
+
 def test_the_state_is_another_one_after_each_change(path: Path, tmp_path: Path) -> None:
     file = DatabaseFile(str(path), 0)
-    seen = [file.lock()]
-    assert file.lock() == seen[0]
+    seen = [file.state(file.lock())]
+    assert file.state(file.lock()) == seen[0]
     file.unlock()
     times = path.stat().st_atime_ns, path.stat().st_mtime_ns
 
@@ -126,7 +184,7 @@ def test_the_state_is_another_one_after_each_change(path: Path, tmp_path: Path) 
     ]
     for change in changes:
         change()
-        seen.append(file.lock())
+        seen.append(file.state(file.lock()))
         file.unlock()
     assert len(set(seen)) == len(changes) + 1
     file.close()

@@ -1,18 +1,23 @@
 """A database whose mode may change while it is read."""
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from opensmtpd.backends.sql.config import Statement
 from opensmtpd.backends.sqlite import config
-from opensmtpd.backends.sqlite.config import Statement
+from opensmtpd.backends.sqlite.database import LOOK_MAX, QUERY_SECONDS
 from opensmtpd.backends.sqlite.reader import Reader
 from opensmtpd.backends.sqlite.wal.remote import WalPool
 from opensmtpd.backends.sqlite.wal.requests import NotInWal
 from opensmtpd.errors import LocalError, Unavailable
 from unit.support.sqlite_files import LOOKUP, NEEDS_PROC, create, settings, write, write_elsewhere
 from unit.support.sqlite_wal import beside, mapped, set_mode, wal, writer
+from unit.support.workers import processes, pump
 
 
 @pytest.fixture
@@ -119,6 +124,51 @@ def test_a_snapshot_that_begins_when_the_mode_has_changed_back(path: Path, worke
     assert write_elsewhere(path, "DELETE FROM rows") == ""
 
 
+def test_a_mode_that_is_changed_back_while_no_worker_is_left(path: Path, worker: WalPool) -> None:
+    database, query = opened(path, worker)
+    set_mode(path, "WAL")
+    assert database.row(query, "alice") == ("bob",)
+    for pid in processes(worker.pool):
+        os.kill(pid, signal.SIGKILL)
+    pump(worker.pool, lambda: not worker.pool._crew.stems)
+    with pytest.raises(Unavailable, match=r"test\.db: "):
+        database.row(query, "alice")
+    set_mode(path, "DELETE")
+    assert database.row(query, "alice") == ("bob",)
+
+
+def test_a_snapshot_whose_end_is_interrupted_is_over_all_the_same(
+    path: Path, worker: WalPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the worker would give the answers of that state for good."""
+    database, query = opened(path, worker)
+    set_mode(path, "WAL")
+    with pytest.MonkeyPatch.context() as patch, database.snapshot():
+        assert database.row(query, "new") is None
+        patch.setattr(worker.pool, "ask", _no_memory)
+    insert(path, "new")
+    with database.hold():
+        assert database.row(query, "new") == ("x",)
+
+
+def _no_memory(_: object) -> NoReturn:
+    raise MemoryError
+
+
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+def test_a_look_that_was_left_does_not_stay(path: Path, worker: WalPool, mode: str) -> None:
+    """An exception of the watchdog may come between any two steps."""
+    database, query = opened(path, worker)
+    set_mode(path, mode)
+    database.snapshot().__enter__()
+    assert database.row(query, "new") is None
+    database._shared_end -= LOOK_MAX + QUERY_SECONDS
+    with database.hold():
+        assert database.row(query, "alice") == ("bob",)
+    insert(path, "new")
+    assert database.row(query, "new") == ("x",)
+
+
 def test_errors_of_files_have_the_text_of_rollback_mode(path: Path, worker: WalPool) -> None:
     database, query = opened(path, worker)
     set_mode(path, "WAL")
@@ -176,3 +226,41 @@ def test_a_mode_that_never_rests(
     monkeypatch.setattr(database._remote, "row", switch)
     with pytest.raises(Unavailable, match="its journal mode is changed again and again"):
         database.row(query, "alice")
+
+
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+def test_a_question_is_held_here_only(path: Path, worker: WalPool, mode: str) -> None:
+    """There, it would take longer to begin and to end than the question itself."""
+    database, query = opened(path, worker)
+    set_mode(path, mode)
+    for number in range(2):  # the first one finds the mode
+        with database.hold():
+            assert database.row(query, f"new{number}") is None
+            added = f"INSERT INTO rows VALUES ('new{number}', 'x')"
+            said = write_elsewhere(path, added)
+            assert said == ("database is locked" if mode == "DELETE" else "")
+            assert (database.row(query, f"new{number}") is None) == (mode == "DELETE")
+            assert database.stamp(query) is None
+        assert write_elsewhere(path, "CREATE TABLE IF NOT EXISTS more (x)") == ""
+
+
+def test_a_version_that_came_with_a_row_ends_with_the_question(path: Path, worker: WalPool) -> None:
+    database, query = opened(path, worker)
+    set_mode(path, "WAL")
+    with writer(path):
+        database.row(query, "alice")
+        with database.hold(version=True):
+            assert database.row(query, "alice") == ("bob",)
+            version = database.version()
+            assert database.row(query, "alice") == ("bob",)
+        insert(path, "new")
+        assert database.version() != version
+        with database.hold(version=True):
+            assert database.row(query, "new") == ("x",)
+            database.let_go()
+            insert(path, "newer")
+            later = database.version()
+        assert database.version() == later
+        with database.hold():
+            assert database.row(query, "newer") == ("x",)
+            assert not database._remote.shares

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from opensmtpd.backends.sql.config import KEYED as CONSTANTS
 from opensmtpd.backends.sqlite import config
 from opensmtpd.backends.sqlite.database import Database
 from opensmtpd.backends.sqlite.statements import check_alone
@@ -136,7 +137,7 @@ def test_services_that_many_want_one_answer_of(path: Path, service: str) -> None
 
 def test_these_are_all_services() -> None:
     assert ANY == ["userinfo", "source", "addrname", "relayhost"]
-    assert set(config.KEYED) == {f"constant_{service}" for service in KEYED}
+    assert set(CONSTANTS) == {f"constant_{service}" for service in KEYED}
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ import sqlite3
 from collections.abc import Mapping
 from time import monotonic
 
-from opensmtpd.backends.rest import status_of
+from opensmtpd.backends.rest import Status, status_of
 from opensmtpd.backends.sqlite.clock import Clock
 from opensmtpd.backends.sqlite.config import Config
-from opensmtpd.backends.sqlite.connection import FAULTS
-from opensmtpd.backends.sqlite.database import REMEDIES, Database
+from opensmtpd.backends.sqlite.connection import FAULTS, REMEDIES
+from opensmtpd.backends.sqlite.database import Database
 from opensmtpd.backends.sqlite.file import DatabaseFile, InWal, State
 from opensmtpd.backends.sqlite.wal.requests import NotInWal
 from opensmtpd.errors import Unavailable
@@ -46,29 +46,36 @@ class RequestClock(Clock):
 class WalFile(DatabaseFile):
     """The files that have the names now: SQLite opens and locks them."""
 
+    tells = False  # a commit writes to ``-wal`` alone, which SQLite looks at itself
+
     def __init__(self, path: str, wait: float) -> None:
         super().__init__(path, wait)
         self.busy = min(wait, BUSY_MAX)
         self._beside = f"{path}-wal", f"{path}-shm"
+        self._seen: tuple[object, bytes] = (None, b"")
+        """The identities of both, and what ``state`` made of them."""
 
-    def lock(self) -> State:
-        """Return what differs when other files have the names, or the database was written to.
-
-        A commit writes to ``-wal`` alone, which SQLite looks at itself. Raises NotInWal.
-        """
+    def lock(self) -> Status:
+        """Return the status of the database. Raises NotInWal."""
         try:
-            status = os.stat(self.path)
+            return status_of(os.stat(self.path))
         except OSError as error:
             raise NotInWal(f"{self.path}: {error.strerror}") from None
-        beside = repr([_identity(name) for name in self._beside]).encode()
-        return status_of(status), beside
+
+    def state(self, status: Status) -> State:
+        """Return what differs when other files have the names, or the database was written to."""
+        wal, shm = self._beside
+        now = _identity(wal), _identity(shm)
+        if now != self._seen[0]:
+            self._seen = now, repr(now).encode()
+        return status, self._seen[1]
 
     def unlock(self) -> None:
         """Do nothing: SQLite unlocks it."""
 
     def is_still(self, state: State) -> bool:
         """Return whether the file has the name yet."""
-        return self.lock()[0][:2] == state[0][:2]
+        return self.lock()[:2] == state[0][:2]
 
 
 def _identity(path: str) -> tuple[int, int] | None:
@@ -101,7 +108,7 @@ class WalDatabase(Database):
         # To close the file ends the locks of SQLite on it, of which there are none here.
         file = DatabaseFile(self._path, 0)
         try:
-            file.lock()
+            file.state(file.lock())
         except InWal:
             return
         except Unavailable:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from opensmtpd.backends.sqlite.config import Config, Statement
+from opensmtpd.backends.sql.config import Statement
+from opensmtpd.backends.sqlite.config import Config
 from opensmtpd.backends.sqlite.database import (
     LOAD_MAX,
     LOAD_SECONDS,
@@ -26,6 +27,7 @@ from opensmtpd.backends.sqlite.wal.requests import (
     ROWS,
     USE,
     VERSION,
+    VERSIONED,
     Interrupted,
     NotInWal,
     UnknownConfig,
@@ -70,10 +72,16 @@ class RemoteDatabase:
         self._worker = worker
         self._number = next(_numbers)
         self._sharing = ALONE
+        self._brings = False
+        self._brought: object | None = None
+        """The version that came with the last row; None where none did."""
 
     def row(self, statement: Statement, key: str) -> Row | None:
         """Return the first row. Raises Unavailable."""
-        reply = self._ask(ROW, statement.key, key)
+        if self._brings:
+            reply, self._brought = self._ask(VERSIONED, statement.key, key)
+        else:
+            reply = self._ask(ROW, statement.key, key)
         return None if reply is None else tuple(reply)
 
     def rows(self, statement: Statement, key: str) -> list[Row]:
@@ -98,7 +106,8 @@ class RemoteDatabase:
 
     def version(self) -> object:
         """Return what is another one when the database has changed. Raises Unavailable."""
-        return self._ask(VERSION)
+        brought, self._brought = self._brought, None
+        return self._ask(VERSION) if brought is None else brought
 
     def faults(self) -> list[ConfigError]:
         """Return what is wrong with the statements. Raises Unavailable."""
@@ -107,16 +116,31 @@ class RemoteDatabase:
             for message, line, remedy in self._ask(FAULTS, seconds=START_SECONDS)
         ]
 
+    @property
+    def shares(self) -> bool:
+        """Return whether ``begin`` or ``bring`` was called, and not ``end``."""
+        return self._brings or self._sharing != ALONE
+
+    def bring(self) -> None:
+        """Have the version come with each row up to ``end``, for the next ``version``."""
+        self._brings, self._brought = True, None
+
     def begin(self) -> None:
         """Have all lookups up to ``end`` see one state of the database."""
+        self._brings, self._brought = False, None
         if self._sharing == ALONE:
             self._sharing = FIRST
 
     def end(self) -> None:
         """See each change again."""
-        if self._sharing == LATER:
+        sharing, self._sharing = self._sharing, ALONE  # first: the next request ends it, too
+        self._brings, self._brought = False, None
+        if sharing == LATER:
             self._worker.pool.ask([END, self._number, ALONE])
-        self._sharing = ALONE
+
+    def forget(self) -> None:
+        """Do as ``end``, which was interrupted; the next request tells the worker."""
+        self._sharing, self._brings, self._brought = ALONE, False, None
 
     # --- requests -------------------------------------------------------------------------------
 

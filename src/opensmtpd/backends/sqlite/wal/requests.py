@@ -7,12 +7,13 @@ type of error crosses by its name.
 
 from typing import Any
 
-from opensmtpd.backends.sqlite.config import Config, Statement
+from opensmtpd.backends.sql.config import Statement
+from opensmtpd.backends.sqlite.config import Config
 from opensmtpd.errors import Unavailable
 
-USE, END, ROW, ROWS, ALL, MORE, VERSION, FAULTS = range(8)
+USE, END, ROW, ROWS, ALL, MORE, VERSION, FAULTS, VERSIONED = range(9)
 """Requests: take a configuration; the end of a snapshot; the methods of a Database, of which ALL is
-answered in parts."""
+answered in parts; a row in a list with the version that was read behind it."""
 PART = 1 << 17
 """Characters of the cells in a part, or a little more, but in the last one: a frame has room for
 four times as many bytes."""

@@ -16,9 +16,10 @@ from opensmtpd.backends.sqlite.wal.requests import (
     LATER,
     MORE,
     PART,
-    ROW,
+    ROWS,
     USE,
     VERSION,
+    VERSIONED,
     Interrupted,
     UnknownConfig,
     config_of,
@@ -109,11 +110,20 @@ class WalWorker(Worker):
         if name == ALL:
             self._parts = _parts(database.all_rows(statement, arguments[1]))
             return self._part()
-        return (database.row if name == ROW else database.rows)(statement, arguments[1])
+        found: Any = (database.rows if name == ROWS else database.row)(statement, arguments[1])
+        return [found, _version(database)] if name == VERSIONED else found
 
     def _part(self) -> list[list[Row]]:
         """Return the next part of all rows, in a list, which is empty behind the last one."""
         return [part for part in [next(self._parts, None)] if part is not None]
+
+
+def _version(database: WalDatabase) -> object | None:
+    """Return the version, None where it cannot be told: the front asks if it needs it."""
+    try:
+        return database.version()
+    except Unavailable:
+        return None
 
 
 def _share(database: WalDatabase, sharing: int) -> None:

@@ -11,8 +11,8 @@ from time import monotonic
 
 import pytest
 
+from opensmtpd.backends.sql.config import Statement
 from opensmtpd.backends.sqlite import config
-from opensmtpd.backends.sqlite.config import Statement
 from opensmtpd.backends.sqlite.connection import connect
 from opensmtpd.backends.sqlite.wal.database import RequestClock, WalDatabase
 from opensmtpd.backends.sqlite.wal.requests import NotInWal

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from opensmtpd.backends.sql.config import Statement
 from opensmtpd.backends.sqlite import config
-from opensmtpd.backends.sqlite.config import Statement
 from opensmtpd.backends.sqlite.wal.remote import RemoteDatabase, WalPool
 from opensmtpd.backends.sqlite.wal.requests import NotInWal
 from opensmtpd.errors import Unavailable, WorkerError
@@ -210,3 +210,40 @@ def test_nothing_is_started_before_it_is_asked() -> None:
     worker = WalPool()
     worker.close()
     assert "pool" not in vars(worker)
+
+
+def test_the_version_comes_with_a_row(path: Path, worker: WalPool) -> None:
+    database, query = opened(path, worker)
+    patiently(database, query, "alice")
+    database.bring()
+    assert database.shares
+    assert patiently(database, query, "alice") == ("bob",)
+    version = database.version()
+    put(path, more="x")
+    assert database.row(query, "nobody") is None
+    database.end()
+    assert not database.shares
+    assert database.version() != version  # of now, and not of that row
+
+
+def test_one_version_is_given_once(path: Path, worker: WalPool) -> None:
+    database, query = opened(path, worker)
+    patiently(database, query, "alice")
+    database.bring()
+    patiently(database, query, "alice")
+    version = database.version()
+    put(path, more="x")
+    assert database.version() != version
+
+
+def test_a_snapshot_takes_no_version_of_a_row_before_it(path: Path, worker: WalPool) -> None:
+    database, query = opened(path, worker)
+    patiently(database, query, "alice")
+    database.bring()
+    patiently(database, query, "alice")
+    put(path, more="x")
+    database.begin()
+    assert database.row(query, "more") == ("x",)
+    version = database.version()
+    database.end()
+    assert database.version() == version

@@ -10,6 +10,7 @@ import pytest
 
 from opensmtpd.backends.sqlite import config
 from opensmtpd.backends.sqlite.wal import worker as wal_worker
+from opensmtpd.backends.sqlite.wal.database import WalDatabase
 from opensmtpd.backends.sqlite.wal.requests import (
     ALL,
     ALONE,
@@ -22,6 +23,7 @@ from opensmtpd.backends.sqlite.wal.requests import (
     ROWS,
     USE,
     VERSION,
+    VERSIONED,
     Interrupted,
     NotInWal,
     UnknownConfig,
@@ -168,3 +170,24 @@ def test_it_closes_the_database_when_nothing_is_asked(path: Path) -> None:
     thread.join(20)
     assert ended == [True]
     theirs.close()
+
+
+def test_a_row_with_the_version(worker: WalWorker, path: Path) -> None:
+    row, version = worker.handle([VERSIONED, 1, ALONE, "query_alias", "alice"])
+    assert row == ("bob",)
+    assert version == worker.handle([VERSION, 1, ALONE])
+    put(path, more="x")
+    row, changed = worker.handle([VERSIONED, 1, ALONE, "query_alias", "nobody"])
+    assert row is None
+    assert changed != version
+    assert changed == worker.handle([VERSION, 1, ALONE])
+
+
+def test_a_row_without_a_version_that_cannot_be_told(
+    worker: WalWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise Unavailable("locked")
+
+    monkeypatch.setattr(WalDatabase, "version", fail)
+    assert worker.handle([VERSIONED, 1, ALONE, "query_alias", "alice"]) == [("bob",), None]

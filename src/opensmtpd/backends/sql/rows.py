@@ -1,11 +1,27 @@
 """Rows of a database as values for smtpd."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
-from opensmtpd.backends.sqlite.config import COLUMNS, Config
+from opensmtpd.backends.sql.config import COLUMNS
 from opensmtpd.errors import LocalError
 from opensmtpd.table import Service, to_bytes, to_str
+
+JOINED = frozenset([Service.ALIAS, Service.MAILADDRMAP])
+"""Services whose rows make up one list."""
+
+
+class Limits(Protocol):
+    """The limits of a rotation, as ``Queries`` has them."""
+
+    expire: int
+    refresh: int
+
+
+def joined(rows: Iterable[Sequence[object]]) -> str | None:
+    """Return the first cells of all rows as one list; None where there are none."""
+    return ", ".join([cell for row in rows if (cell := text(row[0]))]) or None
 
 
 def text(cell: object) -> str:
@@ -28,7 +44,7 @@ def _real(number: float) -> str:
     return (mantissa if "." in mantissa else f"{mantissa}.0") + e + exponent
 
 
-def value(service: Service, row: tuple[object, ...]) -> str | None:
+def value(service: Service, row: Sequence[object]) -> str | None:
     """Return the value that smtpd is sent for a row; None where a cell is NULL or empty.
 
     Raises LocalError for a row of too few columns, and for a user or group id that is no number.
@@ -54,7 +70,7 @@ class Rotation:
         self._calls = 0
         self._since = time.monotonic()
 
-    def spent(self, limits: Config) -> bool:
+    def spent(self, limits: Limits) -> bool:
         """Return whether it is time to read them again."""
         age = time.monotonic() - self._since
         return self._calls >= limits.refresh or age >= limits.expire

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from opensmtpd.backends.sqlite.config import Config
-from opensmtpd.backends.sqlite.rows import Rotation, text, value
+from opensmtpd.backends.sql.config import Queries
+from opensmtpd.backends.sql.rows import Rotation, joined, text, value
 from opensmtpd.errors import LocalError
 from opensmtpd.table import Service
 
@@ -107,8 +107,8 @@ def test_without_values_there_is_no_next_one() -> None:
     assert [values.next() for _ in range(3)] == [None] * 3
 
 
-def limits(refresh: int, expire: int) -> Config:
-    made = Config("x.conf")
+def limits(refresh: int, expire: int) -> Queries:
+    made = Queries("x.conf")
     made.refresh, made.expire = refresh, expire
     return made
 
@@ -135,3 +135,9 @@ def test_values_are_spent_after_so_many_seconds(
 @pytest.mark.parametrize(("refresh", "expire"), [(0, 1000), (1000, 0)])
 def test_a_limit_of_zero_is_always_reached(refresh: int, expire: int) -> None:
     assert Rotation(["a"]).spent(limits(refresh, expire))
+
+
+def test_a_list_of_all_rows() -> None:
+    assert joined([("a",), (None,), (b"b", "more"), ("",)]) == "a, b"
+    assert joined([]) is None
+    assert joined([(None,), ("",)]) is None

@@ -1,0 +1,6 @@
+"""State that lasts beyond a session, and that several machines may share: small atomic steps.
+
+``LastingState`` is what a filter has: its methods return Deferreds, and a step that cannot be done
+in time ends with UNKNOWN. The steps are taken in a worker: by ``file`` in an SQLite database of the
+filter's own, by ``valkey`` in a server that several filters share.
+"""

@@ -1,0 +1,1 @@
+"""State in an SQLite database, which no other program writes."""

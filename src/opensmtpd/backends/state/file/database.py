@@ -1,0 +1,187 @@
+"""The file: made, opened and judged. One that is damaged is moved aside, and state begins anew."""
+
+import os
+import sqlite3
+import stat
+import time
+from contextlib import suppress
+from urllib.parse import quote
+
+from opensmtpd.errors import ConfigError, Unavailable
+from opensmtpd.log import log
+
+WAIT = 0.5
+"""Seconds that a lock of another process is waited for."""
+JUDGING = 0.2
+"""Seconds for which the pages of a file that is opened are checked, at most."""
+PAGE = 4096
+PAGES_MIN = 32
+APPLICATION, VERSION = 0x4F535354, 1
+"""The ``application_id`` and the ``user_version`` of the file."""
+TABLE = """
+CREATE TABLE steps (
+    key BLOB PRIMARY KEY, a INTEGER NOT NULL, b INTEGER NOT NULL, c INTEGER NOT NULL,
+    expires INTEGER NOT NULL, value BLOB
+) WITHOUT ROWID
+"""
+INDEX = "CREATE INDEX by_expiry ON steps (expires)"
+DAMAGE = frozenset([sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB])
+ASIDE = ".damaged"
+
+
+class _Damaged(sqlite3.DatabaseError):
+    """The file is no database of ours any more."""
+
+
+def is_damage(error: BaseException) -> bool:
+    """Return whether an exception says that the file is damaged."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return isinstance(error, _Damaged) or code & 0xFF in DAMAGE
+
+
+def identity(path: str) -> tuple[int, int] | None:
+    """Return what tells a file from all others; None where there is none."""
+    try:
+        found = os.stat(path, follow_symlinks=False)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def check_folder(path: str) -> None:
+    """Raise ConfigError where no file can be made."""
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
+        remedy = "make it a folder that the filter's user may write to"
+        raise ConfigError("no folder for the state", path=folder, remedy=remedy)
+
+
+def check_owner(path: str) -> None:
+    """Raise ConfigError for a file that others may have written, or that is no file.
+
+    They could let anybody in, and a file of somebody else must not be moved aside. Raises OSError.
+    """
+    try:
+        found = os.stat(path, follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(found.st_mode):
+        raise ConfigError("is no regular file", path=path, remedy="name a file of the filter's own")
+    if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise ConfigError("others may have written it", path=path, remedy="remove it")
+
+
+def opened(path: str, size: int) -> sqlite3.Connection:
+    """Return the database at ``path``, which is made where it is missing.
+
+    A damaged one is moved aside. Raises ConfigError for a file of somebody else, OSError and
+    sqlite3.Error where it cannot be used now.
+    """
+    for last in (False, True):
+        check_owner(path)
+        found = identity(path)
+        with suppress(FileExistsError):
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            os.close(os.open(path, flags, 0o600))
+        try:
+            return _connected(path, size)
+        except sqlite3.Error as error:
+            if last or not is_damage(error):
+                raise
+            move_aside(path, found, error)
+    raise AssertionError
+
+
+def _connected(path: str, size: int) -> sqlite3.Connection:
+    uri = f"file:{quote(os.fsencode(path))}?mode=rw"
+    db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=WAIT)
+    try:
+        _prepare(db, path, size)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _prepare(db: sqlite3.Connection, path: str, size: int) -> None:
+    for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "temp_store = MEMORY"):
+        db.execute(f"PRAGMA {pragma}")
+    _make(db, path)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes is the last seconds alone
+    db.execute(f"PRAGMA journal_size_limit = {min(size, 8 << 20)}")
+    db.execute(f"PRAGMA max_page_count = {max(size // PAGE, PAGES_MIN)}")
+    _judge(db)
+
+
+def _make(db: sqlite3.Connection, path: str) -> None:
+    """Make the table. Raises ConfigError for a database of somebody else, sqlite3.Error."""
+    if _numbers(db) == (APPLICATION, VERSION):
+        return
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        found = _numbers(db)
+        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if found[0] == APPLICATION and found[1] != VERSION:
+            raise _Damaged(f"version {found[1]}")
+        if tables and found[0] != APPLICATION:
+            raise ConfigError("is another program's", path=path, remedy="name a new file")
+        if not tables:
+            db.execute(TABLE)
+            db.execute(INDEX)
+            db.execute(f"PRAGMA application_id = {APPLICATION}")
+            db.execute(f"PRAGMA user_version = {VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _numbers(db: sqlite3.Connection) -> tuple[int, int]:
+    values = [
+        db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+    ]
+    return values[0], values[1]
+
+
+def _judge(db: sqlite3.Connection) -> None:
+    """Raise sqlite3.Error for a database whose pages or table are not what they should be.
+
+    Of a large file, only the pages are checked that there is time for.
+    """
+    names = [row[1] for row in db.execute("PRAGMA table_info(steps)")]
+    if names != ["key", "a", "b", "c", "expires", "value"]:
+        raise _Damaged("its table is not ours")
+    until = time.monotonic() + JUDGING
+    db.set_progress_handler(lambda: time.monotonic() > until, 1000)
+    try:
+        if (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+            raise _Damaged(str(found).splitlines()[-1])
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+    finally:
+        db.set_progress_handler(None, 0)
+
+
+def move_aside(path: str, found: tuple[int, int] | None, reason: object) -> None:
+    """Rename a damaged file, over one that was moved before. Raises OSError, Unavailable.
+
+    ``found`` is its identity: where another has its name now, a new one of another process say,
+    nothing is done. Its log goes with it: SQLite would put what is in there into the new file.
+    """
+    if identity(path) != found:
+        return
+    try:
+        check_owner(path)
+    except ConfigError as error:
+        raise Unavailable(str(error)) from None
+    aside = path + ASIDE
+    with suppress(FileNotFoundError):
+        os.replace(path + "-wal", aside + "-wal")
+    with suppress(FileNotFoundError):
+        os.unlink(path + "-shm")
+    with suppress(FileNotFoundError):
+        os.replace(path, aside)
+        log("state-damaged", file=path, moved_to=aside, reason=reason)

@@ -1,0 +1,120 @@
+"""The steps, in an open database. The rows that have expired are dropped a few at a time."""
+
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import Any
+
+from opensmtpd.backends.state import steps
+from opensmtpd.backends.state.file import statements
+from opensmtpd.backends.state.steps import ALLOW, COUNT, FORGET, GET, GREYLIST, KINDS, PUT
+
+SWEEP_EVERY = 32
+"""Steps between two sweeps."""
+SWEPT = 64
+"""Rows that a sweep drops, at most: more than come meanwhile."""
+FULL = 0.9
+"""The part of its size from which a file is full: then those are dropped that expire first."""
+FULL_SWEEPS = 8
+"""So many times these are dropped to make room for a step that finds none."""
+
+
+def now_us() -> int:
+    """Return the time in microseconds since 1970, which goes on while the machine is off."""
+    return time.time_ns() // 1000
+
+
+class StepStore:
+    """Takes steps. Methods raise sqlite3.Error; then nothing has been changed."""
+
+    def __init__(self, db: sqlite3.Connection, clock: Callable[[], int] = now_us) -> None:
+        self._db, self._clock = db, clock
+        self._steps = 0
+        self._takes: dict[int, Callable[..., Any]] = {
+            COUNT: self._count,
+            ALLOW: self._allow,
+            GREYLIST: self._greylist,
+            GET: self._get,
+            PUT: self._put,
+            FORGET: self._forget,
+        }
+
+    def take(self, kind: int, key: bytes, *arguments: Any) -> Any:
+        """Take a step, as ``steps`` has them; return its reply."""
+        if kind in KINDS:
+            key = KINDS[kind] + key
+        try:
+            reply = self._takes[kind](key, *arguments)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_FULL or not self._makes_room():
+                raise
+            reply = self._takes[kind](key, *arguments)
+        self._steps += 1
+        if self._steps % SWEEP_EVERY == 0:
+            self._sweep()
+        return reply
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    def _row(self, statement: str, **values: Any) -> Any:
+        return self._db.execute(statement, values).fetchone()
+
+    def _count(self, key: bytes, by: int, window: int) -> int:
+        now = self._clock()
+        if by == 0:
+            row = self._row(statements.READ_COUNT, key=key, now=now)
+        else:
+            most = steps.NUMBER_MAX
+            row = self._row(statements.COUNT, key=key, by=by, window=window, now=now, most=most)
+        return 0 if row is None else int(row[0])
+
+    def _allow(self, key: bytes, step: int, limit: int, wait: int) -> list[int]:
+        now = self._clock()
+        top = now + limit + wait
+        (base,) = self._row(statements.ALLOW, key=key, step=step, now=now, top=top)
+        after = base + step
+        return [0, after - top] if after > top else [1, max(0, after - limit - now)]
+
+    def _greylist(self, key: bytes, delay: int, window: int, keep: int) -> list[int]:
+        now = self._clock()
+        attempt, first = self._row(
+            statements.GREYLIST, key=key, delay=delay, window=window, keep=keep, now=now
+        )
+        return [attempt, now - first]
+
+    def _get(self, key: bytes) -> list[Any] | None:
+        now = self._clock()
+        row = self._row(statements.GET, key=key, now=now)
+        return None if row is None else [row[0], row[1] - now]
+
+    def _put(self, key: bytes, value: bytes, seconds: int) -> bool:
+        self._row(statements.PUT, key=key, value=value, seconds=seconds, now=self._clock())
+        return True
+
+    def _forget(self, key: bytes) -> bool:
+        keys = [kind + key for kind in sorted(set(KINDS.values()))]
+        self._db.execute(statements.FORGET, keys)
+        return True
+
+    # --- what is dropped ------------------------------------------------------------------------
+
+    def _is_full(self) -> bool:
+        pages, free, most = (
+            self._db.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "max_page_count")
+        )
+        return bool(pages - free > FULL * most)
+
+    def _makes_room(self) -> bool:
+        """Drop rows; return False where the disk is full, and not the file."""
+        if not self._is_full():
+            return False
+        self._db.execute(statements.DROP_FIRST, (FULL_SWEEPS * SWEPT,))
+        return True
+
+    def _sweep(self) -> None:
+        self._db.execute(statements.DROP_EXPIRED, (self._clock(), SWEPT))
+        if self._is_full():
+            self._db.execute(statements.DROP_FIRST, (SWEPT,))

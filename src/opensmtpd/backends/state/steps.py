@@ -1,0 +1,139 @@
+"""Steps as they cross to a store: plain data, with all times in whole microseconds.
+
+A store takes one of them at a time, atomically, and by its own clock, so that several machines
+agree. It forgets what has expired, and may forget more where it is full, what expires first before
+the rest. A clock that is set back makes no time longer than a step says.
+"""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from opensmtpd.backends.state.results import Attempt, Greylisting, Kept, Permit
+
+COUNT, ALLOW, GREYLIST, GET, PUT, FORGET = range(6)
+"""The first item of a step; the second is its key."""
+KINDS = {COUNT: b"c", ALLOW: b"r", GREYLIST: b"g", GET: b"v", PUT: b"v"}
+"""The first letter of the keys of a kind of step in a store: each has keys of its own."""
+
+SECOND = 1_000_000
+SECONDS_MAX = 400 * 86400
+"""Seconds of a time in a step, at most."""
+NUMBER_MAX = 10**15
+"""A count, at most: the numbers of Lua are exact up to 2**53."""
+KEY_MAX = 200
+"""Bytes of a key; a longer one is hashed."""
+VALUE_MAX = 64 * 1024
+"""Bytes that can be put, at most."""
+
+
+class Rate(NamedTuple):
+    """So many units in so many seconds, evenly, and ``burst`` units at once after a rest."""
+
+    units: int
+    seconds: float
+    burst: int = 1
+
+    @property
+    def interval(self) -> int:
+        """Return the microseconds between two units: rounded up, so that no more gets through."""
+        return max(1, math.ceil(self.seconds * SECOND / self.units))
+
+
+class GreylistTimes(NamedTuple):
+    """The times of greylisting, in seconds: the defaults are those of postgrey and milter-greylist.
+
+    ``delay`` is how long a new triplet has to wait, ``window`` within what time from its first
+    attempt it has to come again, ``keep`` for how long one that has passed is known after its last
+    attempt.
+    """
+
+    delay: float = 300.0
+    window: float = 2 * 86400.0
+    keep: float = 35 * 86400.0
+
+
+def key_of(parts: Sequence[str]) -> bytes:
+    """Return the key of some parts: equal ones have equal keys, others have others."""
+    data = [part.encode("utf-8", "surrogateescape") for part in parts]
+    packed = b"\0".join(data)
+    if len(packed) <= KEY_MAX and packed.count(0) == len(data) - 1:
+        return b"=" + packed
+    digest = hashlib.sha256()
+    for each in data:
+        digest.update(b"%d:" % len(each) + each)
+    return b"#" + digest.digest()
+
+
+def microseconds(seconds: float) -> int:
+    """Return a time of a step. Raises ValueError for one that is no time above 0."""
+    if not 0 < seconds <= SECONDS_MAX:
+        raise ValueError(f"{seconds} is not a number of seconds from 0 to {SECONDS_MAX}")
+    return max(1, round(seconds * SECOND))
+
+
+def count(key: bytes, by: int, window: float) -> list[Any]:
+    """Return the step that adds to a count. Raises ValueError."""
+    if not 0 <= by <= NUMBER_MAX:
+        raise ValueError(f"{by} is not a number from 0 to {NUMBER_MAX}")
+    return [COUNT, key, by, microseconds(window)]
+
+
+def allow(key: bytes, rate: Rate, cost: int, patience: float) -> list[Any] | None:
+    """Return the step that asks a rate; None where it never allows that much. Raises ValueError."""
+    if cost < 1 or rate.units < 1 or rate.burst < 1 or not 0 <= patience <= SECONDS_MAX:
+        raise ValueError("a cost, a rate or a burst below 1, or a patience below 0")
+    step, limit = cost * rate.interval, rate.burst * rate.interval
+    wait = round(patience * SECOND)
+    if max(step, limit) > SECONDS_MAX * SECOND:
+        raise ValueError(f"the rate fills up in more than {SECONDS_MAX} seconds")
+    return None if step > limit + wait else [ALLOW, key, step, limit, wait]
+
+
+def greylist(key: bytes, times: GreylistTimes) -> list[Any]:
+    """Return the step of an attempt. Raises ValueError."""
+    return [GREYLIST, key, *map(microseconds, times)]
+
+
+def put(key: bytes, value: bytes, seconds: float) -> list[Any]:
+    """Return the step that keeps bytes. Raises ValueError."""
+    if len(value) > VALUE_MAX:
+        raise ValueError(f"{len(value)} bytes to keep, more than {VALUE_MAX}")
+    return [PUT, key, value, microseconds(seconds)]
+
+
+# --- replies of a store ---------------------------------------------------------------------------
+
+
+def number(reply: Any) -> int:
+    """Return a count. Raises ValueError or TypeError for what is none, as the others."""
+    if type(reply) is not int:
+        raise TypeError
+    if reply < 0:
+        raise ValueError
+    return reply
+
+
+def permit(reply: Any) -> Permit:
+    """Return the result of ``[allowed, microseconds]``."""
+    allowed, after = reply
+    return Permit(bool(number(allowed)), number(after) / SECOND)
+
+
+def greylisting(times: GreylistTimes, reply: Any) -> Greylisting:
+    """Return the result of ``[attempt, age]``."""
+    attempt, age = reply
+    found, seconds = Attempt(number(attempt)), number(age) / SECOND
+    wait = 0.0 if found >= Attempt.PASSED else max(0.0, times.delay - seconds)
+    return Greylisting(found, seconds, wait)
+
+
+def kept(reply: Any) -> Kept | None:
+    """Return the result of ``[bytes, microseconds]`` or None."""
+    if reply is None:
+        return None
+    value, left = reply
+    if not isinstance(value, bytes):
+        raise TypeError
+    return Kept(value, number(left) / SECOND)

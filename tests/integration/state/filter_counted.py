@@ -1,0 +1,31 @@
+"""Count the clients that say HELO, and log the count, with the state of several filters."""
+
+from argparse import Namespace
+
+from opensmtpd import options, run
+from opensmtpd.answer import Deferred
+from opensmtpd.backends.state.results import UNKNOWN, StateUnknown
+from opensmtpd.backends.state.state import file_state, server_state
+from opensmtpd.filter import PROCEED, Filter, Helo, ParameterDecision, Session
+from opensmtpd.log import log
+
+
+class Counted(Filter):
+    def __init__(self, flags: Namespace) -> None:
+        if flags.state.startswith("/"):
+            self.state = file_state(flags.state, size=256 << 10, new=not flags.check)
+        else:
+            self.state = server_state(flags.state, prefix="counted:")
+
+    def on_helo(self, session: Session, request: Helo) -> Deferred[ParameterDecision]:
+        def told(found: int | StateUnknown) -> ParameterDecision:
+            log("counted", session.id, clients="unknown" if found is UNKNOWN else found)
+            return PROCEED
+
+        return self.state.count(["clients"], 86400.0).then(told)
+
+
+if __name__ == "__main__":
+    parser = options.filter_parser("filter-counted", __doc__)
+    parser.add_argument("--state", metavar="FILE|URL", required=True)
+    run.filter(Counted, parser)

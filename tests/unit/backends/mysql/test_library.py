@@ -1,0 +1,54 @@
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import sys
+from opensmtpd.backends.mysql.library import load
+from opensmtpd.errors import ConfigError
+{before}
+try:
+    load("/etc/mail/mysql.conf", in_clear={in_clear})
+except ConfigError as error:
+    print(error)
+else:
+    import pymysql._auth
+    loaded = [name for name in ("cryptography", "ssl") if sys.modules.get(name)]
+    print(pymysql._auth._have_cryptography, *loaded)
+"""
+
+
+def said(in_clear: bool, before: str = "") -> str:
+    program = PROGRAM.format(in_clear=in_clear, before=before)
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout.strip()
+
+
+def test_nothing_that_is_not_needed() -> None:
+    assert said(False) == "False"
+
+
+def test_passwords_that_are_sent_in_clear_need_more() -> None:
+    assert said(True) == "True cryptography"
+
+
+def test_they_need_it_later() -> None:
+    assert said(True, "load('/etc/mail/mysql.conf', in_clear=False)") == "True cryptography"
+
+
+def test_what_was_loaded_before_stays() -> None:
+    assert said(False, "import cryptography, ssl").endswith("cryptography ssl")
+
+
+@pytest.mark.parametrize("in_clear", [True, False])
+def test_where_it_is_missing(in_clear: bool) -> None:
+    assert said(in_clear, "sys.modules['pymysql'] = None") == (
+        "/etc/mail/mysql.conf: it needs PyMySQL; pip install 'opensmtpd-plugins[mysql]'"
+    )
+
+
+def test_where_the_other_one_is_missing() -> None:
+    assert said(True, "sys.modules['cryptography'] = None") == "False"

@@ -1,0 +1,146 @@
+"""The steps in SQLite: those of the model, and a file that stays small."""
+
+import sqlite3
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from opensmtpd.backends.state.file import database
+from opensmtpd.backends.state.file.store import StepStore, now_us
+from opensmtpd.backends.state.steps import ALLOW, COUNT, GET, GREYLIST, PUT
+from unit.support.state_machine import StoreMachine
+
+
+class FileMachine(StoreMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder = tempfile.TemporaryDirectory()
+        db = database.opened(f"{self._folder.name}/state.db", 1 << 20)
+        self._store = StepStore(db, lambda: self.model.now)
+
+    def take(self, step: list[Any]) -> Any:
+        return self._store.take(*step)
+
+    def teardown(self) -> None:
+        self._store.close()
+        self._folder.cleanup()
+
+
+FileMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+test_its_replies_are_those_of_the_model = FileMachine.TestCase
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    interval=st.integers(1, 1000),
+    burst=st.integers(1, 5),
+    attempts=st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 5)), max_size=40),
+)
+def test_a_rate_never_lets_more_through(
+    interval: int, burst: int, attempts: list[tuple[int, int]]
+) -> None:
+    """In any time: no more than what comes back within it, and a burst."""
+    with tempfile.TemporaryDirectory() as folder:
+        timed = Timed(Path(folder) / "state.db")
+        passed: list[tuple[int, int]] = []
+        for wait, cost in attempts:
+            timed.now += wait
+            step: list[Any] = [ALLOW, b"=a", min(cost, burst) * interval, burst * interval, 0]
+            allowed, after = timed.store.take(*step)
+            if allowed:
+                passed.append((timed.now, min(cost, burst)))
+            else:
+                assert after > 0
+        timed.store.close()
+    for begin, _ in passed:
+        for end, _ in passed:
+            units = sum(units for at, units in passed if begin <= at <= end)
+            assert begin > end or units <= burst + (end - begin) // interval
+
+
+def test_who_waits_as_long_as_told_is_let_through(timed: "Timed") -> None:
+    step: list[Any] = [ALLOW, b"=a", 2000, 5000, 0]
+    assert [timed.store.take(*step)[0] for _ in range(3)] == [1, 1, 0]
+    after = timed.store.take(*step)[1]
+    timed.now += after - 1
+    assert timed.store.take(*step) == [0, 1]
+    timed.now += 1
+    assert timed.store.take(*step) == [1, 0]
+
+
+class Timed:
+    """A store on a clock that the test sets."""
+
+    def __init__(self, path: Path, size: int = 1 << 20) -> None:
+        self.now = 1_700_000_000_000_000
+        self.db = database.opened(str(path), size)
+        self.store = StepStore(self.db, lambda: self.now)
+
+    def rows(self) -> int:
+        found: int = self.db.execute("SELECT count(*) FROM steps").fetchone()[0]
+        return found
+
+
+@pytest.fixture
+def timed(tmp_path: Path) -> Timed:
+    return Timed(tmp_path / "state.db")
+
+
+def test_what_has_expired_is_dropped_in_small_steps(timed: Timed) -> None:
+    for number in range(1000):
+        timed.store.take(COUNT, b"=old%d" % number, 1, 1_000_000)
+    timed.now += 1_000_000
+    most = timed.rows()
+    for number in range(640):
+        timed.store.take(COUNT, b"=new%d" % number, 1, 10**12)
+        assert most - timed.rows() <= 64
+        most = timed.rows()
+    assert timed.rows() == 640
+
+
+def test_a_file_that_is_full_drops_what_expires_first(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    timed = Timed(path, 40 * database.PAGE)
+    for number in range(100):  # clients that have passed
+        key = b"=good%d" % number
+        timed.store.take(GREYLIST, key, 1, 10**9, 10**12)
+        timed.now += 1
+        assert timed.store.take(GREYLIST, key, 1, 10**9, 10**12)[0] == 2
+    for number in range(20_000):  # a flood of those who never come again
+        timed.store.take(GREYLIST, b"=bad%d" % number, 10**8, 10**9, 10**12)
+    assert path.stat().st_size <= 40 * database.PAGE
+    verdicts = [
+        timed.store.take(GREYLIST, b"=good%d" % number, 1, 10**9, 10**12)[0]
+        for number in range(100)
+    ]
+    assert verdicts == [3] * 100
+
+
+def test_large_values_do_not_outgrow_it(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    timed = Timed(path, 64 * database.PAGE)
+    for number in range(300):
+        timed.now += 1
+        assert timed.store.take(PUT, b"=%d" % number, b"x" * 60_000, 10**9) is True
+    assert path.stat().st_size <= 64 * database.PAGE
+    assert timed.store.take(GET, b"=299") == [b"x" * 60_000, 10**9]
+
+
+def test_a_full_disk_is_an_error(timed: Timed) -> None:
+    """The page limit stands for it: the file is not full by its own measure."""
+    timed.store.take(COUNT, b"=a", 1, 10**9)
+    timed.store._is_full = lambda: False  # type: ignore[method-assign]
+    timed.db.execute("PRAGMA max_page_count = 2")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        timed.store.take(PUT, b"=b", b"x" * 60_000, 10**9)
+    assert timed.store.take(COUNT, b"=a", 1, 10**9) == 2
+
+
+def test_the_clock_is_the_time_of_day() -> None:
+    import time
+
+    assert abs(now_us() / 1e6 - time.time()) < 60

@@ -1,0 +1,79 @@
+"""A model of shared state, in plain Python: what each step means, on a clock of microseconds."""
+
+from collections.abc import Callable
+from typing import Any
+
+from opensmtpd.backends.state.steps import ALLOW, COUNT, FORGET, GET, GREYLIST, NUMBER_MAX, PUT
+
+
+class StateModel:
+    """Takes steps as a store does; ``now`` is the time, which a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1_700_000_000_000_000
+        self._counts: dict[bytes, tuple[int, int]] = {}
+        self._used_until: dict[bytes, int] = {}
+        self._triplets: dict[bytes, tuple[int, bool, int]] = {}
+        self._values: dict[bytes, tuple[bytes, int, int]] = {}
+
+    def take(self, step: list[Any]) -> Any:
+        kind, key, *arguments = step
+        takes: dict[int, Callable[..., Any]] = {
+            COUNT: self._count,
+            ALLOW: self._allow,
+            GREYLIST: self._greylist,
+            GET: self._get,
+            PUT: self._put,
+            FORGET: self._forget,
+        }
+        return takes[kind](key, *arguments)
+
+    def _count(self, key: bytes, by: int, window: int) -> int:
+        total, end = self._counts.get(key, (0, self.now))
+        alive = end > self.now
+        if by == 0:
+            return total if alive else 0
+        if alive:
+            total, end = min(total + by, NUMBER_MAX), min(end, self.now + window)
+        else:
+            total, end = by, self.now + window
+        self._counts[key] = total, end
+        return total
+
+    def _allow(self, key: bytes, step: int, limit: int, wait: int) -> list[int]:
+        latest = self.now + limit + wait
+        used = self._used_until.get(key, self.now)
+        used = max(self.now, min(used, latest))
+        if used + step <= latest:
+            self._used_until[key] = used + step
+            return [1, max(0, used + step - limit - self.now)]
+        self._used_until[key] = used
+        return [0, used + step - latest]
+
+    def _greylist(self, key: bytes, delay: int, window: int, keep: int) -> list[int]:
+        first, passed, end = self._triplets.get(key, (self.now, False, self.now))
+        if end <= self.now:
+            self._triplets[key] = self.now, False, self.now + window
+            return [0, 0]
+        waited = self.now - first
+        first = min(first, self.now)
+        if passed or waited >= delay:
+            self._triplets[key] = first, True, self.now + keep
+            return [3 if passed else 2, self.now - first]
+        self._triplets[key] = first, False, min(end, first + window)
+        return [1, self.now - first]
+
+    def _get(self, key: bytes) -> list[Any] | None:
+        value, put, end = self._values.get(key, (b"", 0, 0))
+        return [value, end - self.now] if put <= self.now < end else None
+
+    def _put(self, key: bytes, value: bytes, seconds: int) -> bool:
+        self._values[key] = value, self.now, self.now + seconds
+        return True
+
+    def _forget(self, key: bytes) -> bool:
+        self._counts.pop(key, None)
+        self._used_until.pop(key, None)
+        self._triplets.pop(key, None)
+        self._values.pop(key, None)
+        return True
