@@ -1,5 +1,8 @@
 """``opensmtpd-plugins completion``: the script that completes this program in a shell."""
 
+import glob
+import os
+
 import click
 from click.shell_completion import (
     BashComplete,
@@ -12,6 +15,8 @@ from click.shell_completion import (
 )
 
 SHELLS = ("bash", "zsh", "fish")
+SERVERS = ("postgres", "mysql", "redis", "ldap")
+"""The kinds of databases on servers: ``database.locations`` has them."""
 
 
 def complete_files(
@@ -57,11 +62,25 @@ class _Whole(ShellComplete):
 
 
 class _Zsh(_Whole, ZshComplete):
-    pass
+    # The file of a database on a server stands behind a colon.
+    source_template = ZshComplete.source_template.replace(
+        "_path_files -f", f"compset -P '({'|'.join(SERVERS)}):'; _path_files -f"
+    )
 
 
 class _Fish(_Whole, FishComplete):
-    pass
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
+        found = super().get_completions(args, incomplete)
+        kind, colon, path = incomplete.partition(":")
+        if not (colon and kind in SERVERS and [item.type for item in found] == ["file"]):
+            return found
+        return [CompletionItem(f"{kind}:{each}") for each in _files(path)]
+
+
+def _files(begun: str) -> list[str]:
+    """Return the paths that begin so, those of directories with a slash behind."""
+    names = sorted(glob.glob(glob.escape(begun) + "*"))
+    return [name + "/" if os.path.isdir(name) else name for name in names]
 
 
 for kind in (_Bash, _Zsh, _Fish):

@@ -1,8 +1,9 @@
 """Questions of commands to the DNS: a command waits for the replies."""
 
+import argparse
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -10,6 +11,7 @@ import click
 from opensmtpd import answer
 from opensmtpd.answer import Deferred
 from opensmtpd.dns import Dns, Lookup, run_lookup
+from opensmtpd.dns import options as dns_options
 from opensmtpd.dns.servers import ServerAddress, server
 from opensmtpd.errors import ConfigError
 from opensmtpd_cli.options import Seconds
@@ -50,6 +52,18 @@ def deadline(help: str) -> Callable[[Command], Command]:
         metavar="SECONDS",
         help=help,
     )
+
+
+def resolver(servers: Sequence[ServerAddress], within: float) -> Dns:
+    """Return the resolver of a command: replies are neither kept nor shared.
+
+    Raises ConfigError where aiodns is missing.
+    """
+    parser = argparse.ArgumentParser()
+    dns_options.add(parser)
+    flags = parser.parse_args([])  # all that a filter has, whatever that is by now
+    flags.nameserver, flags.dns_deadline = list(servers), within
+    return dns_options.resolver(flags)
 
 
 def result(lookup: Lookup[T], dns: Dns, within: float) -> T:

@@ -1,6 +1,5 @@
 """``opensmtpd-plugins testkey``: does the DNS have the keys that mail is signed with?"""
 
-import argparse
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -8,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from opensmtpd.dns import gather
-from opensmtpd.dns import options as dns_options
 from opensmtpd.dns.servers import ServerAddress
 from opensmtpd.errors import ConfigError
 from opensmtpd_cli import completion, lookups, terminal
@@ -67,13 +65,13 @@ def command(
     except ImportError as error:
         remedy = "pip install 'opensmtpd-plugins[dkim]'"
         raise ConfigError(f"keys need cryptography: {error}", remedy=remedy) from None
-    options = argparse.Namespace(nameserver=servers, dns_cache=None, dns_deadline=within)
     asked = [
         published_key(each.domain, each.selector, each.key)
         for each in found
         if not isinstance(each.key, ConfigError)
     ]
-    verdicts = iter(lookups.result(gather(asked), dns_options.resolver(options), within))
+    dns = lookups.resolver(servers, within)
+    verdicts = iter(lookups.result(gather(asked), dns, within))
     statuses = {_tell(each, verdicts) for each in found}
     ctx.exit(1 if 1 in statuses else max(statuses))
 

@@ -1,10 +1,13 @@
-"""The configuration file with which ``table-sqlite`` serves a table of the schema.
+"""The configuration file with which a program serves a table of the schema.
 
 The C table-sqlite can use the same file: it logs the keys that it does not know, and goes on.
 """
 
+from collections.abc import Iterable
+
 from opensmtpd.errors import ConfigError
 from opensmtpd.table import Service
+from opensmtpd_cli.database.dialects import Dialect
 from opensmtpd_cli.database.schema import WILDCARD, CatalogueEntry, identifier
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
 
@@ -68,14 +71,76 @@ def configuration(entry: CatalogueEntry, database: str, delimiter: str = "+") ->
     return "\n".join(lines) + "\n"
 
 
+def _title(entry: CatalogueEntry) -> str:
+    uses = ", ".join(entry.services) or "nothing yet"
+    title = f'# Table "{entry.name}" of smtpd.conf, by opensmtpd-plugins. Used for: {uses}.'
+    return title.replace("\n", " ")
+
+
+def of_server(
+    entry: CatalogueEntry, dialect: Dialect, connection: Iterable[str], delimiter: str = "+"
+) -> str:
+    """Return the file for a table on a server. ``connection`` has the lines that say where it is.
+
+    Networks, wildcards and @domains are asked for as further keys, so that new ones count at once.
+    """
+    lines = [_title(entry), *connection, "match domain mailaddr netaddr"]
+    if delimiter != "+":
+        lines.append(f"sub_addr_delim {delimiter}")
+    for service in entry.services or _UNKNOWN[entry.kind]:
+        lines += _server_queries(entry, service, dialect)
+    return "\n".join(lines) + "\n"
+
+
+def _server_queries(entry: CatalogueEntry, service: Service, dialect: Dialect) -> list[str]:
+    table, key = dialect.identifier(entry.name), dialect.identifier("key")
+    names = _VALUES[entry.kind].get(service) or _KEYS.get(service)
+    lines = []
+    if names:
+        columns = ", ".join(map(dialect.identifier, names.split(", ")))
+        mark = dialect.parameter
+        lines.append(f"query_{service} SELECT {columns} FROM {table} WHERE {key} = {mark}")
+    if service is Service.REGEX:
+        lines.append(f"patterns_{service} SELECT {key} FROM {table}")
+    return lines + _lists(entry, service, table, key)
+
+
+def of_redis(entry: CatalogueEntry, connection: Iterable[str], delimiter: str = "+") -> str:
+    """Return the file for a table in Valkey or Redis, as ``redis`` keeps it."""
+    lines = [_title(entry), *connection, "match domain mailaddr netaddr"]
+    if delimiter != "+":
+        lines.append(f"sub_addr_delim {delimiter}")
+    for service in entry.services or _UNKNOWN[entry.kind]:
+        lines += _redis_queries(entry, service)
+    return "\n".join(lines) + "\n"
+
+
+def _redis_queries(entry: CatalogueEntry, service: Service) -> list[str]:
+    name = entry.name.replace("%", "%%")
+    if entry.kind is RowKind.LIST:
+        lines = [f"query_{service} SISMEMBER {name} %s"] if service in _KEYS else []
+        if service in (Service.SOURCE, Service.RELAYHOST):
+            lines.append(f"fetch_{service} SMEMBERS {name}")
+        return lines + ([f"patterns_{service} SMEMBERS {name}"] if service is Service.REGEX else [])
+    verb = "HGET" if service in _VALUES[entry.kind] else "HEXISTS"
+    lines = [f"query_{service} {verb} {name} %s"]
+    return lines + ([f"patterns_{service} HKEYS {name}"] if service is Service.REGEX else [])
+
+
+def _lists(entry: CatalogueEntry, service: Service, table: str, key: str) -> list[str]:
+    is_list = service is Service.RELAYHOST and entry.kind is RowKind.LIST
+    if service is Service.SOURCE or is_list:
+        return [f"fetch_{service} SELECT {key} FROM {table} ORDER BY {key}"]
+    return []
+
+
 def _queries(entry: CatalogueEntry, service: Service) -> list[str]:
     table = identifier(entry.name)
     columns = _VALUES[entry.kind].get(service) or _KEYS.get(service)
     lines = [f"query_{service} SELECT {columns} FROM {table} WHERE key = ?"] if columns else []
     if service in _PATTERNS:
         lines.append(f"patterns_{service} SELECT key FROM {table}{_PATTERNS[service]}")
-    if service is Service.SOURCE or (service is Service.RELAYHOST and entry.kind is RowKind.LIST):
-        lines.append(f"fetch_{service} SELECT key FROM {table} ORDER BY key")
+    lines += _lists(entry, service, table, "key")
     if service is Service.CREDENTIALS and entry.kind is RowKind.CREDENTIALS:
         lines += [
             "# For hashes of a listener's users that crypt(3) lacks, with smtpd 7.9 or later:",

@@ -178,8 +178,9 @@ def missing(path: str) -> ConfigError:
 def entries(db: sqlite3.Connection) -> list[CatalogueEntry]:
     """Return what ``smtpd_tables`` holds, by name. Raises sqlite3.Error."""
     rows = db.execute("SELECT name, kind, service FROM smtpd_tables ORDER BY name")
-    return [CatalogueEntry(name, RowKind(kind), _services(words)) for name, kind, words in rows]
+    return [CatalogueEntry(name, RowKind(kind), services_of(words)) for name, kind, words in rows]
 
 
-def _services(words: str) -> tuple[Service, ...]:
+def services_of(words: str) -> tuple[Service, ...]:
+    """Return the services that the words of ``smtpd_tables`` name."""
     return tuple(Service(word) for word in words.split() if word in set(Service))

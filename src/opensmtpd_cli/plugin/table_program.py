@@ -23,20 +23,21 @@ OURS = {
     "filter-metrics": "opensmtpd-filter-metrics-py",
     "filter-rdns": "opensmtpd-filter-rdns-py",
     "filter-record": "opensmtpd-filter-record-py",
+    "table-dovecot": "opensmtpd-table-dovecot-py",
     "table-flat": "opensmtpd-table-flat-py",
+    "table-ldap": "opensmtpd-table-ldap-py",
+    "table-mysql": "opensmtpd-table-mysql-py",
     "table-passwd": "opensmtpd-table-passwd-py",
+    "table-postgres": "opensmtpd-table-postgres-py",
     "table-record": "opensmtpd-table-record-py",
+    "table-redis": "opensmtpd-table-redis-py",
+    "table-socketmap": "opensmtpd-table-socketmap-py",
     "table-sqlite": "opensmtpd-table-sqlite-py",
 }
 """Programs of this suite, and the Debian package of each."""
 _OTHERS = {
     "filter-rspamd": "opensmtpd-filter-rspamd",
     "filter-senderscore": "opensmtpd-filter-senderscore",
-    "table-ldap": "opensmtpd-table-ldap",
-    "table-mysql": "opensmtpd-table-mysql",
-    "table-postgres": "opensmtpd-table-postgres",
-    "table-redis": "opensmtpd-table-redis",
-    "table-socketmap": "opensmtpd-table-socketmap",
 }
 """Programs of others, and the Debian package of each."""
 

@@ -45,11 +45,11 @@ class NewFile:
             raise ConfigError(fault, path=self.path, remedy=remedy)
 
     @contextmanager
-    def writing(self, give: Callable[[int], None]) -> Iterator[BinaryIO]:
+    def writing(self, give: Callable[[int], None], *, secret: bool = False) -> Iterator[BinaryIO]:
         """Yield the new file. At the end it is on the disk, with its owner, group and mode.
 
         They are those of the file that it replaces, or else ``give`` sets them on the descriptor.
-        Raises OSError.
+        It does so, too, for a ``secret`` in the place of a file that was for all. Raises OSError.
         """
         with naming(self.path):
             file = os.open(self._temporary, _FLAGS, 0o600, dir_fd=self._folder)
@@ -57,11 +57,11 @@ class NewFile:
         with naming(self.path), open(file, "wb") as stream:
             yield stream
             stream.flush()
-            if self._old is None:
-                give(file)
-            else:
+            if self._old is not None:
                 os.fchown(file, self._old.st_uid, self._old.st_gid)
                 os.fchmod(file, self._old.st_mode & 0o777)
+            if self._old is None or (secret and self._old.st_mode & stat.S_IRWXO):
+                give(file)
             os.fsync(file)
 
     def keep(self) -> None:

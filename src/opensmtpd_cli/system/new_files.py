@@ -41,11 +41,13 @@ class NewFiles:
                 os.close(folder)
             self._folders.clear()
 
-    def new(self, path: str, give: Callable[[int], None]) -> AbstractContextManager[BinaryIO]:
+    def new(
+        self, path: str, give: Callable[[int], None], *, secret: bool = False
+    ) -> AbstractContextManager[BinaryIO]:
         """Return a context with the new file, to be written there: ``NewFile.writing``.
 
         ``path`` is a full path. ``give`` is called with the descriptor, and sets who may read the
-        file. Raises ConfigError, OSError.
+        file. A ``secret`` is not for all, even if the one before was. Raises ConfigError, OSError.
         """
         directory = os.path.dirname(path)
         if path in self._files:
@@ -53,35 +55,34 @@ class NewFiles:
         if directory not in self._folders:
             self._folders[directory] = _opened(directory)
         self._files[path] = NewFile(path, self._folders[directory], force=self._force)
-        return self._files[path].writing(give)
+        return self._files[path].writing(give, secret=secret)
 
-    def place(self, lock: AbstractContextManager[object] | None = None) -> None:
-        """Give all files their names, inside of ``lock``.
+    def place(
+        self,
+        lock: AbstractContextManager[object] | None = None,
+        commit: Callable[[], object] | None = None,
+    ) -> None:
+        """Give all files their names, inside of ``lock``, and then call ``commit``.
 
-        Raises ConfigError, OSError; then all is as it was. Signals wait until it is done. Only a
-        crash of the system, or being killed, can end it half done.
+        Raises ConfigError, OSError, and what ``commit`` raises; then all is as it was. Signals wait
+        until it is done. Only a crash of the system, or being killed, can end it half done.
         """
         with lock or nullcontext(), signals_held_back():
             try:
                 for step in (NewFile.keep, NewFile.place):
                     for file in self._files.values():
                         step(file)
+                if commit is not None:
+                    commit()
             except BaseException:
-                self.undo()
+                for file in self._files.values():
+                    file.undo()
                 raise
             for file in self._files.values():
                 file.settle()
             for folder in self._folders.values():
                 with suppress(OSError):  # it is done; have it outlast a crash, too
                     os.fsync(folder)
-
-    def undo(self) -> None:
-        """Take new files back that ``place`` has placed. Raises OSError.
-
-        What they have replaced is gone by then.
-        """
-        for file in self._files.values():
-            file.undo()
 
 
 def _opened(directory: str) -> int:

@@ -7,7 +7,7 @@ import pytest
 from integration.check.ground import Ground, planted
 from integration.check.servers import SITES, Site
 from lab.peers.nameserver import NameServer
-from lab.root import inside, namespace, plugin
+from lab.root import inside
 from lab.shows.guide import Guide
 from lab.support import ALONE, need_stage
 
@@ -17,9 +17,7 @@ pytestmark = ALONE
 @pytest.fixture(scope="module")
 def bare() -> Iterator[Ground]:
     """A Debian 13 with smtpd and our programs, as they were installed."""
-    stage = need_stage("7.6")
-    view = namespace.view(stage.root, "check bare")
-    plugin.install(view, stage.wheels)
+    view = need_stage("7.6").installed("check bare")
     with NameServer({}) as dns:
         ground = Ground("7.6", Guide(view, "", ""), dns, {}, [])
         ground.put("/etc/resolv.conf", "nameserver 127.0.0.1\n")

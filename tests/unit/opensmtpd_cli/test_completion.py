@@ -38,6 +38,9 @@ TYPED = [
     ("export ta", "export tables.db "),
     ("export tables.db fo", "export tables.db folder/"),
     ("user add ta", "user add tables.db "),
+    ("user add postgres:ta", "user add postgres:tables.db "),
+    ("export mysql:fo", "export mysql:folder/"),
+    ("import ldap:ta", "import ldap:tables.db "),
 ]
 """The text before a tab, and after it."""
 

@@ -109,12 +109,11 @@ class Scene:
     """Somebody's directory with a database, and files of root's with the same names elsewhere."""
 
     def __init__(self, run: Program, root: Path, command: Command) -> None:
-        for path in root.iterdir():
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-        (root / "mail").mkdir()
+        self.root = root
         self.yard = root / "yard"
         self.folder = self.yard / "mail"
         self.victims = root / "etc"
+        (root / "mail").mkdir()
         self.conf = guide(root / "mail")
         assert run("import", self.conf, root / "mail" / "smtpd.db").status == 0
         for folder in (self.folder, self.victims):
@@ -136,9 +135,23 @@ class Scene:
         for path in self.victims.iterdir():
             if not path.is_symlink():
                 path.chmod(0o600)
+        self._give()
+
+    def _give(self) -> None:
         for path in (self.yard, self.folder, *self.folder.iterdir()):
             theirs(path)
-        self.root = root
+
+    def keep(self, folder: Path) -> None:
+        """Copy the scene as it is now, for ``again``: an import takes far longer than a copy."""
+        self._kept = folder
+        shutil.copytree(self.root, folder, symlinks=True)
+
+    def again(self) -> None:
+        """Have the scene as it was kept."""
+        for path in self.root.iterdir():
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        shutil.copytree(self._kept, self.root, symlinks=True, dirs_exist_ok=True)
+        self._give()
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -146,11 +159,14 @@ class Scene:
 def test_nothing_else_is_touched(
     run: Program,
     place: Path,
+    tmp_path: Path,
     command: Command,
     what: str,
 ) -> None:
-    for step in range(_steps(run, place, command)):
-        scene = Scene(run, place, command)
+    scene = Scene(run, place, command)
+    scene.keep(tmp_path / "kept")
+    for step in range(_steps(run, scene, command)):
+        scene.again()
         if what == "files":
             move = links_for_files(scene.folder, scene.victims / "shadow")
         else:
@@ -162,9 +178,8 @@ def test_nothing_else_is_touched(
         assert os.geteuid() == 0
 
 
-def _steps(run: Program, place: Path, command: Command) -> int:
+def _steps(run: Program, scene: Scene, command: Command) -> int:
     """Return how many steps a command has that nobody disturbs."""
-    scene = Scene(run, place, command)
     with at_step(-1, lambda: None) as count:
         said = command(run, scene.conf, scene.folder)
         assert said.status == 0

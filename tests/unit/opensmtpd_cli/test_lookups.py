@@ -8,6 +8,7 @@ import pytest
 
 from lab.peers.nameserver import NameServer, silent
 from opensmtpd.dns import Absent, Dns, Failed, Found, Lookup, Question, RecordType, Reply, gather
+from opensmtpd.dns.resolver import resolver
 from opensmtpd.dns.resolver.resolver import Resolver
 from opensmtpd.dns.servers import ServerAddress
 from opensmtpd_cli import lookups
@@ -51,3 +52,12 @@ def test_what_a_lookup_raises_is_raised(dns: Dns) -> None:
 
     with pytest.raises(ValueError, match="mine"):
         lookups.result(broken(), dns, 5)
+
+
+def test_the_resolver_of_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is made by what reads the options of filters, which are more than a command has."""
+    made: list[tuple[object, ...]] = []
+    monkeypatch.setattr(resolver, "Resolver", lambda *each: made.append(each))
+    at = ServerAddress("127.0.0.1", 5353)
+    lookups.resolver((at,), 3.0)
+    assert made == [([at], None, 1.5, None)]

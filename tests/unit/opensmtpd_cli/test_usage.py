@@ -16,7 +16,7 @@ from unit.support.swap import Program, smtpd_conf
             ["user", "ad"],
             "no such command: ad; did you mean add?; see opensmtpd-plugins user --help",
         ),
-        (["import"], "Missing argument 'SMTPD_CONF'; see opensmtpd-plugins import --help"),
+        (["import"], "Missing argument 'SOURCE'; see opensmtpd-plugins import --help"),
         (
             ["lookup", "sqlite:/x", "aliases", "bob"],
             " did you mean alias?; see opensmtpd-plugins lookup --help",

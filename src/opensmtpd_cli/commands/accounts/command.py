@@ -1,6 +1,5 @@
-"""``opensmtpd-plugins user``, ``alias`` and ``domain``: rows of the SQLite database."""
+"""``opensmtpd-plugins user``, ``alias`` and ``domain``: rows of a database."""
 
-import sqlite3
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -11,9 +10,10 @@ from opensmtpd.table import Service, text
 from opensmtpd.table.limits import ID_MAX
 from opensmtpd_cli import completion, terminal
 from opensmtpd_cli.commands.accounts import names
-from opensmtpd_cli.database import rows, schema
+from opensmtpd_cli.database import locations
 from opensmtpd_cli.database.new_tables import NewTables
 from opensmtpd_cli.database.schema import COLUMNS, CatalogueEntry
+from opensmtpd_cli.database.store import Store, chosen, having
 from opensmtpd_cli.output import complain, note, printing
 from opensmtpd_cli.plugin import row_warnings
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
@@ -30,18 +30,18 @@ DOMAINS = (Service.DOMAIN, RowKind.LIST)
 
 
 def _needed(
-    db: sqlite3.Connection, what: tuple[Service, RowKind], name: str | None, database: str
+    db: Store, what: tuple[Service, RowKind], name: str | None, database: str
 ) -> CatalogueEntry:
-    entry = rows.chosen(db, *what, name)
+    entry = chosen(db, *what, name)
     if entry is None:
         remedy = _to_have(db, what, database)
         raise ConfigError(f"no table has the service {what[0]}", path=database, remedy=remedy)
     return entry
 
 
-def _to_have(db: sqlite3.Connection, what: tuple[Service, RowKind], database: str) -> str:
+def _to_have(db: Store, what: tuple[Service, RowKind], database: str) -> str:
     """Return how to come to a table with rows of a kind."""
-    fit = [entry.name for entry in schema.entries(db) if entry.kind is what[1]]
+    fit = [entry.name for entry in db.entries() if entry.kind is what[1]]
     if fit:
         return f"name one with --table: {', '.join(fit)}"
     if what is LOGINS:
@@ -55,25 +55,25 @@ def _missing(database: str, key: str, entry: CatalogueEntry) -> ConfigError:
 
 def _remove(what: tuple[Service, RowKind], database: str, name: str, table: str | None) -> None:
     key = text.lower(name)
-    with rows.opened(database, write=True) as db:
+    with locations.opened(database, write=True) as db:
         entry = _needed(db, what, table, database)
-        if not rows.delete(db, entry, key):
+        if not db.delete(entry, key):
             raise _missing(database, key, entry)
     note(f"removed {key} from {entry.name}")
 
 
 def _insert(what: tuple[Service, RowKind], database: str, table: str | None, *row: str) -> None:
-    with rows.opened(database, write=True) as db:
+    with locations.opened(database, write=True) as db:
         entry = _needed(db, what, table, database)
-        rows.insert(db, entry, *row)
+        db.insert(entry, *row)
     note(f"added {row[0]} to {entry.name}")
 
 
 def _list(what: tuple[Service, RowKind], database: str, table: str | None) -> None:
     columns = COLUMNS[what[1]]
-    with rows.opened(database) as db:
+    with locations.opened(database) as db:
         entry = _needed(db, what, table, database)
-        terminal.table(columns, rows.every(db, entry, *columns))
+        terminal.table(columns, db.every(entry, *columns))
 
 
 def arguments(*names: str) -> Callable[[Command], Command]:
@@ -135,17 +135,17 @@ def user_add(
     place = (key, uid or 0, gid or 0, names.checked_home(home)) if home is not None else None
     _refuse_known(database, key, table)
     hash = _hash()
-    with signals_held_back(), NewTables(database) as new:
-        with rows.opened(database, write=True) as db:
-            entry = rows.chosen(db, *LOGINS, table) or new.table(db, *LOGINS)
-            rows.insert(db, entry, key, key, hash)
-            if place:
-                other = rows.chosen(db, *PLACES, None) or new.table(db, *PLACES)
-                rows.insert(db, other, *place)
-            new.place()
-        done = f"{key} was added, but the lines for smtpd.conf"
-        with printing(database, done, f"write one for sqlite:{' and sqlite:'.join(new.paths)}"):
-            new.keep()
+    with NewTables(database) as new, locations.opened(database, write=True) as db:
+        entry = chosen(db, *LOGINS, table) or new.table(db, *LOGINS)
+        db.insert(entry, key, key, hash)
+        if place:
+            other = chosen(db, *PLACES, None) or new.table(db, *PLACES)
+            db.insert(other, *place)
+        with signals_held_back():
+            new.commit(db)
+            done = f"{key} was added, but the lines for smtpd.conf"
+            with printing(database, done, f"write one for {' and '.join(new.targets)}"):
+                new.print()
     for path in new.paths:
         if lacking := readers.lacking(path):
             complain(f"{path}: smtpd cannot read it; {lacking}")
@@ -154,9 +154,9 @@ def user_add(
 
 def _refuse_known(database: str, key: str, table: str | None) -> None:
     """Raise ConfigError for a user who is there already: nobody should type a password in vain."""
-    with rows.opened(database, write=True) as db:
-        entry = rows.chosen(db, *LOGINS, table)
-        if entry and rows.has(db, entry, key):
+    with locations.opened(database, write=True) as db:
+        entry = chosen(db, *LOGINS, table)
+        if entry and db.has(entry, key):
             raise ConfigError(f"{key} is in {entry.name} already", path=database)
 
 
@@ -174,13 +174,13 @@ def user_passwd(database: str, name: str, table: str | None) -> None:
     It is read from the terminal, or from a line of standard input, and stored as hash.
     """
     key = names.checked_user(name)
-    with rows.opened(database, write=True) as db:
+    with locations.opened(database, write=True) as db:
         entry = _needed(db, LOGINS, table, database)
-        if not rows.has(db, entry, key):
+        if not db.has(entry, key):
             raise _missing(database, key, entry)
     hash = _hash()
-    with rows.opened(database, write=True) as db:
-        if not rows.set_password(db, entry, key, hash):
+    with locations.opened(database, write=True) as db:
+        if not db.set_password(entry, key, hash):
             raise _missing(database, key, entry)
     note(f"changed the password of {key} in {entry.name}")
 
@@ -190,11 +190,11 @@ def user_passwd(database: str, name: str, table: str | None) -> None:
 def user_remove(database: str, name: str, table: str | None) -> None:
     """Remove the user NAME, from the table for "userbase" too."""
     key = text.lower(name)
-    with rows.opened(database, write=True) as db:
+    with locations.opened(database, write=True) as db:
         entry = _needed(db, LOGINS, table, database)
-        if not rows.delete(db, entry, key):
+        if not db.delete(entry, key):
             raise _missing(database, key, entry)
-        others = [other for other in rows.having(db, *PLACES) if rows.delete(db, other, key)]
+        others = [other for other in having(db, *PLACES) if db.delete(other, key)]
     note(f"removed {key} from {', '.join(found.name for found in (entry, *others))}")
 
 
@@ -202,14 +202,14 @@ def user_remove(database: str, name: str, table: str | None) -> None:
 @arguments()
 def user_list(database: str, table: str | None) -> None:
     """List the users, without their passwords: name, and uid, gid and home where there are."""
-    with rows.opened(database) as db:
+    with locations.opened(database) as db:
         entry = _needed(db, LOGINS, table, database)
         places = {
             row[0]: row[1:]
-            for other in rows.having(db, *PLACES)
-            for row in rows.every(db, other, *COLUMNS[RowKind.USERINFO])
+            for other in having(db, *PLACES)
+            for row in db.every(other, *COLUMNS[RowKind.USERINFO])
         }
-        users = [(key, *places.get(key, ())) for (key,) in rows.every(db, entry, "key")]
+        users = [(key, *places.get(key, ())) for (key,) in db.every(entry, "key")]
     terminal.table(COLUMNS[RowKind.USERINFO] if places else ("key",), users)
 
 

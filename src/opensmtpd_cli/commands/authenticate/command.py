@@ -1,6 +1,5 @@
 """``opensmtpd-plugins authenticate``: what filter-auth would say of a message, and why."""
 
-import argparse
 import json
 import math
 import socket
@@ -13,7 +12,6 @@ from typing import Any
 import click
 
 from opensmtpd.dns import Lookup
-from opensmtpd.dns import options as dns_options
 from opensmtpd.dns.servers import ServerAddress
 from opensmtpd.errors import ConfigError
 from opensmtpd.mail.client import Client, IPAddress, rdns
@@ -138,8 +136,7 @@ def command(
     depends on the client and the envelope that came with it: give --client, --helo and --from. An
     empty message is judged, too, for the sake of these.
     """
-    options = argparse.Namespace(nameserver=list(servers), dns_cache=None, dns_deadline=within)
-    dns = DnsRecorder(dns_options.resolver(options))
+    dns = DnsRecorder(lookups.resolver(servers, within))
     client = _client_of(address, name, helo, sender)
     message = split(_read())
     moment = int(time.time()) if now is None else now

@@ -1,6 +1,5 @@
 """``opensmtpd-plugins check``: look for faults in smtpd.conf, and in all around it."""
 
-import argparse
 import json
 import os
 from collections import Counter
@@ -11,7 +10,6 @@ from typing import NoReturn, TypeVar
 import click
 
 from opensmtpd.dns import Dns, Lookup
-from opensmtpd.dns import options as dns_options
 from opensmtpd.dns.names import address as address_in
 from opensmtpd.dns.servers import ServerAddress
 from opensmtpd.errors import ConfigError, Error
@@ -69,15 +67,12 @@ class _Asking:
     """Asks the DNS; nothing is started before the first lookup."""
 
     def __init__(self, servers: list[ServerAddress], within: float) -> None:
-        self._options = argparse.Namespace(
-            nameserver=servers, dns_cache=None, dns_deadline=within
-        )  # fmt: skip
-        self._within = within
+        self._servers, self._within = servers, within
         self._dns: Dns | None = None
 
     def __call__(self, lookup: Lookup[T]) -> T:
         if self._dns is None:
-            self._dns = dns_options.resolver(self._options)
+            self._dns = lookups.resolver(self._servers, self._within)
         return lookups.result(lookup, self._dns, self._within)
 
 

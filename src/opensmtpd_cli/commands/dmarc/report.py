@@ -1,6 +1,5 @@
 """``opensmtpd-plugins dmarc report``: tell domains of mail that claims to come from them."""
 
-import argparse
 import os
 import socket
 import sqlite3
@@ -14,7 +13,6 @@ from typing import NamedTuple
 import click
 
 from opensmtpd.dns import Dns, gather
-from opensmtpd.dns import options as dns_options
 from opensmtpd.dns.names import is_query_name
 from opensmtpd.dns.servers import ServerAddress
 from opensmtpd.errors import ConfigError
@@ -180,9 +178,8 @@ def command(
     elif directory is not None:
         _write(database, policies, reporter, os.path.abspath(directory))
     else:
-        options = argparse.Namespace(nameserver=servers, dns_cache=None, dns_deadline=within)
         program = sendmail or sending.sendmail()
-        way = Sending(program, dns_options.resolver(options), within)
+        way = Sending(program, lookups.resolver(servers, within), within)
         if not _send_all(database, policies, reporter, way):
             ctx.exit(1)
 

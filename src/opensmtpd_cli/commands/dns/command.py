@@ -1,10 +1,7 @@
 """``opensmtpd-plugins dns``: the records that a domain should have, ready to be pasted."""
 
-import argparse
-
 import click
 
-from opensmtpd.dns import options as dns_options
 from opensmtpd.dns.names import is_query_name
 from opensmtpd.dns.servers import ServerAddress
 from opensmtpd.errors import ConfigError
@@ -65,9 +62,8 @@ def command(
         fault = f"smtpd calls itself {host.name!r}, which is no full name of a host"
         remedy = "write the name of this host into /etc/mail/mailname (on Debian: /etc/mailname)"
         raise ConfigError(fault, remedy=remedy)
-    options = argparse.Namespace(nameserver=servers, dns_cache=None, dns_deadline=within)
     lookup = records.records(configuration, name, host)
-    groups = lookups.result(lookup, dns_options.resolver(options), within)
+    groups = lookups.result(lookup, lookups.resolver(servers, within), within)
     if host.hidden is not None:
         told = f"this server is {host.hidden} here, and the world sees another address: --address"
         groups[0].append(records.WantedRecord("", told))

@@ -25,6 +25,9 @@ NEEDS = {
     "filter-auth": ("cryptography", "auth"),
     "filter-dkimsign": ("cryptography", "dkim"),
     "filter-dnsbl": ("aiodns", "dns"),
+    "table-ldap": ("ldap", "ldap"),
+    "table-mysql": ("pymysql", "mysql"),
+    "table-postgres": ("psycopg", "postgres"),
 }
 """Modules that a program needs to start (not to tell its version), and the extra that has them."""
 KINDS = ("filter-", "table-")

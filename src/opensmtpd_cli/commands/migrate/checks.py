@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable, Iterable
 
-from opensmtpd.table import KEY_MAX, VALUE_MAX, Service, matching
+from opensmtpd.table import KEY_MAX, VALUE_MAX, Service, lower, matching
 from opensmtpd.table.file import Row
 from opensmtpd.table.limits import HOME_MAX
 from opensmtpd.table.matching.netaddr import read_network
+from opensmtpd_cli.database import store as database
 from opensmtpd_cli.database.schema import CatalogueEntry, encoded
 from opensmtpd_cli.plugin import row_warnings, table_values
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
@@ -37,6 +38,14 @@ def cells(kind: RowKind, row: Row) -> Cells:
         _cell("value", f"{user}:{password}", VALUE_MAX)
         return key, _cell("user", user, VALUE_MAX), _cell("password", password, VALUE_MAX)
     return key, whole
+
+
+def must_be_a_row(kind: RowKind, row: database.StoreRow) -> None:
+    """Raise ValueError for a row of a database that one of a table file could not be."""
+    key, *rest = map(str, row)
+    cells(kind, Row(1, key, ":".join(rest) if rest else None))
+    if key != lower(key):
+        raise ValueError("a key in upper case, which smtpd does not ask for")
 
 
 def _cell(what: str, text: str, limit: int) -> str | bytes:

@@ -1,9 +1,8 @@
-"""``opensmtpd-plugins export``: from the SQLite database back to table files (table(5))."""
+"""``opensmtpd-plugins export``: from a database back to table files (table(5))."""
 
 import os
-import sqlite3
+import re
 from collections.abc import Iterator
-from contextlib import closing
 from typing import BinaryIO
 
 import click
@@ -13,16 +12,16 @@ from opensmtpd.table import file as table_file
 from opensmtpd.table.file import Row, TableFile
 from opensmtpd_cli import completion
 from opensmtpd_cli.commands.migrate.rows import Complaints
-from opensmtpd_cli.database import rows as database_rows
-from opensmtpd_cli.database import schema
-from opensmtpd_cli.database.schema import COLUMNS, CatalogueEntry, encoded, identifier
+from opensmtpd_cli.database import locations, schema
+from opensmtpd_cli.database.schema import COLUMNS, CatalogueEntry, encoded
+from opensmtpd_cli.database.store import Store
 from opensmtpd_cli.output import note
 from opensmtpd_cli.smtpdconf.lexer import written
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
 from opensmtpd_cli.system import users
 from opensmtpd_cli.system.new_files import NewFiles
 
-_NO_MAPPING = "key GLOB '*[: ' || char(9) || ']*' OR key GLOB '[[]*'"
+_NO_MAPPING = re.compile(r"[: \t]|^\[")
 """Keys that may look like a key and a value."""
 
 
@@ -39,11 +38,11 @@ def command(database: str, directory: str, force: bool) -> None:
     directory = os.path.abspath(directory)
     complaints = Complaints()
     told: list[tuple[str, str]] = []
-    with closing(database_rows.copied(database)) as db, NewFiles(force) as files:
-        for entry in schema.entries(db):
+    with locations.copied(database) as store, NewFiles(force) as files:
+        for entry in store.entries():
             path = os.path.join(directory, schema.file_name(entry.name))
             with files.new(path, users.give_to_smtpd) as file:
-                count = _export(db, entry, file, complaints)
+                count = _export(store, entry, file, complaints)
             line = f"table {written(entry.name)} {written('file:' + path)}"
             told.append((f"{entry.name}: rows: {count:,}, {path}", line))
         complaints.show(database, "change or remove these rows")
@@ -53,14 +52,12 @@ def command(database: str, directory: str, force: bool) -> None:
         click.echo(encoded(line))
 
 
-def _export(
-    db: sqlite3.Connection, entry: CatalogueEntry, file: BinaryIO, complaints: Complaints
-) -> int:
+def _export(store: Store, entry: CatalogueEntry, file: BinaryIO, complaints: Complaints) -> int:
     """Write the file of a table, and return how many rows that are."""
     count = 0
-    if entry.kind is RowKind.LIST and _says_list(db, entry):
+    if entry.kind is RowKind.LIST and _says_list(store, entry):
         file.write(b"# @list\n")
-    for key, value in _rows(db, entry):
+    for key, value in _rows(store, entry):
         line = encoded(key if value is None else f"{key}: {value}") + b"\n"
         if not _holds(line, key, value):
             complaints.error(f"table {entry.name}", None, f"no table file can hold {key!r}")
@@ -69,20 +66,21 @@ def _export(
     return count
 
 
-def _rows(db: sqlite3.Connection, entry: CatalogueEntry) -> Iterator[tuple[str, str | None]]:
+def _rows(store: Store, entry: CatalogueEntry) -> Iterator[tuple[str, str | None]]:
     """Yield keys and values, as they stand in a table file."""
-    columns = ", ".join(COLUMNS[entry.kind])
-    for row in db.execute(f"SELECT {columns} FROM {identifier(entry.name)} ORDER BY key"):
+    for row in store.every(entry, *COLUMNS[entry.kind]):
         key, *rest = map(str, row)
         yield key, ":".join(rest) if rest else None
 
 
-def _says_list(db: sqlite3.Connection, entry: CatalogueEntry) -> bool:
+def _says_list(store: Store, entry: CatalogueEntry) -> bool:
     """Return whether the file must say that it is a list."""
-    table = identifier(entry.name)
-    rows = db.execute(f"SELECT count(*), count(*) FILTER (WHERE {_NO_MAPPING}) FROM {table}")
-    total, doubtful = rows.fetchone()
-    return not total or doubtful > 0
+    empty = True
+    for (key,) in store.every(entry, "key"):
+        if _NO_MAPPING.search(str(key)):
+            return True
+        empty = False
+    return empty
 
 
 def _holds(line: bytes, key: str, value: str | None) -> bool:

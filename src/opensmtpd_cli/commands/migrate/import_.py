@@ -1,11 +1,10 @@
-"""``opensmtpd-plugins import``: from the tables of smtpd.conf to one SQLite database."""
+"""``opensmtpd-plugins import``: from the tables of smtpd.conf, or a database, to a database."""
 
 import itertools
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import BinaryIO, NamedTuple
 
 import click
 
@@ -15,16 +14,18 @@ from opensmtpd.table.file import Row
 from opensmtpd_cli import completion
 from opensmtpd_cli.commands.migrate import lock
 from opensmtpd_cli.commands.migrate.rows import Complaints, RowSource, file_rows, fill
-from opensmtpd_cli.database import queries, schema
+from opensmtpd_cli.commands.migrate.targets import Target, place_of, write, write_file
+from opensmtpd_cli.database import locations, schema, sqlite
+from opensmtpd_cli.database.locations import Location
 from opensmtpd_cli.database.schema import CatalogueEntry
 from opensmtpd_cli.output import complain, note, printing, progress_wanted
 from opensmtpd_cli.smtpdconf import parser, table_uses
 from opensmtpd_cli.smtpdconf.configuration import Configuration, Definition
 from opensmtpd_cli.smtpdconf.diff import diff
 from opensmtpd_cli.smtpdconf.grammar.settings import DELIMITER
+from opensmtpd_cli.smtpdconf.lexer import written
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
-from opensmtpd_cli.system import folders, readers, table_support, users
-from opensmtpd_cli.system.new_files import NewFiles
+from opensmtpd_cli.system import readers, table_support
 
 _LONG = 1 << 20
 """Bytes of table files from which on a progress bar is shown."""
@@ -32,63 +33,79 @@ _LONG = 1 << 20
 Advance = Callable[[int], object]
 
 
-class Target(NamedTuple):
-    """A table that has moved, and its configuration file."""
-
-    entry: CatalogueEntry
-    rows: int
-    path: str
-
-
-@click.command("import", short_help="Copy smtpd's tables into a SQLite database.")
-@click.argument("smtpd_conf", metavar="SMTPD_CONF", shell_complete=completion.complete_files)
+@click.command("import", short_help="Copy smtpd's tables into a database.")
+@click.argument("source", metavar="SOURCE", shell_complete=completion.complete_files)
 @click.argument("database", metavar="DATABASE", shell_complete=completion.complete_files)
 @click.option(
     "--config-dir",
     metavar="DIR",
     shell_complete=completion.complete_folders,
-    help="Write the configuration files of table-sqlite there, NAME.conf for each table. Without"
-    " it they go beside DATABASE.",
+    help="Write the configuration files of the tables there, NAME.conf for each. Without it they"
+    " go beside DATABASE, or its file.",
 )
 @click.option(
     "--force",
     is_flag=True,
-    help="Replace DATABASE, if it is one of SQLite that nobody uses, and configuration files.",
+    help="Replace DATABASE, if it is one of SQLite that nobody uses, tables of a database on a"
+    " server, and configuration files.",
 )
-def command(smtpd_conf: str, database: str, config_dir: str | None, force: bool) -> None:
-    """Copy the file: and inline tables of SMTPD_CONF into the new SQLite DATABASE.
+def command(source: str, database: str, config_dir: str | None, force: bool) -> None:
+    """Copy the file: and inline tables of an smtpd.conf, or all of a database, into DATABASE.
 
-    Writes a configuration file of table-sqlite for each table, and to standard output a diff with
-    the lines to change in SMTPD_CONF (and in files that it includes), for patch(1). Neither these
-    nor the table files are touched. Rows that smtpd would fail on are errors: then nothing is
-    written.
+    DATABASE is a new SQLite database, or postgres:FILE, mysql:FILE or redis:FILE: FILE is a
+    configuration file of the table of that name, which says how to connect. SOURCE may be a
+    database, too.
+
+    Writes a configuration file for each table, and to standard output a diff with the lines to
+    change in smtpd.conf (and in files that it includes), for patch(1); for a database, the lines
+    of smtpd.conf. Neither smtpd.conf nor the table files are touched. Rows that smtpd would fail on
+    are errors: then nothing is written.
     """
     table_support.demand()
-    database = os.path.abspath(database)
-    place = folders.behind(database) if force else database
-    directory = os.path.abspath(config_dir) if config_dir else os.path.dirname(database)
+    place = locations.parse(database)
+    directory = os.path.abspath(config_dir or os.path.dirname(place.path))
+    if not place.on_server:
+        lock.refuse_left(place_of(place, force))
+    if locations.is_database(source):
+        _copy(source, place, directory, force)
+    else:
+        _move(source, place, directory, force)
+
+
+def _copy(source: str, place: Location, directory: str, force: bool) -> None:
+    """Copy all tables of a database."""
+    with locations.copied(source) as store:
+        paths = {
+            entry.name: os.path.join(directory, schema.file_name(entry.name) + ".conf")
+            for entry in store.entries()
+        }
+        targets = write(place, store, paths, "+", force)
+    for target in targets:
+        note(f"{target.entry.name}: rows: {target.rows:,}, {target.path}")
+        line = f"table {written(target.entry.name)} {written(place.target(target.path))}"
+        click.echo(schema.encoded(line))
+
+
+def _move(smtpd_conf: str, place: Location, directory: str, force: bool) -> None:
+    """Copy the tables of an smtpd.conf."""
     configuration = parser.read(smtpd_conf)
-    paths = _places(configuration, database, directory)
-    lock.refuse_left(place)
+    paths = _places(configuration, place, directory)
     complaints = Complaints()
-    with NewFiles(force) as files:
-        with files.new(place, users.give_to_smtpd) as file:
-            targets = _write_database(file, configuration, paths, complaints)
+    with sqlite.temporary() as store:
+        targets = _fill(store.db, configuration, paths, complaints)
         complaints.show(smtpd_conf, "mend the lines above")
+        changes = diff(configuration, {name: place.target(path) for name, path in paths.items()})
         delimiter = configuration.settings.get(DELIMITER, "+")
-        for target in targets:
-            text = queries.configuration(target.entry, database, delimiter)
-            with files.new(target.path, users.give_to_all) as file:  # it holds no rows
-                file.write(schema.encoded(text))
-        types = {target.entry.name: f"sqlite:{target.path}" for target in targets}
-        changes = diff(configuration, types)
-        files.place(lock.locked(place) if force else None)
-    with printing(database, "written, but the diff", "do it again, with --force"):
+        if place.on_server:
+            write(place, store, paths, delimiter, force)
+        else:
+            write_file(place, store, targets, delimiter, force)
+    with printing(place.name, "written, but the diff", "do it again, with --force"):
         click.echo(changes, nl=False)
-    _tell(configuration, database, targets)
+    _tell(configuration, place, targets)
 
 
-def _places(configuration: Configuration, database: str, directory: str) -> dict[str, str]:
+def _places(configuration: Configuration, place: Location, directory: str) -> dict[str, str]:
     """Return the tables to import, and the path of each one's new file.
 
     Raises ConfigError where that cannot be.
@@ -106,7 +123,7 @@ def _places(configuration: Configuration, database: str, directory: str) -> dict
         if same != table.name or table.name.lower().startswith("sqlite_"):
             raise _cannot(table, "SQLite would take its name for another's")
         places[table.name] = os.path.join(directory, schema.file_name(table.name) + ".conf")
-    _spare(configuration, {database, *places.values()})
+    _spare(configuration, {place.path, *places.values()})
     return places
 
 
@@ -125,36 +142,23 @@ def _spare(configuration: Configuration, new: set[str]) -> None:
             raise ConfigError("smtpd.conf needs this file as it is", path=path, remedy=remedy)
 
 
-def _write_database(
-    file: BinaryIO, configuration: Configuration, places: dict[str, str], complaints: Complaints
+def _fill(
+    db: sqlite3.Connection,
+    configuration: Configuration,
+    paths: dict[str, str],
+    complaints: Complaints,
 ) -> list[Target]:
-    """Write the database, in one transaction. What is wrong goes to ``complaints``.
-
-    SQLite opens files by their names, and others may exchange a file under it. So the database is
-    filled in a temporary one, which has no name (https://sqlite.org/inmemorydb.html), and its
-    bytes are written to ``file``.
-    """
-    tables = [configuration.tables[name] for name in places]
+    """Fill a temporary database with all tables. What is wrong goes to ``complaints``."""
+    tables = [configuration.tables[name] for name in paths]
     targets = []
-    db = sqlite3.connect("", isolation_level=None)
-    try:
-        db.execute("PRAGMA journal_mode = OFF")
-        db.execute("PRAGMA synchronous = OFF")
-        db.execute("PRAGMA cache_size = -65536")
-        db.execute("BEGIN")
-        schema.create(db, ())
-        with _progress(tables) as advance:
-            for table in tables:
-                try:
-                    entry, count = _import(db, table, configuration, complaints, advance)
-                except ConfigError as error:
-                    complaints.error(table.path, table.line, str(error))
-                    continue
-                targets.append(Target(entry, count, places[table.name]))
-        db.execute("COMMIT")
-        file.write(db.serialize())
-    finally:
-        db.close()
+    with _progress(tables) as advance:
+        for table in tables:
+            try:
+                entry, count = _import(db, table, configuration, complaints, advance)
+            except ConfigError as error:
+                complaints.error(table.path, table.line, str(error))
+                continue
+            targets.append(Target(entry, count, paths[table.name]))
     return targets
 
 
@@ -206,7 +210,7 @@ def _progress(tables: list[Definition]) -> AbstractContextManager[Advance]:
     return bar("Reading tables", size)
 
 
-def _tell(configuration: Configuration, database: str, targets: list[Target]) -> None:
+def _tell(configuration: Configuration, place: Location, targets: list[Target]) -> None:
     """Say what was done and what follows."""
     for target in targets:
         services = ", ".join(target.entry.services) or "nothing yet"
@@ -219,11 +223,12 @@ def _tell(configuration: Configuration, database: str, targets: list[Target]) ->
         places = ", ".join(f"{brace.path}:{brace.line}" for brace in configuration.nameless)
         note(f"tables without a name stay as they are: {places}")
     shut: dict[tuple[str, str], str] = {}
-    for path in (*(target.path for target in targets), database):
+    # The file that leads to a server is the operator's own: its user may do more.
+    for path in (*(target.path for target in targets), *([] if place.on_server else [place.path])):
         if lacking := readers.lacking(path):  # of a closed directory, one file is enough
             shut[lacking, "" if " enter " in lacking else path] = path
-        elif path == database:
-            note(f"{database}: readable for {readers.readers(database) or 'smtpd'}")
+        elif path == place.path:
+            note(f"{path}: readable for {readers.readers(path) or 'smtpd'}")
     for (lacking, _), path in shut.items():
         complain(f"{path}: smtpd cannot read it; {lacking}")
     note("Only tables, macros and include were read: smtpd -n judges all other directives.")

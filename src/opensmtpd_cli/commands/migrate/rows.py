@@ -82,7 +82,6 @@ def fill(
 
     Of those with the same key the last one counts, as in smtpd.
     """
-    db.execute("PRAGMA ignore_check_constraints = ON")  # `cells` has checked them
     todo, inserted = checks(entry, source.uses), 0
     for row in source.rows:
         try:

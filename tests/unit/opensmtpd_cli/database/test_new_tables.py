@@ -10,7 +10,7 @@ import pytest
 
 from opensmtpd.table import Service
 from opensmtpd_cli.commands.accounts.command import user
-from opensmtpd_cli.database import rows
+from opensmtpd_cli.database import sqlite
 from opensmtpd_cli.database.schema import CatalogueEntry
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
 from opensmtpd_cli.system import users
@@ -50,7 +50,7 @@ def test_nothing_is_left_of_what_fails(tmp_path: Path, monkeypatch: pytest.Monke
     def insert(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(rows, "insert", insert)
+    monkeypatch.setattr(sqlite.SqliteStore, "insert", insert)
     reason = refused(user, "add", database, "alice", stdin="one\n")
     assert reason == f"{database}: nothing was done: database or disk is full"
     assert dump(database) == before

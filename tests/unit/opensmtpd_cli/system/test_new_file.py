@@ -119,3 +119,21 @@ def test_a_name_on_the_way_that_somebody_has_made(
             pass
         assert error.value.filename == str(tmp_path / name)
     assert (tmp_path / "victim").read_bytes() == b"kept"
+
+
+@pytest.mark.parametrize(
+    ("before", "secret", "after"),
+    [(0o644, True, 0o600), (0o604, True, 0o600), (0o640, True, 0o640), (0o644, False, 0o644)],
+)
+def test_a_secret_is_not_for_all_even_if_what_it_replaces_was(
+    tmp_path: Path, folder: int, before: int, secret: bool, after: int
+) -> None:
+    (tmp_path / "name").write_bytes(b"old")
+    (tmp_path / "name").chmod(before)
+    file = NewFile(str(tmp_path / "name"), folder, force=True)
+    with file.writing(lambda number: os.fchmod(number, 0o600), secret=secret):
+        pass
+    file.keep()
+    file.place()
+    file.settle()
+    assert (tmp_path / "name").stat().st_mode & 0o7777 == after

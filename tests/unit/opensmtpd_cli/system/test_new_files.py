@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from opensmtpd_cli.commands.migrate import import_
+from opensmtpd_cli.system import users
+from opensmtpd_cli.system.new_files import NewFiles
 from unit.support.swap import Program, guide, listing, rows
 
 
@@ -171,3 +173,20 @@ def test_other_links_are_not_followed(run: Program, old: Path, db: Path) -> None
     said = run("import", "--force", old, db)
     assert f"{conf}: is no regular file, and is not replaced" in said.err
     assert listing(db.parent) == before
+
+
+def test_a_commit_that_fails_leaves_what_was_replaced(tmp_path: Path) -> None:
+    (tmp_path / "old").write_bytes(b"old")
+
+    def commit() -> None:
+        assert (tmp_path / "old").read_bytes() == b"new"
+        assert (tmp_path / "other").exists()
+        raise KeyError("the server is gone")
+
+    with NewFiles(force=True) as files:
+        for name in ("old", "other"):
+            with files.new(str(tmp_path / name), users.give_to_all) as file:
+                file.write(b"new")
+        with pytest.raises(KeyError, match="the server is gone"):
+            files.place(commit=commit)
+    assert listing(tmp_path) == {"old": b"old"}

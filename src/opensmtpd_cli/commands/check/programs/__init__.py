@@ -1,6 +1,7 @@
 """Checkers of the programs of filters and tables, with their users and files."""
 
 from opensmtpd_cli.commands.check.programs.filters import filter_programs
+from opensmtpd_cli.commands.check.programs.logins import logins
 from opensmtpd_cli.commands.check.programs.tables import passwords, table_programs
 from opensmtpd_cli.commands.check.programs.uses import unfiltered_listeners, unused_filters
 from opensmtpd_cli.commands.check.server import Checker
@@ -9,6 +10,7 @@ CHECKERS: tuple[Checker, ...] = (
     filter_programs,
     table_programs,
     passwords,
+    logins,
     unused_filters,
     unfiltered_listeners,
 )

@@ -3,17 +3,16 @@
 import re
 from collections.abc import Iterator
 
-from opensmtpd.backends.sqlite.config import COLUMNS
 from opensmtpd.errors import nearest
 from opensmtpd_cli.commands.check import finding
 from opensmtpd_cli.commands.check.finding import Finding
+from opensmtpd_cli.commands.check.programs.keys import KNOWN
 from opensmtpd_cli.commands.check.programs.trial import Trial
 from opensmtpd_cli.commands.check.programs.who import STOPS
 
 _PLACED = re.compile(r"(?P<path>/[^:]*):(?P<line>[0-9]{1,9}): (?P<text>.+)")
 _HANGS = "smtpd would wait for it for ever, and all mail with it."
 _FAILS = "smtpd would stop when it starts, or put off all mail that needs this table."
-_KEYS = (*COLUMNS, "dbpath", "busy_timeout", "fetch_source_expire", "fetch_source_refresh")
 
 
 def of_hang(kind: str, place: tuple[str, int], title: str, trial: Trial) -> Finding:
@@ -38,7 +37,7 @@ def of_check(
     """
     for line in trial.log:
         if line.startswith("key-ignored "):
-            yield _ignored(place, title, line)
+            yield _ignored(place, title, program, line)
     if not trial.fault:
         return
     said = next((line for line in reversed(trial.log) if line.strip()), trial.fault)
@@ -52,17 +51,17 @@ def of_check(
     yield finding.error(f"{kind}-refuses", place, f"{title}: {message}", why, remedy)
 
 
-def _ignored(place: tuple[str, int], title: str, line: str) -> Finding:
+def _ignored(place: tuple[str, int], title: str, program: str, line: str) -> Finding:
     """Return the finding of a key in the configuration of a table that means nothing."""
     fields = {key: re.sub(r"\\(.)", r"\1", quoted) or plain for key, quoted, plain in _fields(line)}
     path, _, number = fields.get("at", "").rpartition(":")
     if number.isascii() and number.isdigit():
         place = path, int(number)
     key = fields.get("key", "")
-    near = nearest(key, _KEYS)
+    near = nearest(key, KNOWN.get(program, ()))
     remedy = f"did you mean {near}?" if near and near != key else "remove the line"
     fault = f"{title}: the key {key} means nothing: {fields.get('reason', '')}"
-    return finding.warning("table-key-ignored", place, fault, "Nothing is looked up so.", remedy)
+    return finding.warning("table-key-ignored", place, fault, "The line has no effect.", remedy)
 
 
 _fields = re.compile(r'([a-z]+)=(?:"((?:[^"\\]|\\.)*)|([^ ]*))').findall

@@ -23,10 +23,17 @@ from opensmtpd_cli.system.users import group_name, name_of
 _HEAD = 65536
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 _PASSWORD = re.compile(
-    rb"^[ \t]*(?:password[ \t:]+[^ \t\r\n]|conninfo[ \t:][^\n]{0,1000}\bpassword[ \t]*=)",
+    rb"^[ \t]*(?:password[ \t:]+[^ \t\r\n]|conninfo[ \t:][^\n]{0,1000}\bpassword[ \t]*="
+    rb"|(?:conninfo|url)[ \t:][^\n]{0,1000}://[^/@ \t\n]{0,200}:[^/@ \t\n]{1,200}@)",
     re.MULTILINE,
 )
 """The password for a server in the configuration of table-ldap, -mysql, -redis or -postgres."""
+_PASSWORD_FILE = re.compile(
+    rb"^[ \t]*(?:(?:password_file|defaults_file)[ \t:]+([^\r\n]+)"
+    rb"|conninfo[ \t:][^\n]{0,1000}\bpassfile[ \t]*=[ \t]*'?([^' \t\r\n]+))",
+    re.MULTILINE,
+)
+"""A file besides, in which it stands."""
 
 
 class Secret(NamedTuple):
@@ -56,6 +63,12 @@ def is_private_key(path: str) -> bool:
 def has_password(path: str) -> bool:
     """Return whether the configuration of a table holds the password for its server."""
     return _PASSWORD.search(_head(path)) is not None
+
+
+def password_files(path: str) -> list[str]:
+    """Return the files that the configuration of a table names for the password of its server."""
+    found = [(one or other).strip() for one, other in _PASSWORD_FILE.findall(_head(path))]
+    return [os.fsdecode(each) for each in found if each.startswith(b"/")]
 
 
 def _head(path: str) -> bytes:

@@ -14,6 +14,7 @@ from opensmtpd_cli.commands.check.finding import Finding
 from opensmtpd_cli.commands.check.programs import (
     files,
     findings,
+    passfile,
     presence,
     program_line,
     secrets,
@@ -56,10 +57,14 @@ def passwords(server: Server) -> Iterator[Finding]:
             what = f"the passwords of table {each.name} in"
             yield from secrets.exposed([Secret(place, what, path, (), (), _GUESS, _ENTER, True)])
         for line in recorded.tables(each):
-            if line.path and secrets.has_password(line.path):
-                what = f"the password for the server of table {each.name} in"
-                secret = Secret(place, what, line.path, (), (), _SERVER, "", True)
-                yield from secrets.exposed([secret])
+            what = f"the password for the server of table {each.name} in"
+            for path in _with_password(line.path or ""):
+                yield from secrets.exposed([Secret(place, what, path, (), (), _SERVER, "", True)])
+
+
+def _with_password(conf: str) -> list[str]:
+    """Return the files with the password of a server, of which the configuration may be one."""
+    return [*([conf] if secrets.has_password(conf) else []), *secrets.password_files(conf)]
 
 
 def _rows_in(table: Definition) -> str:
@@ -111,6 +116,9 @@ def _faults(server: Server, run: TableRun) -> Iterator[Finding]:
         reader = FileReader(run.place, run.title, account, fatal=ours)
         closed = list(files.unreadable(reader, [path, *_files(run)]))
         yield from closed
+        if run.line.kind == "postgres":
+            conf = run.line.path or ""
+            yield from passfile.ignored(run.place, run.title, conf, account)
         if server.start and not closed:
             yield from _tried(server, run, account, path, old)
 

@@ -17,7 +17,8 @@ def test_the_programs_of_this_installation() -> None:
     assert set(found) == {
         *("filter-auth", "filter-dkimsign", "filter-dnsbl", "filter-fcrdns", "filter-metrics"),
         *("filter-rdns", "filter-record"),
-        *("table-flat", "table-passwd", "table-record", "table-sqlite"),
+        *("table-dovecot", "table-flat", "table-ldap", "table-mysql", "table-passwd"),
+        *("table-postgres", "table-record", "table-redis", "table-socketmap", "table-sqlite"),
     }
     for name, path in found.items():
         said = subprocess.run([path, "--version"], capture_output=True, timeout=120, check=True)

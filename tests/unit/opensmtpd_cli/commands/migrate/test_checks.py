@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from opensmtpd.table import Service
 from opensmtpd.table.file import Row
-from opensmtpd_cli.commands.migrate.checks import _PLAIN, cells, checks
+from opensmtpd_cli.commands.migrate.checks import _PLAIN, cells, checks, must_be_a_row
 from opensmtpd_cli.database.schema import CatalogueEntry
 from opensmtpd_cli.plugin import table_values
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
@@ -133,3 +133,35 @@ def test_plain_aliases_are_what_the_whole_reading_finds_plain(value: str) -> Non
     if _PLAIN.fullmatch(value):
         kinds = {(kind, text == source) for kind, text, source in table_values.alias(value)}
         assert kinds <= {("user", True), ("address", True)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "reason"),
+    [
+        (RowKind.LIST, ("Example.org",), "a key in upper case, which smtpd does not ask for"),
+        (RowKind.LIST, ("",), "an empty key"),
+        (RowKind.MAPPING, ("a", ""), "an empty value"),
+        (RowKind.MAPPING, ("a", "x\ny"), "a line end or NUL in the value"),
+        (RowKind.MAPPING, ("k" * 1024, "x"), "a key of 1,024 bytes; 1,023 are possible"),
+        (RowKind.CREDENTIALS, ("a", "a", ""), "no user:hash"),
+        (RowKind.CREDENTIALS, ("a", "", "hash"), "no user:hash"),
+        (RowKind.USERINFO, ("a", -1, 2, "/"), "with numbers for uid and gid"),
+        (RowKind.USERINFO, ("a", 1, 2**32, "/"), "with numbers for uid and gid"),
+        (RowKind.USERINFO, ("a", 1, 2, ""), "an empty home directory"),
+    ],
+)
+def test_rows_that_somebody_else_has_written(
+    kind: RowKind, row: tuple[str | int, ...], reason: str
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        must_be_a_row(kind, row)
+
+
+def test_rows_of_our_own_are_rows() -> None:
+    for kind, row in (
+        (RowKind.LIST, ("a b",)),
+        (RowKind.MAPPING, ("\u00fc", "b: c")),
+        (RowKind.CREDENTIALS, ("a", "a", "x:y")),
+        (RowKind.USERINFO, ("a", 0, 2**32 - 1, "/home/a:b")),
+    ):
+        must_be_a_row(kind, row)

@@ -54,7 +54,7 @@ def test_keys_that_mean_nothing() -> None:
         "/etc/mail/t.conf",
         2,
         "table a: the key query_aliases means nothing: it is unknown",
-        "Nothing is looked up so.",
+        "The line has no effect.",
         "did you mean query_alias?",
     )
     assert checked("dkim-key-warning reason=x", fault="") == []

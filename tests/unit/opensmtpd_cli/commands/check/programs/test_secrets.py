@@ -107,6 +107,10 @@ def test_private_keys_are_known_by_their_text(place: Path, text: str, found: boo
         ("host localhost\npassword s3cret\n", True),
         ("conninfo host='db' password='x'\n", True),
         ("conninfo host='db' user='x'\n", False),
+        ("conninfo postgresql://x:y@db/mail\n", True),
+        ("url redis://db rediss://:y@db/2\n", True),
+        ("url redis://x@db/2\n", False),
+        ("url redis://db:6379/x@y\n", False),
         ("# password s3cret\n", False),
         ("password\nhost x\n", False),
         ("query_credentials SELECT password FROM t\n", False),
@@ -115,3 +119,19 @@ def test_private_keys_are_known_by_their_text(place: Path, text: str, found: boo
 def test_passwords_of_servers(place: Path, text: str, found: bool) -> None:
     (place / "conf").write_text(text)
     assert secrets.has_password(str(place / "conf")) is found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("password_file /etc/mail/secret\n", ["/etc/mail/secret"]),
+        ("host db\n\tdefaults_file: /etc/mail/my.cnf \n", ["/etc/mail/my.cnf"]),
+        ("conninfo host=db passfile=/etc/mail/pg.pass user=x\n", ["/etc/mail/pg.pass"]),
+        ("conninfo host=db passfile = '/etc/mail/pg.pass'\n", ["/etc/mail/pg.pass"]),
+        ("# password_file /etc/mail/secret\npassword_file\n", []),
+        ("password_file secret\n", []),
+    ],
+)
+def test_files_with_passwords_of_servers(place: Path, text: str, found: list[str]) -> None:
+    (place / "conf").write_text(text)
+    assert secrets.password_files(str(place / "conf")) == found
