@@ -72,8 +72,9 @@ ERRORS +=	${_f:T} is missing.
 .  endfor
 .endfor
 
-# Those that our port may depend on: each is there in the ports tree.
-_PORTS =	devel/py-build devel/py-click devel/py-hatchling \
+# Those that our port may depend on: each but py-psycopg3 is there in the ports tree.
+_PORTS =	databases/py-ldap databases/py-psycopg3 databases/py-pymysql \
+		devel/py-build devel/py-click devel/py-hatchling \
 		devel/py-hypothesis devel/py-installer devel/py-rich \
 		devel/py-test lang/python/3 mail/py-dkimpy net/py-aiodns \
 		net/py-dnspython net/py-msgpack security/py-argon2-cffi \

@@ -46,7 +46,10 @@ OWN = {
             f"{LIBEXEC}/table-{name}",
             f"usr/share/man/man5/table-{name}.5.gz",
         }
-        for name in ("flat", "passwd", "record", "sqlite")
+        for name in (
+            *("dovecot", "flat", "ldap", "mysql", "passwd", "postgres", "record", "redis"),
+            *("socketmap", "sqlite"),
+        )
     },
     "opensmtpd-filter-record-py": {
         f"{LIBEXEC}/filter-record",
@@ -203,9 +206,15 @@ NAMED = {
     "filter-metrics": 'filter "x" proc-exec "filter-metrics --file /a" user _metrics',
     "filter-rdns": 'filter "x" proc-exec "filter-rdns"',
     "filter-record": 'filter "x" proc-exec "filter-record /capture -- filter-x"',
+    "table-dovecot": "table users dovecot:/run/dovecot/auth-smtpd",
     "table-flat": "table aliases flat:/etc/aliases",
+    "table-ldap": "table users ldap:/etc/mail/ldap.conf",
+    "table-mysql": "table users mysql:/etc/mail/mysql.conf",
     "table-passwd": 'table "users" "passwd:/etc/mail/passwd"',
+    "table-postgres": 'table users "postgres:/etc/mail/postgres.conf"',
     "table-record": "table aliases record:/etc/mail/record.conf",
+    "table-redis": "table users redis:/etc/mail/redis.conf",
+    "table-socketmap": "table aliases socketmap:/run/maps.sock",
     "table-sqlite": "\ttable a sqlite:/etc/mail/a.conf",
 }
 """Programs, and a line of smtpd.conf each that has smtpd run it."""

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,14 @@ SYSTEM = {
     "install -d -o opensmtpd -m 0700 /var/log/smtpd",
     "table flat:/etc/mail/aliases",  # with the next one, in record.conf
     "capture /var/log/smtpd/aliases",
+    *(
+        f"install -g opensmtpd -m 0640 /dev/null /etc/mail/{name}"
+        for name in (
+            *("ldap.conf", "ldap.secret", "mysql.conf", "mysql.secret"),
+            *("postgres.conf", "redis.conf"),
+        )
+    ),
+    "install -o opensmtpd -m 0600 /dev/null /etc/mail/postgres.secret",
     "ln -s /var/lib/opensmtpd-plugins/metrics-out/opensmtpd.prom /var/lib/prometheus/node-exporter",
 }
 """What is not tried, word by word: it is Debian's or smtpd's, or asks the network."""
@@ -29,10 +38,26 @@ FILES = {
     "etc/mail/aliases": "root: alice\n",
     "etc/mail/passwd": "alice:x:1000:1000::/home/alice:/bin/sh\n",
     "etc/mail/record.conf": "table flat:/etc/mail/aliases\ncapture /tmp/capture\n",
+    **dict.fromkeys(("etc/mail/ldap.secret", "etc/mail/mysql.secret"), "a password\n"),
     "etc/smtpd.conf": 'table domains { example.org }\naction "x" maildir\n'
     'match for domain <domains> action "x"\n',
 }
 """What is there before."""
+AWAY = {
+    "dovecot": "No such file or directory",
+    "ldap": "needs python-ldap|Can't contact LDAP server",
+    "mysql": "Can't connect|No such file or directory|Connection refused",
+    "postgres": "Connection refused|Network is unreachable",
+    "redis": "Connection refused|Network is unreachable",
+    "socketmap": "No such file or directory",
+}
+"""Tables whose server is not here, and what each says of that: all else is in order then."""
+ALONE = "unshare --net " if os.geteuid() == 0 else ""
+"""Keeps a program from the servers that other tests have started: only root's tests do."""
+DIRECTIVES = ("action ", "filter ", "listen ", "table ")
+"""Of smtpd.conf."""
+SHOWN_FILE = r"/(etc/\S+?\.(?:conf|secret))[,:]?(?: [^/]*)?:?\n\n((?:    .*\n)+)"
+"""The path of a file in a sentence, and its lines below."""
 SECRETS = {
     SIGNER: "etc/mail/dkim/example.org.mail.key",
     "opensmtpd-table-passwd-py": "etc/mail/passwd",
@@ -55,15 +80,32 @@ def shown(package: str) -> list[str]:
     return re.findall(r"(?m)^(?:  |     )(?=\S)(.*)$", text)
 
 
+def written(package: str, root: Path) -> None:
+    """Write the files whose lines it shows: a path, and below it what stands in that file."""
+    text = (DEBIAN / f"{package}.README.Debian").read_text()
+    for path, lines in re.findall(SHOWN_FILE, text):
+        (root / path).parent.mkdir(exist_ok=True)
+        (root / path).write_text(inside(root, textwrap.dedent(lines)))
+
+
+def inside(root: Path, text: str) -> str:
+    """Return a text that names files below ``root`` where it names those of the machine."""
+    return re.sub(r"(?<=[ :=])/(?=(?:etc|root|var)/)", f"{root}/", text)
+
+
 def run(root: Path, command: str) -> None:
+    """Run a command that must succeed."""
+    done = tried(root, command)
+    assert done.returncode == 0, done.stderr
+
+
+def tried(root: Path, command: str) -> subprocess.CompletedProcess[str]:
     """Run a command in ``root``, and on the files below it, not those of the machine."""
-    here = re.sub(r"(?<=[ :])/(?=(?:etc|root|var)/)", f"{root}/", command)
     path = f"{root / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    done = subprocess.run(
-        ["/bin/sh", "-ec", here], cwd=root, env={**os.environ, "PATH": path},
+    return subprocess.run(
+        ["/bin/sh", "-ec", inside(root, command)], cwd=root, env={**os.environ, "PATH": path},
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture
@@ -81,15 +123,24 @@ def root(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_what_is_shown_does_what_it_is_for(package: str, root: Path) -> None:
     lines = [line for line in shown(package) if line not in SYSTEM]
-    commands = [line for line in lines if not line.startswith(("filter ", "listen ", "table "))]
+    commands = [
+        line for line in lines if not line.startswith(("action ", "filter ", "listen ", "table "))
+    ]
+    written(package, root)
     run(root, "\n".join(commands))
     for line in lines:
         started = re.match(r'filter .* proc-exec "([^"]*)"|table \w+ ([a-z]+):(\S+)$', line)
         if started:
             # As smtpd starts them: a filter by the shell, a table with its file.
-            run(root, f"{started[1] or f'table-{started[2]} {started[3]}'} --check")
+            command = f"{started[1] or f'table-{started[2]} {started[3]}'} --check"
+            if started[2] in AWAY:
+                away = tried(root, f"{ALONE}{command}")
+                assert away.returncode == 1
+                assert re.search(AWAY[started[2]], away.stderr), away.stderr
+            else:
+                run(root, command)
         else:
-            assert line in commands or line.startswith("listen on "), line
+            assert line in commands or line.startswith(("action ", "listen on ")), line
     if package in SECRETS:
         assert (root / SECRETS[package]).stat().st_mode & 0o007 == 0
 

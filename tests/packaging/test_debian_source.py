@@ -20,17 +20,28 @@ PYPROJECT = tomllib.loads((TREE / "pyproject.toml").read_text())["project"]
 MODULES = "usr/lib/python3*/dist-packages/"
 LIBRARY = "python3-opensmtpd"
 TABLES = ("flat", "passwd", "sqlite")
+"""Those that may check passwords, and need nothing else."""
+LIBRARIES = {
+    "ldap": "python3-ldap (>= 3.4)",
+    "mysql": "python3-pymysql (>= 1.0.2)",
+    "postgres": "python3-psycopg (>= 3.1)",
+}
+"""Tables that have a library speak to a server."""
 OLD_EXTRAS = "opensmtpd-extras (<< 6.7.1+ds0)"
 """Has files of the same names; from that version on it is an empty package."""
 DEBIAN_NAMES = {
     "argon2-cffi": "python3-argon2 (>= 21.1)",
     "libpass": "python3-passlib",  # of which libpass is the continuation
+    "psycopg[binary]": "python3-psycopg (>= 3.1)",
+    "PyMySQL": "python3-pymysql (>= 1.0.2)",
+    "python-ldap": "python3-ldap (>= 3.4)",
 }
 DEBIAN_TESTS = {"dkimpy": "dkim", "pyspf": "spf", "PyYAML": "yaml"}
 NOT_IN_DEBIAN = {"publicsuffixlist"}
 NOT_IN_A_BUILD = {
+    *("python-ldap", "types-PyMySQL"),
     *("hatchling", "mypy", "ruff", "twine"),
-    *("furo", "myst-parser", "sphinx"),
+    *("furo", "matplotlib", "myst-parser", "sphinx"),
 } | NOT_IN_DEBIAN
 """The build itself wants an older hatchling, and the others check the tree or make the site."""
 
@@ -137,7 +148,7 @@ def test_what_the_tests_need_is_wanted_where_they_run_in_a_build() -> None:
     wanted = set()
     extras = PYPROJECT["optional-dependencies"]
     for requirement in chain(*extras.values()):
-        name, version = requirement.split(">=")
+        name, _, version = requirement.partition(">=")
         known = DEBIAN_NAMES.get(name, f"python3-{DEBIAN_TESTS.get(name, name)} (>= {version})")
         if name not in NOT_IN_A_BUILD and known not in build_depends():
             wanted.add(f"{known} <!nocheck>")
@@ -162,7 +173,11 @@ def test_only_packages_with_the_same_file_are_replaced() -> None:
     }
     assert replaced == {
         f"opensmtpd-{name}-py": f"opensmtpd-{name}"
-        for name in ("filter-dkimsign", "table-passwd", "table-sqlite")
+        for name in (
+            "filter-dkimsign",
+            *("table-ldap", "table-mysql", "table-passwd", "table-postgres", "table-redis"),
+            *("table-socketmap", "table-sqlite"),
+        )
     }
     for name, what in replaced.items():
         fields = stanzas()[name]
@@ -198,8 +213,14 @@ def test_what_each_package_needs() -> None:
         "opensmtpd-filter-metrics-py": {python},
         "opensmtpd-filter-rdns-py": {python},
         "opensmtpd-filter-record-py": {python},
-        "opensmtpd-table-record-py": {python, "opensmtpd (>= 7.6.0)"},
-        **{f"opensmtpd-table-{name}-py": {python, "opensmtpd (>= 7.6.0)"} for name in TABLES},
+        **{
+            f"opensmtpd-table-{name}-py": {python, "opensmtpd (>= 7.6.0)"}
+            for name in (*TABLES, "dovecot", "record", "redis", "socketmap")
+        },
+        **{
+            f"opensmtpd-table-{name}-py": {python, "opensmtpd (>= 7.6.0)", library}
+            for name, library in LIBRARIES.items()
+        },
     }
 
 
@@ -214,8 +235,11 @@ def test_what_each_package_is_better_with() -> None:
         "opensmtpd-filter-metrics-py": set(),
         "opensmtpd-filter-rdns-py": DNS,
         "opensmtpd-filter-record-py": set(),
-        "opensmtpd-table-record-py": set(),
-        **{f"opensmtpd-table-{name}-py": hashes for name in TABLES},
+        **{
+            f"opensmtpd-table-{name}-py": set[str]()
+            for name in ("dovecot", "ldap", "record", "redis", "socketmap")
+        },
+        **{f"opensmtpd-table-{name}-py": hashes for name in (*TABLES, "mysql", "postgres")},
     }
 
 
@@ -225,7 +249,7 @@ def test_what_an_extra_needs_some_package_wants_in_the_same_version() -> None:
     )
     extras = PYPROJECT["optional-dependencies"]
     for requirement in chain(*(extras[name] for name in extras.keys() - {"dev", "docs"})):
-        name, version = requirement.split(">=")
+        name, _, version = requirement.partition(">=")
         known = DEBIAN_NAMES.get(name, f"python3-{name} (>= {version})")
         assert known in wanted or name in NOT_IN_DEBIAN
 

@@ -22,9 +22,15 @@ PROGRAMS = {
     "libexec/smtpd/filter-metrics": "-metrics",
     "libexec/smtpd/filter-rdns": "-rdns",
     "libexec/smtpd/filter-record": "-filterrecord",
+    "libexec/smtpd/table-dovecot": "-dovecot",
     "libexec/smtpd/table-flat": "-flat",
+    "libexec/smtpd/table-ldap": "-ldap",
+    "libexec/smtpd/table-mysql": "-mysql",
     "libexec/smtpd/table-passwd": "-passwd",
+    "libexec/smtpd/table-postgres": "-postgres",
     "libexec/smtpd/table-record": "-tablerecord",
+    "libexec/smtpd/table-redis": "-redis",
+    "libexec/smtpd/table-socketmap": "-socketmap",
     "libexec/smtpd/table-sqlite": "-sqlite",
     "bin/opensmtpd-plugins": "-operator",
 }
@@ -48,7 +54,7 @@ def lists() -> dict[str, plist.Plist]:
 
 def test_the_lists_together_name_each_file_and_folder_once(root: Path) -> None:
     named = [path for each in lists().values() for path in each.paths]
-    assert named.count("libexec/smtpd/") == 10  # of each plugin: no package has it for all
+    assert named.count("libexec/smtpd/") == 16  # of each plugin: no package has it for all
     named = [path for path in named if path != "libexec/smtpd/"] + ["libexec/smtpd/"]
     there = plist.installed(root, VERSION)
     # PYTHONPATH=tests .venv/bin/python -m openbsd writes the lists anew.
@@ -112,8 +118,10 @@ def test_only_a_package_with_the_same_files_is_in_the_way() -> None:
         "-auth": ["opensmtpd-filter-auth-*"],
         "-dkimsign": ["opensmtpd-filter-dkimsign-*"],
         "-dnsbl": ["opensmtpd-filter-dnsbl-*"],
-        "-passwd": ["opensmtpd-extras-*", "opensmtpd-table-passwd-*"],
-        "-sqlite": ["opensmtpd-extras-*", "opensmtpd-table-sqlite-*"],
+        **{
+            f"-{name}": ["opensmtpd-extras-*", f"opensmtpd-table-{name}-*"]
+            for name in ("ldap", "mysql", "passwd", "postgres", "redis", "socketmap", "sqlite")
+        },
     }
 
 

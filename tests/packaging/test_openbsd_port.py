@@ -23,9 +23,15 @@ PACKAGES = {
     "opensmtpd-filter-metrics-py-0.1.0": LIBRARY,
     "opensmtpd-filter-rdns-py-0.1.0": f"{LIBRARY} net/py-aiodns net/py-dnspython",
     "opensmtpd-filter-record-py-0.1.0": LIBRARY,
+    "opensmtpd-table-dovecot-py-0.1.0": LIBRARY,
     "opensmtpd-table-flat-py-0.1.0": f"{LIBRARY} security/py-bcrypt",
+    "opensmtpd-table-ldap-py-0.1.0": f"{LIBRARY} databases/py-ldap",
+    "opensmtpd-table-mysql-py-0.1.0": f"{LIBRARY} security/py-bcrypt databases/py-pymysql",
     "opensmtpd-table-passwd-py-0.1.0": f"{LIBRARY} security/py-bcrypt",
+    "opensmtpd-table-postgres-py-0.1.0": f"{LIBRARY} security/py-bcrypt databases/py-psycopg3",
     "opensmtpd-table-record-py-0.1.0": LIBRARY,
+    "opensmtpd-table-redis-py-0.1.0": LIBRARY,
+    "opensmtpd-table-socketmap-py-0.1.0": LIBRARY,
     "opensmtpd-table-sqlite-py-0.1.0": f"{LIBRARY} security/py-bcrypt",
 }
 """What is made, and what has to be there for it."""

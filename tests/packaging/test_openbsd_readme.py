@@ -26,7 +26,17 @@ pytestmark = pytest.mark.skipif(missing() != "", reason=missing())
 READMES = (
     *("-auth", "-dkimsign", "-dnsbl", "-metrics", "-rdns", "-filterrecord"),
     *("-flat", "-passwd", "-tablerecord", "-sqlite"),
+    *("-dovecot", "-ldap", "-mysql", "-postgres", "-redis", "-socketmap"),
 )
+AWAY = {
+    "-dovecot": "No such file or directory",
+    "-ldap": "needs python-ldap|Can't contact LDAP server",
+    "-mysql": "Can't connect|No such file or directory|Connection refused",
+    "-postgres": "Connection refused|Network is unreachable",
+    "-redis": "Connection refused|Network is unreachable",
+    "-socketmap": "No such file or directory",
+}
+"""Tables whose server is not here, and what each says of that: all else is in order then."""
 ABSENT = ("host", "pkg_add", "rcctl", "smtpctl", "smtpd")
 """What is not tried: it is OpenBSD's, or asks the network."""
 SAID = {
@@ -80,6 +90,12 @@ class Machine(NamedTuple):
         }
         text = package._replace(values={**package.values, **places}).text("README")
         return text.replace("/root/", f"{self.etc}/root/")
+
+    def configure(self, name: str, readme: str) -> None:
+        """Write the configuration that a README shows, and a password beside it."""
+        shown = re.findall(r"^    (\S.*\n)", readme, re.MULTILINE)
+        (self.etc / f"mail/{name}.conf").write_text("".join(shown))
+        (self.etc / f"mail/{name}.secret").write_text("a password\n")
 
     def run(self, script: str) -> subprocess.CompletedProcess[str]:
         """Run a script of the shell."""
@@ -145,7 +161,14 @@ def test_what_it_says_works_in_the_order_in_which_it_stands(name: str, machine: 
         run = re.search(r' proc-exec "([^"]*)"| ([a-z]+):(/\S+)$', line)
         assert run is not None, line
         command = run[1] or f"table-{run[2]} {run[3]}"
-        done = machine.run(f"exec {command} -n")
+        if name in AWAY:
+            machine.configure(name.removeprefix("-"), readme)
+        alone = "unshare --net " if name in AWAY and os.geteuid() == 0 else ""
+        done = machine.run(f"exec {alone}{command} -n")
+        if name in AWAY:
+            assert done.returncode == 1
+            assert re.search(AWAY[name], done.stderr), done.stderr
+            continue
         assert done.returncode == 0, done.stderr
         assert "configuration OK" in done.stdout + done.stderr
         assert "ignored" not in done.stderr

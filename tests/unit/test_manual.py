@@ -20,7 +20,7 @@ from opensmtpd import options
 from opensmtpd_cli.main import main as operator
 from opensmtpd_filters import auth, dkimsign, dnsbl, metrics, rdns
 from opensmtpd_filters import record as filter_record
-from opensmtpd_tables import flat, passwd, sqlite
+from opensmtpd_tables import dovecot, flat, ldap, mysql, passwd, postgres, redis, socketmap, sqlite
 from opensmtpd_tables import record as table_record
 
 Parser = Callable[[], argparse.ArgumentParser]
@@ -33,9 +33,15 @@ PARSERS: dict[str, Parser] = {
     "filter-metrics.8": metrics.parser,
     "filter-rdns.8": rdns.parser,
     "filter-record.8": filter_record.parser,
+    "table-dovecot.5": dovecot.parser,
     "table-flat.5": flat.parser,
+    "table-ldap.5": ldap.parser,
+    "table-mysql.5": mysql.parser,
     "table-passwd.5": passwd.parser,
+    "table-postgres.5": postgres.parser,
     "table-record.5": table_record.parser,
+    "table-redis.5": redis.parser,
+    "table-socketmap.5": socketmap.parser,
     "table-sqlite.5": sqlite.parser,
 }
 SECTIONS = ("NAME", "SYNOPSIS", "DESCRIPTION", "FILES", "EXIT STATUS", "EXAMPLES", "DIAGNOSTICS",
@@ -46,6 +52,7 @@ LEFT_OUT = {
     ("smtpd-plugins.7", "SYNOPSIS"): "it is about no program",
     ("smtpd-plugins.7", "EXIT STATUS"): "it is about no program",
     ("table-passwd.5", "STANDARDS"): "passwd(5) is in no standard",
+    ("table-socketmap.5", "STANDARDS"): "socketmap is in no standard",
 }
 """Sections that a page has no use for, and why."""
 FOREIGN = frozenset([

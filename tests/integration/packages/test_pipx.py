@@ -9,6 +9,7 @@ from lab.peers.nameserver import NameServer
 from lab.peers.sink import Sink
 from lab.root import inside, namespace, plugin
 from lab.root.plugin import LIBEXEC
+from lab.root.root import TABLES
 from lab.root.server import Server, ServerError
 from lab.shows import demo
 from lab.shows.guide import lay_out, records
@@ -24,12 +25,28 @@ PLUGINS = (
     "filter-metrics",
     "filter-rdns",
     "filter-record",
+    "table-dovecot",
     "table-flat",
+    "table-ldap",
+    "table-mysql",
     "table-passwd",
+    "table-postgres",
     "table-record",
+    "table-redis",
+    "table-socketmap",
     "table-sqlite",
 )
-IN_C = ("opensmtpd-filter-dkimsign", "opensmtpd-table-passwd", "opensmtpd-table-sqlite")
+IN_C = (
+    "opensmtpd-filter-dkimsign",
+    *sorted((*TABLES, "opensmtpd-table-passwd", "opensmtpd-table-sqlite")),
+)
+LEFT_OUT = {"ldap": "ldap", "mysql": "pymysql", "postgres": "psycopg"}
+"""Tables whose extras are not installed, and the library that each lacks."""
+LINKED = [name for name in PLUGINS if name.removeprefix("table-") not in LEFT_OUT]
+NOTES = [
+    f"left out: table-{extra} needs {module}, of the extra {extra}, and would end smtpd"
+    for extra, module in LEFT_OUT.items()
+]
 EXTRAS = "opensmtpd-plugins[dkim,dns,tables,operator]"
 GONE = "lost processor: dkimsign exited abnormally"
 """What smtpd dies of without its filter."""
@@ -79,25 +96,30 @@ def test_from_pipx_to_a_signed_mail_and_back() -> None:
     machine.done(f"pipx install --global '{EXTRAS}'")
     assert machine.run("opensmtpd-plugins install") == (
         1,
-        "opensmtpd-plugins: /usr/libexec/opensmtpd: not replaced:"
+        "".join(f"{note}\n" for note in NOTES)
+        + "opensmtpd-plugins: /usr/libexec/opensmtpd: not replaced:"
         " filter-dkimsign (package opensmtpd-filter-dkimsign),"
         " table-passwd (package opensmtpd-table-passwd),"
+        " table-redis (package opensmtpd-table-redis),"
+        " table-socketmap (package opensmtpd-table-socketmap),"
         " table-sqlite (package opensmtpd-table-sqlite);"
-        " remove opensmtpd-filter-dkimsign, opensmtpd-table-passwd, opensmtpd-table-sqlite,"
+        " remove opensmtpd-filter-dkimsign, opensmtpd-table-passwd, opensmtpd-table-redis,"
+        " opensmtpd-table-socketmap, opensmtpd-table-sqlite,"
         " or link only the others:"
         " opensmtpd-plugins install"
         " filter-auth filter-dnsbl filter-fcrdns filter-metrics filter-rdns filter-record"
-        " table-flat table-record\n",
+        " table-dovecot table-flat table-record\n",
     )
     assert machine.libexec() == untouched
 
     machine.done(f"apt-get purge --yes {' '.join(IN_C)}")
     without = machine.libexec()
     assert machine.done("opensmtpd-plugins install").splitlines() == [
-        *(f"linked /usr/libexec/opensmtpd/{name} to {VENV}/{name}" for name in PLUGINS),
+        *NOTES,
+        *(f"linked /usr/libexec/opensmtpd/{name} to {VENV}/{name}" for name in LINKED),
         f"now smtpd.conf can name them: {VENV}/filter-auth --help shows how",
     ]
-    assert machine.libexec() == without | {name: f"{VENV}/{name}" for name in PLUGINS}
+    assert machine.libexec() == without | {name: f"{VENV}/{name}" for name in LINKED}
     assert machine.done("opensmtpd-plugins --quiet install") == ""
 
     page = "/usr/local/share/man/man8/filter-dkimsign.8"  # where man(1) of Debian looks
@@ -119,5 +141,5 @@ def test_from_pipx_to_a_signed_mail_and_back() -> None:
         machine.done("cp -aT /opt/kept /opt/pipx/venvs")
 
     said = machine.done(f"{VENV}/opensmtpd-plugins install --undo")
-    assert said.splitlines() == [f"removed /usr/libexec/opensmtpd/{name}" for name in PLUGINS]
+    assert said.splitlines() == [f"removed /usr/libexec/opensmtpd/{name}" for name in LINKED]
     assert machine.libexec() == without
