@@ -2,10 +2,12 @@
 
 import selectors
 import socket
-import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
+from bench import turns
+from bench.records import Figure
 from lab.root.namespace import SERVER4
 from lab.root.server import Server
 from lab.shows import moves
@@ -17,6 +19,7 @@ CONNECTS, WINDOW = 2_000, 4
 (``SMTPD_BACKLOG``).
 """
 FIRST_PORT = 2600
+CONNECTIONS = "connections a second"
 Chains = Mapping[str, Sequence[str]]
 """From a title to the filters of a listener, as they stand behind ``filter NAME``."""
 
@@ -84,26 +87,19 @@ def configure(guide: Guide, chains: Chains) -> None:
     moves.check(guide)
 
 
-def compare(guide: Guide, chains: Chains, usual: str, rounds: int) -> None:
-    """Measure all chains in turns, and print how they compare with the chain ``usual``."""
+def compare(guide: Guide, chains: Chains, rounds: int) -> Iterator[Figure]:
+    """Measure all chains in turns; the contestants of the figures are the chains."""
     configure(guide, chains)
     ports = {name: FIRST_PORT + number for number, name in enumerate(chains)}
-    many: dict[str, list[float]] = {name: [] for name in chains}
-    single: dict[str, list[float]] = {name: [] for name in chains}
     with Server(guide.view) as server:
         for port in ports.values():
             rate(port, 200)  # to warm up
-        for _ in range(rounds):
-            for name, port in ports.items():
-                many[name].append(rate(port, CONNECTS))
-                single[name].append(1e3 / rate(port, CONNECTS // 5, window=1))
+        runs = {name: partial(rate, port, CONNECTS) for name, port in ports.items()}
+        rates = turns.take(runs, rounds)
+        singles = {name: partial(rate, port, CONNECTS // 5, 1) for name, port in ports.items()}
+        single = turns.take(singles, rounds)
         server.check()
-    print(
-        f"through smtpd: connections/s, {WINDOW} at a time, and in proportion to the {usual};"
-        " one connection after the other"
-    )
-    for name, rates in many.items():
-        middle, one = statistics.median(rates), statistics.median(single[name])
-        spread = f"({min(rates):.0f}-{max(rates):.0f})"
-        ratio = middle / statistics.median(many[usual])
-        print(f"{name:42} {middle:7.0f} {spread:12} {ratio:5.2f} {one:7.2f} ms")
+    work = f"{WINDOW} at a time"
+    yield Figure(CONNECTIONS, "connections/s", work, "more", rates)
+    times = {name: [1e3 / each for each in found] for name, found in single.items()}
+    yield Figure("time of a connection", "ms", "one after the other", "less", times)

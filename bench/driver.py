@@ -1,31 +1,53 @@
-"""Plays smtpd to a plugin over a socket pair: rate, CPU, memory, latency.
+"""Plays smtpd to a filter that is sent messages: in one of three orders, by sessions side by side.
 
-CPU and memory are those of all processes of a plugin together.
+The driver is to cost little: it looks for the ends of messages and for decisions, and for nothing
+else. As soon as a session ends another begins; nothing waits for a whole group of them.
 """
 
-import os
-import resource
+import math
+import random
 import select
-import socket
-import subprocess
 import time
-from contextlib import suppress
+from collections import deque
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import accumulate
+
+from bench.child import Child
 
 STAMP = b"1795335705.127288"
 DATA, COMMIT, CONNECT = b"1f083015d732b8dd", b"1f08301bf13c4c1f", b"1f08300d56622f13"
-
-HELLO = (
-    b"config|smtpd-version|7.6.0\nconfig|protocol|0.7\nconfig|smtp-session-timeout|300\n"
-    b"config|subsystem|smtp-in\nconfig|admd|bench\nconfig|ready\n"
-)
-TABLE_HELLO = (
-    b"config|smtpd-version|7.6.0\nconfig|protocol|0.1\nconfig|tablename|bench\nconfig|ready\n"
-)
+AHEAD = 1 << 16
+"""Lines are added to those that wait to be sent while they have fewer bytes than this."""
 
 _DOT = b"|%s|.\n" % DATA  # the end of a message's last line; its session stands before it
 _RESULT = b"filter-result|"
+
+
+@dataclass(frozen=True)
+class Order:
+    """The number of lines of one session that stand together before another session's lines."""
+
+    name: str
+    least: int
+    most: int
+
+
+LINE_BY_LINE = Order("line by line", 1, 1)
+"""The worst case, which smtpd does not do."""
+WHOLE = Order("whole", 1 << 40, 1 << 40)
+"""Each message at once: what there is with one session."""
+
+
+def as_smtpd(size: int) -> Order:
+    """Return the order of smtpd 7.6 for messages of that many bytes.
+
+    24 to 28 lines were seen at 2 KB, 210 to 365 at 200 KB; between the two it is interpolated, by
+    the logarithm of the size.
+    """
+    if size <= 2_000:
+        return Order("as smtpd interleaves", 24, 28)
+    share = min(1.0, math.log10(size / 2_000) / 2)
+    return Order("as smtpd interleaves", round(24 + share * 186), round(28 + share * 337))
 
 
 @dataclass(frozen=True)
@@ -37,6 +59,8 @@ class Run:
     cpu_seconds: float
     peak_kib: int
     received: int
+    latencies: list[float]
+    """Seconds from the first line of each message until smtpd may go on after its last."""
 
     @property
     def rate(self) -> float:
@@ -80,151 +104,112 @@ def wire(text: bytes, session: bytes) -> bytes:
     return b"".join(prefix + line + b"\n" for line in [*text.splitlines(), b"."])
 
 
-def behind(pid: int) -> list[int]:
-    """Return the ids of the processes that descend from a plugin's."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with suppress(OSError):  # it has ended
-                stat = (entry / "stat").read_bytes().rpartition(b") ")[2]
-                parents[int(entry.name)] = int(stat.split()[1])
-    found = {pid}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return sorted(found - {pid})
+def cuts(lengths: list[int], order: Order, dice: random.Random) -> list[int]:
+    """Return where the runs of a message end, in bytes: ``lengths`` are those of its lines."""
+    ends, at = [0, *accumulate(lengths)], 0
+    found = []
+    while at < len(lengths):
+        at = min(at + dice.randint(order.least, order.most), len(lengths))
+        found.append(ends[at])
+    return found
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time that the threads of a process have had, 0 for one that has ended."""
-    try:
-        tasks = Path(f"/proc/{pid}/task").iterdir()
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
-    except OSError:
-        return 0.0
+class _Sending:
+    """A message on its way, and how much of it has been put among what is sent."""
 
+    __slots__ = ("at", "cuts", "data")
 
-def pss_kib(pid: int) -> int:
-    """Return the memory of a process, where what several share counts for each in part."""
-    try:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    except OSError:  # it has ended
-        return 0
-    return int(text.partition("\nPss:")[2].split()[0])
-
-
-class Child:
-    """A plugin whose standard input and output are one socket pair, as under smtpd."""
-
-    def __init__(self, command: list[str], hello: bytes = HELLO) -> None:
-        ours, theirs = socket.socketpair()
-        self.started = time.perf_counter()
-        # smtpd starts its plugins with next to no environment; ours would switch off .pyc files.
-        self.process = subprocess.Popen(
-            command,
-            stdin=theirs.fileno(),
-            stdout=theirs.fileno(),
-            stderr=subprocess.DEVNULL,
-            env={"PATH": os.environ.get("PATH", os.defpath)},
-        )
-        theirs.close()
-        self.socket = ours
-        ours.sendall(hello)
-        answer = b""
-        while not answer.endswith(b"register|ready\n"):
-            data = ours.recv(65536)
-            if not data:
-                raise SystemExit(f"{command[0]}: ended in the handshake")
-            answer += data
-        self.ready_seconds = time.perf_counter() - self.started
-        self._start_cpu = cpu_seconds(self.process.pid)
-        self._start_cpu_behind = sum(map(cpu_seconds, behind(self.process.pid)))
-        self.registered = set(answer.decode().split())
-        ours.setblocking(False)
-
-    def report(self, event: str) -> bool:
-        """Did it register for a report?"""
-        return f"register|report|smtp-in|{event}" in self.registered
-
-    def asks(self, phase: str) -> bool:
-        """Did it register for a phase?"""
-        return f"register|filter|smtp-in|{phase}" in self.registered
-
-    def close(self) -> tuple[float, int]:
-        """End it as smtpd does; return its CPU seconds since ready and its memory in KiB.
-
-        That is the most which it ever had, and the share (PSS) of the processes behind it.
-        """
-        # Not ru_maxrss: that begins with what the parent had when it forked.
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        peak = int(status.partition("VmHWM:")[2].split()[0])
-        others = behind(self.process.pid)
-        peak += sum(map(pss_kib, others))
-        cpu_behind = sum(map(cpu_seconds, others)) - self._start_cpu_behind
-        self.socket.close()
-        _, _, usage = os.wait4(self.process.pid, 0)
-        self.process.returncode = 0
-        return usage.ru_utime + usage.ru_stime - self._start_cpu + cpu_behind, peak
+    def __init__(self, data: bytes, runs: list[int]) -> None:
+        self.data, self.at, self.cuts = data, 0, iter(runs)
 
 
 class Load:
-    """``total`` messages of one size, ``window`` sessions at a time, each session one message."""
+    """``total`` messages of one text, one in each of ``sessions`` sessions at a time."""
 
-    def __init__(self, child: Child, text: bytes, total: int, window: int) -> None:
-        self.child, self.total, self.window = child, total, window
+    def __init__(
+        self, child: Child, text: bytes, total: int, sessions: int = 1, order: Order = WHOLE
+    ) -> None:
+        self.child, self.total, self.sessions = child, total, sessions
         blank = b"S" * 16
-        self.template = wire(text, blank).split(blank)
-        self.begun = self.ended = self.received = 0
-        self.out = bytearray()
+        whole = wire(text, blank)
+        self._template = whole.split(blank)
+        dice = random.Random("orders")
+        lengths = [len(line) for line in whole.splitlines(keepends=True)]
+        self._runs = [cuts(lengths, order, dice) for _ in range(sessions)]
+        self._begun = self._ended = self._received = 0
+        self._out = bytearray()
+        self._sending: deque[_Sending] = deque()
+        self._since: dict[bytes, float] = {}
+        self._latencies: list[float] = []
 
     def _report(self, event: str, session: bytes, *fields: bytes) -> None:
         if self.child.report(event):
             line = b"|".join((event.encode(), session, *fields))
-            self.out += b"report|0.7|%s|smtp-in|%s\n" % (STAMP, line)
+            self._out += b"report|0.7|%s|smtp-in|%s\n" % (STAMP, line)
 
     def _begin(self) -> None:
-        session = b"%016x" % (0x1718C5E500000000 + self.begun)
-        self.begun += 1
+        session = b"%016x" % (0x1718C5E500000000 + self._begun)
+        runs = self._runs[self._begun % self.sessions]
+        self._begun += 1
         self._report("link-connect", session, b"localhost|pass|127.0.0.1:33891|127.0.0.1:25")
         self._report("tx-begin", session, b"018a64ac")
-        self.out += session.join(self.template)
+        self._sending.append(_Sending(session.join(self._template), runs))
+        self._since[session] = time.perf_counter()
+
+    def _fill(self) -> None:
+        """Put runs of all messages among what is sent, one of each in turn."""
+        out, sending = self._out, self._sending
+        while sending and len(out) < AHEAD:
+            each = sending.popleft()
+            cut = next(each.cuts)
+            out += each.data[each.at : cut]
+            each.at = cut
+            if cut < len(each.data):
+                sending.append(each)
 
     def _commit(self, session: bytes) -> None:
         if self.child.asks("commit"):
-            self.out += b"filter|0.7|%s|smtp-in|commit|%s|%s|\n" % (STAMP, session, COMMIT)
+            self._out += b"filter|0.7|%s|smtp-in|commit|%s|%s|\n" % (STAMP, session, COMMIT)
         else:
             self._end(session)
 
     def _end(self, session: bytes) -> None:
+        self._latencies.append(time.perf_counter() - self._since.pop(session))
         self._report("tx-commit", session, b"018a64ac|2000")
         self._report("tx-reset", session, b"018a64ac")
         self._report("link-disconnect", session)
-        self.ended += 1
-        if self.begun < self.total:
+        self._ended += 1
+        if self._begun < self.total:
             self._begin()
 
     def run(self) -> Run:
-        """Drive it to the end."""
+        """Drive it to the end, and end the filter."""
+        seconds = self.drive()
+        cpu, peak = self.child.close()
+        return Run(self.total, seconds, cpu, peak, self._received, self._latencies)
+
+    def drive(self) -> float:
+        """Drive it to the end; return the seconds that this took."""
         started = time.perf_counter()
-        for _ in range(min(self.window, self.total)):
+        for _ in range(min(self.sessions, self.total)):
             self._begin()
         link, tail = self.child.socket, b""
-        while self.ended < self.total:
-            readable, writable, _ = select.select([link], [link] if self.out else [], [], 60)
+        while self._ended < self.total:
+            self._fill()
+            readable, writable, _ = select.select([link], [link] if self._out else [], [], 60)
             if not readable and not writable:
                 raise SystemExit("the filter hangs")
             if writable:
-                del self.out[: link.send(memoryview(self.out)[: 1 << 20])]
+                del self._out[: link.send(memoryview(self._out)[: 1 << 20])]
             if readable:
                 tail = self._take(link.recv(1 << 20), tail)
-        seconds = time.perf_counter() - started
-        cpu, peak = self.child.close()
-        return Run(self.total, seconds, cpu, peak, self.received)
+        return time.perf_counter() - started
 
     def _take(self, data: bytes, tail: bytes) -> bytes:
-        """Look for final dots and results, and for nothing else: the driver must cost little."""
+        """Look for final dots and results; return what may be half a line."""
         if not data:
             raise SystemExit("the filter ended")
-        self.received += len(data)
+        self._received += len(data)
         data = tail + data
         cut = data.rfind(b"\n") + 1
         at = data.find(_DOT, 0, cut)
@@ -241,13 +226,8 @@ class Load:
         return data[cut:]
 
 
-def measure(command: list[str], size: int, total: int, window: int) -> Run:
-    """Run ``command`` on ``total`` messages of ``size`` bytes, ``window`` at a time."""
-    child = Child(command)
-    return Load(child, message(size), total, window).run()
-
-
-def nofile() -> None:
-    """Allow as many descriptors as may be: the originals open a file for each message."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+def measure(
+    command: list[str], size: int, total: int, sessions: int = 1, order: Order = WHOLE
+) -> Run:
+    """Run ``command`` on ``total`` messages of ``size`` bytes."""
+    return Load(Child(command), message(size), total, sessions, order).run()

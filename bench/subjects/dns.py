@@ -1,42 +1,41 @@
-"""filter-rdns and filter-dnsbl beside smtpd's builtin lines and others' filters: ``make bench``.
+"""filter-rdns and filter-dnsbl beside smtpd's builtin lines and others' filters.
 
 First the filters alone, spoken to as smtpd does: 2,000 clients who connect at once, while the name
 server takes 500 ms for each answer; how long clients for whom there is nothing to ask wait in the
 meantime; what a decision costs whose answers are known. Then connections a second through a real
-smtpd 7.6, with smtpd's builtin lines, with ours, and with filter-senderscore. The C filter-dnsbl
-takes part where ``--original PATH`` says where it is; Debian has none. Exit status 1 where a goal
-is missed; what there is no goal for is reported only.
-
-It runs in the private network, by ``make bench`` or so::
-
-    PYTHONPATH=tests .venv/bin/python -m lab bench --only dns --original /path/to/filter-dnsbl
+smtpd 7.6, with smtpd's builtin lines, with ours, and with filter-senderscore, which is in Go. The C
+filter-dnsbl takes part where ``--original PATH`` says where it is; Debian has none.
 """
 
-import argparse
-import math
-import os
 import select
 import shutil
-import statistics
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from callers import compare
-from driver import CONNECT, STAMP, Child, nofile
+from bench import programs, turns
+from bench.callers import compare
+from bench.child import Child, behind, cpu_seconds, nofile, pss_kib
+from bench.contestants import Contestants, contestants, parser
+from bench.driver import CONNECT, STAMP
+from bench.records import OURS, Figure, Goal, finish
 from lab.root import stage
 from lab.shows.guide import Guide
 
+C = "C"
 COUNT, DELAY = 2_000, 0.5
-BURST_SECONDS, CACHED_US = 1.5, 200.0
+LAST, ANSWERED = "time until the last answer", "clients with an answer"
+BURST_CPU = "CPU a client, all at once"
+BURST_SECONDS, BURST_US, CACHED_US = Goal(1.5), Goal(175), Goal(80)
 """The goals: all answered, where one round of questions is needed; a decision from the cache."""
-BIN = Path(sys.executable).parent
-QUICK = Path(__file__).with_name("quick_dns.py")
+Goals: TypeAlias = Mapping[str, tuple[Goal, ...]]
+QUICK = programs.FOLDER / "quick_dns.py"
 NOW, LATER = "127.0.0.1", "127.0.0.2"
 """Name servers that answer at once, and after DELAY."""
 LISTS = ["bl1.test", "bl2.test", "bl3.test"]
@@ -120,56 +119,48 @@ def burst(child: Child, network: str, patience: float = 30.0) -> Burst:
     return Burst(last - start, sum(decisions.values()), sorted(others), decisions)
 
 
-def tree(pid: int) -> list[int]:
-    """Return the process and all below it: a filter's resolver is a process of its own."""
-    found = [pid]
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += tree(int(child))
-    return found
+class Measured(NamedTuple):
+    """A burst, and what it took of all processes of a filter: seconds of CPU, KiB."""
+
+    burst: Burst
+    cpu: float
+    kib: int
+
+    def wait(self, percent: int) -> float:
+        """Return how many milliseconds others waited; none of them waited where there were none."""
+        return turns.percentile(self.burst.others, percent) * 1e3 if self.burst.others else 0.0
 
 
-def used(pids: list[int]) -> float:
-    """Return the seconds of processor time that processes have used, with all their threads."""
-    tasks = [task for pid in pids for task in Path(f"/proc/{pid}/task").iterdir()]
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
-
-
-def held(pids: list[int]) -> int:
-    """Return the KiB of memory of processes, what they share counted once (PSS)."""
-    texts = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids]
-    return sum(int(text.partition("\nPss:")[2].split()[0]) for text in texts)
-
-
-def measured(command: list[str], network: str) -> tuple[Burst, float, int]:
-    """Start a filter and have them all come; returns CPU seconds and KiB of all processes, too."""
+def measured(command: list[str], network: str) -> Measured:
+    """Start a filter and have them all come."""
     child = Child(command)
     child.socket.sendall(connect(child, COUNT, "10.3.0.1"))  # one that came before
     select.select([child.socket], [], [], 30)
     child.socket.recv(4096)
-    pids = tree(child.process.pid)
-    begun = used(pids)
+    pids = [child.process.pid, *behind(child.process.pid)]
+    begun = sum(map(cpu_seconds, pids))
     run = burst(child, network)
-    cost = used(pids) - begun, held(pids)
+    found = Measured(run, sum(map(cpu_seconds, pids)) - begun, sum(map(pss_kib, pids)))
     child.close()
-    return run, *cost
+    return found
 
 
-def report_burst(name: str, command: list[str], network: str, goal: float | None = None) -> bool:
-    """Measure a burst, print the best of three."""
-    runs = [measured(command, network) for _ in range(3)]
-    run, cpu, peak = min(runs, key=lambda each: (-each[0].answered, each[0].seconds))
-    wait = "-"
-    if run.others:
-        p99 = run.others[int(len(run.others) * 0.99)]
-        wait = f"{statistics.median(run.others) * 1e3:.1f} / {p99 * 1e3:.1f} ms"
-    aim = f" (goal {goal})" if goal else ""
-    print(
-        f"{name:42} {run.answered:5} in {run.seconds:5.2f} s{aim:11} {wait:16}"
-        f" {cpu * 1e6 / COUNT:6.0f} µs {peak:7} KiB  {dict(run.decisions.most_common(2))}",
-        flush=True,
+def burst_figures(
+    work: str, runs: dict[str, Callable[[], Measured]], rounds: int, goals: Goals
+) -> Iterator[Figure]:
+    """Measure bursts in turn; ``goals`` are those of the measures."""
+    taken = turns.take(runs, rounds)
+    quantities: tuple[tuple[str, str, str, Callable[[Measured], float]], ...] = (
+        (LAST, "s", "less", lambda run: run.burst.seconds),
+        (ANSWERED, f"of {COUNT:,}", "more", lambda run: run.burst.answered),
+        (BURST_CPU, "µs", "less", lambda run: run.cpu * 1e6 / COUNT),
+        ("wait of others in the meantime, p50", "ms", "less", lambda run: run.wait(50)),
+        ("wait of others in the meantime, p99", "ms", "less", lambda run: run.wait(99)),
+        ("memory of all processes (PSS)", "MiB", "less", lambda run: run.kib / 1024),
     )
-    return goal is None or (run.answered == COUNT and run.seconds < goal)
+    for measure, unit, better, of in quantities:
+        values = {name: [of(run) for run in found] for name, found in taken.items()}
+        yield Figure(measure, unit, work, better, values, goals.get(measure, ()))
 
 
 def decide(child: Child, number: int) -> float:
@@ -183,50 +174,48 @@ def decide(child: Child, number: int) -> float:
     return seconds
 
 
-def cached(name: str, command: list[str]) -> bool:
-    """Measure decisions whose answers are known: round trip, and processor time of the filter.
-
-    The best of several rounds, as what else this machine does makes each longer.
-    """
+def cached(work: str, command: list[str], rounds: int) -> Iterator[Figure]:
+    """Measure decisions whose answers are known: round trip, and CPU of all processes."""
     child = Child(command)
     child.socket.setblocking(True)
     child.socket.settimeout(30)
-    path, each = Path(f"/proc/{child.process.pid}/schedstat"), 1000
+    each = 1000
     for number in range(each):  # all that is done once has been done then
         decide(child, number)
-    best, times = math.inf, []
-    for turn in range(1, 8):
-        begun = int(path.read_text().split()[0])
+    pids = [child.process.pid, *behind(child.process.pid)]
+    cpu, times = [], []
+    for turn in range(1, rounds + 1):
+        begun = sum(map(cpu_seconds, pids))
         times.append([decide(child, turn * each + number) * 1e6 for number in range(each)])
-        best = min(best, (int(path.read_text().split()[0]) - begun) / 1e3 / each)
+        cpu.append((sum(map(cpu_seconds, pids)) - begun) * 1e6 / each)
     child.close()
-    p50, p99 = min((cuts[49], cuts[98]) for cuts in (statistics.quantiles(t, n=100) for t in times))
-    print(
-        f"{name:42} {best:5.0f} µs of CPU (goal {CACHED_US:.0f});"
-        f" round trip p50 {p50:.0f} µs, p99 {p99:.0f} µs"
-    )
-    return best < CACHED_US
+    yield Figure("CPU of a decision", "µs", work, "less", {OURS: cpu}, (CACHED_US,))
+    for percent in (50, 99):
+        values = {OURS: [turns.percentile(some, percent) for some in times]}
+        yield Figure(f"round trip of a decision, p{percent}", "µs", work, "less", values)
 
 
-def alone(original: list[str] | None) -> bool:
+def alone(root: Contestants, original: list[str] | None, rounds: int) -> Iterator[Figure]:
     """Measure the filters without smtpd."""
-    rdns = [str(BIN / "filter-rdns"), "--verify", "--fcrdns", "junk"]
-    dnsbl = [str(BIN / "filter-dnsbl")]
+    rdns = root.ours("filter-rdns", "--verify", "--fcrdns", "junk")
+    dnsbl = root.ours("filter-dnsbl")
     later, now = ["--nameserver", LATER, "--dns-deadline", "20"], ["--nameserver", NOW]
-    print(f"{COUNT} clients at once, {DELAY} s for each answer;"
-          " wait of others (p50 / p99), CPU for a client and memory of all processes")  # fmt: skip
-    good = report_burst("filter-rdns --verify, one round", [*rdns, *later], "10.1", BURST_SECONDS)
-    report_burst("filter-rdns --verify, two rounds", [*rdns, *later], "10.2")
-    good &= report_burst(
-        "filter-dnsbl, three lists", [*dnsbl, *later, *LISTS], "10.1", BURST_SECONDS
-    )
+    all_in_time = {LAST: (BURST_SECONDS,), ANSWERED: (Goal(COUNT),)}
+    for network, questions, goals in (
+        ("10.1", "one round", {**all_in_time, BURST_CPU: (BURST_US,)}),
+        ("10.2", "two rounds", {}),
+    ):
+        runs: dict[str, Callable[[], Measured]]
+        runs = {OURS: partial(measured, [*rdns, *later], network)}
+        work = f"filter-rdns --verify, {questions} of questions"
+        yield from burst_figures(work, runs, rounds, goals)
+    runs = {OURS: partial(measured, [*dnsbl, *later, *LISTS], "10.1")}
     if original:
-        report_burst("filter-dnsbl in C, three lists", [*original, *LISTS], "10.1")
-    print("a decision whose answers are known")
-    good &= cached("filter-rdns, smtpd's verdict", rdns[:1])
-    good &= cached("filter-rdns --verify", [*rdns, *now])
-    good &= cached("filter-dnsbl, three lists", [*dnsbl, *now, *LISTS])
-    return good
+        runs = {C: partial(measured, [*original, *LISTS], "10.1"), **runs}
+    yield from burst_figures("filter-dnsbl, three lists", runs, rounds, all_in_time)
+    yield from cached("filter-rdns, smtpd's verdict", root.ours("filter-rdns"), rounds)
+    yield from cached("filter-rdns --verify", [*rdns, *now], rounds)
+    yield from cached("filter-dnsbl, three lists", [*dnsbl, *now, *LISTS], rounds)
 
 
 def contenders(original: str | None) -> dict[str, list[str]]:
@@ -253,28 +242,30 @@ def take_in(guide: Guide, original: str) -> str:
     return str(Path(original).resolve())
 
 
-def main() -> int:
-    """Run all of it; return the exit status."""
-    parser = argparse.ArgumentParser(description="Measure the filters that ask the DNS.")
-    parser.add_argument("--root", help="not used: this one makes a root of its own")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--original", metavar="PATH", help="the C filter-dnsbl")
-    options = parser.parse_args()
-    nofile()
-    guide = stage.stages()["7.6"].guide("bench-dns")
+def figures(original: str, elsewhere: Path | None, rounds: int) -> Iterator[Figure]:
+    """Measure the filters alone, then connections through smtpd."""
     with ExitStack() as stack:
         stack.enter_context(name_server(NOW, 0))
         stack.enter_context(name_server(LATER, DELAY))
-        original = take_in(guide, options.original) if options.original else None
+        root = stack.enter_context(contestants("dns", elsewhere))
+        guide = stage.stages()["7.6"].guide("bench-dns-smtpd")
+        path = take_in(guide, original) if original else None
         resolv = guide.view / "etc/resolv.conf"
         resolv.write_text(f"nameserver {LATER}\n")
-        good = alone(["chroot", str(guide.view), original] if original else None)
+        yield from alone(root, ["chroot", str(guide.view), path] if path else None, rounds)
         resolv.write_text(f"nameserver {NOW}\n")
-        compare(guide, contenders(original), "builtin lines", options.rounds)
-    print("all goals are met" if good else "A GOAL IS MISSED")
-    return 0 if good else 1
+        yield from compare(guide, contenders(path), rounds)
+
+
+def main() -> int:
+    """Measure; returns the exit status."""
+    options = parser("The filters that ask the DNS.", rounds=3)
+    options.add_argument("--original", metavar="PATH", default="", help="the C filter-dnsbl")
+    chosen = options.parse_args()
+    nofile()
+    notes = [] if chosen.original else ["The C filter-dnsbl was not at hand; Debian has none."]
+    return finish("dns", figures(chosen.original, chosen.ours, chosen.rounds), notes)
 
 
 if __name__ == "__main__":
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.exit(main())

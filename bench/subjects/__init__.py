@@ -1,0 +1,1 @@
+"""A module for each group of programs: what they are asked, and the goals that they have."""
