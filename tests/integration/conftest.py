@@ -6,9 +6,17 @@ one fixture, so that no two of them run at once.
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
+from lab.peers.databases.dovecot_auth import DovecotAuth
+from lab.peers.databases.mariadb import MariadbServer
+from lab.peers.databases.postgres import PostgresServer
+from lab.peers.databases.server import DatabaseServer
+from lab.peers.databases.slapd import SlapdServer
+from lab.peers.databases.socketmap import SocketmapServer
+from lab.peers.databases.valkey import ValkeyServer
 from lab.peers.nameserver import NameServer
 from lab.peers.sink import Sink
 from lab.root.server import Server
@@ -39,6 +47,92 @@ def lab(running: Lab) -> Iterator[Lab]:
     running.server.check()
     assert set(plugins) <= set(running.server.plugins())
     assert running.inbox.rest() == []
+
+
+Kind = TypeVar("Kind", bound=DatabaseServer)
+
+
+def _once(kind: type[Kind]) -> Iterator[Kind]:
+    """Start a server, once for all tests of a process."""
+    server = kind(need_stage("7.6").root)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill9()
+
+
+def _well(server: Kind) -> Iterator[Kind]:
+    """Have a server that runs, whatever a test did to it before, or this one will."""
+    server.heal()
+    yield server
+    server.resume()
+
+
+@pytest.fixture(scope="session")
+def the_postgres() -> Iterator[PostgresServer]:
+    yield from _once(PostgresServer)
+
+
+@pytest.fixture
+def postgres(the_postgres: PostgresServer) -> Iterator[PostgresServer]:
+    """PostgreSQL; each test file makes a database of its own."""
+    yield from _well(the_postgres)
+
+
+@pytest.fixture(scope="session")
+def the_mariadb() -> Iterator[MariadbServer]:
+    yield from _once(MariadbServer)
+
+
+@pytest.fixture
+def mariadb(the_mariadb: MariadbServer) -> Iterator[MariadbServer]:
+    """MariaDB; each test file makes a database of its own."""
+    yield from _well(the_mariadb)
+
+
+@pytest.fixture(scope="session")
+def the_valkey() -> Iterator[ValkeyServer]:
+    yield from _once(ValkeyServer)
+
+
+@pytest.fixture
+def valkey(the_valkey: ValkeyServer) -> Iterator[ValkeyServer]:
+    """Valkey; each test file has a prefix of its own, or a database number."""
+    yield from _well(the_valkey)
+
+
+@pytest.fixture(scope="session")
+def the_slapd() -> Iterator[SlapdServer]:
+    yield from _once(SlapdServer)
+
+
+@pytest.fixture
+def slapd(the_slapd: SlapdServer) -> Iterator[SlapdServer]:
+    """OpenLDAP; each test file has a suffix of its own."""
+    yield from _well(the_slapd)
+
+
+@pytest.fixture(scope="session")
+def the_dovecot() -> Iterator[DovecotAuth]:
+    yield from _once(DovecotAuth)
+
+
+@pytest.fixture
+def dovecot_auth(the_dovecot: DovecotAuth) -> Iterator[DovecotAuth]:
+    """Dovecot's auth; each test file has users of its own."""
+    yield from _well(the_dovecot)
+
+
+@pytest.fixture(scope="session")
+def the_socketmap() -> Iterator[SocketmapServer]:
+    yield from _once(SocketmapServer)
+
+
+@pytest.fixture
+def socketmap(the_socketmap: SocketmapServer) -> Iterator[SocketmapServer]:
+    """A socketmap server; each test file has rows of its own."""
+    yield from _well(the_socketmap)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

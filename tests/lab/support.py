@@ -66,6 +66,18 @@ def setups(name: str, prepare: Callable[[Guide], object]) -> list[Setup]:
     return [Setup("7.6", name, prepare), Setup("7.9", name, prepare)]
 
 
+def on_both(
+    name: str, prepare: Callable[[Guide], object]
+) -> tuple[pytest.MarkDecorator, pytest.MarkDecorator]:
+    """Return marks for tests on all of ``setups``, and for those on the first of them alone."""
+    made = setups(name, prepare)
+    return _running(made), _running(made[:1])
+
+
+def _running(made: list[Setup]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("running", made, indirect=True, ids=str)
+
+
 ALONE = [
     pytest.mark.parametrize("running", [None], indirect=True, ids=["alone"]),
     pytest.mark.usefixtures("running"),

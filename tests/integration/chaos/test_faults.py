@@ -32,13 +32,16 @@ def test_a_loss_is_seen(smtpd: str) -> None:
     """What counts is not blind: mail that is taken out of the queue is missing."""
 
     def steal(stand: Stand) -> Strikes:
-        smtpctl(stand.guide, "pause", "mda")
-        yield 0
-        smtpctl(stand.guide, "remove", "all")
-        smtpctl(stand.guide, "resume", "mda")
-        yield 1
+        for _ in range(3):
+            smtpctl(stand.guide, "pause", "mda")
+            while not stand.ledger.outstanding:
+                yield 0
+            yield 0
+            smtpctl(stand.guide, "remove", "all")
+            smtpctl(stand.guide, "resume", "mda")
+            yield 1
 
     rows = campaign(
-        need_stage(smtpd), [Fault("theft", steal, 0.5, False)], 5.0, seed=1, patience=5.0
+        need_stage(smtpd), [Fault("theft", steal, 0.5, False)], 60.0, seed=1, patience=5.0
     )
     assert report.total(rows).lost > 0

@@ -14,6 +14,7 @@ from lab.peers.maildir import Maildir
 from lab.peers.nameserver import NameServer
 from lab.peers.verify import signatures
 from lab.root import inside, namespace
+from lab.root.root import TABLES as IN_C
 from lab.root.server import Server
 from lab.shows import markdown
 from lab.shows.guide import lay_out
@@ -87,7 +88,7 @@ def test_the_container_has_a_server_that_signs(debs: Path) -> None:
 
 C_PLUGINS = (
     *("opensmtpd-filter-dkimsign", "opensmtpd-filter-senderscore"),
-    *("opensmtpd-table-passwd", "opensmtpd-table-sqlite"),
+    *("opensmtpd-table-passwd", "opensmtpd-table-sqlite", *IN_C),
 )
 """What the root has, and debian:trixie has not."""
 

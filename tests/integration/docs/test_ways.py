@@ -19,6 +19,7 @@ from lab.peers.verify import signatures, verifies
 from lab.root import inside, namespace, plugin
 from lab.root.namespace import SERVER4, STRANGER
 from lab.root.plugin import TREE
+from lab.root.root import TABLES as IN_C
 from lab.root.server import Server
 from lab.root.stage import Stage
 from lab.shows import markdown
@@ -35,8 +36,12 @@ INSTALL, QUICK = DOCS / "install.md", DOCS / "quickstart.md"
 SIGN, TABLES = DOCS / "sign.md", DOCS / "tables.md"
 CLONE, CONF = Path("/root/opensmtpd-plugins"), "/etc/smtpd.conf"
 RESTART = " && systemctl restart opensmtpd"
-C_PLUGINS = "opensmtpd-filter-dkimsign opensmtpd-filter-senderscore opensmtpd-table-passwd \
-opensmtpd-table-sqlite"
+C_PLUGINS = " ".join(
+    (
+        *("opensmtpd-filter-dkimsign", "opensmtpd-filter-senderscore", *IN_C),
+        *("opensmtpd-table-passwd", "opensmtpd-table-sqlite"),
+    )
+)
 """What the root has, and a fresh machine has not."""
 MESSAGE = "From: Alice <alice@example.com>\nTo: sales@example.com\nSubject: hello\n\nHello.\n"
 RECORD = re.compile(r"^\S+\._domainkey\.\S+ .*\bTXT\b[^()]*\([^()]*\)$", re.MULTILINE)

@@ -5,10 +5,18 @@ which nothing is written here fails a test.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
-from integration.support import metrics_server
+from integration.support import (
+    ldap_directory,
+    manual_servers,
+    metrics_server,
+    mysql_example,
+    postgres_example,
+    valkey_example,
+)
 from integration.support.dns_scenes import Fate, listings, visit
 from integration.support.manual_machine import Expected, Machine, surrounded
 from lab.peers import mail
@@ -46,7 +54,19 @@ COMMANDS: Mapping[str, Expected] = {
     "/usr/libexec/opensmtpd/": Expected("configuration OK"),
     "patch ": Expected("patching file /etc/mail/smtpd.conf"),
     "opensmtpd-plugins lookup flat:/etc/mail/aliases alias sales": Expected("alice, bob"),
+    "ldapadd ": Expected("adding new entry"),
+    "opensmtpd-plugins lookup ldap:/etc/mail/ldap.conf alias sales": Expected("alice, bob"),
+    "opensmtpd-plugins lookup mysql:/etc/mail/mysql.conf alias sales": Expected("alice, bob"),
+    "opensmtpd-plugins lookup postgres:/etc/mail/postgres.conf alias sales": Expected("alice, bob"),
+    "opensmtpd-plugins lookup redis:/etc/mail/redis.conf alias sales": Expected("alice, bob"),
+    "valkey-cli ": Expected(),
+    "opensmtpd-plugins lookup dovecot:/etc/mail/logins.conf userinfo alice": Expected(
+        ":/home/alice"
+    ),
     "opensmtpd-plugins lookup passwd:/etc/mail/passwd userinfo alice": Expected(":/home/alice"),
+    "opensmtpd-plugins lookup socketmap:/etc/mail/socketmap.conf alias sales": Expected(
+        "alice, bob"
+    ),
     "opensmtpd-plugins lookup sqlite:/etc/mail/sqlite.conf alias sales": Expected("alice, bob"),
     "opensmtpd-plugins lookup --all aliases bob+x": Expected("2. bob: not found", status=1),
     "opensmtpd-plugins check /etc/mail/smtpd.conf": Expected(),
@@ -189,6 +209,26 @@ def log_in(machine: Machine) -> None:
     assert machine.folder() == "inbox"
 
 
+def log_in_by_dovecot(machine: Machine) -> None:
+    """Dovecot's hash is none of crypt(3)'s; smtpd before 7.9 is not offered passwords."""
+    client = mail.connect(port=587)
+    client.starttls(context=mail.trusting(machine.lab.guide))
+    client.ehlo()
+    code = client.docmd("AUTH PLAIN", mail.plain("alice", PASSWORD))[0]
+    client.close()
+    assert code == 235 if machine.lab.smtpd == "7.9" else code >= 400
+
+
+def to_a_user(machine: Machine) -> None:
+    sender, alice = "carol@example.net", "alice@example.com"
+    with mail.connect() as client:
+        client.mail(sender)
+        assert client.rcpt("bob@example.com")[0] == 550  # who is no user of Dovecot's
+        client.rset()
+        assert mail.send(client, sender, alice, mail.compose(sender, alice, "to her"))[0] == 250
+    assert machine.folder() == "inbox"
+
+
 def no_programs(machine: Machine) -> None:
     assert guest(machine, CONFIRMED_PTR).place == "inbox"
     front = 'MIME-Version: 1.0\r\n\r\nContent-Type: application/x; name="setup.exe"\r\n'
@@ -263,12 +303,29 @@ SCENES: Mapping[str, tuple[Scene, ...]] = {
     OPERATOR: (),
     "opensmtpd.3": (no_programs, to_sales),
     "smtpd-plugins.7": (everything, origin_then_names),
+    "table-dovecot.5": (log_in_by_dovecot, to_a_user),
     "table-flat.5": (wildcard,),
+    "table-ldap.5": (wildcard,),
+    "table-mysql.5": (wildcard,),
     "table-passwd.5": (log_in,),
+    "table-postgres.5": (wildcard,),
     "table-record.5": (to_sales,),
+    "table-redis.5": (wildcard,),
+    "table-socketmap.5": (to_sales, to_sales),
     "table-sqlite.5": (wildcard,),
 }
 """For each configuration that a page shows, in order, what is to be seen of it."""
+
+
+SERVERS: Mapping[str, tuple[str, Callable[[Any, Machine], None]]] = {
+    "table-dovecot.5": ("dovecot_auth", manual_servers.dovecot),
+    "table-ldap.5": ("slapd", ldap_directory.example),
+    "table-mysql.5": ("mariadb", mysql_example.example),
+    "table-postgres.5": ("postgres", postgres_example.example),
+    "table-redis.5": ("valkey", valkey_example.ready),
+    "table-socketmap.5": ("socketmap", manual_servers.maps),
+}
+"""For pages about a server's tables: its fixture, and a function that gets it ready."""
 
 
 def examples(page: str) -> list[manual.Display]:
@@ -299,8 +356,13 @@ SETUPS = setups("examples", prepare)
 
 @pytest.mark.parametrize("running", SETUPS, indirect=True, ids=str)
 @pytest.mark.parametrize("page", [page for page in SCENES if page != OPERATOR])
-def test_the_examples_do_what_they_are_for(running: Lab, page: str) -> None:
+def test_the_examples_do_what_they_are_for(
+    running: Lab, page: str, request: pytest.FixtureRequest
+) -> None:
     machine = Machine(running, COMMANDS)
+    if page in SERVERS:
+        fixture, get_ready = SERVERS[page]
+        get_ready(request.getfixturevalue(fixture), machine)
     shown = examples(page)
     scenes = iter(SCENES[page])
     for display in shown:

@@ -84,6 +84,8 @@ class Machine:
         """What each command of the page printed."""
         self.printed = ""
         """What the last command printed, errors included."""
+        self.sql: Callable[[str, str], object] = self._to_sqlite
+        """Takes SQL, and the path of a database where the page names one."""
         self._commands = commands
         self._shell = "cd /root\n"
         """What the commands so far changed in the shell that they are typed into."""
@@ -121,17 +123,20 @@ class Machine:
             quoted = " ".join(f'"{chunks[n : n + 250]}"' for n in range(0, len(chunks), 250))
             self.lab.dns.records = {**self.lab.dns.records, (name.rstrip("."), "TXT"): [quoted]}
         elif display.kind == "sql":
-            path = self.view / display.place.lstrip("/")
-            path.unlink(missing_ok=True)
-            with sqlite3.connect(path) as database:
-                database.executescript(text)
-            path.chmod(0o644)
+            self.sql(text, display.place)
         elif display.place:
             program = display.kind == "python"
             place = display.place if not program else f"{LIBEXEC}/{display.place}"
             path = self.view / place.lstrip("/")
             path.write_text(text)
             path.chmod(0o755 if program else 0o644)
+
+    def _to_sqlite(self, text: str, place: str) -> None:
+        path = self.view / place.lstrip("/")
+        path.unlink(missing_ok=True)
+        with sqlite3.connect(path) as database:
+            database.executescript(text)
+        path.chmod(0o644)
 
     def serve(self, conf: str) -> None:
         """Start smtpd with this configuration."""

@@ -6,18 +6,22 @@ import time
 from collections.abc import Sequence
 
 from lab.chaos import __doc__ as description
-from lab.chaos import report
+from lab.chaos import report, servers
 from lab.chaos.campaign import campaign
 from lab.chaos.faults import FAULTS, Fault
 from lab.chaos.fuzz import run as fuzzing
 from lab.chaos.fuzz.run import targets
 from lab.chaos.hostile.run import PROGRAMS, run
+from lab.peers.databases.filled import BACKENDS
 from lab.root import stage
 from lab.shows import writers
 
-PARTS = ("faults", "writers", "fuzz", "hostile")
+PARTS = ("faults", "writers", "lookups", "fuzz", "hostile")
 MANY, FEW = 1_000_000, 20_000
 """Sessions through each filter: where they are asked for, and where they are one part of all."""
+
+LOOKUPS_SECONDS = 120.0
+"""For the lookups from each server, at most."""
 
 
 def faults(words: Sequence[str]) -> list[Fault]:
@@ -33,7 +37,13 @@ def main() -> int:
         return 0
     if not stage.inside():  # it has been said why
         return 1
-    parts = {"faults": befall, "writers": write, "fuzz": fuzz, "hostile": hostile}
+    parts = {
+        "faults": befall,
+        "writers": write,
+        "lookups": look_up,
+        "fuzz": fuzz,
+        "hostile": hostile,
+    }
     results = [parts[name](chosen) for name in PARTS if chosen.only in (None, name)]
     print(f"chaos: {'all well' if all(results) else 'NOT WELL'}")
     return 0 if all(results) else 1
@@ -52,6 +62,8 @@ def parser() -> argparse.ArgumentParser:
     add("--clients", type=int, default=4, help="at once, who send mail meanwhile")
     add("--page", action="store_true", help=f"write the table into {report.PAGE.name}")
     add("--writers-seconds", type=float, default=20, help="of programs that change a database")
+    add("--backend", action="append", choices=BACKENDS, help="lookups from this one")
+    add("--lookups", type=int, default=10_000, help="while each server is paused and killed")
     add("--target", action="append", choices=targets(), help="fuzz this one")
     add("--fuzz-seconds", type=float, default=20, help="for each target")
     add("--program", action="append", choices=PROGRAMS, help="hostile sessions for this one")
@@ -84,6 +96,13 @@ def write(chosen: argparse.Namespace) -> bool:
     """Ask table-sqlite while others write; returns whether no answer was older than a commit."""
     print(f"\nchaos: {chosen.writers_seconds:g} s of writers", flush=True)
     return writers.storm(chosen.writers_seconds, chosen.seed)
+
+
+def look_up(chosen: argparse.Namespace) -> bool:
+    """Ask tables of servers; returns whether no answer was one for another key."""
+    print(f"\nchaos: {chosen.lookups} lookups from each server", flush=True)
+    names = chosen.backend or list(BACKENDS)
+    return servers.storm(stage.stages()["7.6"], names, chosen.lookups, LOOKUPS_SECONDS, chosen.seed)
 
 
 def fuzz(chosen: argparse.Namespace) -> bool:

@@ -51,8 +51,19 @@ def tree(pid: int) -> list[int]:
 
 
 def one_of_each(processes: list[Process]) -> list[Process]:
-    """Return one process of each kind."""
-    return list({process.kind: process for process in processes}.values())
+    """Return one process of each kind, but no stem that is the last one of its front."""
+    spared = [process for process in processes if not is_last_stem(process)]
+    return list({process.kind: process for process in spared}.values())
+
+
+def is_last_stem(process: Process) -> bool:
+    """Return whether no worker of a front could be replaced without this one.
+
+    Then smtpd has to be started anew: a front starts no program.
+    """
+    front = _parent(process.pid)
+    stems = [pid for pid in _pids() if _titled(pid) == process.kind and _parent(pid) == front]
+    return process.kind.endswith("(stem)") and len(stems) < 2
 
 
 def send(processes: list[Process], number: signal.Signals) -> int:

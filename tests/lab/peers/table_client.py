@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from lab.root.inside import CHROOT
 from lab.root.plugin import LIBEXEC
 from lab.root.root import loaded
 
@@ -18,6 +19,10 @@ SERVICES = (
 )  # fmt: skip
 """All that smtpd knows (``table_service_name`` in ``table.c``)."""
 STAMP = b"1795335705.127288"
+
+
+IGNORING = ("/bin/sh", "-c", 'trap "" HUP INT QUIT PIPE TERM; exec "$@"', "table")
+"""Signals that smtpd has its tables ignore from the start."""
 
 
 class Died(Exception):
@@ -31,6 +36,16 @@ class Illegal(Exception):
 def original(root: Path, program: str) -> list[str]:
     """Return how a C program of ``root`` is started from outside, to see our files."""
     return loaded(root, f"{LIBEXEC}/{program}")
+
+
+def in_view(view: Path, program: str, user: str = "opensmtpd") -> list[str]:
+    """Return how a program of a view is started there, with the user of smtpd's tables.
+
+    ``program`` is ours where ``plugin.install`` has been; the one in C is then called
+    ``table-ldap.c-original``. The path of its configuration is the one inside the view.
+    """
+    clean = ("/usr/bin/env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin")
+    return [CHROOT, f"--userspec={user}:{user}", str(view), *clean, f"/{LIBEXEC}/{program}"]
 
 
 def ours(program: str) -> list[str]:
@@ -54,7 +69,7 @@ class TableClient:
         self.socket, its = socket.socketpair()
         self.socket.settimeout(30)
         self.process: subprocess.Popen[bytes] = subprocess.Popen(
-            [*command, str(config)],
+            [*IGNORING, *command, str(config)],
             stdin=its.fileno(), stdout=its.fileno(), stderr=self._log, cwd="/",
         )  # fmt: skip
         its.close()

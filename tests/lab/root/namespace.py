@@ -4,9 +4,10 @@ Everything here runs inside ``unshare`` (see ``lab.__main__``): the host sees no
 it is gone when the namespace's first process ends.
 """
 
+import os
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -68,23 +69,39 @@ def visit(address: str) -> Iterator[str]:
         _ip("address", "del", f"{address}/32", "dev", "vio0")
 
 
-def view(root: Path, name: str) -> Path:
+def view(root: Path, name: str, over: Sequence[Path] = ()) -> Path:
     """Return a writable view of ``root`` that takes nothing but what is written to it.
+
+    ``over`` are what ``layer`` returned, each one over those behind it.
 
     Where the kernel has no overlayfs, it is a copy. Either lives on the namespace's own tmpfs.
     """
     base = VIEWS / name
+    if base.exists():  # of another process in this namespace: ``make bench`` has one a subject
+        base = VIEWS / f"{name}-{os.getpid()}"
     merged = base / "root"
     for folder in (base / "upper", base / "work", merged):
         folder.mkdir(parents=True)
     base.joinpath("upper").chmod(0o755)
-    layers = f"lowerdir={root},upperdir={base}/upper,workdir={base}/work"
+    lower = ":".join(map(str, (*over, root)))
+    layers = f"lowerdir={lower},upperdir={base}/upper,workdir={base}/work"
     mounted = subprocess.run(
         ["mount", "-t", "overlay", "-o", layers, "overlay", merged],
         stderr=subprocess.DEVNULL, check=False,
     )  # fmt: skip
     if mounted.returncode:
-        subprocess.run(["cp", "-aT", root, merged], check=True)
+        for each in (root, *reversed(over)):
+            subprocess.run(["cp", "-aT", each, merged], check=True)
     subprocess.run(["mount", "--rbind", "/dev", merged / "dev"], check=True)
     subprocess.run(["mount", "-t", "proc", "proc", merged / "proc"], check=True)
     return merged
+
+
+def layer(complete: Path) -> Path:
+    """Take a view apart; return the folder of what was written to it, for other views."""
+    subprocess.run(["umount", "--recursive", complete / "dev"], check=True)
+    subprocess.run(["umount", complete / "proc"], check=True)
+    if not os.path.ismount(complete):  # a copy, for want of overlayfs
+        return complete
+    subprocess.run(["umount", complete], check=True)
+    return complete.with_name("upper")

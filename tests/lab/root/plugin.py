@@ -76,9 +76,12 @@ def _pyproject(table: str) -> dict[str, Any]:
 
 
 def _extras() -> dict[str, list[str]]:
-    """Return the extras that an administrator installs, with what each needs."""
+    """Return the extras that an administrator installs, with what each needs.
+
+    A root has the library of ``ldap`` from its system.
+    """
     extras: dict[str, list[str]] = _pyproject("project")["optional-dependencies"]
-    return {name: wanted for name, wanted in extras.items() if name not in ("dev", "docs")}
+    return {name: wanted for name, wanted in extras.items() if name not in ("dev", "docs", "ldap")}
 
 
 def _wanted(recipe: Recipe) -> list[str]:
@@ -108,6 +111,15 @@ def _pip(*arguments: str) -> None:
     command = [sys.executable, "-m", "pip", "-qq", "--disable-pip-version-check"]
     if subprocess.run([*command, *arguments], stdin=subprocess.DEVNULL, check=False).returncode:
         raise RootError(f"pip {arguments[0]} failed")
+
+
+def layer_folder(root: Path, wheels: Path) -> Path:
+    """Return where the cache keeps what ``install`` writes over a root.
+
+    Its name begins as that of the wheels does, so that it goes with them once they are old.
+    """
+    digest = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+    return CACHE / f"{wheels.name}-on-{root.name}-{digest}"
 
 
 def install(view: Path, wheels: Path) -> None:

@@ -33,6 +33,9 @@ COMMON = (
 BEFORE_TABLES = tuple(name for name in COMMON if not name.startswith("opensmtpd-table-"))
 """Before smtpd 7.6, tables are programs of another protocol, in another package."""
 
+NO_SERVICES = b"#!/bin/sh\nexit 101\n"
+"""policy-rc.d: packages start no services."""
+
 AT_HAND = (
     "patch",
     "pipx",
@@ -44,6 +47,8 @@ AT_HAND = (
     "python3-dnspython",
     "python3-msgpack",
     "python3-passlib",
+    "python3-psycopg",
+    "python3-pymysql",
     "python3-rich",
 )
 """What our packages depend on, and what an administrator installs beside them: downloaded and not
@@ -67,6 +72,9 @@ class Recipe:
     packages: tuple[str, ...]
     script: str
     """debootstrap script: an older debootstrap knows no forky, but sid is built alike."""
+    later: tuple[str, ...] = ()
+    """Packages that apt installs when the root is there: their scripts want more than debootstrap
+    has at that time."""
 
     @property
     def folder(self) -> Path:
@@ -77,11 +85,24 @@ class Recipe:
 
 DOVECOT = ("dovecot-lmtpd", "dovecot-sieve")
 """A server that smtpd delivers to over LMTP, and what files mail by rules there."""
+SERVERS = ("ldap-utils", "mariadb-server", "postgresql", "slapd", "valkey-server")
+"""Servers that hold the rows of tables, each with what its package makes: an empty database."""
+TABLES = tuple(
+    f"opensmtpd-table-{name}" for name in ("ldap", "mysql", "postgres", "redis", "socketmap")
+)
+"""The programs in C that ask them."""
+LIBRARIES = ("python3-ldap",)
+"""Libraries that PyPI has no wheels of: the virtual environment of a root sees the system's."""
 
 TRIXIE = Recipe(
-    "7.6", "trixie", "3.13", (*COMMON, "opensmtpd-filter-senderscore", *DOVECOT), "trixie"
+    "7.6",
+    "trixie",
+    "3.13",
+    (*COMMON, "opensmtpd-filter-senderscore", *DOVECOT),
+    "trixie",
+    (*SERVERS, *TABLES, *LIBRARIES),
 )
-FORKY = Recipe("7.9", "forky", "3.14", COMMON, "sid")
+FORKY = Recipe("7.9", "forky", "3.14", COMMON, "sid", LIBRARIES)
 BOOKWORM = Recipe("6.8", "bookworm", "3.11", BEFORE_TABLES, "bookworm")
 RECIPES = {recipe.smtpd: recipe for recipe in (BOOKWORM, TRIXIE, FORKY)}
 
@@ -143,20 +164,26 @@ def _build(recipe: Recipe, folder: Path) -> None:
     log = CACHE / f"build-{recipe.suite}.log"
     script = f"/usr/share/debootstrap/scripts/{recipe.script}"
     packages = ",".join(recipe.packages)
-    steps = (
+    install = ["chroot", str(folder), "apt-get", "install", "--yes", "--no-install-recommends"]
+    steps = [
         ["debootstrap", "--variant=minbase", f"--include={packages}", recipe.suite, str(folder),
          MIRROR, script],
+        ["install", "-m", "755", "/dev/stdin", f"{folder}/usr/sbin/policy-rc.d"],
+        [*install, *recipe.later],
         ["chroot", str(folder), "apt-get", "clean"],
-        ["chroot", str(folder), "apt-get", "install", "--yes", "--no-install-recommends",
-         "--download-only", *AT_HAND],
-        ["chroot", str(folder), "python3", "-m", "venv", VENV],
-    )  # fmt: skip
-    path = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+        [*install, "--download-only", *AT_HAND],
+        ["chroot", str(folder), "python3", "-m", "venv", "--system-site-packages", VENV],
+    ]  # fmt: skip
+    path = {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "LC_ALL": "C.UTF-8",  # the databases that packages make are in UTF-8 then
+        "DEBIAN_FRONTEND": "noninteractive",
+    }
     proxies = {key: value for key, value in os.environ.items() if key.lower().endswith("_proxy")}
     with open(log, "wb") as out:
         for step in steps:
             done = subprocess.run(
-                step, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=path | proxies,
+                step, input=NO_SERVICES, stdout=out, stderr=out, env=path | proxies,
                 check=False,
             )  # fmt: skip
             if done.returncode:

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from lab.root.inside import CHROOT
@@ -20,8 +21,13 @@ class Server:
     """``with Server(view) as server:`` runs ``smtpd -d`` under chroot with an empty environment."""
 
     def __init__(
-        self, view: Path, conf: str = "/etc/mail/smtpd.conf", address: str = SERVER4
+        self,
+        view: Path,
+        conf: str = "/etc/mail/smtpd.conf",
+        address: str = SERVER4,
+        within: Sequence[str] = (),
     ) -> None:
+        """``within`` goes before the command: it may enter a network of its own."""
         self.view = view
         self.conf = conf
         self.address = address
@@ -29,12 +35,13 @@ class Server:
         self.log = view / "smtpd.log"
         self.survivors: list[int] = []
         """Plugins that had to be killed because they did not end with smtpd."""
+        self._within = within
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "Server":
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
-                [CHROOT, self.view, "/usr/sbin/smtpd", "-d", "-f", self.conf],
+                [*self._within, CHROOT, self.view, "/usr/sbin/smtpd", "-d", "-f", self.conf],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={}, cwd="/",
             )  # fmt: skip
         try:
@@ -89,16 +96,19 @@ class Server:
         return sorted(self._plugins("/filter-") + self._plugins("/table-"))
 
     def _plugins(self, name: str) -> list[int]:
-        found = []
+        """Return those of a name; a copy that one has just made of itself has its name, too."""
+        parents = {}
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 try:
                     command = (entry / "cmdline").read_bytes()
+                    root = (entry / "root").readlink()
+                    status = (entry / "stat").read_bytes()
                 except OSError:  # it has ended
                     continue
-                if f"\0/{LIBEXEC}{name}".encode() in command:
-                    found.append(int(entry.name))
-        return sorted(found)
+                if root == self.view and f"\0/{LIBEXEC}{name}".encode() in command:
+                    parents[int(entry.name)] = int(status.rpartition(b")")[2].split()[1])
+        return sorted(pid for pid, parent in parents.items() if parent not in parents)
 
     def restart(self) -> None:
         """Stop it, if it runs, and start it anew. Raises ServerError."""

@@ -6,7 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from lab.root import namespace, packages, plugin, root
@@ -35,11 +36,44 @@ class Stage:
     root: Path
     wheels: Path
 
+    def installed(self, name: str) -> Path:
+        """Return a fresh view with our package in it."""
+        return namespace.view(self.root, name, [_package(self)])
+
     def guide(self, name: str | None = None) -> Guide:
-        """Return a fresh view with our package and the guide's files in it."""
-        view = namespace.view(self.root, name or self.smtpd)
-        plugin.install(view, self.wheels)
-        return lay_out(view)
+        """Return a fresh view with our package and the guide's files in it.
+
+        Those of one process have the same keys.
+        """
+        layers, guide = _laid_out(self)
+        return replace(guide, view=namespace.view(self.root, name or self.smtpd, layers))
+
+
+@cache
+def _package(stage: Stage) -> Path:
+    """Return a layer with our package: to install it takes seconds, so the cache keeps it."""
+    kept = plugin.layer_folder(stage.root, stage.wheels)
+    with root.cache_lock():
+        if kept.is_dir():
+            return kept
+        view = namespace.view(stage.root, f"layer-{stage.smtpd}-package")
+        plugin.install(view, stage.wheels)
+        written = namespace.layer(view)
+        if written == view:  # the whole root, for want of overlayfs: too much to keep
+            return view
+        with root.building(kept) as folder:
+            subprocess.run(["cp", "-aT", written, folder], check=True)
+    shutil.rmtree(written)
+    return kept
+
+
+@cache
+def _laid_out(stage: Stage) -> tuple[list[Path], Guide]:
+    """Return the layers of a guide, and one whose view is no more."""
+    package = _package(stage)
+    view = namespace.view(stage.root, f"layer-{stage.smtpd}-files", [package])
+    guide = lay_out(view)
+    return [namespace.layer(view), package], guide
 
 
 def inside() -> bool:

@@ -24,10 +24,11 @@ from collections.abc import Callable, Iterator, MutableSequence
 from contextlib import closing, contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from opensmtpd._protocol.table.connection import TableConnection
 from opensmtpd.backends import rest
+from opensmtpd.backends.sqlite.wal.worker import IDLE
 from opensmtpd.table import Service
 from opensmtpd_tables.sqlite import Sqlite
 
@@ -36,6 +37,8 @@ QUESTIONS = 30
 """Between two changes at the least: answers are kept, and asked for again."""
 PAUSES = (0.0, 0.0, 0.0005, 0.003, 0.02)
 """Seconds between two changes; the last change of a row of them is followed by a rest."""
+AWAKE = 2.0
+"""Seconds of questions between two times when there are none."""
 HELLO = b"config|smtpd-version|7.9.0\nconfig|protocol|0.1\nconfig|tablename|t\nconfig|ready\n"
 
 BEGUN, DONE, CHANGES, ASKED, STOP = range(5)
@@ -131,7 +134,7 @@ def wal(path: Path, number: int) -> bool:
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
         change(connection, f"v{number}")
         connection.execute("COMMIT")
-        for _ in range(1000):  # nobody may have it open, and this does not wait for that
+        for _ in range(3000):  # nobody may have it open, and this does not wait for that
             with suppress(sqlite3.OperationalError):
                 connection.execute("PRAGMA journal_mode = DELETE").fetchone()
                 return True
@@ -139,9 +142,8 @@ def wal(path: Path, number: int) -> bool:
     raise AssertionError("WAL mode is not left")
 
 
-ACTS: dict[str, Callable[[Path, int], bool]] = {
-    act.__name__: act for act in (commit, abort, exchange, copy, die, wal)
-}
+Act: TypeAlias = Callable[[Path, int], bool]
+ACTS: dict[str, Act] = {act.__name__: act for act in (commit, abort, exchange, copy, die, wal)}
 
 
 def write(path: Path, acts: list[str], seed: int, pause: float, board: Board) -> None:
@@ -218,7 +220,11 @@ def ask(board: Board, connection: TableConnection, dice: random.Random) -> str:
 def run(
     folder: Path, acts: list[str], *, rest: float, seed: int, seconds: float = 0, changes: int = 0
 ) -> Result:
-    """Ask for so long, and until so many changes were made, and answers were kept."""
+    """Ask for so long, and until so many changes were made, and answers were kept.
+
+    Now and then nothing is asked: WAL mode can be left only when the worker has closed the
+    database, for which it waits until there are no questions.
+    """
     path = make(folder / "test.db", 0)
     settings = folder / "test.conf"
     settings.write_text(f"dbpath {path}\nquery_alias SELECT value FROM rows WHERE key = ?\n")
@@ -234,6 +240,7 @@ def run(
         writer.start()
         try:
             end = time.monotonic() + seconds
+            nap = time.monotonic() + AWAKE
             while (
                 time.monotonic() < end
                 or board[CHANGES] < changes
@@ -241,6 +248,9 @@ def run(
             ):
                 seen[ask(board, connection, dice)] += 1
                 assert writer.is_alive(), "the writer failed"
+                if time.monotonic() > nap:
+                    time.sleep(3 * IDLE)
+                    nap = time.monotonic() + AWAKE
         finally:
             board[STOP] = 1
             writer.join()

@@ -30,7 +30,8 @@ def kill_each(stand: Stand) -> Strikes:
     """Kill all that there are when it begins, and what came into their places, in turn."""
     while True:
         for process in processes.workers(stand.server):
-            yield processes.send([process], signal.SIGKILL)
+            if not processes.is_last_stem(process):
+                yield processes.send([process], signal.SIGKILL)
         yield 0
 
 
