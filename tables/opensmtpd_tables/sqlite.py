@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from opensmtpd import options, run
 from opensmtpd.backends.sql.config import Statement
+from opensmtpd.backends.sql.patterns import PatternIndex
 from opensmtpd.backends.sql.rows import JOINED, Rotation, joined, text, value
 from opensmtpd.backends.sqlite import config
 from opensmtpd.backends.sqlite.clock import Clock
@@ -147,7 +148,9 @@ class State:
             for service in Service
             if (statement := new.statements.get(f"patterns_{service}")) is not None
         }
-        self._indexes: dict[Service, Index] = {}
+        self._indexes: dict[Service, PatternIndex] = {}
+        self._versions: dict[Service, object] = {}
+        """The versions of the database of which the indexes are."""
         self._rotations: dict[Service, Rotation] = {}
 
     def learn(self) -> None:
@@ -203,18 +206,19 @@ class State:
             return index.patterns
         version = self.database.version()
         self.database.let_go()
-        if index is None or version != index.version:
+        if index is None or version != self._versions[service]:
             try:
                 rows = [text(row[0]) for row in self.database.all_rows(statement, seconds)]
-                if index is None or not index.still(rows, version):
-                    index = self._indexes[service] = Index(service, rows, self.config, version)
+                if index is None or not index.still(rows):
+                    delimiter, path = self.config.delimiter, self.config.path
+                    index = self._indexes[service] = PatternIndex(service, rows, delimiter, path)
             except (HandlerTimeout, Unavailable) as error:
                 too_slow = isinstance(error, HandlerTimeout) or self.database.interrupted
                 if index is None or not too_slow:
                     raise
-                index.version = version  # it would be cut off again and again
                 remedy = "smtpctl update table"
                 log("patterns-kept", service=service, reason=error, remedy=remedy)
+            self._versions[service] = version  # or what is cut off would be read with each key
         return index.patterns
 
     def fetch(self, service: Service) -> str | None:
@@ -225,34 +229,6 @@ class State:
             rows = self.database.all_rows(statement)
             rotation = self._rotations[service] = Rotation(text(row[0]) for row in rows)
         return rotation.next()
-
-
-class Index:
-    """The rows of ``patterns_SERVICE`` at one version of the database."""
-
-    def __init__(
-        self, service: Service, rows: list[str], limits: config.Config, version: object
-    ) -> None:
-        self.patterns = Patterns(service, rows, limits.delimiter)
-        self.version = version
-        self._digest = hash(tuple(rows))
-        if self.patterns.unreadable:
-            log(
-                "rows-ignored",
-                path=limits.path,
-                service=service,
-                count=len(self.patterns.unreadable),
-                first=self.patterns.unreadable[0],
-                reason=self.patterns.reason,
-            )
-
-    def still(self, rows: list[str], version: object) -> bool:
-        """Return whether the rows are these.
-
-        Most likely they are: a change of the database seldom is one of these rows.
-        """
-        self.version = version
-        return hash(tuple(rows)) == self._digest
 
 
 def parser() -> argparse.ArgumentParser:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from opensmtpd.backends.sql import patterns as patterns_module
 from opensmtpd.errors import HandlerTimeout
 from opensmtpd.table import Patterns, Service
 from opensmtpd.testing import ask
-from opensmtpd_tables import sqlite
 from unit.support.sqlite_files import LOOKUP, create, locked, put, write, write_elsewhere
 from unit.support.sqlite_served import domains, populated, table
 
@@ -129,7 +129,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> type[Counted]:
     class Mine(Counted):
         pass
 
-    monkeypatch.setattr(sqlite, "Patterns", Mine)
+    monkeypatch.setattr(patterns_module, "Patterns", Mine)
     return Mine
 
 

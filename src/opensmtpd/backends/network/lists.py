@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from opensmtpd.backends.network.backend import Backend
 from opensmtpd.backends.network.server import TimedServer
+from opensmtpd.backends.sql.patterns import PatternIndex
 from opensmtpd.backends.sql.rows import Rotation
 from opensmtpd.errors import HandlerTimeout, ServerLate, ServerLost, Unavailable
 from opensmtpd.log import log
@@ -24,6 +25,7 @@ class Lists:
         self._backend, self._server, self._clock = backend, server, clock
         self._rotations: dict[Service, tuple[Rotation, float]] = {}
         self._indexes: dict[Service, PatternIndex] = {}
+        self._due: dict[Service, float] = {}
 
     def load(self, seconds: float) -> None:
         """Read the patterns. Raises Unavailable, ConfigError."""
@@ -41,18 +43,19 @@ class Lists:
         if question is None:
             return None
         index, now = self._indexes.get(service), self._clock()
-        if index is not None and (service is Service.REGEX or now < index.due):
+        if index is not None and (service is Service.REGEX or now < self._due[service]):
             return index.patterns
         try:
             (reply,) = self._server.ask([question], until)
             rows = self._backend.fetched(service, reply)
             if index is None or not index.still(rows):
-                index = self._indexes[service] = PatternIndex(service, rows, self._backend)
+                delimiter, path = self._backend.settings.delimiter, self._backend.path
+                index = self._indexes[service] = PatternIndex(service, rows, delimiter, path)
         except (HandlerTimeout, Unavailable) as error:
             if index is None:
                 raise
             log("patterns-kept", service=service, reason=error)
-        index.due = now + FRESH  # also where that failed: it would take its time with each key
+        self._due[service] = now + FRESH  # or it would take its time with each key
         return index.patterns
 
     def fetch(self, service: Service) -> str | None:
@@ -70,25 +73,3 @@ class Lists:
                 if rotation is None or not settings.stale or age > settings.stale:
                     raise
         return rotation.next()
-
-
-class PatternIndex:
-    """The rows of patterns, as they were read last."""
-
-    def __init__(self, service: Service, rows: list[str], backend: Backend) -> None:
-        self.patterns = Patterns(service, rows, backend.settings.delimiter)
-        self.due = 0.0
-        self._digest = hash(tuple(rows))
-        if self.patterns.unreadable:
-            log(
-                "rows-ignored",
-                path=backend.path,
-                service=service,
-                count=len(self.patterns.unreadable),
-                first=self.patterns.unreadable[0],
-                reason=self.patterns.reason,
-            )
-
-    def still(self, rows: list[str]) -> bool:
-        """Return whether the rows are these: most likely they are."""
-        return hash(tuple(rows)) == self._digest
