@@ -1,8 +1,6 @@
 import gc
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pytest
 from opensmtpd import early
 from opensmtpd._runtime import program
 from opensmtpd.worker import Loading, Pool, launch
+from unit.support.other_python import run
 from unit.support.workers import ECHO
 
 
@@ -95,20 +94,6 @@ assert os.waitstatus_to_exitcode(os.waitpid(stem.pid, 0)[1]) == 0
 """
 
 
-def run(code: str) -> subprocess.CompletedProcess[str]:
-    """Run a program that has nothing open."""
-    path = os.pathsep.join(each for each in sys.path if each)
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": path},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
 @pytest.mark.parametrize(
     ("unwanted", "before"),
     [
@@ -159,15 +144,8 @@ def test_a_copy_that_fails_to_begin_ends() -> None:
 
 def test_it_ends_with_a_program_that_makes_no_pool() -> None:
     code = f"from opensmtpd import early; early.start({ECHO!r}); print(early._started[{ECHO!r}][0])"
-    path = os.pathsep.join(each for each in sys.path if each)
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": path},
-        stdout=subprocess.PIPE,
-        check=True,
-        timeout=60,
-    )
-    stat = Path(f"/proc/{int(run.stdout)}/stat")
+    ran = run(code)
+    stat = Path(f"/proc/{int(ran.stdout)}/stat")
     while stat.exists() and b") Z " not in stat.read_bytes():
         os.sched_yield()
 
@@ -178,11 +156,5 @@ def test_it_imports_nothing_of_ours_and_nothing_that_takes_time() -> None:
         "slow = {'enum', 're', 'selectors', 'signal', 'socket', 'threading', 'typing'};"
         "print(*sorted(each for each in sys.modules if 'opensmtpd' in each or each in slow))"
     )
-    path = os.pathsep.join(each for each in sys.path if each)
-    run = subprocess.run(
-        [sys.executable, "-S", "-c", code],
-        env={**os.environ, "PYTHONPATH": path},
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    assert run.stdout == b"opensmtpd opensmtpd.early\n"
+    ran = run(code, "-S")
+    assert (ran.stdout, ran.stderr) == ("opensmtpd opensmtpd.early\n", "")

@@ -1,14 +1,11 @@
 """What the package ``opensmtpd.worker`` loads when it is imported, and what later."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 
 from opensmtpd import worker
 from opensmtpd.worker.loading import Loading
 from opensmtpd.worker.pool import Pool
+from unit.support.other_python import run
 
 
 def test_all_names_are_there() -> None:
@@ -27,13 +24,7 @@ def test_a_stem_loads_nothing_of_the_front() -> None:
         "print(*sorted(each for each in sys.modules if each.startswith('opensmtpd.worker')),"
         " 'threading' in sys.modules, 'selectors' in sys.modules)"
     )
-    path = os.pathsep.join(each for each in sys.path if each)
-    run = subprocess.run(
-        [sys.executable, "-S", "-c", code],
-        env={**os.environ, "PYTHONPATH": path},
-        stdout=subprocess.PIPE,
-        check=True,
-    )
+    ran = run(code, "-S")
     names = ("", ".frames", ".process", ".stem", ".stem_orders", ".worker")
     loaded = " ".join(f"opensmtpd.worker{name}" for name in names)
-    assert run.stdout.decode() == f"{loaded} False True\n"
+    assert (ran.stdout, ran.stderr) == (f"{loaded} False True\n", "")

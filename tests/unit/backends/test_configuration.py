@@ -7,16 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd import log as log_module
 from opensmtpd.backends.configuration import character, seconds, take, whole, yes
 from opensmtpd.errors import ConfigError
-
-
-@pytest.fixture
-def logged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    lines: list[str] = []
-    monkeypatch.setattr(log_module, "emit", lines.append)
-    return lines
 
 
 class Keys:

@@ -4,16 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd import log as log_module
 from opensmtpd.backends.secrets import read_password, warn_if_readable
 from opensmtpd.errors import ConfigError
-
-
-@pytest.fixture
-def logged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    lines: list[str] = []
-    monkeypatch.setattr(log_module, "emit", lines.append)
-    return lines
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd import log as log_module
 from opensmtpd.errors import ConfigError
 from opensmtpd.table import Service, matching
 from opensmtpd.table.passwords import encrypt
@@ -184,12 +183,10 @@ def test_indexes_are_made_when_asked_for_and_then_kept_up(
     assert made == ["domain", "domain"]
 
 
-def test_rows_that_mean_nothing_are_logged(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines: list[str] = []
-    monkeypatch.setattr(log_module, "emit", lines.append)
+def test_rows_that_mean_nothing_are_logged(path: Path, logged: list[str]) -> None:
     table = talk(path, "# @list\n10.0.0.0/8\n10.0.0.0/99\n10.0.0.0/33\n")
     assert table.check("netaddr", "10.0.0.1") == "found"
-    assert lines == [
+    assert logged == [
         f"rows-ignored path={path} line=3 service=netaddr count=2 first=10.0.0.0/99"
         ' reason="no network"'
     ]

@@ -1,8 +1,7 @@
 """Passwords, by a Dovecot that says whatever a test has it say."""
 
 from base64 import b64decode
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from time import monotonic
 
@@ -12,24 +11,12 @@ from hypothesis import strategies as st
 
 from opensmtpd.backends.dovecot.auth import FIELDS_MAX, AuthClient
 from opensmtpd.errors import ServerLate, ServerLost, ServerRefused
-from unit.support.scripted_dovecot import GREETING, greets, records
+from unit.support.scripted_dovecot import GREETING, connected, greets, later, records
 from unit.support.scripted_server import Talk, scripted, trickles
 
-LONG = 10.0
 
-
-def later() -> float:
-    return monotonic() + LONG
-
-
-@contextmanager
-def client(tmp_path: Path, talk: Talk) -> Iterator[AuthClient]:
-    path = tmp_path / "s"
-    path.unlink(missing_ok=True)
-    with scripted(path, talk):
-        open = AuthClient(str(path), "smtp", later())
-        yield open
-        open.close()
+def client(folder: Path, talk: Talk) -> AbstractContextManager[AuthClient]:
+    return connected(folder, talk, lambda path: AuthClient(path, "smtp", later()))
 
 
 def test_the_request(tmp_path: Path) -> None:

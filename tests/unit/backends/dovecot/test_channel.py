@@ -1,7 +1,6 @@
 """Lines to and from a socket of Dovecot's."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from time import monotonic
 
@@ -9,24 +8,12 @@ import pytest
 
 from opensmtpd.backends.dovecot.channel import LineChannel
 from opensmtpd.errors import ServerLate, ServerLost
-from unit.support.scripted_dovecot import greets
-from unit.support.scripted_server import Talk, scripted
-
-LONG = 10.0
+from unit.support.scripted_dovecot import connected, greets, later
+from unit.support.scripted_server import Talk
 
 
-def later() -> float:
-    return monotonic() + LONG
-
-
-@contextmanager
-def channel(tmp_path: Path, talk: Talk) -> Iterator[LineChannel]:
-    path = tmp_path / "s"
-    path.unlink(missing_ok=True)
-    with scripted(path, talk):
-        open = LineChannel(str(path), b"", later())
-        yield open
-        open.close()
+def channel(folder: Path, talk: Talk) -> AbstractContextManager[LineChannel]:
+    return connected(folder, talk, lambda path: LineChannel(path, b"", later()))
 
 
 @pytest.mark.parametrize("size", [1, 5, 100])

@@ -1,32 +1,18 @@
 """Users, by a Dovecot that says whatever a test has it say."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from time import monotonic
 
 import pytest
 
 from opensmtpd.backends.dovecot.userdb import Userdb
 from opensmtpd.errors import ServerLost, ServerRefused
-from unit.support.scripted_dovecot import USERS_GREETING, greets, records
+from unit.support.scripted_dovecot import USERS_GREETING, connected, greets, later, records
 from unit.support.scripted_server import Talk, scripted
 
-LONG = 10.0
 
-
-def later() -> float:
-    return monotonic() + LONG
-
-
-@contextmanager
-def users(tmp_path: Path, talk: Talk) -> Iterator[Userdb]:
-    path = tmp_path / "s"
-    path.unlink(missing_ok=True)
-    with scripted(path, talk):
-        open = Userdb(str(path), "smtp", later())
-        yield open
-        open.close()
+def users(folder: Path, talk: Talk) -> AbstractContextManager[Userdb]:
+    return connected(folder, talk, lambda path: Userdb(path, "smtp", later()))
 
 
 @pytest.mark.parametrize("size", [1, 7, 65536])

@@ -4,34 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd import log as log_module
 from opensmtpd.backends.network.lists import Lists
 from opensmtpd.errors import ConfigError, HandlerTimeout, ServerLost, ServerRefused
 from opensmtpd.table import Service
-from unit.support import network_fakes
 from unit.support.network_fakes import Clock, FakeBackend, FakeServer, made
 
+pytestmark = pytest.mark.usefixtures("server", "logged")
 GONE = ServerLost("gone")
 SERVICE = Service.DOMAIN
-
-
-@pytest.fixture(autouse=True)
-def server(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
-    server = FakeServer()
-    monkeypatch.setattr(network_fakes, "SERVER", server)
-    return server
-
-
-@pytest.fixture(autouse=True)
-def logged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    lines: list[str] = []
-    monkeypatch.setattr(log_module, "emit", lines.append)
-    return lines
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opensmtpd import log as log_module
 from opensmtpd.backends.network.connection import Fault, ServerQuestion, ServerReply
 from opensmtpd.backends.network.server import TimedServer
 from opensmtpd.errors import ServerLate, ServerLost, ServerRefused
@@ -52,13 +51,6 @@ def asker(clock: Clock) -> FakeAsker:
 @pytest.fixture
 def server(asker: FakeAsker, clock: Clock) -> TimedServer:
     return TimedServer(asker, "db.example.org", 1.5, clock)
-
-
-@pytest.fixture
-def logged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    lines: list[str] = []
-    monkeypatch.setattr(log_module, "emit", lines.append)
-    return lines
 
 
 def test_a_question_has_its_time(server: TimedServer, asker: FakeAsker) -> None:

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from opensmtpd import log as log_module
 from opensmtpd import needs as needs_module
 from opensmtpd.backends.network.lists import FRESH
 from opensmtpd.backends.network.table import NetworkTable
@@ -24,26 +23,8 @@ from opensmtpd.testing import ask
 from unit.support import network_fakes
 from unit.support.network_fakes import AuthBackend, Clock, FakeBackend, FakeServer, made
 
+pytestmark = pytest.mark.usefixtures("server", "logged")
 GONE = ServerLost("gone")
-
-
-@pytest.fixture(autouse=True)
-def server(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
-    server = FakeServer()
-    monkeypatch.setattr(network_fakes, "SERVER", server)
-    return server
-
-
-@pytest.fixture(autouse=True)
-def logged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    lines: list[str] = []
-    monkeypatch.setattr(log_module, "emit", lines.append)
-    return lines
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 # --- answers --------------------------------------------------------------------------------------

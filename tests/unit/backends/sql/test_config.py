@@ -2,7 +2,6 @@
 
 import pytest
 
-from opensmtpd import log as log_module
 from opensmtpd.backends.sql.config import COLUMNS, KEYED, Queries
 from opensmtpd.errors import ConfigError
 from opensmtpd.table import Service
@@ -29,14 +28,12 @@ def test_statements(queries: Queries) -> None:
     assert str(caught.value) == "/etc/mail/x.conf: no query_domain"
 
 
-def test_of_two_queries_the_first_counts(queries: Queries, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines: list[str] = []
-    monkeypatch.setattr(log_module, "emit", lines.append)
+def test_of_two_queries_the_first_counts(queries: Queries, logged: list[str]) -> None:
     queries.set("query_alias", "SELECT 1", 3)
     assert queries.set("query_alias", "SELECT 2", 4)
     assert queries.statements["query_alias"].sql == "SELECT 1"
     reason = '"it stands in line 3, too"'
-    assert lines == [f"key-ignored key=query_alias at=/etc/mail/x.conf:4 reason={reason}"]
+    assert logged == [f"key-ignored key=query_alias at=/etc/mail/x.conf:4 reason={reason}"]
 
 
 def test_options(queries: Queries) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from opensmtpd import log as log_module
 from opensmtpd.backends.sql.config import COLUMNS
 from opensmtpd.backends.sqlite.config import Config, read
 from opensmtpd.errors import ConfigError
@@ -26,13 +25,6 @@ def parse(path: Path) -> Read:
         return read(str(path))
 
     return parse
-
-
-@pytest.fixture
-def logged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    lines: list[str] = []
-    monkeypatch.setattr(log_module, "emit", lines.append)
-    return lines
 
 
 GOOD = "dbpath /x.db\nquery_alias SELECT 1\n"
