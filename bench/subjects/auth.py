@@ -7,7 +7,6 @@ verifies the signature only. The C filter takes part where ``--original PATH``, 
 ``OPENSMTPD_FILTER_AUTH_ORIGINAL``, says where it is; Debian has none.
 """
 
-import base64
 import os
 import select
 import subprocess
@@ -18,8 +17,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import dkim
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bench import turns
 from bench.child import Child, behind, cpu_seconds, nofile
@@ -27,6 +24,7 @@ from bench.contestants import Contestants, contestants, parser
 from bench.driver import COMMIT, DATA, STAMP, message
 from bench.records import OURS, Figure, Goal, finish, size
 from lab.peers.nameserver import ADDRESS, NameServer, Records
+from lab.shows.inbound import new_signer
 
 SIZES = ((2_000, 600), (100_000, 100), (1_000_000, 15))
 """Octets, messages in a round."""
@@ -39,25 +37,10 @@ CLIENT = b"good.example.net|pass|192.0.2.7:33891|192.0.2.1:25"
 EHLO, MAIL_FROM = b"1f08300d56622f13", b"1f08300d56622f14"
 
 
-def new_key() -> tuple[bytes, str]:
-    """Make an RSA-2048 key; return it in PEM, and its record."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.TraditionalOpenSSL,
-        serialization.NoEncryption(),
-    )
-    der = key.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return pem, f"v=DKIM1; k=rsa; p={base64.b64encode(der).decode()}"
-
-
 def zone(record: str) -> Records:
     """Return what the DNS has of the sender, with the record of the key."""
-    cut = " ".join(f'"{record[at : at + 250]}"' for at in range(0, len(record), 250))
     return {
-        ("mail._domainkey.example.com", "TXT"): [cut],
+        ("mail._domainkey.example.com", "TXT"): [record],
         ("example.com", "TXT"): ['"v=spf1 ip4:192.0.2.0/24 -all"'],
         ("good.example.net", "TXT"): ['"v=spf1 ip4:192.0.2.7 -all"'],
         ("good.example.net", "A"): ["192.0.2.7"],
@@ -186,17 +169,17 @@ def use_name_server() -> None:
 
 def figures(root: Contestants, original: str, rounds: int) -> Iterator[Figure]:
     """Measure all in turns, one size after the other."""
-    pem, record = new_key()
+    signer = new_signer()
     commands = {OURS: root.ours("filter-auth", "--nameserver", ADDRESS[0], "mx.test")}
     if original:
         commands[C] = [original, "mx.test"]
-    with NameServer(zone(record)):
+    with NameServer(zone(signer.record)):
         for octets, total in SIZES:
-            text = signed(octets, pem)
+            text = signed(octets, signer.pem)
             runs: dict[str, Callable[[], float]] = {
                 name: partial(filtered, command, text, total) for name, command in commands.items()
             }
-            runs["dkimpy"] = partial(with_dkimpy, text, total, record.encode())
+            runs["dkimpy"] = partial(with_dkimpy, text, total, signer.text.encode())
             taken = turns.take(runs, rounds)
             yield Figure(
                 "CPU a message", "µs", size(octets), "less",

@@ -52,87 +52,72 @@ def lab(running: Lab) -> Iterator[Lab]:
 Kind = TypeVar("Kind", bound=DatabaseServer)
 
 
-def _once(kind: type[Kind]) -> Iterator[Kind]:
-    """Start a server, once for all tests of a process."""
-    server = kind(need_stage("7.6").root)
-    try:
-        server.start()
+class Servers:
+    """Servers of databases, each started once for all tests of a process."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._started: dict[type[DatabaseServer], DatabaseServer] = {}
+
+    def well(self, kind: type[Kind]) -> Iterator[Kind]:
+        """Have a server that runs, whatever a test did to it before, or this one will."""
+        if kind not in self._started:
+            self._started[kind] = kind(self._root)
+            self._started[kind].start()
+        server = self._started[kind]
+        assert isinstance(server, kind)
+        server.heal()
         yield server
-    finally:
-        server.kill9()
+        server.resume()
 
-
-def _well(server: Kind) -> Iterator[Kind]:
-    """Have a server that runs, whatever a test did to it before, or this one will."""
-    server.heal()
-    yield server
-    server.resume()
+    def end(self) -> None:
+        """End all of them."""
+        for server in self._started.values():
+            server.kill9()
 
 
 @pytest.fixture(scope="session")
-def the_postgres() -> Iterator[PostgresServer]:
-    yield from _once(PostgresServer)
+def servers() -> Iterator[Servers]:
+    """The servers that have been started."""
+    found = Servers(need_stage("7.6").root)
+    yield found
+    found.end()
 
 
 @pytest.fixture
-def postgres(the_postgres: PostgresServer) -> Iterator[PostgresServer]:
+def postgres(servers: Servers) -> Iterator[PostgresServer]:
     """PostgreSQL; each test file makes a database of its own."""
-    yield from _well(the_postgres)
-
-
-@pytest.fixture(scope="session")
-def the_mariadb() -> Iterator[MariadbServer]:
-    yield from _once(MariadbServer)
+    yield from servers.well(PostgresServer)
 
 
 @pytest.fixture
-def mariadb(the_mariadb: MariadbServer) -> Iterator[MariadbServer]:
+def mariadb(servers: Servers) -> Iterator[MariadbServer]:
     """MariaDB; each test file makes a database of its own."""
-    yield from _well(the_mariadb)
-
-
-@pytest.fixture(scope="session")
-def the_valkey() -> Iterator[ValkeyServer]:
-    yield from _once(ValkeyServer)
+    yield from servers.well(MariadbServer)
 
 
 @pytest.fixture
-def valkey(the_valkey: ValkeyServer) -> Iterator[ValkeyServer]:
+def valkey(servers: Servers) -> Iterator[ValkeyServer]:
     """Valkey; each test file has a prefix of its own, or a database number."""
-    yield from _well(the_valkey)
-
-
-@pytest.fixture(scope="session")
-def the_slapd() -> Iterator[SlapdServer]:
-    yield from _once(SlapdServer)
+    yield from servers.well(ValkeyServer)
 
 
 @pytest.fixture
-def slapd(the_slapd: SlapdServer) -> Iterator[SlapdServer]:
+def slapd(servers: Servers) -> Iterator[SlapdServer]:
     """OpenLDAP; each test file has a suffix of its own."""
-    yield from _well(the_slapd)
-
-
-@pytest.fixture(scope="session")
-def the_dovecot() -> Iterator[DovecotAuth]:
-    yield from _once(DovecotAuth)
+    yield from servers.well(SlapdServer)
 
 
 @pytest.fixture
-def dovecot_auth(the_dovecot: DovecotAuth) -> Iterator[DovecotAuth]:
+def dovecot_auth(servers: Servers) -> Iterator[DovecotAuth]:
     """Dovecot's auth; each test file has users of its own."""
-    yield from _well(the_dovecot)
-
-
-@pytest.fixture(scope="session")
-def the_socketmap() -> Iterator[SocketmapServer]:
-    yield from _once(SocketmapServer)
+    yield from servers.well(DovecotAuth)
 
 
 @pytest.fixture
-def socketmap(the_socketmap: SocketmapServer) -> Iterator[SocketmapServer]:
+def socketmap(servers: Servers) -> Iterator[SocketmapServer]:
     """A socketmap server; each test file has rows of its own."""
-    yield from _well(the_socketmap)
+    yield from servers.well(SocketmapServer)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,6 +1,7 @@
 """table-dovecot and a real Dovecot: schemes, odd names, failures of its own, and outages."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,26 +35,26 @@ def row(server: DovecotAuth, user: str, fields: str, scheme: str = "SSHA512") ->
     return f"{user}:{hashed}:{fields}\n"
 
 
-@pytest.fixture(scope="module")
-def rows(the_dovecot: DovecotAuth) -> str:
-    """All users of this file."""
+@cache
+def rows(server: DovecotAuth) -> str:
+    """Return all users of this file."""
     plain = "1000:1000::/home/x::"
-    lines = [row(the_dovecot, scheme.lower(), plain, scheme) for scheme in SCHEMES]
+    lines = [row(server, scheme.lower(), plain, scheme) for scheme in SCHEMES]
     lines += [
-        row(the_dovecot, "closed", plain + "nologin=y reason=closed"),
-        row(the_dovecot, "proxied", plain + "proxy=y host=192.0.2.1"),
-        row(the_dovecot, "alice@example.org", "1001:1002::/home/with space::"),
-        row(the_dovecot, "noid", "::::"),
+        row(server, "closed", plain + "nologin=y reason=closed"),
+        row(server, "proxied", plain + "proxy=y host=192.0.2.1"),
+        row(server, "alice@example.org", "1001:1002::/home/with space::"),
+        row(server, "noid", "::::"),
         "strange:{NOSUCH}x:1000:1000::/home/x::\n",
     ]
     return "".join(lines)
 
 
 @pytest.fixture
-def dovecot(dovecot_auth: DovecotAuth, rows: str) -> Iterator[DovecotAuth]:
-    path = dovecot_auth.view / "etc/dovecot/users"
-    if path.read_text() != rows:
-        path.write_text(rows)
+def dovecot(dovecot_auth: DovecotAuth) -> Iterator[DovecotAuth]:
+    path, users = dovecot_auth.view / "etc/dovecot/users", rows(dovecot_auth)
+    if path.read_text() != users:
+        path.write_text(users)
         dovecot_auth.restart()
     dovecot_auth.configure()
     yield dovecot_auth

@@ -3,13 +3,13 @@
 7.9 asks the table to check passwords, and that binds; 7.6 asks for hashes.
 """
 
-import re
 from base64 import b64encode
 from collections.abc import Iterator
 from functools import cache
 
 import pytest
 
+from integration.support.guide_rows import hashed, pairs
 from integration.support.ldap_directory import alias, domain, host, ldif, settings, user
 from integration.support.network_scenes import (
     TITLES,
@@ -23,7 +23,6 @@ from integration.support.network_scenes import (
 from integration.support.table_scenes import SCENES
 from lab.peers import mail
 from lab.peers.databases.slapd import SUFFIX, SlapdServer
-from lab.root import inside
 from lab.shows import moves
 from lab.shows.guide import PASSWORD, Guide
 from lab.support import Lab, on_both
@@ -58,22 +57,16 @@ def prepare(guide: Guide) -> None:
 def _entries(guide: Guide, smtpd: str) -> str:
     """Return the guide's files and users as entries."""
     etc = guide.view / "etc/mail"
-    made = [alias(BASE, *each) for each in _pairs((etc / "aliases").read_text())]
+    made = [alias(BASE, *each) for each in pairs(etc / "aliases")]
     made += [domain(BASE, each) for each in (etc / "domains").read_text().split()]
     made += [host(BASE, each) for each in (etc / "relayaddr").read_text().split()]
     classes = ["device", "ipHost"]
     sources = {"objectClass": classes, "cn": ["sources"], "ipHostNumber": moves.SOURCES[smtpd]}
     made.append(ldif(f"cn=sources,{BASE}", sources))
-    senders = dict(_pairs((etc / "users").read_text()))
+    senders = dict(pairs(etc / "users"))
     made.append(user(BASE, "bound", 1, password=MIXED))
-    made.append(
-        user(BASE, "hashed", 2, hash=inside.done(guide.view, "smtpctl", "encrypt", MIXED).strip())
-    )
+    made.append(user(BASE, "hashed", 2, hash=hashed(guide, MIXED)))
     return "".join([*made, *_people(guide, senders)])
-
-
-def _pairs(text: str) -> list[list[str]]:
-    return [re.split(r":\s*", line) for line in text.splitlines()]
 
 
 def _people(guide: Guide, senders: dict[str, str]) -> Iterator[str]:
@@ -90,7 +83,7 @@ def _people(guide: Guide, senders: dict[str, str]) -> Iterator[str]:
             "gidNumber": [gid],
             "homeDirectory": [home],
             "mail": [senders[name]],
-            "description": [inside.done(guide.view, "smtpctl", "encrypt", PASSWORD).strip()],
+            "description": [hashed(guide, PASSWORD)],
             "userPassword": [PASSWORD],
         }
         yield ldif(f"uid={name},{BASE}", attributes)

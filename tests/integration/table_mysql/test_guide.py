@@ -1,11 +1,10 @@
 """The guide's tables, its users and their passwords in MariaDB, on smtpd 7.6 and 7.9."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from integration.support.guide_rows import hashed, rows
 from integration.support.mysql_pair import SECRET, USER, insert
 from integration.support.network_scenes import (
     TITLES,
@@ -19,10 +18,9 @@ from integration.support.network_scenes import (
 from integration.support.table_scenes import SCENES
 from lab.peers import mail
 from lab.peers.databases.mariadb import MariadbServer
-from lab.root import inside
 from lab.root.plugin import LIBEXEC
 from lab.shows import moves
-from lab.shows.guide import PASSWORD, Guide
+from lab.shows.guide import Guide
 from lab.support import Lab, on_both
 
 DATABASE = "guide"
@@ -46,37 +44,13 @@ def prepare(guide: Guide) -> None:
     use_all_tables(guide, "mysql", CONF)
 
 
-def rows(guide: Guide, smtpd: str) -> str:
+def schema(guide: Guide, smtpd: str) -> str:
     """Return the SQL of the guide's files, and of its users."""
-    etc = guide.view / "etc"
-    tables: dict[str, list[tuple[str, ...]]] = {
-        "aliases (name, target)": _pairs(etc / "mail/aliases"),
-        "senders (name, address)": _pairs(etc / "mail/users"),
-        "domains (name)": [(line,) for line in (etc / "mail/domains").read_text().split()],
-        "networks (name)": [(line,) for line in (etc / "mail/relayaddr").read_text().split()],
-        "sources (address)": [(address,) for address in moves.SOURCES[smtpd]],
-        "people (name, uid, gid, home, hash)": list(_people(guide)),
-    }
     sql = ""
-    for table, content in tables.items():
+    for table, content in rows(guide, smtpd).items():
         columns = re.sub(r"([,)])", r" VARCHAR(200)\1", table)
         sql += f"CREATE TABLE {columns};\n{insert(table, content)}"
     return sql
-
-
-def _pairs(path: Path) -> list[tuple[str, ...]]:
-    return [tuple(re.split(r":\s*", line)) for line in path.read_text().splitlines()]
-
-
-def _people(guide: Guide) -> Iterator[tuple[str, ...]]:
-    for line in (guide.view / "etc/passwd").read_text().splitlines():
-        name, _, uid, gid, _, home, _ = line.split(":")
-        if name in ("alice", "username"):
-            yield name, uid, gid, home, hashed(guide, PASSWORD)
-
-
-def hashed(guide: Guide, password: str) -> str:
-    return inside.done(guide.view, "smtpctl", "encrypt", password).strip()
 
 
 @pytest.fixture
@@ -86,7 +60,7 @@ def served(running: Lab, mariadb: MariadbServer) -> MariadbServer:
     if mariadb.execute(there) == "0\n":
         mariadb.database(DATABASE)
         mariadb.account(USER, SECRET)
-        mariadb.execute(rows(running.guide, running.smtpd), DATABASE)
+        mariadb.execute(schema(running.guide, running.smtpd), DATABASE)
     sources = [(each,) for each in moves.SOURCES[running.smtpd]]
     mariadb.execute("TRUNCATE sources;" + insert("sources", sources), DATABASE)
     until(lambda: well(running))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from integration.support.hostile_keys import some_key
 from integration.support.mysql_pair import ONE_COLUMN, SERVICES, insert, lay_out, mine, theirs
 from integration.support.network_scenes import Ask, answers, differences
 from lab.peers.databases.mariadb import MariadbServer
@@ -27,19 +28,6 @@ CELLS = (
 )  # fmt: skip
 
 
-def some_key(dice: random.Random) -> bytes:
-    match dice.randrange(4):
-        case 0:
-            return dice.choice(WORDS)
-        case 1:
-            return b"".join(dice.choices(WORDS, k=dice.randint(1, 4)))
-        case 2:
-            return bytes(dice.choices(range(1, 256), k=dice.randrange(40))).replace(b"\n", b"")
-        case _:
-            length = dice.choice((1, 255, 1022, 1023))
-            return (dice.choice(WORDS) + dice.choice((b"x", b"'", b"|", b"\xff")) * 1023)[:length]
-
-
 def is_text(key: bytes) -> bool:
     try:
         return len(key.decode()) <= 300
@@ -49,7 +37,9 @@ def is_text(key: bytes) -> bool:
 
 def fill(server: MariadbServer, dice: random.Random) -> list[bytes]:
     """Fill the database, some keys having several rows; returns all its keys."""
-    found = {key for key in (*WORDS, *(some_key(dice) for _ in range(300))) if is_text(key)}
+    found = {
+        key for key in (*WORDS, *(some_key(dice, WORDS, 1) for _ in range(300))) if is_text(key)
+    }
     keys = sorted(found)
     one = [(key, dice.choice(CELLS)) for key in keys for _ in range(dice.choice((1, 1, 1, 2, 5)))]
     names, hashes = ("alice", "bob", "7"), ("$6$a$b", "plain", "12", "*", "a:b")
@@ -70,7 +60,7 @@ def test_thousands_of_keys(mariadb: MariadbServer, tmp_path: Path) -> None:
     asked: list[Ask] = []
     for _ in range(REQUESTS):
         verb, service = dice.choice((b"lookup", b"check")), dice.choice(SERVICES)
-        key = dice.choice(there) if dice.random() < 0.6 else some_key(dice)
+        key = dice.choice(there) if dice.random() < 0.6 else some_key(dice, WORDS, 1)
         asked.append((verb, service, key))
     with mine(conf)() as table:
         answers = [table.ask(*each) for each in asked[:500]]

@@ -1,11 +1,8 @@
 """The guide's tables, its users and their passwords in PostgreSQL, on smtpd 7.6 and 7.9."""
 
-import re
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
+from integration.support.guide_rows import rows
 from integration.support.network_scenes import (
     TITLES,
     nothing_is_lost,
@@ -17,9 +14,8 @@ from integration.support.network_scenes import (
 )
 from integration.support.table_scenes import SCENES
 from lab.peers.databases.postgres import PostgresServer
-from lab.root import inside
 from lab.shows import moves
-from lab.shows.guide import PASSWORD, Guide
+from lab.shows.guide import Guide
 from lab.support import Lab, on_both
 
 DATABASE, USER, SECRET = "guide", "mail", "s3cret"
@@ -41,33 +37,12 @@ def prepare(guide: Guide) -> None:
 
 def _schema(guide: Guide, smtpd: str) -> str:
     """Return the SQL of the guide's files, and of its users."""
-    etc = guide.view / "etc"
-    tables: dict[str, list[tuple[str, ...]]] = {
-        "aliases (name, target)": _pairs(etc / "mail/aliases"),
-        "senders (name, address)": _pairs(etc / "mail/users"),
-        "domains (name)": [(line,) for line in (etc / "mail/domains").read_text().split()],
-        "networks (name)": [(line,) for line in (etc / "mail/relayaddr").read_text().split()],
-        "sources (address)": [(address,) for address in moves.SOURCES[smtpd]],
-        "people (name, uid, gid, home, hash)": list(_people(guide)),
-    }
     sql = ""
-    for table, rows in tables.items():
+    for table, content in rows(guide, smtpd).items():
         columns = table.replace(",", " TEXT,").replace(")", " TEXT)")
-        lines = "".join("\t".join(row) + "\n" for row in rows)
+        lines = "".join("\t".join(row) + "\n" for row in content)
         sql += f"CREATE TABLE {columns};\nCOPY {table} FROM STDIN;\n{lines}\\.\n"
     return sql
-
-
-def _pairs(path: Path) -> list[tuple[str, ...]]:
-    return [tuple(re.split(r":\s*", line)) for line in path.read_text().splitlines()]
-
-
-def _people(guide: Guide) -> Iterator[tuple[str, ...]]:
-    for line in (guide.view / "etc/passwd").read_text().splitlines():
-        name, _, uid, gid, _, home, _ = line.split(":")
-        if name in ("alice", "username"):
-            hashed = inside.done(guide.view, "smtpctl", "encrypt", PASSWORD).strip()
-            yield name, uid, gid, home, hashed
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import random
 from pathlib import Path
 
+from integration.support.hostile_keys import some_key
 from integration.support.network_scenes import DIED, Ask, differences
 from lab.peers.databases.postgres import PostgresServer
 from lab.peers.table_client import TableClient, original, ours
@@ -49,19 +50,6 @@ CELLS = (
 )  # fmt: skip
 
 
-def some_key(dice: random.Random) -> bytes:
-    match dice.randrange(4):
-        case 0:
-            return dice.choice(WORDS)
-        case 1:
-            return b"".join(dice.choices(WORDS, k=dice.randint(1, 4)))
-        case 2:
-            return bytes(dice.choices(range(1, 256), k=dice.randrange(40))).replace(b"\n", b"")
-        case _:
-            length = dice.choice((1, 255, 1022, 1023))
-            return (dice.choice(WORDS) + dice.choice((b"x", b"'", b"|", b"\xff")) * 1023)[:length]
-
-
 def _text(key: bytes) -> str | None:
     try:
         text = key.decode()
@@ -85,7 +73,9 @@ def copy(table: str, rows: list[tuple[object, ...]]) -> str:
 def fill(postgres: PostgresServer, dice: random.Random) -> list[bytes]:
     """Fill the database, some keys having several rows; returns all its keys."""
     texts = {
-        text for key in (*WORDS, *(some_key(dice) for _ in range(300))) if (text := _text(key))
+        text
+        for key in (*WORDS, *(some_key(dice, WORDS, 1) for _ in range(300)))
+        if (text := _text(key))
     }
     keys = sorted(texts)
     one = [(key, dice.choice(CELLS)) for key in keys for _ in range(dice.choice((1, 1, 1, 2, 5)))]
@@ -120,7 +110,7 @@ def test_thousands_of_keys(postgres: PostgresServer, tmp_path: Path) -> None:
     asked: list[Ask] = []
     for _ in range(REQUESTS):
         verb, service = dice.choice((b"lookup", b"check")), dice.choice(SERVICES)
-        key = dice.choice(there) if dice.random() < 0.6 else some_key(dice)
+        key = dice.choice(there) if dice.random() < 0.6 else some_key(dice, WORDS, 1)
         asked.append((verb, service, key))
     with TableClient(ours("table-postgres"), conf) as table:
         answers = [table.ask(*each) for each in asked[:500]]

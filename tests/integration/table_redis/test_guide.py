@@ -1,11 +1,10 @@
 """The guide's tables, its users and their passwords in Valkey, on smtpd 7.6 and 7.9."""
 
-import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from integration.support.guide_rows import rows
 from integration.support.network_scenes import (
     TITLES,
     nothing_is_lost,
@@ -17,9 +16,8 @@ from integration.support.network_scenes import (
 )
 from integration.support.table_scenes import SCENES
 from lab.peers.databases.valkey import ValkeyServer
-from lab.root import inside
 from lab.shows import moves
-from lab.shows.guide import PASSWORD, Guide
+from lab.shows.guide import Guide
 from lab.support import Lab, on_both
 
 DATABASE = 6
@@ -40,32 +38,25 @@ def prepare(guide: Guide) -> None:
     use_all_tables(guide, "redis", CONF)
 
 
-def _commands(guide: Guide) -> Iterator[list[str]]:
+def _commands(guide: Guide, smtpd: str) -> Iterator[list[str]]:
     """Yield the commands that make keys of the guide's files, and of its users."""
-    etc = guide.view / "etc"
-    for name, target in _pairs(etc / "mail/aliases"):
+    aliases, senders, domains, networks, _, people = rows(guide, smtpd).values()
+    for name, target in aliases:
         yield ["RPUSH", f"alias:{name}", target]
-    for name, address in _pairs(etc / "mail/users"):
+    for name, address in senders:
         yield ["SADD", f"senders:{name}", address]
-    yield ["SADD", "domains", *(etc / "mail/domains").read_text().split()]
-    yield ["SADD", "networks", *(etc / "mail/relayaddr").read_text().split()]
-    hashed = inside.done(guide.view, "smtpctl", "encrypt", PASSWORD).strip()
-    for line in (etc / "passwd").read_text().splitlines():
-        name, _, uid, gid, _, home, _ = line.split(":")
-        if name in ("alice", "username"):
-            fields = {"name": name, "hash": hashed, "uid": uid, "gid": gid, "home": home}
-            yield ["HSET", f"people:{name}", *(word for pair in fields.items() for word in pair)]
-
-
-def _pairs(path: Path) -> Iterator[list[str]]:
-    return (re.split(r":\s*", line) for line in path.read_text().splitlines())
+    yield ["SADD", "domains", *(name for (name,) in domains)]
+    yield ["SADD", "networks", *(name for (name,) in networks)]
+    for row in people:
+        fields = zip(("name", "uid", "gid", "home", "hash"), row, strict=True)
+        yield ["HSET", f"people:{row[0]}", *(word for pair in fields for word in pair)]
 
 
 @pytest.fixture
 def served(running: Lab, valkey: ValkeyServer) -> ValkeyServer:
     """The server with the keys; smtpd may have started before it."""
     if valkey.execute("DBSIZE", database=DATABASE) == "0\n":
-        valkey.load(_commands(running.guide), DATABASE)
+        valkey.load(_commands(running.guide, running.smtpd), DATABASE)
     sources = [["DEL", "sources"], ["SADD", "sources", *moves.SOURCES[running.smtpd]]]
     valkey.load(sources, DATABASE)
     until(lambda: well(running))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from integration.support.hostile_keys import some_key
 from integration.support.network_scenes import DIED, Ask, Start, answers, differences
 from lab.peers.databases.socketmap import SocketmapServer
 from lab.peers.table_client import TableClient, original, ours
@@ -21,7 +22,6 @@ SERVICES = (
     "mailaddrmap",
 )  # fmt: skip
 """Those that the program in C registers."""
-KEY_MAX = 1023
 WORDS = (
     b"alice", b"bob", b"root", b"a", b"7", b"example.com", b"alice@example.com", b"+tag",
     b"bob+tag@example.com", b"192.0.2.1", b"[2001:db8::1]", b"10.0.0.0/8", b"*.example.com", b"@",
@@ -37,19 +37,6 @@ VALUES = (
 )  # fmt: skip
 
 
-def some_key(dice: random.Random) -> bytes:
-    match dice.randrange(4):
-        case 0:
-            return dice.choice(WORDS)
-        case 1:
-            return b"".join(dice.choices(WORDS, k=dice.randint(0, 4)))
-        case 2:
-            return bytes(dice.choices(range(1, 256), k=dice.randrange(40))).replace(b"\n", b"")
-        case _:
-            long = dice.choice(WORDS) + dice.choice((b"x", b"'", b"|", b"\xff")) * KEY_MAX
-            return long[: dice.choice((1, 255, 1022, KEY_MAX))]
-
-
 def both(server: SocketmapServer, place: Path, asked: list[Ask]) -> dict[Ask, tuple[bytes, bytes]]:
     """Return the requests that the two programs answer differently, theirs first."""
     return differences(
@@ -61,7 +48,9 @@ def both(server: SocketmapServer, place: Path, asked: list[Ask]) -> dict[Ask, tu
 
 def test_thousands_of_requests(socketmap: SocketmapServer) -> None:
     dice = random.Random("socketmap")
-    keys = {key: dice.choice(VALUES) for key in (*WORDS, *(some_key(dice) for _ in range(300)))}
+    keys = {
+        key: dice.choice(VALUES) for key in (*WORDS, *(some_key(dice, WORDS) for _ in range(300)))
+    }
     # Of its rows the server splits lines at these, and ends keys at the tab.
     keys = {key: value for key, value in keys.items() if len((key + b".").splitlines()) == 1}
     keys = {key: value for key, value in keys.items() if b"\t" not in key and b"\r" not in key}
@@ -69,7 +58,7 @@ def test_thousands_of_requests(socketmap: SocketmapServer) -> None:
     there = list(keys)
     asked: list[Ask] = []
     for _ in range(4500):
-        key = dice.choice(there) if dice.random() < 0.6 else some_key(dice)
+        key = dice.choice(there) if dice.random() < 0.6 else some_key(dice, WORDS)
         asked.append((b"lookup", dice.choice(SERVICES), key))
     asked += [(b"update", None, None), (b"fetch", "source", None), (b"lookup", "alias", b"alice")]
     unlike = both(socketmap, socketmap.socket, asked)

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from integration.support.hostile_keys import some_key
 from integration.support.table_pair import SERVICES, Ask, Both, connect, lay_out
 
-KEY_MAX = 1023
-"""Bytes: smtpd's buffers take no more."""
 WORDS = (
     b"alice", b"bob", b"root", b"a", b"7", b"007", b"1e3", b"example.com", b"mail.example.com",
     b"alice@example.com", b"bob+tag@example.com", b"+tag", b"192.0.2.1", b"[2001:db8::1]",
@@ -28,21 +27,6 @@ CELLS = (
 UIDS = (0, 7, 1000, "1000", 65534, 2**31 - 1)
 
 
-def some_key(dice: random.Random) -> bytes:
-    match dice.randrange(4):
-        case 0:
-            return dice.choice(WORDS)
-        case 1:
-            return b"".join(dice.choices(WORDS, k=dice.randint(0, 4)))
-        case 2:
-            return bytes(dice.choices(range(1, 256), k=dice.randrange(40))).replace(b"\n", b"")
-        case _:
-            length = dice.choice((1, 255, 1022, KEY_MAX))
-            return (dice.choice(WORDS) + dice.choice((b"x", b"'", b"|", b"\xff")) * KEY_MAX)[
-                :length
-            ]
-
-
 def is_text(key: bytes) -> bool:
     try:
         key.decode()
@@ -53,7 +37,7 @@ def is_text(key: bytes) -> bool:
 
 def fill(folder: Path, dice: random.Random) -> list[bytes]:
     """Fill the database, some keys having several rows; returns all its keys."""
-    keys = [key for key in (*WORDS, *(some_key(dice) for _ in range(300))) if is_text(key)]
+    keys = [key for key in (*WORDS, *(some_key(dice, WORDS) for _ in range(300))) if is_text(key)]
     # What table(5) calls a wildcard matches in ours alone.
     keys = [key for key in keys if not key.startswith((b"*", b"@"))]
     with connect(folder) as db:
@@ -81,7 +65,7 @@ def test_thousands_of_keys(trixie_root: Path, tmp_path: Path, seed: int) -> None
     asked: list[Ask] = []
     for _ in range(6000):
         verb, service = dice.choice((b"lookup", b"check")), dice.choice(SERVICES)
-        key = dice.choice(there) if dice.random() < 0.5 else some_key(dice)
+        key = dice.choice(there) if dice.random() < 0.5 else some_key(dice, WORDS)
         asked.append((verb, service, key))
     with Both(trixie_root, conf) as both:
         answers = both.agree(asked)

@@ -29,8 +29,13 @@ class Signer(NamedTuple):
     """Somebody else's key."""
 
     pem: bytes
-    record: str
-    """Its TXT record, in zone file form."""
+    text: str
+    """Its TXT record."""
+
+    @property
+    def record(self) -> str:
+        """The record in zone file form."""
+        return " ".join(f'"{self.text[at : at + 250]}"' for at in range(0, len(self.text), 250))
 
     def signed(self, domain: str, message: bytes) -> bytes:
         """Return a message with a signature of a domain, both with CRLF line ends."""
@@ -60,8 +65,7 @@ def new_signer() -> Signer:
     der = key.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    text = f"v=DKIM1; p={base64.b64encode(der).decode()}"
-    return Signer(pem, " ".join(f'"{text[at : at + 250]}"' for at in range(0, len(text), 250)))
+    return Signer(pem, f"v=DKIM1; p={base64.b64encode(der).decode()}")
 
 
 def plain(signer: Signer, domain: str, message: bytes) -> bytes:
