@@ -34,6 +34,22 @@ def take(path: str, *setters: Setter) -> None:
             _take(path, number, key, value, setters)
 
 
+def once(path: str, lines: dict[str, int]) -> Setter:
+    """Return a setter that knows no key, and raises ConfigError for one that stands there twice.
+
+    ``lines`` gets the line of each key.
+    """
+
+    def note(key: str, _value: str, line: int) -> bool:
+        if key in lines:
+            fault = f"{key} stands in line {lines[key]}, too"
+            raise ConfigError(fault, path=path, line=line, remedy="remove one")
+        lines[key] = line
+        return False
+
+    return note
+
+
 def _take(path: str, number: int, key: str, value: str, setters: Iterable[Setter]) -> None:
     where = f"{path}:{number}"
     if not value:

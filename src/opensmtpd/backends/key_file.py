@@ -8,7 +8,7 @@ import os
 import stat
 from collections.abc import Collection
 
-from opensmtpd.backends.configuration import Setter, take
+from opensmtpd.backends.configuration import Setter, once, take
 from opensmtpd.errors import ConfigError, did_you_mean
 
 SOCKET_MAX = 107
@@ -22,18 +22,11 @@ def read(path: str, known: Collection[str], *setters: Setter) -> dict[str, int]:
     """
     lines: dict[str, int] = {}
 
-    def once(key: str, value: str, line: int) -> bool:
-        if key in lines:
-            fault = f"{key} stands in line {lines[key]}, too"
-            raise ConfigError(fault, path=path, line=line, remedy="drop one")
-        lines[key] = line
-        return False
-
     def strange(key: str, value: str, line: int) -> bool:
         fault = f"no key is {key!r:.40}{did_you_mean(key, known)}"
         raise ConfigError(fault, path=path, line=line)
 
-    take(path, once, *setters, strange)
+    take(path, once(path, lines), *setters, strange)
     return lines
 
 

@@ -32,7 +32,7 @@ def test_keys_and_their_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("map a\nmap b\n", ":2: map stands in line 1, too; drop one"),
+        ("map a\nmap b\n", ":2: map stands in line 1, too; remove one"),
         ("mapp a\n", ":1: no key is 'mapp'; did you mean map?"),
         ("xyzxyz a\n", ":1: no key is 'xyzxyz'"),
         ("\nnumber x\n", ":2: bad value for number: no number"),

@@ -6,7 +6,7 @@ Source: ``config_load`` and ``config_connect`` in ``table_redis.c`` 1.0.1.
 from collections.abc import Callable
 from typing import Any
 
-from opensmtpd.backends.configuration import absolute, take, yes
+from opensmtpd.backends.configuration import absolute, once, take, yes
 from opensmtpd.backends.network.settings import Settings
 from opensmtpd.backends.redis.backend import RedisBackend
 from opensmtpd.backends.redis.place import RedisPlace
@@ -54,14 +54,8 @@ class _File:
         self._queries: dict[str, Query] = {}
         self._constant: set[str] = set()
         self._settings = Settings()
-        take(path, self._once, self._settings.set, self._set)
-
-    def _once(self, key: str, value: str, line: int) -> bool:
-        """Refuse a key that stands there twice, as the C program does."""
-        first = self._lines.setdefault(key, line)
-        if first != line:
-            raise ValueError(f"it stands in line {first}, too")
-        return False
+        # A key that stands there twice is an error in C, too.
+        take(path, once(path, self._lines), self._settings.set, self._set)
 
     def _set(self, key: str, value: str, line: int) -> bool:
         if key in ASKED or key in LISTED:

@@ -116,7 +116,7 @@ def test_rows_that_lack_something(row: dict[str, str], lacking: str) -> None:
             ":1: bad value for service: small letters, digits, - and _ belong here",
         ),
         ("user /run/u\n", ":1: no key is 'user'; did you mean userdb?"),
-        ("auth /a\nauth /b\n", ":2: auth stands in line 1, too; drop one"),
+        ("auth /a\nauth /b\n", ":2: auth stands in line 1, too; remove one"),
     ],
 )
 def test_faults(tmp_path: Path, text: str, fault: str) -> None:

@@ -156,8 +156,8 @@ def test_a_password_in_a_url_beside_that_of_a_file(
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("master a\nmaster b", r":2: bad value for master: it stands in line 1, too"),
-        ("timeout 1\ntimeout 1", r":2: bad value for timeout: it stands in line 1, too"),
+        ("master a\nmaster b", r":2: master stands in line 1, too; remove one"),
+        ("timeout 1\ntimeout 1", r":2: timeout stands in line 1, too; remove one"),
         ("query_alias GET a\nquery_alias GET a", r":1: .*one answer|:2: .*line 1, too"),
         ("master_port 65536", r":1: bad value for master_port: '65536' is no number from 0 to"),
         ("slave_port x", r":1: bad value for slave_port"),

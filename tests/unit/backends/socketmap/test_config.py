@@ -103,7 +103,7 @@ def test_lists(tmp_path: Path) -> None:
         ("map_alias a b\n", ":1: bad value for map_alias: a map's name has no blank"),
         ("sockets /s\n", ":1: no key is 'sockets'; did you mean socket?"),
         ("map_aliases m\n", ":1: no key is 'map_aliases'; did you mean map_alias?"),
-        ("socket /s\nsocket /t\n", ":2: socket stands in line 1, too; drop one"),
+        ("socket /s\nsocket /t\n", ":2: socket stands in line 1, too; remove one"),
         ("timeout 9\n", ":1: bad value for timeout: '9' is no number of seconds from 0.05 to 2"),
     ],
 )
