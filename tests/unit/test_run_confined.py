@@ -93,6 +93,42 @@ def test_check_confines_nothing(tmp_path: Path) -> None:
         assert (code, log) == (0, "")
 
 
+TICKING = """
+import sys
+from opensmtpd.needs import Needs
+from opensmtpd.timers import every
+
+sys.modules.pop("socket", None)
+
+class Some(Table):
+    services = frozenset([Service.ALIAS])
+    needs = Needs()
+    ticks = 0
+
+    @every(0.01)
+    def tick(self):
+        self.ticks += 1
+
+    def lookup(self, service, key):
+        return f"{self.ticks > 0}"
+"""
+
+
+def test_a_table_without_workers_ticks(tmp_path: Path) -> None:
+    """What its loop uses was loaded before: in the sandbox nothing can be loaded any more."""
+    with TableChild(tmp_path, TICKING) as child:
+        child.hello()
+        assert status(child.process.pid) == CONFINED
+        for _ in range(100):
+            child.send(lookup())
+            if child.lines() == [answer(b"found|True")]:
+                break
+            select.select([], [], [], 0.01)
+        else:
+            pytest.fail("it never ticked")
+        assert child.end()[0] == 0
+
+
 def dkimsign(folder: Path, *more: str) -> Child:
     key = folder / "example.com.key"
     key.write_text(RSA_PEM)

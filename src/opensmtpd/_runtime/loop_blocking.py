@@ -85,7 +85,7 @@ def _polling_read(
     """
     poll = Poll()
     request = [(stdin, select.POLLIN)]
-    bounded = _bound_reads(stdin)
+    bounded = dispatcher.timers is None and _bound_reads(stdin)
     busy = False
     """True while the last read had a request."""
     looked = 0.0
@@ -135,7 +135,7 @@ def _polling_read(
 
 def _bound_reads(stdin: int) -> bool:
     """Have a read of a socket give up after BREATH; return False for what is none."""
-    import socket  # noqa: PLC0415  a table with workers has it, and no other needs it
+    import socket  # noqa: PLC0415  a program with workers has it; in the sandbox no other gets it
 
     try:
         with socket.fromfd(stdin, socket.AF_UNIX, socket.SOCK_STREAM) as smtpd:

@@ -9,9 +9,10 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from opensmtpd.backends.configuration import absolute, take, yes
+from opensmtpd.backends.configuration import absolute, once, take, yes
 from opensmtpd.backends.mysql import library, options_file
 from opensmtpd.backends.network.settings import Settings
+from opensmtpd.backends.network.tls_loading import loaded_tls
 from opensmtpd.backends.secrets import read_password, warn_if_readable
 from opensmtpd.backends.sql.backend import SqlBackend
 from opensmtpd.backends.sql.config import COLUMNS, KEYED, Queries
@@ -117,14 +118,9 @@ class MysqlPlace:
 
     def _context(self) -> "ssl.SSLContext":
         """Return how to encrypt. Raises ConfigError."""
-        try:
-            from opensmtpd.backends.network import tls  # noqa: PLC0415  5 MB for those who need it
-        except ImportError:  # in the sandbox
-            fault, line = "TLS was not used at start", self.lines.get("ssl")
-            raise ConfigError(fault, path=self.path, line=line, remedy="restart smtpd") from None
         values = self.values
         files = (values.get("ssl_ca", ""), values.get("ssl_cert", ""), values.get("ssl_key", ""))
-        context = tls.context(*files)
+        context: ssl.SSLContext = loaded_tls().context(*files)
         verify = values.get("ssl_verify", "yes")
         context.check_hostname = verify == "yes"
         if verify == "no":
@@ -140,9 +136,8 @@ class MysqlPlace:
         files = tuple(self.values[key] for key in keys if key in self.values)
         if not self.encrypted or "ssl_ca" in self.values:
             return files
-        from opensmtpd.backends.network import tls  # noqa: PLC0415  5 MB for those who need it
-
-        return files + tls.system_authorities()
+        authorities: tuple[str, ...] = loaded_tls().system_authorities()
+        return files + authorities
 
 
 class MysqlBackend(SqlBackend):
@@ -180,27 +175,11 @@ def read(path: str) -> MysqlBackend:
     """Read a configuration file. Raises ConfigError, also where PyMySQL is not installed."""
     place, queries = MysqlPlace(path), Queries(path)
     settings = Settings(matched=frozenset())  # one question after the other: 259 take too long
-    take(path, _Once(path).set, place.set, settings.set, queries.set)
+    take(path, once(path, {}), place.set, settings.set, queries.set)
     place.add_files()
     queries.must_be_some(EXAMPLE)
     library.load(path, in_clear=not place.sockets and not place.encrypted)
     return MysqlBackend(place, queries, settings)
-
-
-class _Once:
-    """Refuses a key that stands there twice, as the program in C does."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._lines: dict[str, int] = {}
-
-    def set(self, key: str, _value: str, line: int) -> bool:
-        """Raise ConfigError for the second of two."""
-        if key in self._lines:
-            fault = f"{key} stands in line {self._lines[key]}, too"
-            raise ConfigError(fault, path=self._path, line=line, remedy="remove one")
-        self._lines[key] = line
-        return False
 
 
 @cache

@@ -27,9 +27,13 @@ def load(path: str, *, in_clear: bool) -> None:
             raise
         remedy = "pip install 'opensmtpd-plugins[mysql]'"
         raise ConfigError("it needs PyMySQL", path=path, remedy=remedy) from None
-    if in_clear and not auth._have_cryptography:
-        with suppress(ImportError):  # the sandbox lets nothing be loaded
+    if not in_clear:
+        return
+    with suppress(ImportError, OSError):  # the sandbox lets nothing be loaded
+        if not auth._have_cryptography:
             importlib.reload(auth)  # it may have been hidden before
+        if auth._have_cryptography:  # it imports the rest, or would with the first password
+            importlib.import_module("cryptography.hazmat.backends").default_backend()
 
 
 @contextmanager

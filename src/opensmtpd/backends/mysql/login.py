@@ -1,5 +1,6 @@
 """Log in to a server: PyMySQL knows the handshake, and the ways to prove a password."""
 
+import codecs
 import os
 from contextlib import suppress
 from time import monotonic
@@ -13,7 +14,7 @@ from pymysql.constants import CLIENT
 from opensmtpd.backends.mysql.channel import MysqlChannel
 from opensmtpd.backends.mysql.wire import Wire
 from opensmtpd.backends.network.stream import connected
-from opensmtpd.errors import ServerLost, ServerRefused, Unavailable
+from opensmtpd.errors import ConfigError, ServerLost, ServerRefused, Unavailable
 
 _IN_CLEAR = (b"mysql_clear_password", b"dialog", b"mysql_old_password")
 """Ways that show the password to the server, and to whoever stands in its place."""
@@ -149,11 +150,21 @@ class _Client(_Base):
 
 
 def knows_charset(name: str) -> bool:
-    """Return whether PyMySQL knows a set of characters."""
+    """Return whether PyMySQL knows a set of characters, and have Python load it.
+
+    Raises ConfigError in a sandbox, where one cannot be loaded that was not in use before.
+    """
     try:
-        return charset_by_name(name) is not None
-    except KeyError:  # before 1.1
+        charset = charset_by_name(name)
+        if charset is None:
+            return False
+        codecs.lookup(charset.encoding)
+    except (KeyError, LookupError):  # a KeyError before 1.1
         return False
+    except OSError:
+        fault, remedy = f"charset {name} was not in use at the start", "restart smtpd"
+        raise ConfigError(fault, remedy=remedy) from None
+    return True
 
 
 def _set_up(wire: Wire, login: MysqlLogin, version: str) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 from opensmtpd.backends.network.backend import Backend
 from opensmtpd.backends.network.connection import ServerQuestion, ServerReply
 from opensmtpd.backends.network.settings import Settings
+from opensmtpd.backends.network.tls_loading import loaded_tls
 from opensmtpd.backends.redis import values
-from opensmtpd.backends.redis.link import loaded_tls
 from opensmtpd.backends.redis.place import RedisPlace
 from opensmtpd.backends.redis.query import Query
 from opensmtpd.errors import ConfigError

@@ -1,12 +1,12 @@
 """One connection to one server: commands go out at once, and their replies come in order."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from opensmtpd.backends.network.stream import UNASKED, Stream, connected
+from opensmtpd.backends.network.tls_loading import loaded_tls
 from opensmtpd.backends.redis.place import RedisPlace
 from opensmtpd.backends.redis.resp import RespFailure, RespReader, RespReply, pack, simple
-from opensmtpd.errors import ConfigError, ServerLost
+from opensmtpd.errors import ServerLost
 from opensmtpd.table import to_bytes
 
 AWAY = frozenset(["LOADING", "MASTERDOWN", "BUSY", "CLUSTERDOWN", "NOREPLICAS"])
@@ -102,18 +102,6 @@ class RedisLink:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
-
-
-def loaded_tls() -> Any:
-    """Return the module ``tls``, which takes 5 MB.
-
-    Raises ConfigError in a sandbox, where it cannot be loaded any more.
-    """
-    try:
-        from opensmtpd.backends.network import tls  # noqa: PLC0415  for those who have TLS
-    except (ImportError, OSError):
-        raise ConfigError("TLS was not in use at the start", remedy="restart smtpd") from None
-    return tls
 
 
 def _must_let_in(command: str, reply: RespReply) -> None:

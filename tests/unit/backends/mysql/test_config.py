@@ -1,6 +1,7 @@
 import os
 import pwd
 import ssl
+import sys
 from pathlib import Path
 
 import pytest
@@ -246,3 +247,14 @@ def test_no_certificate(tmp_path: Path) -> None:
     (tmp_path / "junk").write_text("junk")
     with pytest.raises(ConfigError, match="junk"):
         context(tmp_path, f"ssl_cert {tmp_path}/junk")
+
+
+@pytest.mark.parametrize("line", ["ssl yes", "ssl_ca /etc/ssl/cert.pem"])
+def test_tls_that_cannot_be_loaded_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    """In the sandbox, files of Python's own cannot be read."""
+    monkeypatch.delattr("opensmtpd.backends.network.tls", raising=False)
+    monkeypatch.setitem(sys.modules, "opensmtpd.backends.network.tls", None)
+    with pytest.raises(ConfigError, match="TLS was not in use at the start; restart smtpd"):
+        of(tmp_path, "host db.example.org", line, QUERY)

@@ -52,3 +52,46 @@ def test_where_it_is_missing(in_clear: bool) -> None:
 
 def test_where_the_other_one_is_missing() -> None:
     assert said(True, "sys.modules['cryptography'] = None") == "False"
+
+
+def test_a_password_is_encrypted_where_nothing_can_be_imported_any_more() -> None:
+    """The first password may be asked for in the sandbox: the server was away at the start."""
+    program = """
+import sys
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+key = generate_private_key(65537, 2048).public_key()
+pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+for name in [name for name in sys.modules if name.startswith("cryptography.hazmat.backends")]:
+    del sys.modules[name]
+from opensmtpd.backends.mysql.library import load
+load("/etc/mail/mysql.conf", in_clear=True)
+import pymysql._auth
+
+class Refusing:
+    def find_spec(self, name, *more):
+        raise PermissionError(1, name)
+
+sys.meta_path.insert(0, Refusing())
+print(len(pymysql._auth.sha2_rsa_encrypt(b"secret", b"s" * 20, pem)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, stdout=subprocess.PIPE, text=True
+    )
+    assert done.stdout == "256\n"
+
+
+def test_what_the_sandbox_refuses_is_no_error() -> None:
+    program = """
+import sys
+from opensmtpd.backends.mysql.library import load
+load("/etc/mail/mysql.conf", in_clear=False)
+
+class Refusing:
+    def find_spec(self, name, *more):
+        raise PermissionError(1, name)
+
+sys.meta_path.insert(0, Refusing())
+load("/etc/mail/mysql.conf", in_clear=True)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

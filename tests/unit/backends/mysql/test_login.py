@@ -11,7 +11,7 @@ from pymysql import _auth
 
 from opensmtpd.backends.mysql.login import MysqlLogin, connect, knows_charset, log_in
 from opensmtpd.backends.network import tls
-from opensmtpd.errors import ServerLate, ServerLost, ServerRefused
+from opensmtpd.errors import ConfigError, ServerLate, ServerLost, ServerRefused
 from unit.support import certificates
 from unit.support.mysql_server import (
     OK,
@@ -224,6 +224,17 @@ def test_the_deadline_of_the_login(path: Path) -> None:
 @pytest.mark.parametrize("name", ["utf8mb4", "utf8", "latin1", "koi8r"])
 def test_charsets(name: str) -> None:
     assert knows_charset(name)
+
+
+def test_a_charset_that_cannot_be_loaded_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the sandbox, files of Python's own cannot be read."""
+
+    def refuse(name: str) -> None:
+        raise PermissionError(13, "Permission denied", f"/usr/lib/python3.11/encodings/{name}.py")
+
+    monkeypatch.setattr("codecs.lookup", refuse)
+    with pytest.raises(ConfigError, match="charset latin1 was not in use at the start; restart sm"):
+        knows_charset("latin1")
 
 
 def test_no_charset() -> None:
