@@ -40,6 +40,7 @@ class PostgresBackend(SqlBackend):
 
     def _set(self, key: str, value: str, line: int) -> bool:
         if key == "conninfo":
+            conninfo.check_signs(value)
             self._options, self.line = conninfo.parsed(value), line
             conninfo.targets(self._options)
         elif key == "prepare":

@@ -63,6 +63,19 @@ def parsed(text: str) -> dict[str, str]:
     return found
 
 
+_PLACES = re.compile(r"postgres(?:ql)?://([^/?]*)([^?]*)")
+
+
+def check_signs(text: str) -> None:
+    """Raise ValueError for a URI whose password most likely has a sign that ends it.
+
+    Of such a password libpq takes a part for a host, a port or a database, and these are logged.
+    """
+    found = _PLACES.match(text)
+    if found is not None and ("@" in found[2] or found[1].count("@") > 1):
+        raise ValueError("a second '@', or one behind a '/': in a password, write %40 and %2F")
+
+
 _NAME = re.compile(r"([^=\s]+)\s*=\s*")
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _PLAIN = re.compile(r"(?:[^\s\\]|\\.)*", re.DOTALL)
@@ -137,7 +150,10 @@ def with_environment(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def targets(options: Mapping[str, str]) -> list[PostgresPlace]:
-    """Return the places to try, in their order. Raises ValueError for lists that do not fit."""
+    """Return the places to try, in their order.
+
+    Raises ValueError for lists that do not fit, and for a port that is no number.
+    """
     lists = [options.get(name, "").split(",") for name in ("host", "hostaddr", "port")]
     count = max(len(lists[0]), len(lists[1]))
     for words in lists:
@@ -145,6 +161,8 @@ def targets(options: Mapping[str, str]) -> list[PostgresPlace]:
             words *= count  # noqa: PLW2901  in place
         elif len(words) != count:
             raise ValueError("lists of hosts, addresses and ports that are not equally long")
+    if not all(re.fullmatch("[0-9]*", port.strip()) for port in lists[2]):
+        raise ValueError("a port that is no number")
     return [
         PostgresPlace(host, address, port or PORT)
         for host, address, port in zip(*lists, strict=True)

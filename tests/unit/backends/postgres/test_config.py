@@ -87,6 +87,8 @@ def test_our_keys(tmp_path: Path) -> None:
         ([QUERY], r": no conninfo; say 'conninfo host=HOST dbname=DATABASE user=USER'"),
         (["conninfo dbname=d"], r": no query; say what to look up, for example 'query_alias"),
         (["conninfo host", QUERY], r":1: bad value for conninfo: a word without '='"),
+        (["conninfo postgres://m:se/cret@h/d", QUERY], r":1: bad value for conninfo: a second '@'"),
+        (["conninfo host=a port=b", QUERY], r":1: bad value for conninfo: a port that is no numbe"),
         (["conninfo host=a,b port=1,2,3", QUERY], r":1: bad value for conninfo: lists of hosts"),
         ([QUERY, "conninfo password='s3cret", QUERY], r":2: bad value for conninfo: a quote that"),
         (["conninfo dbname=d", QUERY, "prepare maybe"], r":3: bad value for prepare: 'maybe' is"),

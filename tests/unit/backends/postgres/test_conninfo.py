@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from opensmtpd.backends.postgres import conninfo
 from opensmtpd.backends.postgres.conninfo import (
     PostgresPlace,
+    check_signs,
     name_of,
     parsed,
     sockets,
@@ -72,6 +73,33 @@ def test_strings(text: str, options: dict[str, str] | None) -> None:
 def test_an_error_has_nothing_of_the_string(text: str) -> None:
     with pytest.raises(ValueError, match=r"^(a word without '='|a quote that does not end)$"):
         parsed(text)
+
+
+@pytest.mark.parametrize("password", ["se/cret", "se@cret", "12/cret", "s3/@c", "@", "/"])
+def test_a_password_that_ends_too_soon(password: str) -> None:
+    """libpq would take a part of it for a port, a host or a database, and the log has these."""
+    with pytest.raises(ValueError, match=r"^a second '@', or one behind a '/': in a password, w"):
+        check_signs(f"postgres://mail:{password}@db.example.org/mail")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgres://mail:s3cret@db/mail",
+        "postgresql://mail@db/mail?options=a@b",
+        "postgresql:///mail?host=@abstract",
+        "postgresql://db1:5432,db2/mail",
+        "host=db password='a/b@c@d' dbname=e@f",
+    ],
+)
+def test_strings_with_signs_in_their_places(text: str) -> None:
+    check_signs(text)
+
+
+@pytest.mark.parametrize("port", ["se", "1,x", "-1", "²"])
+def test_a_port_that_is_no_number(port: str) -> None:
+    with pytest.raises(ValueError, match=r"^a port that is no number$"):
+        targets({"host": "a,b" if "," in port else "a", "port": port})
 
 
 VALUES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
