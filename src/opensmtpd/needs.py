@@ -21,8 +21,8 @@ class Needs(NamedTuple):
 
     On Linux, a file stands for its folder, because files are replaced by renaming others over them.
     In a folder where programs of all kinds keep theirs, /etc say, it stands for itself alone, and
-    ``opensmtpd.files.reading`` opens what took its place. A folder that is itself replaced is out
-    of reach until the next start. On OpenBSD a file is known by its name.
+    ``opensmtpd.files.reading`` opens what took its place; libraries in C do not. A folder that is
+    itself replaced is out of reach until the next start. On OpenBSD a file is known by its name.
     """
 
     reads: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ It is called in a thread. Where it is late, the addresses that it gave before co
 the time, and the thread goes on: the next question about the name waits for the same one.
 """
 
+import os
 import re
 import socket
 import threading
@@ -12,6 +13,7 @@ from time import monotonic
 from typing import Any, TypeAlias
 
 from opensmtpd.errors import ServerLate, ServerLost
+from opensmtpd.log import log
 from opensmtpd.needs import Needs
 
 HostAddress: TypeAlias = tuple[int, tuple[Any, ...]]
@@ -29,6 +31,8 @@ NEEDS = Needs(
 )
 """Of a process that resolves names."""
 
+_replaced: set[str] = set()
+"""Those that were replaced since the start: the log has said so."""
 _SWITCH = "/etc/nsswitch.conf"
 
 
@@ -73,6 +77,7 @@ def resolve(host: str, port: int, until: float) -> list[HostAddress]:
             raise ServerLate(f"{host}: its address is not known in time")
         return known  # while there is time to connect to it
     del _under_way[asked]
+    _tell_replaced()
     if query.found:
         _known[asked] = query.found
         return query.found
@@ -90,6 +95,23 @@ def _asked(host: str, port: int) -> _Query | None:
         except RuntimeError:
             return None
     return query
+
+
+def _tell_replaced() -> None:
+    """Log a file that is out of reach, once.
+
+    The sandbox of Linux knows a file of /etc by what it is, and the C library goes on without what
+    has taken its place.
+    """
+    for path in NEEDS.reads:
+        try:
+            os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+        except PermissionError:
+            if path not in _replaced:
+                _replaced.add(path)
+                log("names-file-replaced", path=path, remedy="restart smtpd")
+        except OSError:  # it is not there
+            pass
 
 
 def _addresses(host: str, port: int, flags: int = 0) -> list[HostAddress]:
