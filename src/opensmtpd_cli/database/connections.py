@@ -89,6 +89,7 @@ def _postgres() -> ServerKind:
             remedy = "say 'conninfo host=... dbname=...'"
             raise ConfigError("no conninfo", path=settings.path, remedy=remedy)
         try:
+            options.check_signs(conninfo)
             given = options.parsed(conninfo)
         except ValueError as error:
             raise ConfigError(f"bad value for conninfo: {error}", path=settings.path) from None
@@ -102,7 +103,11 @@ def _postgres() -> ServerKind:
             client_encoding="utf8",
         )
 
-    begin = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN")
+    # The lock that replaces a table waits for its readers, and new readers wait behind it.
+    begin = (
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        "BEGIN; SET LOCAL lock_timeout = '1s'",
+    )
     return ServerKind(POSTGRES, connect, (psycopg.Error,), begin)
 
 

@@ -42,8 +42,11 @@ class Dialect(NamedTuple):
         """Return a name as SQL identifier."""
         return self.quote + name.replace(self.quote, self.quote * 2) + self.quote
 
-    def new_table(self, entry: CatalogueEntry) -> list[str]:
-        """Return the statements that make a table. Raises ConfigError for a name that is none."""
+    def new_table(self, entry: CatalogueEntry, name: str) -> list[str]:
+        """Return the statements that make a table, as SQL table ``name`` for now.
+
+        Raises ConfigError where the name of the entry is none.
+        """
         if len(entry.name.encode("utf-8", "surrogateescape")) > self.name_max:
             message = f"table {entry.name}: its name is longer than one of {self.title} can be"
             raise ConfigError(message, remedy="rename it")
@@ -52,7 +55,7 @@ class Dialect(NamedTuple):
         columns = [f"{self.identifier('key')} {self.key} NOT NULL PRIMARY KEY"]
         columns += [f"{self.identifier(name)} {type}" for name, type in self._columns(entry.kind)]
         listed = ",\n    ".join(columns)
-        return [f"CREATE TABLE {self.identifier(entry.name)} (\n    {listed}\n){self.table_end}"]
+        return [f"CREATE TABLE {self.identifier(name)} (\n    {listed}\n){self.table_end}"]
 
     def _columns(self, kind: RowKind) -> list[tuple[str, str]]:
         value, home = self.text[VALUE_MAX], self.text[HOME_MAX]

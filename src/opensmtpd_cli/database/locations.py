@@ -146,7 +146,8 @@ def _sql(place: Location, *, write: bool) -> Iterator[ServerStore]:
         yield store
         store.commit()
     except server.errors as error:
-        fault = f"nothing was done: {connections.text(error)}"
+        done = "it may be done or not; look" if store and store.ending else "nothing was done"
+        fault = f"{done}: {connections.text(error)}"
         raise ConfigError(fault, path=place.name) from None
     finally:
         db.close()  # which undoes what was not committed

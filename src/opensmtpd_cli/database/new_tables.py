@@ -21,7 +21,7 @@ class NewTables:
 
     def __init__(self, database: str) -> None:
         self._place = locations.parse(database)
-        self._files = NewFiles(force=False)
+        self._files = NewFiles(force=None)
         self._targets: dict[str, str] = {}
         self._names: list[str] = []
 

@@ -3,7 +3,8 @@
 The C table-sqlite can use the same file: it logs the keys that it does not know, and goes on.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.table import Service
@@ -53,6 +54,8 @@ _UNKNOWN = {
 }
 """Services of a table that smtpd.conf does not use: all but ``regex``."""
 
+_MATCH = "match domain mailaddr netaddr"
+
 
 def configuration(entry: CatalogueEntry, database: str, delimiter: str = "+") -> str:
     """Return the file. ``database`` is a full path, ``delimiter`` smtpd's sub-addr-delim.
@@ -61,20 +64,24 @@ def configuration(entry: CatalogueEntry, database: str, delimiter: str = "+") ->
     """
     if "\n" in database or database != database.strip():
         raise ConfigError("a path that begins or ends with a space", path=database)
+    return _file(entry, [f"dbpath {database}"], delimiter, partial(_queries, entry))
+
+
+def _file(
+    entry: CatalogueEntry,
+    head: Iterable[str],
+    delimiter: str,
+    queries: Callable[[Service], list[str]],
+) -> str:
+    """Return a file; ``queries`` returns the lines for a service."""
     uses = ", ".join(entry.services) or "nothing yet"
-    first = f'# Table "{entry.name}" of smtpd.conf, by opensmtpd-plugins import. Used for: {uses}.'
-    lines = [first.replace("\n", " "), f"dbpath {database}"]
+    title = f'# Table "{entry.name}" of smtpd.conf, by opensmtpd-plugins. Used for: {uses}.'
+    lines = [title.replace("\n", " "), *head]
     if delimiter != "+":
         lines.append(f"sub_addr_delim {delimiter}")
     for service in entry.services or _UNKNOWN[entry.kind]:
-        lines += _queries(entry, service)
+        lines += queries(service)
     return "\n".join(lines) + "\n"
-
-
-def _title(entry: CatalogueEntry) -> str:
-    uses = ", ".join(entry.services) or "nothing yet"
-    title = f'# Table "{entry.name}" of smtpd.conf, by opensmtpd-plugins. Used for: {uses}.'
-    return title.replace("\n", " ")
 
 
 def of_server(
@@ -84,15 +91,11 @@ def of_server(
 
     Networks, wildcards and @domains are asked for as further keys, so that new ones count at once.
     """
-    lines = [_title(entry), *connection, "match domain mailaddr netaddr"]
-    if delimiter != "+":
-        lines.append(f"sub_addr_delim {delimiter}")
-    for service in entry.services or _UNKNOWN[entry.kind]:
-        lines += _server_queries(entry, service, dialect)
-    return "\n".join(lines) + "\n"
+    head = [*connection, _MATCH]
+    return _file(entry, head, delimiter, partial(_server_queries, entry, dialect))
 
 
-def _server_queries(entry: CatalogueEntry, service: Service, dialect: Dialect) -> list[str]:
+def _server_queries(entry: CatalogueEntry, dialect: Dialect, service: Service) -> list[str]:
     table, key = dialect.identifier(entry.name), dialect.identifier("key")
     names = _VALUES[entry.kind].get(service) or _KEYS.get(service)
     lines = []
@@ -107,12 +110,7 @@ def _server_queries(entry: CatalogueEntry, service: Service, dialect: Dialect) -
 
 def of_redis(entry: CatalogueEntry, connection: Iterable[str], delimiter: str = "+") -> str:
     """Return the file for a table in Valkey or Redis, as ``redis`` keeps it."""
-    lines = [_title(entry), *connection, "match domain mailaddr netaddr"]
-    if delimiter != "+":
-        lines.append(f"sub_addr_delim {delimiter}")
-    for service in entry.services or _UNKNOWN[entry.kind]:
-        lines += _redis_queries(entry, service)
-    return "\n".join(lines) + "\n"
+    return _file(entry, [*connection, _MATCH], delimiter, partial(_redis_queries, entry))
 
 
 def _redis_queries(entry: CatalogueEntry, service: Service) -> list[str]:

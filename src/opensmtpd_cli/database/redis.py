@@ -30,10 +30,9 @@ LEFT = b"86400"
 
 
 class RedisStore:
-    """A ``Store`` whose new tables come into being together, with ``commit``.
+    """A ``Store`` whose changes take effect together, with ``commit``.
 
-    Single rows change at once. Raises ServerLost, ServerLate, and ConfigError where the server
-    refuses a command.
+    Raises ServerLost, ServerLate, and ConfigError where the server refuses a command.
     """
 
     undoes = True
@@ -41,8 +40,12 @@ class RedisStore:
     def __init__(self, link: RedisLink, name: str) -> None:
         self._link, self._name = link, name
         self._new: dict[str, CatalogueEntry] = {}
+        self._sent: dict[str, int] = {}
+        """The rows that were sent for each new table."""
         self._prefix = to_bytes(f"{NEW}{secrets.token_hex(8)}:")
         self._gone: set[str] = set()
+        self._changes: list[list[bytes]] = []
+        """The commands that change rows of tables that were there before."""
         self._may_be_empty = False
 
     def _ask(self, *commands: list[bytes]) -> list[RespReply]:
@@ -108,14 +111,18 @@ class RedisStore:
             self._one(b"DEL", *map(self._key, self._new.values()))
 
     def commit(self) -> None:
-        """Have all tables come into being, and go, in one step."""
-        steps = []
+        """Have all tables come into being, and go, and all rows change, in one step.
+
+        Raises ConfigError where one of these tables was changed since they were read.
+        """
+        steps = list(self._changes)
         for name in map(to_bytes, self._gone):
             steps += [[b"DEL", name], [b"HDEL", CATALOGUE, name]]
         for entry in self._new.values():
             name = to_bytes(entry.name)
             words = " ".join([entry.kind.value, *entry.services])
-            if self._one(b"EXISTS", self._key(entry)):
+            if self._sent.get(entry.name):
+                self._must_be_whole(entry)
                 steps += [[b"RENAME", self._key(entry), name], [b"PERSIST", name]]
             steps.append([b"HSET", CATALOGUE, name, words.encode()])
         if steps:
@@ -126,6 +133,19 @@ class RedisStore:
                 raise ConfigError("the server did not do all of it", path=self._name)
         self._new.clear()
         self._gone.clear()
+        self._changes.clear()
+        self._sent.clear()
+
+    def _must_be_whole(self, entry: CatalogueEntry) -> None:
+        """Raise ConfigError where the server has thrown away rows of a new table.
+
+        With a maxmemory-policy of ``volatile-…`` it begins with keys that have an end.
+        """
+        verb = b"SCARD" if entry.kind is RowKind.LIST else b"HLEN"
+        there, sent = self._one(verb, self._key(entry)), self._sent[entry.name]
+        if there != sent:
+            fault = f"table {entry.name}: the server has thrown away some of its {sent} rows"
+            raise ConfigError(fault, path=self._name, remedy="give it more memory")
 
     # --- rows -----------------------------------------------------------------------------------
 
@@ -133,50 +153,61 @@ class RedisStore:
         name = to_bytes(entry.name)
         return self._prefix + name if entry.name in self._new else name
 
-    def _add(self, verb: bytes, entry: CatalogueEntry, *words: bytes) -> RespReply:
-        key = self._key(entry)
-        expiry = [[b"EXPIRE", key, LEFT]] if entry.name in self._new else []
-        return self._ask([verb, key, *words], *expiry)[0]
-
     def has(self, entry: CatalogueEntry, key: str) -> bool:
         """Return whether there is a row with this key."""
         verb = b"SISMEMBER" if entry.kind is RowKind.LIST else b"HEXISTS"
         return self._one(verb, self._key(entry), to_bytes(key)) == 1
 
+    def _watched(self, entry: CatalogueEntry, verb: bytes, key: str) -> RespReply:
+        """Return the reply about a key, whose table nobody may change before ``commit``."""
+        table = self._key(entry)
+        return self._ask([b"WATCH", table], [verb, table, to_bytes(key)])[1]
+
     def insert(self, entry: CatalogueEntry, *row: str | int) -> None:
         """Add a row. Raises ConfigError where its key is there already."""
-        key, value = _written(row)
-        if entry.kind is RowKind.LIST:
-            added = self._add(b"SADD", entry, key)
-        else:
-            added = self._add(b"HSETNX", entry, key, value)
-        if added != 1:
+        if entry.name in self._new:  # of which nobody else knows
+            if self.has(entry, str(row[0])):
+                raise there_already(entry, row[0])
+            self.fill(entry, [row])
+            return
+        is_list = entry.kind is RowKind.LIST
+        if self._watched(entry, b"SISMEMBER" if is_list else b"HEXISTS", str(row[0])) == 1:
             raise there_already(entry, row[0])
+        table, (key, value) = self._key(entry), _written(row)
+        self._changes.append([b"SADD", table, key] if is_list else [b"HSET", table, key, value])
 
     def fill(self, entry: CatalogueEntry, rows: Iterable[StoreRow]) -> None:
-        """Add rows to a table."""
+        """Add rows to a table. Those of a new one are sent at once, for they may be many."""
         is_list = entry.kind is RowKind.LIST
-        left = iter(rows)
+        table, left = self._key(entry), iter(rows)
+        expiry = [[b"EXPIRE", table, LEFT]] if entry.name in self._new else []
         while batch := list(islice(left, BATCH)):
-            cells = [_written(row) for row in batch]
+            cells = map(_written, batch)
             words = (
                 [key for key, _ in cells] if is_list else [cell for each in cells for cell in each]
             )
-            self._add(b"SADD" if is_list else b"HSET", entry, *words)
+            self._ask([b"SADD" if is_list else b"HSET", table, *words], *expiry)
+            self._sent[entry.name] = self._sent.get(entry.name, 0) + len(batch)
 
     def set_password(self, entry: CatalogueEntry, key: str, hash: str) -> bool:
         """Change the hash of a user; return whether there is one."""
-        value = self._one(b"HGET", self._key(entry), to_bytes(key))
+        value = self._watched(entry, b"HGET", key)
         if not isinstance(value, bytes):
             return False
         user = value.partition(b":")[0]
-        self._one(b"HSET", self._key(entry), to_bytes(key), user + b":" + to_bytes(hash))
+        self._changes.append(
+            [b"HSET", self._key(entry), to_bytes(key), user + b":" + to_bytes(hash)]
+        )
         return True
 
     def delete(self, entry: CatalogueEntry, key: str) -> bool:
         """Remove a row; return whether it was there."""
-        verb = b"SREM" if entry.kind is RowKind.LIST else b"HDEL"
-        return self._one(verb, self._key(entry), to_bytes(key)) == 1
+        is_list = entry.kind is RowKind.LIST
+        if self._watched(entry, b"SISMEMBER" if is_list else b"HEXISTS", key) != 1:
+            return False
+        verb = b"SREM" if is_list else b"HDEL"
+        self._changes.append([verb, self._key(entry), to_bytes(key)])
+        return True
 
     def every(self, entry: CatalogueEntry, *columns: str) -> Iterator[StoreRow]:
         """Yield these columns of all rows, by key. They are not of one moment."""

@@ -28,6 +28,10 @@ class ServerStore:
         self._db, self._cursor = db, db.cursor()
         self._dialect, self._name = dialect, name
         self._new: dict[str, CatalogueEntry] = {}
+        self._gone: list[str] = []
+        self.ending = False
+        """True once the end of the transaction was asked for: nobody knows whether it took place
+        until ``commit`` returns."""
         self._version = self._read_version()
         if self._version > VERSION:
             remedy = "use the version of opensmtpd-plugins that has made it"
@@ -59,7 +63,9 @@ class ServerStore:
         self._cursor.execute("SELECT name, kind, service FROM smtpd_tables")
         rows = [tuple(map(str, row)) for row in self._cursor.fetchall()]
         there = [
-            CatalogueEntry(name, RowKind(kind), services_of(words)) for name, kind, words in rows
+            CatalogueEntry(name, RowKind(kind), services_of(words))
+            for name, kind, words in rows
+            if name not in self._gone
         ]
         return sorted([*there, *self._new.values()])
 
@@ -68,9 +74,9 @@ class ServerStore:
 
         Raises ConfigError for a name that the server cannot have, or has for something else.
         """
-        statements = self._dialect.new_table(entry)
+        statements = self._dialect.new_table(entry, self._place(entry.name))
         self._cursor.execute(self._dialect.has_table, (entry.name,))
-        if self._cursor.fetchone() is not None:
+        if self._cursor.fetchone() is not None and entry.name not in self._gone:
             fault = f"there is a table {entry.name}, which smtpd_tables does not list"
             remedy = "rename one; drop it if an import was killed, and left it empty"
             raise ConfigError(fault, path=self._name, remedy=remedy)
@@ -78,18 +84,32 @@ class ServerStore:
             self._cursor.execute(statement)
         self._new[entry.name] = entry
 
+    def _place(self, name: str) -> str:
+        """Return the name of the SQL table: until ``commit``, lookups find the one it replaces."""
+        return f"smtpd_new_{self._gone.index(name)}" if name in self._gone else name
+
     def commit(self) -> None:
-        """List the new tables, and end the transaction."""
+        """Put new tables in the place of old ones, list them, and end the transaction."""
+        named = self._dialect.identifier
+        for name in self._gone:
+            self._cursor.execute("DELETE FROM smtpd_tables WHERE name = %s", (name,))
+            self._cursor.execute(f"DROP TABLE {named(name)}")
+            if name in self._new:
+                filled = named(self._place(name))
+                self._cursor.execute(f"ALTER TABLE {filled} RENAME TO {named(name)}")
         for entry in self._new.values():
             values = (entry.name, entry.kind.value, " ".join(entry.services))
             self._cursor.execute("INSERT INTO smtpd_tables VALUES (%s, %s, %s)", values)
+        self._gone.clear()
+        self.ending = True
         self._db.commit()
+        self.ending = False
         self._new.clear()
 
     @property
     def left(self) -> list[str]:
         """The statements that remove new tables which the server does not undo itself."""
-        names = [] if self.undoes else self._new
+        names = [] if self.undoes or self.ending else self._new
         return [f"DROP TABLE {self._dialect.identifier(name)}" for name in names]
 
     @property
@@ -98,9 +118,8 @@ class ServerStore:
         return self._dialect.undoes
 
     def drop_table(self, name: str) -> None:
-        """Remove a table with all its rows."""
-        self._cursor.execute("DELETE FROM smtpd_tables WHERE name = %s", (name,))
-        self._cursor.execute(f"DROP TABLE {self._dialect.identifier(name)}")
+        """Remove a table with all its rows, with ``commit``: lookups find it until then."""
+        self._gone.append(name)
 
     def has(self, entry: CatalogueEntry, key: str) -> bool:
         """Return whether there is a row with this key."""
@@ -147,7 +166,7 @@ class ServerStore:
 
     def _table(self, entry: CatalogueEntry) -> str:
         """Return the name of a table in a statement with values, where ``%s`` stands for one."""
-        return self._dialect.identifier(entry.name).replace("%", "%%")
+        return self._dialect.identifier(self._place(entry.name)).replace("%", "%%")
 
     def _changed(self, statement: str, *values: str) -> int:
         """Run a statement, and return the number of rows that it found or changed."""

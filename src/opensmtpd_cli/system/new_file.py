@@ -21,8 +21,11 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 class NewFile:
     """One file. ``NewFiles`` places it, or takes it back."""
 
-    def __init__(self, path: str, folder: int, *, force: bool) -> None:
-        """``folder`` is the open directory of ``path``. Raises ConfigError, OSError."""
+    def __init__(self, path: str, folder: int, *, force: bool | None) -> None:
+        """``folder`` is the open directory of ``path``; ``force`` as that of ``NewFiles``.
+
+        Raises ConfigError, OSError.
+        """
         self.path = path
         self._folder = folder
         self._name = os.path.basename(path)
@@ -35,9 +38,11 @@ class NewFile:
         if self._old is not None:
             self._may_replace(self._old, force)
 
-    def _may_replace(self, old: os.stat_result, force: bool) -> None:
+    def _may_replace(self, old: os.stat_result, force: bool | None) -> None:
         if not force:
             remedy = "remove it, choose another place, or replace it with --force"
+            if force is None:
+                remedy = "remove it, or rename it"
             raise ConfigError("is there already", path=self.path, remedy=remedy)
         if not stat.S_ISREG(old.st_mode):
             remedy = "remove it, or choose another place"
@@ -59,7 +64,7 @@ class NewFile:
             stream.flush()
             if self._old is not None:
                 os.fchown(file, self._old.st_uid, self._old.st_gid)
-                os.fchmod(file, self._old.st_mode & 0o777)
+                os.fchmod(file, self._old.st_mode & (0o770 if secret else 0o777))
             if self._old is None or (secret and self._old.st_mode & stat.S_IRWXO):
                 give(file)
             os.fsync(file)

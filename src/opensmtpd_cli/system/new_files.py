@@ -19,7 +19,8 @@ class NewFiles:
     gets its owner, group and mode. Each directory is opened once, and all is done in that one.
     """
 
-    def __init__(self, force: bool) -> None:
+    def __init__(self, force: bool | None) -> None:
+        """``force`` is None where the command has no such option."""
         self._force = force
         self._folders: dict[str, int] = {}
         self._files: dict[str, NewFile] = {}

@@ -214,3 +214,38 @@ def test_what_an_import_leaves_in_valkey_when_it_is_killed_goes_by_itself(
     for key in valkey.execute("KEYS", "*", database=VALKEYS).split():
         assert key.startswith("smtpd_new:")
         assert 0 < int(valkey.execute("TTL", key, database=VALKEYS)) <= 86400
+
+
+PLACED = ("--uid", "1", "--gid", "1", "--home", "/h")
+
+
+def test_a_user_is_added_to_both_tables_or_to_none(keeper: Keeper) -> None:
+    keeper.conf.write_text(f"""\
+table users file:{keeper.folder}/users
+listen on 127.0.0.1 port 2525 auth <users>
+""")
+    keeper.moved()
+    (keeper.folder / "userinfo.conf").write_text("of somebody else")
+    added = keeper("user", "add", keeper.place, "carol", *PLACED, given="a password\n")
+    assert added.status == 1
+    assert added.err.endswith("/userinfo.conf: is there already; remove it, or rename it\n")
+    assert keeper.done("user", "list", keeper.place).split() == ["alice"]
+
+
+def test_a_user_who_has_a_place_already_gets_no_password(keeper: Keeper) -> None:
+    keeper.moved()
+    added = keeper("user", "add", keeper.place, "bob", *PLACED, given="a password\n")
+    assert added.status == 1
+    assert added.err.endswith("bob is in base already\n")
+    assert "bob" not in keeper.done("user", "list", keeper.place)
+
+
+@pytest.mark.parametrize("keeper", ["postgres"], indirect=True)
+def test_a_database_cannot_replace_itself(keeper: Keeper) -> None:
+    """Its tables are being read, and the import does not wait for itself."""
+    keeper.moved()
+    copied = keeper("import", keeper.place, keeper.place, "--force")
+    assert copied.status == 1
+    assert "nothing was done: " in copied.err
+    assert "lock timeout" in copied.err
+    assert keeper.done("user", "list", keeper.place).startswith("alice\t")

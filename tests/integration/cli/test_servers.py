@@ -1,4 +1,4 @@
-"""Tables in PostgreSQL and MariaDB by the operator's command: moved, edited, and asked."""
+"""Tables in PostgreSQL, MariaDB and Valkey by the operator's command: moved, edited, and asked."""
 
 from pathlib import Path
 

@@ -136,10 +136,11 @@ def user_add(
     _refuse_known(database, key, table)
     hash = _hash()
     with NewTables(database) as new, locations.opened(database, write=True) as db:
+        # Both tables first: a new one of MySQL commits the rows before it.
         entry = chosen(db, *LOGINS, table) or new.table(db, *LOGINS)
+        other = (chosen(db, *PLACES, None) or new.table(db, *PLACES)) if place else None
         db.insert(entry, key, key, hash)
-        if place:
-            other = chosen(db, *PLACES, None) or new.table(db, *PLACES)
+        if place and other:
             db.insert(other, *place)
         with signals_held_back():
             new.commit(db)

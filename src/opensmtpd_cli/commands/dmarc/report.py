@@ -216,7 +216,7 @@ def _write(database: str, policies: list[DayPolicy], reporter: Reporter, folder:
             data = compressed(document(policy, reporter, store.rows(policy)))
         path = os.path.join(folder, names(policy, reporter).file)
         if not os.path.lexists(path):
-            with NewFiles(force=False) as files:
+            with NewFiles(force=None) as files:
                 with files.new(path, lambda _: None) as file:
                     file.write(data)
                 files.place()

@@ -40,12 +40,14 @@ def cells(kind: RowKind, row: Row) -> Cells:
     return key, whole
 
 
-def must_be_a_row(kind: RowKind, row: database.StoreRow) -> None:
-    """Raise ValueError for a row of a database that one of a table file could not be."""
+def row_of(kind: RowKind, row: database.StoreRow) -> Row:
+    """Return a row of a database as one of a table file. Raises ValueError where it is none."""
     key, *rest = map(str, row)
-    cells(kind, Row(1, key, ":".join(rest) if rest else None))
+    made = Row(1, key, ":".join(rest) if rest else None)
+    cells(kind, made)
     if key != lower(key):
         raise ValueError("a key in upper case, which smtpd does not ask for")
+    return made
 
 
 def _cell(what: str, text: str, limit: int) -> str | bytes:

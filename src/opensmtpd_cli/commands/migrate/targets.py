@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from opensmtpd.errors import ConfigError
 from opensmtpd_cli.commands.migrate import lock
-from opensmtpd_cli.commands.migrate.checks import must_be_a_row
+from opensmtpd_cli.commands.migrate.checks import checks, row_of
 from opensmtpd_cli.database import locations, schema, sqlite
 from opensmtpd_cli.database.locations import Location
 from opensmtpd_cli.database.schema import COLUMNS, CatalogueEntry
@@ -34,13 +34,16 @@ class Counted:
     def __init__(self, source: Store, entry: CatalogueEntry) -> None:
         self.count = 0
         self._entry = entry
+        self._checks = checks(entry)
         self._rows = source.every(entry, *COLUMNS[entry.kind])
 
     def __iter__(self) -> Iterator[StoreRow]:
         """Raises ConfigError for a row that somebody else wrote, and smtpd would fail on."""
         for row in self._rows:
             try:
-                must_be_a_row(self._entry.kind, row)
+                judged = row_of(self._entry.kind, row)
+                for check in self._checks:
+                    check(judged)
             except ValueError as error:
                 message = f"table {self._entry.name}: {shown(str(row[0])):.80}: {error}"
                 raise ConfigError(message, remedy="change or remove this row") from None

@@ -18,7 +18,7 @@ def test_names_of_any_kind_are_identifiers() -> None:
 
 def test_a_table_of_each_kind() -> None:
     def made(dialect: Dialect, kind: RowKind) -> str:
-        (statement,) = dialect.new_table(CatalogueEntry("t", kind, ()))
+        (statement,) = dialect.new_table(CatalogueEntry("t", kind, ()), "t")
         return " ".join(statement.split())
 
     assert made(POSTGRES, RowKind.LIST) == (
@@ -41,10 +41,10 @@ def test_a_table_of_each_kind() -> None:
 def test_a_name_that_no_server_has(dialect: Dialect) -> None:
     entry = CatalogueEntry("x" * (dialect.name_max + 1), RowKind.LIST, ())
     with pytest.raises(ConfigError, match=r"longer than one of .* can be; rename it"):
-        dialect.new_table(entry)
-    assert dialect.new_table(entry._replace(name="x" * dialect.name_max))
+        dialect.new_table(entry, entry.name)
+    assert dialect.new_table(entry._replace(name="x" * dialect.name_max), "new")
     with pytest.raises(ConfigError, match="its name is no UTF-8; rename it"):
-        dialect.new_table(entry._replace(name="\udcff"))
+        dialect.new_table(entry._replace(name="\udcff"), "new")
 
 
 @both

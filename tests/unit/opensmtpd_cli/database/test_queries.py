@@ -69,7 +69,7 @@ def test_a_whole_file() -> None:
     assert (
         configuration(entry, PATH)
         == """\
-# Table "my "users"" of smtpd.conf, by opensmtpd-plugins import. Used for: credentials, string.
+# Table "my "users"" of smtpd.conf, by opensmtpd-plugins. Used for: credentials, string.
 dbpath /var/db/smtpd.sqlite
 query_credentials SELECT user, password FROM "my ""users\""" WHERE key = ?
 # For hashes of a listener's users that crypt(3) lacks, with smtpd 7.9 or later:

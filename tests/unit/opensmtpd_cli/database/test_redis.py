@@ -62,7 +62,6 @@ def word(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_tables_that_another_import_has_made_meanwhile() -> None:
     link = Link(
         looked(b"aliases", [0, 0]),
-        one(b"EXISTS", ALIASES_NEW, reply=0),
         (
             [[b"MULTI"], [b"HSET", b"smtpd_tables", b"aliases", b"mapping alias"], [b"EXEC"]],
             [b"OK", b"QUEUED", None],
@@ -93,7 +92,7 @@ def test_new_tables_come_into_being_together() -> None:
             [[b"HSET", ALIASES_NEW, b"a", b"b", b"c", b"d"], [b"EXPIRE", ALIASES_NEW, b"86400"]],
             [2, 1],
         ),
-        one(b"EXISTS", ALIASES_NEW, reply=1),
+        one(b"HLEN", ALIASES_NEW, reply=2),
         (
             [
                 *([b"MULTI"], [b"DEL", b"old"], [b"HDEL", b"smtpd_tables", b"old"]),
@@ -112,34 +111,108 @@ def test_new_tables_come_into_being_together() -> None:
     assert link.silent
 
 
-def test_rows_of_each_kind() -> None:
+@pytest.mark.parametrize(
+    ("entry", "rows", "sent", "there"),
+    [
+        (ALIASES, [("a", "b"), ("c", "d")], [b"HSET", b"a", b"b", b"c", b"d"], (b"HLEN", 1)),
+        (DOMAINS, [("a",), ("c",)], [b"SADD", b"a", b"c"], (b"SCARD", 0)),
+    ],
+)
+def test_a_server_that_throws_rows_away(
+    entry: CatalogueEntry,
+    rows: list[tuple[str, ...]],
+    sent: list[bytes],
+    there: tuple[bytes, int],
+) -> None:
+    """Those of new tables go first where it is full: their keys have an end."""
+    name = entry.name.encode()
+    new = b"smtpd_new:word:" + name
     link = Link(
-        one(b"SADD", b"domains", b"example.org", reply=1),
-        one(b"HSETNX", b"users", b"alice", b"alice:hash", reply=1),
-        one(b"HSETNX", b"base", b"alice", b"1000:1001:/home/a:b", reply=1),
-        one(b"HGET", b"users", b"alice", reply=b"alice:hash"),
-        one(b"HSET", b"users", b"alice", b"alice:new:er", reply=0),
-        one(b"HGET", b"users", b"bob", reply=None),
-        one(b"SREM", b"domains", b"example.org", reply=1),
-        one(b"HDEL", b"aliases", b"x", reply=0),
+        looked(name, [0, 0]),
+        ([[sent[0], new, *sent[1:]], [b"EXPIRE", new, b"86400"]], [2, 1]),
+        one(there[0], new, reply=there[1]),
+    )
+    store = RedisStore(link, "redis:/x")
+    store.create_table(entry)
+    store.fill(entry, rows)
+    reason = f"table {entry.name}: the server has thrown away some of its 2 rows; give it more mem"
+    with pytest.raises(ConfigError, match=reason):
+        store.commit()
+    assert link.silent
+
+
+def watched(*words: bytes, reply: RespReply) -> tuple[list[list[bytes]], list[RespReply]]:
+    return [[b"WATCH", words[1]], list(words)], [b"OK", reply]
+
+
+def test_rows_of_each_kind_change_together() -> None:
+    link = Link(
+        watched(b"SISMEMBER", b"domains", b"example.org", reply=0),
+        watched(b"HEXISTS", b"users", b"alice", reply=0),
+        watched(b"HEXISTS", b"base", b"alice", reply=0),
+        watched(b"HGET", b"users", b"carol", reply=b"carol:hash"),
+        watched(b"HGET", b"users", b"bob", reply=None),
+        watched(b"SISMEMBER", b"domains", b"example.net", reply=1),
+        watched(b"HEXISTS", b"aliases", b"x", reply=0),
+        watched(b"HEXISTS", b"aliases", b"y", reply=1),
         one(b"HEXISTS", b"aliases", b"x", reply=1),
         one(b"SISMEMBER", b"domains", b"x", reply=0),
+        (
+            [
+                *([b"MULTI"], [b"SADD", b"domains", b"example.org"]),
+                [b"HSET", b"users", b"alice", b"alice:hash"],
+                [b"HSET", b"base", b"alice", b"1000:1001:/home/a:b"],
+                [b"HSET", b"users", b"carol", b"carol:new:er"],
+                *([b"SREM", b"domains", b"example.net"], [b"HDEL", b"aliases", b"y"], [b"EXEC"]),
+            ],
+            [*([b"OK"] * 7), [1, 1, 1, 0, 1, 1]],
+        ),
     )
     store = RedisStore(link, "redis:/x")
     store.insert(DOMAINS, "example.org")
     store.insert(USERS, "alice", "alice", "hash")
     store.insert(BASE, "alice", 1000, 1001, "/home/a:b")
-    assert store.set_password(USERS, "alice", "new:er")
+    assert store.set_password(USERS, "carol", "new:er")
     assert not store.set_password(USERS, "bob", "x")
-    assert store.delete(DOMAINS, "example.org")
+    assert store.delete(DOMAINS, "example.net")
     assert not store.delete(ALIASES, "x")
+    assert store.delete(ALIASES, "y")
     assert store.has(ALIASES, "x")
     assert not store.has(DOMAINS, "x")
+    store.commit()
+    assert link.silent
+    store.commit()  # there is nothing left to do
+
+
+def test_a_table_that_somebody_else_changes_meanwhile() -> None:
+    link = Link(
+        watched(b"HGET", b"users", b"alice", reply=b"alice:hash"),
+        (
+            [[b"MULTI"], [b"HSET", b"users", b"alice", b"alice:new"], [b"EXEC"]],
+            [b"OK", b"QUEUED", None],
+        ),
+    )
+    store = RedisStore(link, "redis:/x")
+    assert store.set_password(USERS, "alice", "new")
+    with pytest.raises(ConfigError, match="redis:/x: its tables were changed meanwhile; try again"):
+        store.commit()
+    assert link.silent
+
+
+def test_the_first_row_of_a_new_table() -> None:
+    link = Link(
+        looked(b"aliases", [0, 0]),
+        one(b"HEXISTS", ALIASES_NEW, b"a", reply=0),
+        ([[b"HSET", ALIASES_NEW, b"a", b"b"], [b"EXPIRE", ALIASES_NEW, b"86400"]], [1, 1]),
+    )
+    store = RedisStore(link, "redis:/x")
+    store.create_table(ALIASES)
+    store.insert(ALIASES, "a", "b")
     assert link.silent
 
 
 def test_a_key_is_there_once() -> None:
-    store = RedisStore(Link(one(b"HSETNX", b"aliases", b"a", b"b", reply=0)), "redis:/x")
+    store = RedisStore(Link(watched(b"HEXISTS", b"aliases", b"a", reply=1)), "redis:/x")
     with pytest.raises(ConfigError, match="a is in aliases already"):
         store.insert(ALIASES, "a", "b")
 

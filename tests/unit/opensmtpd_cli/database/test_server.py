@@ -143,6 +143,49 @@ def test_new_tables_are_listed_at_the_end() -> None:
     assert made.left == []
 
 
+def test_a_table_is_there_until_the_one_that_replaces_it_is_whole() -> None:
+    database = Database(tables=(("aliases", "list", "alias"), ("old", "list", "")))
+    database.there.add("aliases")
+    made = store(database)
+    made.drop_table("old")
+    made.drop_table("aliases")
+    assert made.entries() == []
+    made.create_table(ALIASES)
+    made.fill(ALIASES, [("a", "b")])
+    said = [statement for statement, _ in database.said]
+    assert said[2].startswith('CREATE TABLE "smtpd_new_1" (')
+    assert said[3] == 'INSERT INTO "smtpd_new_1" VALUES (%s, %s)'
+    database.said.clear()
+    made.commit()
+    assert database.said == [
+        ("DELETE FROM smtpd_tables WHERE name = %s", ("old",)),
+        ('DROP TABLE "old"', None),
+        ("DELETE FROM smtpd_tables WHERE name = %s", ("aliases",)),
+        ('DROP TABLE "aliases"', None),
+        ('ALTER TABLE "smtpd_new_1" RENAME TO "aliases"', None),
+        ("INSERT INTO smtpd_tables VALUES (%s, %s, %s)", ("aliases", "mapping", "alias")),
+        ("commit", None),
+    ]
+
+
+def test_what_may_have_been_committed_is_not_undone_by_hand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The answer to COMMIT may be lost: the tables may be listed, and in use."""
+    database = Database()
+    made = store(database, MYSQL)
+    made.create_table(ALIASES)
+
+    def lose() -> None:
+        raise OSError("the connection is lost")
+
+    monkeypatch.setattr(database, "commit", lose)
+    with pytest.raises(OSError, match="lost"):
+        made.commit()
+    assert made.ending
+    assert made.left == []
+
+
 def test_a_table_that_is_not_listed_is_left_alone() -> None:
     """Of somebody else, or of an import that another one runs at the same time."""
     database = Database()

@@ -137,3 +137,34 @@ def test_a_secret_is_not_for_all_even_if_what_it_replaces_was(
     file.place()
     file.settle()
     assert (tmp_path / "name").stat().st_mode & 0o7777 == after
+
+
+def test_a_secret_is_for_all_at_no_time(tmp_path: Path, folder: int) -> None:
+    """It takes time to look the group up whose members may read it."""
+    (tmp_path / "name").write_text("was for all")
+    (tmp_path / "name").chmod(0o644)
+    file = NewFile(str(tmp_path / "name"), folder, force=True)
+    modes = []
+
+    def give(descriptor: int) -> None:
+        modes.append(os.fstat(descriptor).st_mode & 0o7777)
+        os.fchmod(descriptor, 0o640)
+
+    with file.writing(give, secret=True) as stream:
+        stream.write(b"password")
+    assert modes == [0o640]
+
+
+@pytest.mark.parametrize(
+    ("force", "remedy"),
+    [
+        (False, "remove it, choose another place, or replace it with --force"),
+        (None, "remove it, or rename it"),
+    ],
+)
+def test_the_remedy_is_one_that_the_command_has(
+    tmp_path: Path, folder: int, force: bool | None, remedy: str
+) -> None:
+    (tmp_path / "name").write_text("")
+    with pytest.raises(ConfigError, match=f"is there already; {remedy}$"):
+        NewFile(str(tmp_path / "name"), folder, force=force)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from opensmtpd.table import Service
 from opensmtpd.table.file import Row
-from opensmtpd_cli.commands.migrate.checks import _PLAIN, cells, checks, must_be_a_row
+from opensmtpd_cli.commands.migrate.checks import _PLAIN, cells, checks, row_of
 from opensmtpd_cli.database.schema import CatalogueEntry
 from opensmtpd_cli.plugin import table_values
 from opensmtpd_cli.smtpdconf.row_kinds import RowKind
@@ -154,7 +154,7 @@ def test_rows_that_somebody_else_has_written(
     kind: RowKind, row: tuple[str | int, ...], reason: str
 ) -> None:
     with pytest.raises(ValueError, match=reason):
-        must_be_a_row(kind, row)
+        row_of(kind, row)
 
 
 def test_rows_of_our_own_are_rows() -> None:
@@ -164,4 +164,4 @@ def test_rows_of_our_own_are_rows() -> None:
         (RowKind.CREDENTIALS, ("a", "a", "x:y")),
         (RowKind.USERINFO, ("a", 0, 2**32 - 1, "/home/a:b")),
     ):
-        must_be_a_row(kind, row)
+        row_of(kind, row)

@@ -58,7 +58,7 @@ def test_the_five_tables_of_the_guide(run: Program, mail: Path, db: Path) -> Non
     assert (
         (db.parent / "hosts.conf").read_text(encoding="ascii")
         == f"""\
-# Table "hosts" of smtpd.conf, by opensmtpd-plugins import. Used for: source.
+# Table "hosts" of smtpd.conf, by opensmtpd-plugins. Used for: source.
 dbpath {db}
 query_source SELECT key FROM "hosts" WHERE key = ?
 fetch_source SELECT key FROM "hosts" ORDER BY key

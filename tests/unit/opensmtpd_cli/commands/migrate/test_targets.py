@@ -66,3 +66,22 @@ def test_what_is_replaced_stands_behind_a_link(tmp_path: Path) -> None:
     place = locations.parse(str(tmp_path / "link.db"))
     assert place_of(place, force=True) == str(tmp_path / "real.db")
     assert place_of(place, force=False) == str(tmp_path / "link.db")
+
+
+@pytest.mark.parametrize(
+    ("entry", "row", "reason"),
+    [
+        (ALIASES, ("info", '"alice'), "table aliases: info: a quote that does not end"),
+        (HOSTS, ("not-an-address",), "table hosts: not-an-address: "),
+    ],
+)
+def test_a_row_that_no_file_could_have_for_its_service(
+    tmp_path: Path, entry: CatalogueEntry, row: tuple[str, ...], reason: str
+) -> None:
+    place = locations.parse(str(tmp_path / "new.db"))
+    with temporary() as source:
+        source.create_table(entry)
+        source.fill(entry, [row])
+        with pytest.raises(ConfigError, match=reason):
+            write(place, source, {entry.name: str(tmp_path / "x.conf")}, "+", False)
+    assert not list(tmp_path.iterdir())
