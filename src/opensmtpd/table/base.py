@@ -37,7 +37,7 @@ class Table:
     services: Collection[Service] = ()
     """The services that smtpd may use the table for."""
 
-    table_name: str = ""
+    smtpd_name: str = ""
     """Its name in smtpd.conf. Empty until smtpd has told it, which is before any request."""
 
     delimiter: str = "+"
@@ -109,8 +109,9 @@ class Table:
         """Return the values of the rows with these keys, in their order, None where there is none.
 
         Override it where many rows at once cost less than one after another: smtpd's key comes
-        first, and then the rows under which a match may stand, the most specific first. There are
-        at most 260. The first value counts, so that the list may end behind it.
+        first, and then the rows under which a match may stand, the most specific first: at most
+        260 for an address, and 520 for a name. The first value counts, so that the list may end
+        behind it.
         """
         raise NotImplementedError
 

@@ -170,7 +170,7 @@ class TableConnection:
             self._smtpd = release(value) or self._smtpd
         elif key == b"tablename":
             self._name = self._lines.name = value
-            self._table.table_name = to_str(value)
+            self._table.smtpd_name = to_str(value)
         elif line == b"config|ready":
             names = [*self._services(), "ready"]
             self._out.append("".join(f"register|{name}\n" for name in names).encode("ascii"))

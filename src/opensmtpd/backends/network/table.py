@@ -65,12 +65,12 @@ class NetworkTable(Table):
             self._check_now()
 
     @property
-    def table_name(self) -> str:
+    def smtpd_name(self) -> str:
         """Return the name of the table in smtpd.conf."""
         return self._name
 
-    @table_name.setter
-    def table_name(self, name: str) -> None:
+    @smtpd_name.setter
+    def smtpd_name(self, name: str) -> None:
         self._name = self._backend.settings.table = name
 
     def _server_of(self, backend: Backend) -> TimedServer:
@@ -89,7 +89,7 @@ class NetworkTable(Table):
 
     def _use(self, backend: Backend, server: TimedServer) -> None:
         settings = backend.settings
-        settings.table = self.table_name
+        settings.table = self.smtpd_name
         self.delimiter = settings.delimiter
         self._backend, self._server = backend, server
         self._lists = Lists(backend, server, self._clock)

@@ -53,10 +53,10 @@ def test_the_handshake(version: bytes, size: int) -> None:
 @CUTS
 def test_the_table_knows_its_name(size: int) -> None:
     table = Rows()
-    assert table.table_name == ""
+    assert table.smtpd_name == ""
     talk = Talk(table, hello=b"")
     talk.say(hello(b"7.9.0").replace(b"|aliases\n", "|älias es\n".encode()), size=size)
-    assert table.table_name == "älias es"
+    assert table.smtpd_name == "älias es"
 
 
 @pytest.mark.parametrize("version", [b"7.6.0-portable", b"7.7.0", b"7.8.0p1", b"6.9.0", b"x", b""])

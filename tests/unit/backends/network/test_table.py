@@ -418,12 +418,12 @@ def test_an_update_takes_the_new_configuration(tmp_path: Path, server: FakeServe
     table = made(tmp_path)
     server.rows = {"bob": "here"}
     assert ask(table, "lookup", "alias", "bob").result == "found"
-    table.table_name = "users"
+    table.smtpd_name = "users"
     write(tmp_path, "host new", "sub_addr_delim -", "timeout 2", "match none")
     assert ask(table, "update").result == "ok"
     assert server.calls == ["connect", "ask", "connect", "check", "close"]
     assert table.delimiter == "-"
-    assert table._backend.settings.table == table.table_name
+    assert table._backend.settings.table == table.smtpd_name
     assert table._backend.plain() == {"host": "new"}
     assert ask(table, "lookup", "alias", "bob").result == "found"
 
