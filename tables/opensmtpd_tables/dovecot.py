@@ -36,7 +36,8 @@ and in /etc/mail/dovecot.conf:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    return options.table_parser("table-dovecot", "Have Dovecot check passwords.", EPILOG)
+    does = "Have Dovecot look up users, and check passwords."
+    return options.table_parser("table-dovecot", does, EPILOG)
 
 
 def main() -> None:

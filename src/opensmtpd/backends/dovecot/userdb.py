@@ -5,8 +5,8 @@ from opensmtpd.backends.dovecot.codec import join, parameters
 from opensmtpd.errors import ServerLost, ServerRefused
 from opensmtpd.table import to_str
 
-NAME_MAX = 512
-"""Bytes of a name: Dovecot takes lines of 1,024 there (``auth-master-connection.c``)."""
+LINE_MAX = 1024
+"""Bytes of a request with its line end that Dovecot takes (``auth-master-connection.c``)."""
 
 
 class Userdb:
@@ -28,10 +28,10 @@ class Userdb:
 
         Raises ServerLost, ServerLate, and ServerRefused for what Dovecot cannot tell, or will not.
         """
-        if not name or len(name) > NAME_MAX:
+        request = join(b"USER", NUMBER, name, b"service=" + self._service)
+        if not name or len(request) >= LINE_MAX:
             return None
-        request = (b"USER", NUMBER, name, b"service=" + self._service)
-        verb, fields = self._channel.ask(join(*request), until)
+        verb, fields = self._channel.ask(request, until)
         if verb == b"USER":
             found = {**parameters(fields[1:]), b"user": b"".join(fields[:1])}
             return {to_str(key): to_str(value) for key, value in found.items()}

@@ -87,7 +87,7 @@ class Reconnecting:
 
     def _with(self, call: Callable[..., Any], *arguments: Any) -> Any:
         if self._open:
-            try:  # each request comes here
+            try:
                 return self._tried(call, *arguments)
             except ServerLost:  # it was closed meanwhile
                 pass

@@ -10,7 +10,8 @@ HALF = 2048
 """Answers in each half of a memory."""
 
 NEVER = frozenset([Service.AUTH, Service.SOURCE, Service.RELAYHOST])
-"""Services without stale answers: passwords that the server checks, and lists taken in turn."""
+"""Services without stale answers to a key: passwords that the server checks, and lists that smtpd
+takes in turn. ``Lists`` keeps these."""
 
 
 class Memory:

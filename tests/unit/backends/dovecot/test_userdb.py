@@ -40,9 +40,10 @@ def test_names_that_are_not_asked_for(tmp_path: Path) -> None:
     seen: list[bytes] = []
     with users(tmp_path, records(seen, USERS_GREETING, b"NOTFOUND\t1\n")) as open:
         assert open.user(b"", later()) is None
-        assert open.user(b"x" * 513, later()) is None
-        assert open.user(b"x" * 512, later()) is None
-    assert len(seen) == 1
+        assert open.user(b"x" * 1003, later()) is None
+        assert open.user(b"\t" * 502, later()) is None
+        assert open.user(b"\t" * 501, later()) is None
+    assert [len(line) for line in seen] == [1023]
 
 
 def test_a_failure(tmp_path: Path) -> None:

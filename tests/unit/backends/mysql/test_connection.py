@@ -152,7 +152,7 @@ def stolen_later(end: socket.socket) -> None:
 
     def give(key: bytes) -> bytes:
         end.sendall(echo(key))
-        sleep(0.1)
+        sleep(0.02)
         return result([(b"value of another",)])
 
     serves({SQL.encode(): Answer(give)})(end)
@@ -175,7 +175,7 @@ def test_an_answer_too_many_is_no_answer_to_the_next(path: Path, talk: Talk) -> 
         asker = Reconnecting(to(path))
         with suppress(ServerRefused):
             assert asker.ask([["query_alias", "a"]], later()) == [[["value of a"]]]
-        sleep(0.2)
+        sleep(1.0)
         assert asker.ask([["query_alias", "b"]], later()) == [[["value of b"]]]
         asker.close()
 

@@ -97,12 +97,12 @@ def test_the_time_is_absolute(tmp_path: Path) -> None:
     with scripted(tmp_path / "s", trickles(b"x" * 1000, 0.01)):
         end = stream.connect(str(tmp_path / "s"), later())
         end.send(b"?", later())
-        until = monotonic() + 0.2
+        until = monotonic() + 1.0
         read: list[bytes] = []
         with pytest.raises(ServerLate):
             read.extend(end.receive(until) for _ in range(1000))
         end.close()
-    assert 0 < len(read) < 100
+    assert 0 < len(read) < 1000
 
 
 def test_closed_by_the_server(tmp_path: Path) -> None:
