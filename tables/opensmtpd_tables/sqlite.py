@@ -18,6 +18,7 @@ from opensmtpd.backends.sql.patterns import PatternIndex
 from opensmtpd.backends.sql.rows import JOINED, Rotation, joined, text, value
 from opensmtpd.backends.sqlite import config
 from opensmtpd.backends.sqlite.clock import Clock
+from opensmtpd.backends.sqlite.connection import Interrupted
 from opensmtpd.backends.sqlite.database import LOAD_SECONDS, START_SECONDS
 from opensmtpd.backends.sqlite.reader import Reader
 from opensmtpd.backends.sqlite.statements import check_alone
@@ -212,9 +213,8 @@ class State:
                 if index is None or not index.still(rows):
                     delimiter, path = self.config.delimiter, self.config.path
                     index = self._indexes[service] = PatternIndex(service, rows, delimiter, path)
-            except (HandlerTimeout, Unavailable) as error:
-                too_slow = isinstance(error, HandlerTimeout) or self.database.interrupted
-                if index is None or not too_slow:
+            except (HandlerTimeout, Interrupted) as error:  # any other is over with its cause
+                if index is None:
                     raise
                 remedy = "smtpctl update table"
                 log("patterns-kept", service=service, reason=error, remedy=remedy)

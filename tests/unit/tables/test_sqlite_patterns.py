@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from opensmtpd.backends.sql import patterns as patterns_module
-from opensmtpd.errors import HandlerTimeout
+from opensmtpd.backends.sqlite.reader import Reader
+from opensmtpd.errors import HandlerTimeout, Unavailable
 from opensmtpd.table import Patterns, Service
 from opensmtpd.testing import ask
 from unit.support.sqlite_files import LOOKUP, create, locked, put, write, write_elsewhere
@@ -194,6 +195,31 @@ def test_an_index_when_the_database_is_locked(path: Path) -> None:
     with locked(path):
         assert ask(some, "check", "domain", "mm.example.org").result == "error"
     assert ask(some, "check", "domain", "mm.example.org") == ("found", "")
+
+
+def test_a_lock_after_a_query_that_took_too_long(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A lock is over some time: it is no reason to keep old patterns until the next change."""
+    put(path, **{"m*.example.org": "x"})
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
+    some = table(path, f"query_domain {LOOKUP}", "patterns_domain SELECT key FROM rows",
+                 f"query_alias {endless} WHERE i < 0 AND i <> ?")  # fmt: skip
+    assert ask(some, "lookup", "alias", "alice").result == "error"
+    write(path, "UPDATE rows SET key = 'n*.example.org'")
+    database = some.state.database
+    with monkeypatch.context() as patch:
+
+        def all_rows(*arguments: Any) -> Any:
+            with locked(path):  # by a writer who comes when the version has been read
+                return Reader.all_rows(database, *arguments)
+
+        patch.setattr(database, "all_rows", all_rows)
+        with pytest.raises(Unavailable, match="database is locked"):
+            some.patterns(Service.DOMAIN)
+    assert ask(some, "check", "domain", "nn.example.org") == ("found", "")
+    assert ask(some, "check", "domain", "mm.example.org") == ("not-found", "")
+    assert "patterns-kept" not in capfd.readouterr().err
 
 
 def test_rows_that_are_no_patterns_are_told_of_once(

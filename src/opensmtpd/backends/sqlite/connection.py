@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from opensmtpd.backends.sqlite.clock import Clock
+from opensmtpd.errors import Unavailable
 from opensmtpd.table import to_str
 
 _PLAIN = frozenset(b"/-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
@@ -64,6 +65,11 @@ FAULTS = (sqlite3.Error, sqlite3.Warning, MemoryError, UnicodeError)
 """The exceptions of sqlite3: UnicodeError for words of a database that are no UTF-8, MemoryError at
 HEAP."""
 
+
+class Interrupted(Unavailable):
+    """The query took too long."""
+
+
 REMEDIES = {
     sqlite3.SQLITE_CORRUPT: "put a backup in its place",
     sqlite3.SQLITE_NOTADB: "correct dbpath, or put a backup in its place",
@@ -82,6 +88,11 @@ def _code(error: Exception) -> int:
 def is_late(error: Exception) -> bool:
     """Return whether an error says that a query took too long."""
     return _code(error) in (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_AUTH)
+
+
+def kind_of(error: Exception) -> type[Unavailable]:
+    """Return the exception that is raised here for one of FAULTS."""
+    return Interrupted if is_late(error) else Unavailable
 
 
 def explained(

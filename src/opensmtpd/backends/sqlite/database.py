@@ -9,7 +9,7 @@ from time import monotonic
 from opensmtpd.backends.sql.config import Statement
 from opensmtpd.backends.sqlite.clock import Clock
 from opensmtpd.backends.sqlite.config import Config
-from opensmtpd.backends.sqlite.connection import FAULTS, REMEDIES, connect, explained, is_late
+from opensmtpd.backends.sqlite.connection import FAULTS, REMEDIES, connect, explained, kind_of
 from opensmtpd.backends.sqlite.current import Current
 from opensmtpd.backends.sqlite.file import DatabaseFile, State
 from opensmtpd.backends.sqlite.row_sizes import Row, memory, up_to, value_rows
@@ -54,8 +54,6 @@ class Database:
         self._current = Current(self._path)
         self.opened = 0
         """The number of times that it was opened."""
-        self.interrupted = False
-        """True where the last error was that a query took too long."""
 
     def close(self) -> None:
         """Close it. The next query opens it again."""
@@ -92,7 +90,7 @@ class Database:
             self._release()
 
     def all_rows(self, statement: Statement, seconds: float = LOAD_SECONDS) -> list[Row]:
-        """Return all rows of a statement without a key. Raises Unavailable."""
+        """Return all rows of a statement without a key. Raises Unavailable, Interrupted if late."""
         try:
             connection = self._open()
             self._clock.start(seconds, connection)
@@ -236,11 +234,10 @@ class Database:
     ) -> Unavailable:
         """Forget what is cached of a database that is in trouble."""
         self.close()
-        self.interrupted = is_late(error)
         place = f"{self.config.path}:{statement.line}" if statement else ""
         what, remedy = explained(error, self.remedies, limit, place)
         key = f"{statement.key}: " if statement else ""
-        return Unavailable(f"{self._path}: {key}{what}" + (f"; {remedy}" if remedy else ""))
+        return kind_of(error)(f"{self._path}: {key}{what}" + (f"; {remedy}" if remedy else ""))
 
     # --- the check of the statements ------------------------------------------------------------
 

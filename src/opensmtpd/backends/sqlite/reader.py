@@ -86,7 +86,6 @@ class Reader(Database):
             except NotInWal:
                 self._in_wal = False
             except Unavailable:  # perhaps of the worker; and the mode may have been changed back
-                self.interrupted = self._remote.interrupted
                 self._in_wal = False
                 raise
         raise Unavailable(f"{self._path}: its journal mode is changed again and again")

@@ -7,6 +7,7 @@ from typing import Any
 
 from opensmtpd.backends.sql.config import Statement
 from opensmtpd.backends.sqlite.config import Config
+from opensmtpd.backends.sqlite.connection import Interrupted
 from opensmtpd.backends.sqlite.database import (
     LOAD_MAX,
     LOAD_SECONDS,
@@ -28,7 +29,6 @@ from opensmtpd.backends.sqlite.wal.requests import (
     USE,
     VERSION,
     VERSIONED,
-    Interrupted,
     NotInWal,
     UnknownConfig,
     plain,
@@ -67,8 +67,6 @@ class RemoteDatabase:
 
     def __init__(self, config: Config, worker: WalPool) -> None:
         self.config = config
-        self.interrupted = False
-        """True where the last error was that a query took too long."""
         self._worker = worker
         self._number = next(_numbers)
         self._sharing = ALONE
@@ -160,10 +158,9 @@ class RemoteDatabase:
         try:
             return self._worker.pool.request(request, seconds)
         except WorkerError as error:
-            for kind in (NotInWal, UnknownConfig):
+            for kind in (NotInWal, UnknownConfig, Interrupted):
                 if error.kind == kind.__name__:
                     raise kind(str(error)) from None
-            self.interrupted = error.kind == Interrupted.__name__
             if error.kind:  # the worker's own text, which has the path
                 raise
             raise Unavailable(f"{self.config.dbpath}: {error}") from None

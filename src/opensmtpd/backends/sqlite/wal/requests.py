@@ -25,10 +25,6 @@ class NotInWal(Unavailable):
     """The database is in rollback mode, or cannot be opened: the front is to look at it."""
 
 
-class Interrupted(Unavailable):
-    """The query took too long."""
-
-
 class UnknownConfig(Unavailable):
     """The worker has not been sent this configuration."""
 

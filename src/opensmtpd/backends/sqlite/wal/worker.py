@@ -20,7 +20,6 @@ from opensmtpd.backends.sqlite.wal.requests import (
     USE,
     VERSION,
     VERSIONED,
-    Interrupted,
     UnknownConfig,
     config_of,
 )
@@ -88,14 +87,8 @@ class WalWorker(Worker):
             seconds = START_SECONDS
         database = self._database
         database.time.until = monotonic() + seconds - EARLY
-        database.interrupted = False
-        try:
-            _share(database, sharing)
-            return self._answer(database, name, *arguments)
-        except Unavailable as error:
-            if database.interrupted:
-                raise Interrupted(str(error)) from None
-            raise
+        _share(database, sharing)
+        return self._answer(database, name, *arguments)
 
     def _answer(self, database: WalDatabase, name: int, *arguments: Any) -> Any:
         if name == MORE:

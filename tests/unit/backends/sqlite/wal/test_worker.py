@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from opensmtpd.backends.sqlite import config
+from opensmtpd.backends.sqlite.connection import Interrupted
 from opensmtpd.backends.sqlite.wal import worker as wal_worker
 from opensmtpd.backends.sqlite.wal.database import WalDatabase
 from opensmtpd.backends.sqlite.wal.requests import (
@@ -24,7 +25,6 @@ from opensmtpd.backends.sqlite.wal.requests import (
     USE,
     VERSION,
     VERSIONED,
-    Interrupted,
     NotInWal,
     UnknownConfig,
     plain,
