@@ -87,8 +87,13 @@ class WalWorker(Worker):
             seconds = START_SECONDS
         database = self._database
         database.time.until = monotonic() + seconds - EARLY
-        _share(database, sharing)
-        return self._answer(database, name, *arguments)
+        try:
+            _share(database, sharing)
+            return self._answer(database, name, *arguments)
+        except BaseException:
+            if sharing == FIRST:  # the front has begun no snapshot: it sends no END
+                database.unshare()
+            raise
 
     def _answer(self, database: WalDatabase, name: int, *arguments: Any) -> Any:
         if name == MORE:

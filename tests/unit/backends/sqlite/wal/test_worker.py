@@ -1,8 +1,10 @@
 """The worker that reads databases in WAL mode, without its process."""
 
 import socket
+import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,7 @@ from opensmtpd.backends.sqlite.wal.requests import (
     plain,
 )
 from opensmtpd.backends.sqlite.wal.worker import WalWorker
-from opensmtpd.errors import Unavailable
+from opensmtpd.errors import ConfigError, Unavailable
 from opensmtpd.worker import Link
 from opensmtpd.worker.frames import FrameBuffer, pack
 from unit.support.sqlite_files import LOOKUP, put, settings, write_elsewhere
@@ -52,6 +54,12 @@ def data(path: Path) -> list[Any]:
     lines = (f"query_alias {LOOKUP}", "fetch_source SELECT value, key FROM rows")
     wrong = "query_string SELECT bogus FROM rows WHERE key = ?"
     return plain(config.read(str(settings(path, *lines, wrong, f"query_addrname {ENDLESS}"))))
+
+
+def checkpoint(path: Path) -> Any:
+    """Try to empty the log; return whether a reader forbade it, and the pages that it has."""
+    with closing(sqlite3.connect(path, 0.05, isolation_level=None)) as connection:
+        return connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
 
 @pytest.fixture
@@ -91,6 +99,21 @@ def test_a_snapshot_is_of_one_worker(worker: WalWorker, path: Path) -> None:
     assert worker.handle([ROW, 1, ALONE, "query_alias", "new"]) == ("x",)
     with pytest.raises(Unavailable):
         worker.handle(later)
+
+
+def test_a_snapshot_that_begins_with_an_error_is_none(worker: WalWorker, path: Path) -> None:
+    """The front sends no END for it; while it lasted, nobody could begin the log anew."""
+    assert worker.handle([ROW, 1, ALONE, "query_alias", "alice"]) == ("bob",)
+    with pytest.raises(ConfigError, match="no such column: bogus"):
+        worker.handle([ROW, 1, FIRST, "query_string", "alice"])
+    put(path, new="x")
+    assert checkpoint(path) == (0, 0, 0)
+    assert worker.handle([ROW, 1, FIRST, "query_alias", "new"]) == ("x",)
+    put(path, newer="x")
+    assert checkpoint(path)[0] == 1
+    assert worker.handle([ROW, 1, LATER, "query_alias", "newer"]) is None
+    assert worker.handle([END, 1, ALONE]) is None
+    assert checkpoint(path) == (0, 0, 0)
 
 
 def test_all_rows_come_in_parts(
