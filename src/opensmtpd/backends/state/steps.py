@@ -45,8 +45,8 @@ class GreylistTimes(NamedTuple):
     """The times of greylisting, in seconds: the defaults are those of postgrey and milter-greylist.
 
     ``delay`` is how long a new triplet has to wait, ``window`` within what time from its first
-    attempt it has to come again, ``keep`` for how long one that has passed is known after its last
-    attempt.
+    attempt it has to come again, which is longer than ``delay``, ``keep`` for how long one that has
+    passed is known after its last attempt.
     """
 
     delay: float = 300.0
@@ -73,17 +73,25 @@ def microseconds(seconds: float) -> int:
     return max(1, round(seconds * SECOND))
 
 
+def _whole(number: int, least: int) -> int:
+    """Return a number of a step. A fraction is refused, too: no store replies with one."""
+    if not isinstance(number, int) or not least <= number <= NUMBER_MAX:
+        raise ValueError(f"{number} is not a whole number from {least} to {NUMBER_MAX}")
+    return number
+
+
 def count(key: bytes, by: int, window: float) -> list[Any]:
     """Return the step that adds to a count. Raises ValueError."""
-    if not 0 <= by <= NUMBER_MAX:
-        raise ValueError(f"{by} is not a number from 0 to {NUMBER_MAX}")
-    return [COUNT, key, by, microseconds(window)]
+    return [COUNT, key, _whole(by, 0), microseconds(window)]
 
 
 def allow(key: bytes, rate: Rate, cost: int, patience: float) -> list[Any] | None:
     """Return the step that asks a rate; None where it never allows that much. Raises ValueError."""
-    if cost < 1 or rate.units < 1 or rate.burst < 1 or not 0 <= patience <= SECONDS_MAX:
-        raise ValueError("a cost, a rate or a burst below 1, or a patience below 0")
+    for number in (cost, rate.units, rate.burst):
+        _whole(number, 1)
+    microseconds(rate.seconds)
+    if not 0 <= patience <= SECONDS_MAX:
+        raise ValueError(f"a patience of {patience} is not from 0 to {SECONDS_MAX} seconds")
     step, limit = cost * rate.interval, rate.burst * rate.interval
     wait = round(patience * SECOND)
     if max(step, limit) > SECONDS_MAX * SECOND:
@@ -92,8 +100,11 @@ def allow(key: bytes, rate: Rate, cost: int, patience: float) -> list[Any] | Non
 
 
 def greylist(key: bytes, times: GreylistTimes) -> list[Any]:
-    """Return the step of an attempt. Raises ValueError."""
-    return [GREYLIST, key, *map(microseconds, times)]
+    """Return the step of an attempt. Raises ValueError, as for times by which nothing passes."""
+    delay, window, keep = map(microseconds, times)
+    if delay >= window:  # a triplet would be forgotten before it may pass
+        raise ValueError(f"a delay of {times.delay} seconds, and a window of {times.window}")
+    return [GREYLIST, key, delay, window, keep]
 
 
 def put(key: bytes, value: bytes, seconds: float) -> list[Any]:

@@ -67,13 +67,46 @@ def test_odd_times_are_refused(seconds: float) -> None:
         steps.count(b"k", 1, seconds)
 
 
+@pytest.mark.parametrize("seconds", [0.0, -5.0, float("nan"), float("inf"), 401 * 86400])
+def test_a_rate_has_a_period(seconds: float) -> None:
+    """With one of no time, or less, everything would be allowed."""
+    with pytest.raises(ValueError, match="is not a number of seconds"):
+        steps.allow(b"k", Rate(1000, seconds), 1, 0.0)
+
+
+@pytest.mark.parametrize("patience", [-1.0, float("nan"), float("inf")])
+def test_odd_patience_is_refused(patience: float) -> None:
+    with pytest.raises(ValueError, match="a patience of"):
+        steps.allow(b"k", Rate(1, 1.0), 1, patience)
+
+
+@pytest.mark.parametrize("number", [-1, 0, 1.0, 1.5, float("nan"), float("inf"), 10**400])
+def test_numbers_of_a_rate_are_whole_and_above_0(number: Any) -> None:
+    for rate, cost in (
+        (Rate(number, 1.0), 1),
+        (Rate(1, 1.0, burst=number), 1),
+        (Rate(1, 1.0), number),
+    ):
+        with pytest.raises(ValueError, match="is not a whole number from 1"):
+            steps.allow(b"k", rate, cost, 0.0)
+
+
+@pytest.mark.parametrize("number", [-1, 1.0, 1.5, float("nan"), float("inf"), 10**15 + 1])
+def test_what_is_counted_is_whole(number: Any) -> None:
+    with pytest.raises(ValueError, match="is not a whole number from 0"):
+        steps.count(b"k", number, 1.0)
+
+
+@pytest.mark.parametrize("delay", [200.0, 200.0000001, 300.0])
+def test_a_triplet_may_pass_before_it_is_forgotten(delay: float) -> None:
+    with pytest.raises(ValueError, match=r"a window of 200\.0"):
+        steps.greylist(b"k", GreylistTimes(delay, window=200.0))
+    assert steps.greylist(b"k", GreylistTimes(199.0, window=200.0))[2] == 199_000_000
+
+
 def test_odd_numbers_are_refused() -> None:
-    with pytest.raises(ValueError, match="is not a number from 0"):
-        steps.count(b"k", -1, 1.0)
     with pytest.raises(ValueError, match="65537 bytes to keep, more than 65536"):
         steps.put(b"k", b"x" * 65537, 1.0)
-    with pytest.raises(ValueError, match="below"):
-        steps.allow(b"k", Rate(1, 1.0), 0, 0.0)
     with pytest.raises(ValueError, match="fills up in more than"):
         steps.allow(b"k", Rate(1, 86400.0, burst=401), 1, 0.0)
 
