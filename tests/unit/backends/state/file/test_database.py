@@ -10,6 +10,7 @@ import pytest
 
 from opensmtpd.backends.state.file import database
 from opensmtpd.backends.state.file.store import StepStore
+from opensmtpd.backends.state.file.worker import FileWorker
 from opensmtpd.backends.state.steps import COUNT
 from opensmtpd.errors import ConfigError, Unavailable
 
@@ -115,6 +116,27 @@ def test_a_damaged_file_is_moved_aside(
     lines = capfd.readouterr().err.splitlines()
     assert len(lines) == 1
     assert lines[0].startswith(f"state-damaged file={path} moved_to={path}.damaged reason=")
+
+
+def test_the_pages_of_a_large_file_are_not_read_when_it_is_opened(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """They would take seconds; its damage is found by the step that reads it."""
+    fill(path)
+    with path.open("r+b") as file:
+        file.seek(5 * 4096)
+        file.write(os.urandom(4096))
+    monkeypatch.setattr(database, "CHECKED", 5 * 4096)
+    with closing(database.opened(str(path), SIZE)):
+        assert not Path(f"{path}.damaged").exists()
+    worker = FileWorker()
+    worker.load([str(path), SIZE, True])
+    for number in range(2000):
+        assert worker.handle([1e18, COUNT, b"=%d" % number, 1, 10**12]) in (1, 2)
+    worker.close()
+    assert f"state-damaged file={path} " in capfd.readouterr().err
+    monkeypatch.undo()
+    assert rows(path) > 0
 
 
 def test_a_second_one_takes_the_place_of_the_first(path: Path) -> None:
