@@ -11,9 +11,9 @@ class StateModel:
 
     def __init__(self) -> None:
         self.now = 1_700_000_000_000_000
-        self._counts: dict[bytes, tuple[int, int]] = {}
+        self._counts: dict[bytes, tuple[int, int, int]] = {}
         self._used_until: dict[bytes, int] = {}
-        self._triplets: dict[bytes, tuple[int, bool, int]] = {}
+        self._triplets: dict[bytes, tuple[int, int, int]] = {}
         self._values: dict[bytes, tuple[bytes, int, int]] = {}
 
     def take(self, step: list[Any]) -> Any:
@@ -29,15 +29,15 @@ class StateModel:
         return takes[kind](key, *arguments)
 
     def _count(self, key: bytes, by: int, window: int) -> int:
-        total, end = self._counts.get(key, (0, self.now))
-        alive = end > self.now
+        total, begin, end = self._counts.get(key, (0, self.now, self.now))
+        alive = begin <= self.now < end
         if by == 0:
             return total if alive else 0
         if alive:
             total, end = min(total + by, NUMBER_MAX), min(end, self.now + window)
         else:
-            total, end = by, self.now + window
-        self._counts[key] = total, end
+            total, begin, end = by, self.now, self.now + window
+        self._counts[key] = total, begin, end
         return total
 
     def _allow(self, key: bytes, step: int, limit: int, wait: int) -> list[int]:
@@ -51,16 +51,16 @@ class StateModel:
         return [0, used + step - latest]
 
     def _greylist(self, key: bytes, delay: int, window: int, keep: int) -> list[int]:
-        first, passed, end = self._triplets.get(key, (self.now, False, self.now))
-        if end <= self.now:
-            self._triplets[key] = self.now, False, self.now + window
+        first, passed, end = self._triplets.get(key, (self.now, 0, self.now))
+        if not passed <= self.now < end:
+            self._triplets[key] = self.now, 0, self.now + window
             return [0, 0]
         waited = self.now - first
         first = min(first, self.now)
         if passed or waited >= delay:
-            self._triplets[key] = first, True, self.now + keep
+            self._triplets[key] = first, self.now, self.now + keep
             return [3 if passed else 2, self.now - first]
-        self._triplets[key] = first, False, min(end, first + window)
+        self._triplets[key] = first, 0, min(end, first + window)
         return [1, self.now - first]
 
     def _get(self, key: bytes) -> list[Any] | None:

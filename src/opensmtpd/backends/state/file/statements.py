@@ -1,19 +1,25 @@
 """The statements of steps: each is one upsert, whose SET sees the row as it was before.
 
-The columns of a row mean: of a count, ``a`` is the number; of a rate, ``a`` is the time until which
-units are taken, and ``c`` what it was before the step; of a triplet, ``a`` is its first attempt,
-``b`` whether it has passed, ``c`` the attempt; of bytes, ``b`` is when they were put. Times are in
-microseconds since 1970. A row that has expired is as good as none.
+The columns of a row mean: of a count, ``a`` is the number, ``b`` when it began; of a rate, ``a`` is
+the time until which units are taken, and ``c`` what it was before the step; of a triplet, ``a`` is
+its first attempt, ``b`` its last one since it has passed, or 0, ``c`` the attempt; of bytes, ``b``
+is when they were put. Times are in microseconds since 1970.
+
+A row that has expired is as good as none. So is one whose ``b`` is still to come: the clock was set
+back since, and the row would outlive its time by as much.
 """
 
-COUNT = """
-INSERT INTO steps VALUES (:key, :by, 0, 0, :now + :window, NULL)
+_ALIVE = "expires > :now AND b <= :now"
+
+COUNT = f"""
+INSERT INTO steps VALUES (:key, :by, :now, 0, :now + :window, NULL)
 ON CONFLICT (key) DO UPDATE SET
-  a = CASE WHEN expires <= :now THEN :by ELSE min(a + :by, :most) END,
-  expires = CASE WHEN expires <= :now THEN :now + :window ELSE min(expires, :now + :window) END
+  a = CASE WHEN {_ALIVE} THEN min(a + :by, :most) ELSE :by END,
+  b = CASE WHEN {_ALIVE} THEN b ELSE :now END,
+  expires = CASE WHEN {_ALIVE} THEN min(expires, :now + :window) ELSE :now + :window END
 RETURNING a
 """
-READ_COUNT = "SELECT a FROM steps WHERE key = :key AND expires > :now"
+READ_COUNT = f"SELECT a FROM steps WHERE key = :key AND {_ALIVE}"
 
 _BASE = "max(min(a, :top), :now)"
 _AFTER = f"CASE WHEN {_BASE} + :step <= :top THEN {_BASE} + :step ELSE {_BASE} END"
@@ -23,21 +29,21 @@ ON CONFLICT (key) DO UPDATE SET c = {_BASE}, a = {_AFTER}, expires = {_AFTER}
 RETURNING c
 """
 
-GREYLIST = """
+GREYLIST = f"""
 INSERT INTO steps VALUES (:key, :now, 0, 0, :now + :window, NULL)
 ON CONFLICT (key) DO UPDATE SET
-  c = CASE WHEN expires <= :now THEN 0 WHEN b THEN 3 WHEN :now - a < :delay THEN 1 ELSE 2 END,
-  b = CASE WHEN expires <= :now THEN 0 WHEN b THEN 1 ELSE :now - a >= :delay END,
-  a = CASE WHEN expires <= :now THEN :now ELSE min(a, :now) END,
+  c = CASE WHEN NOT ({_ALIVE}) THEN 0 WHEN b THEN 3 WHEN :now - a < :delay THEN 1 ELSE 2 END,
+  b = CASE WHEN {_ALIVE} AND (b OR :now - a >= :delay) THEN :now ELSE 0 END,
+  a = CASE WHEN {_ALIVE} THEN min(a, :now) ELSE :now END,
   expires = CASE
-    WHEN expires <= :now THEN :now + :window
+    WHEN NOT ({_ALIVE}) THEN :now + :window
     WHEN b OR :now - a >= :delay THEN :now + :keep
     ELSE min(expires, min(a, :now) + :window)
   END
 RETURNING c, a
 """
 
-GET = "SELECT value, expires FROM steps WHERE key = :key AND expires > :now AND b <= :now"
+GET = f"SELECT value, expires FROM steps WHERE key = :key AND {_ALIVE}"
 PUT = """
 INSERT INTO steps VALUES (:key, 0, :now, 0, :now + :seconds, :value)
 ON CONFLICT (key) DO UPDATE SET b = :now, expires = :now + :seconds, value = :value

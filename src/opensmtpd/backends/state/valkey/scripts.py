@@ -3,7 +3,7 @@
 A key holds ``A B EXPIRES`` and, for bytes, these behind a space. The numbers mean what
 ``file.statements`` says of its columns. What is no such text, or of another type, is as good as
 none, and is written over. Keys outlive what they hold by SLACK, so that a server whose clock is set
-back a little forgets nothing.
+back a little forgets nothing that began before.
 
 Numbers are written by ``%.0f``: Lua's own form has 14 digits, and microseconds have 16.
 """
@@ -30,6 +30,10 @@ local function row()
   local a, b, expires = string.match(found(), '^(%d+) (%d+) (%d+)$')
   return tonumber(a), tonumber(b), tonumber(expires)
 end
+local function alive()
+  local a, b, expires = row()
+  if a and b <= now and expires > now then return a, b, expires end
+end
 local function write(a, b, expires, rest)
   local text = string.format('%.0f %.0f %.0f', a, b, expires) .. (rest or '')
   local left = string.format('%.0f', math.max(0, math.ceil((expires - now) / 1000)) + {SLACK})
@@ -39,15 +43,14 @@ end
 
 _COUNT = f"""
 local by, window = number(1), number(2)
-local total, _, expires = row()
-local alive = total and expires > now
-if by == 0 then return alive and total or 0 end
-if alive then
+local total, begin, expires = alive()
+if by == 0 then return total or 0 end
+if total then
   total, expires = math.min(total + by, {NUMBER_MAX}), math.min(expires, now + window)
 else
-  total, expires = by, now + window
+  total, begin, expires = by, now, now + window
 end
-write(total, 0, expires)
+write(total, begin, expires)
 return total
 """
 
@@ -66,16 +69,16 @@ return {0, used + step - latest}
 
 _GREYLIST = """
 local delay, window, keep = number(1), number(2), number(3)
-local first, passed, expires = row()
-if not first or expires <= now then
+local first, passed, expires = alive()
+if not first then
   write(now, 0, now + window)
   return {0, 0}
 end
 local waited = now - first
 first = math.min(first, now)
-if passed == 1 or waited >= delay then
-  write(first, 1, now + keep)
-  return {passed == 1 and 3 or 2, now - first}
+if passed > 0 or waited >= delay then
+  write(first, now, now + keep)
+  return {passed > 0 and 3 or 2, now - first}
 end
 write(first, 0, math.min(expires, first + window))
 return {1, now - first}

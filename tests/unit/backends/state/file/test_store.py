@@ -14,6 +14,8 @@ from opensmtpd.backends.state.file.store import StepStore, now_us
 from opensmtpd.backends.state.steps import ALLOW, COUNT, GET, GREYLIST, PUT
 from unit.support.state_machine import StoreMachine
 
+DAY = 86400 * 1_000_000
+
 
 class FileMachine(StoreMachine):
     def __init__(self) -> None:
@@ -88,6 +90,31 @@ class Timed:
 @pytest.fixture
 def timed(tmp_path: Path) -> Timed:
     return Timed(tmp_path / "state.db")
+
+
+@pytest.mark.parametrize("later", [0, DAY, 30 * DAY, 364 * DAY])
+def test_a_clock_that_is_set_back_prolongs_nothing(timed: Timed, later: int) -> None:
+    """Or who was refused by a count would be for a year, and who has passed would be known."""
+    window = 60_000_000
+    triplet: list[Any] = [GREYLIST, b"=a", 1, 10 * DAY, 35 * DAY]
+    timed.store.take(COUNT, b"=a", 5, window)
+    timed.store.take(*triplet)
+    timed.now += 1
+    assert timed.store.take(*triplet)[0] == 2
+    timed.now += later - 365 * DAY
+    assert timed.store.take(COUNT, b"=a", 0, window) == 0
+    assert timed.store.take(COUNT, b"=a", 1, window) == 1
+    assert timed.store.take(*triplet) == [0, 0]
+
+
+def test_with_shorter_times_nothing_is_forgotten_at_once(timed: Timed) -> None:
+    """They are an administrator's, who has changed a line of smtpd.conf."""
+    for _ in range(2):
+        timed.store.take(GREYLIST, b"=a", 1, 10 * DAY, 35 * DAY)
+        timed.store.take(COUNT, b"=a", 1, DAY)
+        timed.now += 1
+    assert timed.store.take(GREYLIST, b"=a", 1, DAY, DAY)[0] == 3
+    assert timed.store.take(COUNT, b"=a", 0, 60_000_000) == 2
 
 
 def test_what_has_expired_is_dropped_in_small_steps(timed: Timed) -> None:
