@@ -41,7 +41,7 @@ class StoreMachine(RuleBasedStateMachine):
         interval=st.sampled_from([1, 7, 333_334, 10_000_000]),
         burst=st.integers(1, 5),
         cost=st.integers(1, 5),
-        wait=st.sampled_from([0, 0, 1_000_000]),
+        wait=st.sampled_from([0, 0, 1_000_000, 60_000_000]),
     )
     def allow(self, key: bytes, interval: int, burst: int, cost: int, wait: int) -> None:
         cost = min(cost, burst)

@@ -12,7 +12,7 @@ class StateModel:
     def __init__(self) -> None:
         self.now = 1_700_000_000_000_000
         self._counts: dict[bytes, tuple[int, int, int]] = {}
-        self._used_until: dict[bytes, int] = {}
+        self._used_until: dict[bytes, tuple[int, int]] = {}
         self._triplets: dict[bytes, tuple[int, int, int]] = {}
         self._values: dict[bytes, tuple[bytes, int, int]] = {}
 
@@ -42,12 +42,14 @@ class StateModel:
 
     def _allow(self, key: bytes, step: int, limit: int, wait: int) -> list[int]:
         latest = self.now + limit + wait
-        used = self._used_until.get(key, self.now)
-        used = max(self.now, min(used, latest))
+        used, patience = self._used_until.get(key, (self.now, 0))
+        if used <= self.now:
+            used, patience = self.now, 0
+        used = min(used, self.now + limit + max(patience, wait))
         if used + step <= latest:
-            self._used_until[key] = used + step
+            self._used_until[key] = used + step, max(patience, wait)
             return [1, max(0, used + step - limit - self.now)]
-        self._used_until[key] = used
+        self._used_until[key] = used, patience
         return [0, used + step - latest]
 
     def _greylist(self, key: bytes, delay: int, window: int, keep: int) -> list[int]:

@@ -79,7 +79,9 @@ class LastingState:
         """Take ``cost`` units of a rate, if it allows them now, or within ``patience``.
 
         This is the generic cell rate algorithm (ITU-T I.371). What is taken within ``patience`` is
-        to be done ``Permit.after`` seconds later; others stand in line behind it.
+        to be done ``Permit.after`` seconds later; others stand in line behind it, also those who
+        have less patience. All that ask for a key are to have the same rate: the line is forgotten
+        as far as it is longer than the burst of one, and the greatest patience that got into it.
         """
         step = steps.allow(steps.key_of(key), rate, cost, patience)
         if step is None:

@@ -4,7 +4,7 @@ A store takes one of them at a time, atomically, and by its own clock, so that s
 agree. It forgets what has expired, and may forget more where it is full, what expires first before
 the rest. Where its clock is set back, counts that began and bytes that were put in what is the
 future now are none, and triplets that have passed there are new; a rate is held up by no more than
-its burst and the patience with it. So no time is longer than a step says.
+its burst and the greatest patience that was had with it. So no time is longer than a step says.
 """
 
 import hashlib

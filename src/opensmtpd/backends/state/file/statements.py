@@ -1,12 +1,13 @@
 """The statements of steps: each is one upsert, whose SET sees the row as it was before.
 
 The columns of a row mean: of a count, ``a`` is the number, ``b`` when it began; of a rate, ``a`` is
-the time until which units are taken, and ``c`` what it was before the step; of a triplet, ``a`` is
-its first attempt, ``b`` its last one since it has passed, or 0, ``c`` the attempt; of bytes, ``b``
-is when they were put. Times are in microseconds since 1970.
+the time until which units are taken, ``b`` the greatest patience with which some were, and ``c``
+what ``a`` was before the step; of a triplet, ``a`` is its first attempt, ``b`` its last one since
+it has passed, or 0, ``c`` the attempt; of bytes, ``b`` is when they were put. Times are in
+microseconds since 1970.
 
-A row that has expired is as good as none. So is one whose ``b`` is still to come: the clock was set
-back since, and the row would outlive its time by as much.
+A row that has expired is as good as none. So is one whose time ``b`` is still to come: the clock
+was set back since, and the row would outlive its time by as much.
 """
 
 _ALIVE = "expires > :now AND b <= :now"
@@ -21,11 +22,18 @@ RETURNING a
 """
 READ_COUNT = f"SELECT a FROM steps WHERE key = :key AND {_ALIVE}"
 
-_BASE = "max(min(a, :top), :now)"
-_AFTER = f"CASE WHEN {_BASE} + :step <= :top THEN {_BASE} + :step ELSE {_BASE} END"
+# What is further away than anybody can have put it is of a clock that was ahead. The patience of
+# this step alone does not tell: others may be in line who have more of it.
+_BASE = "max(min(a, :now + :limit + max(b, :wait)), :now)"
+_TAKEN = f"{_BASE} + :step <= :now + :limit + :wait"
+_AFTER = f"CASE WHEN {_TAKEN} THEN {_BASE} + :step ELSE {_BASE} END"
 ALLOW = f"""
-INSERT INTO steps VALUES (:key, :now + :step, 0, :now, :now + :step, NULL)
-ON CONFLICT (key) DO UPDATE SET c = {_BASE}, a = {_AFTER}, expires = {_AFTER}
+INSERT INTO steps VALUES (:key, :now + :step, :wait, :now, :now + :step, NULL)
+ON CONFLICT (key) DO UPDATE SET
+  c = {_BASE},
+  b = CASE WHEN NOT {_TAKEN} THEN b WHEN expires > :now THEN max(b, :wait) ELSE :wait END,
+  a = {_AFTER},
+  expires = {_AFTER}
 RETURNING c
 """
 

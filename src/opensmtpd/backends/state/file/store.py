@@ -72,9 +72,8 @@ class StepStore:
 
     def _allow(self, key: bytes, step: int, limit: int, wait: int) -> list[int]:
         now = self._clock()
-        top = now + limit + wait
-        (base,) = self._row(statements.ALLOW, key=key, step=step, now=now, top=top)
-        after = base + step
+        (base,) = self._row(statements.ALLOW, key=key, step=step, limit=limit, wait=wait, now=now)
+        after, top = base + step, now + limit + wait
         return [0, after - top] if after > top else [1, max(0, after - limit - now)]
 
     def _greylist(self, key: bytes, delay: int, window: int, keep: int) -> list[int]:

@@ -57,13 +57,14 @@ return total
 _ALLOW = """
 local step, limit, wait = number(1), number(2), number(3)
 local latest = now + limit + wait
-local before = row()
-local used = math.max(now, math.min(before or now, latest))
+local before, patience, expires = row()
+if not before or expires <= now then before, patience = now, 0 end
+local used = math.max(now, math.min(before, now + limit + math.max(patience, wait)))
 if used + step <= latest then
-  write(used + step, 0, used + step)
+  write(used + step, math.max(patience, wait), used + step)
   return {1, math.max(0, used + step - limit - now)}
 end
-if used ~= before then write(used, 0, used) end
+if used ~= before then write(used, patience, used) end
 return {0, used + step - latest}
 """
 

@@ -40,23 +40,29 @@ test_its_replies_are_those_of_the_model = FileMachine.TestCase
 @given(
     interval=st.integers(1, 1000),
     burst=st.integers(1, 5),
-    attempts=st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 5)), max_size=40),
+    attempts=st.lists(
+        st.tuples(st.integers(0, 3000), st.integers(1, 5), st.sampled_from([0, 0, 500, 9000])),
+        max_size=40,
+    ),
 )
 def test_a_rate_never_lets_more_through(
-    interval: int, burst: int, attempts: list[tuple[int, int]]
+    interval: int, burst: int, attempts: list[tuple[int, int, int]]
 ) -> None:
-    """In any time: no more than what comes back within it, and a burst."""
+    """In any time: no more than what comes back within it, and a burst. All patiences in a mix."""
     with tempfile.TemporaryDirectory() as folder:
         timed = Timed(Path(folder) / "state.db")
         passed: list[tuple[int, int]] = []
-        for wait, cost in attempts:
+        for wait, cost, patience in attempts:
             timed.now += wait
-            step: list[Any] = [ALLOW, b"=a", min(cost, burst) * interval, burst * interval, 0]
+            limit = burst * interval
+            step: list[Any] = [ALLOW, b"=a", min(cost, burst) * interval, limit, patience]
             allowed, after = timed.store.take(*step)
             if allowed:
-                passed.append((timed.now, min(cost, burst)))
+                assert after <= patience
+                passed.append((timed.now + after, min(cost, burst)))
             else:
-                assert after > 0
+                timed.now += after - 1
+                assert timed.store.take(*step) == [0, 1]
         timed.store.close()
     for begin, _ in passed:
         for end, _ in passed:
@@ -72,6 +78,27 @@ def test_who_waits_as_long_as_told_is_let_through(timed: "Timed") -> None:
     assert timed.store.take(*step) == [0, 1]
     timed.now += 1
     assert timed.store.take(*step) == [1, 0]
+
+
+def test_those_without_patience_leave_the_line_of_others_as_it_is(timed: "Timed") -> None:
+    patient: list[Any] = [ALLOW, b"=a", 1_000_000, 1_000_000, 60_000_000]
+    hasty: list[Any] = [ALLOW, b"=a", 1_000_000, 1_000_000, 0]
+    for number in range(30):
+        assert timed.store.take(*patient) == [1, number * 1_000_000]
+    assert timed.store.take(*hasty) == [0, 30_000_000]
+    assert timed.store.take(*patient) == [1, 30_000_000]
+    timed.now += 31_000_000
+    assert timed.store.take(*hasty) == [1, 0]
+
+
+def test_a_clock_that_is_set_back_holds_a_rate_up_no_longer_than_its_line(timed: "Timed") -> None:
+    patient: list[Any] = [ALLOW, b"=a", 1_000_000, 1_000_000, 60_000_000]
+    hasty: list[Any] = [ALLOW, b"=a", 1_000_000, 1_000_000, 0]
+    assert timed.store.take(*patient) == [1, 0]
+    timed.now -= 365 * DAY
+    assert timed.store.take(*hasty) == [0, 61_000_000]
+    timed.now += 61_000_000
+    assert timed.store.take(*hasty) == [1, 0]
 
 
 class Timed:
