@@ -22,8 +22,10 @@ KINDS = {COUNT: b"c", ALLOW: b"r", GREYLIST: b"g", GET: b"v", PUT: b"v"}
 SECOND = 1_000_000
 SECONDS_MAX = 400 * 86400
 """Seconds of a time in a step, at most."""
+EXACT = 2**53
+"""The numbers of Lua are exact up to this one."""
 NUMBER_MAX = 10**15
-"""A count, at most: the numbers of Lua are exact up to 2**53."""
+"""A count, at most."""
 KEY_MAX = 200
 """Bytes of a key; a longer one is hashed."""
 VALUE_MAX = 64 * 1024

@@ -7,10 +7,18 @@ it has passed, or 0, ``c`` the attempt; of bytes, ``b`` is when they were put. T
 microseconds since 1970.
 
 A row that has expired is as good as none. So is one whose time ``b`` is still to come: the clock
-was set back since, and the row would outlive its time by as much.
+was set back since, and the row would outlive its time by as much. And so is one that has anything
+but times and numbers in these columns, which only a damaged file has: SQLite does not mind, and
+what would come of it is no reply.
 """
 
-_ALIVE = "expires > :now AND b <= :now"
+from opensmtpd.backends.state import steps
+
+_SOUND = (
+    "typeof(a) || typeof(b) || typeof(expires) = 'integerintegerinteger'"
+    f" AND min(a, b, expires) >= 0 AND max(a, b, expires) <= {steps.EXACT}"
+)
+_ALIVE = f"(expires > :now AND b <= :now AND {_SOUND})"
 
 COUNT = f"""
 INSERT INTO steps VALUES (:key, :by, :now, 0, :now + :window, NULL)
@@ -24,14 +32,16 @@ READ_COUNT = f"SELECT a FROM steps WHERE key = :key AND {_ALIVE}"
 
 # What is further away than anybody can have put it is of a clock that was ahead. The patience of
 # this step alone does not tell: others may be in line who have more of it.
-_BASE = "max(min(a, :now + :limit + max(b, :wait)), :now)"
-_TAKEN = f"{_BASE} + :step <= :now + :limit + :wait"
-_AFTER = f"CASE WHEN {_TAKEN} THEN {_BASE} + :step ELSE {_BASE} END"
+_BASE = f"""
+CASE WHEN {_SOUND} THEN max(min(a, :now + :limit + max(b, :wait)), :now) ELSE :now END
+"""
+_TAKEN = f"({_BASE}) + :step <= :now + :limit + :wait"
+_AFTER = f"CASE WHEN {_TAKEN} THEN ({_BASE}) + :step ELSE {_BASE} END"
 ALLOW = f"""
 INSERT INTO steps VALUES (:key, :now + :step, :wait, :now, :now + :step, NULL)
 ON CONFLICT (key) DO UPDATE SET
   c = {_BASE},
-  b = CASE WHEN NOT {_TAKEN} THEN b WHEN expires > :now THEN max(b, :wait) ELSE :wait END,
+  b = CASE WHEN NOT {_TAKEN} THEN b WHEN {_ALIVE} THEN max(b, :wait) ELSE :wait END,
   a = {_AFTER},
   expires = {_AFTER}
 RETURNING c
@@ -40,21 +50,23 @@ RETURNING c
 GREYLIST = f"""
 INSERT INTO steps VALUES (:key, :now, 0, 0, :now + :window, NULL)
 ON CONFLICT (key) DO UPDATE SET
-  c = CASE WHEN NOT ({_ALIVE}) THEN 0 WHEN b THEN 3 WHEN :now - a < :delay THEN 1 ELSE 2 END,
+  c = CASE WHEN NOT {_ALIVE} THEN 0 WHEN b THEN 3 WHEN :now - a < :delay THEN 1 ELSE 2 END,
   b = CASE WHEN {_ALIVE} AND (b OR :now - a >= :delay) THEN :now ELSE 0 END,
   a = CASE WHEN {_ALIVE} THEN min(a, :now) ELSE :now END,
   expires = CASE
-    WHEN NOT ({_ALIVE}) THEN :now + :window
+    WHEN NOT {_ALIVE} THEN :now + :window
     WHEN b OR :now - a >= :delay THEN :now + :keep
     ELSE min(expires, min(a, :now) + :window)
   END
 RETURNING c, a
 """
 
-GET = f"SELECT value, expires FROM steps WHERE key = :key AND {_ALIVE}"
+GET = f"""
+SELECT value, expires FROM steps WHERE key = :key AND {_ALIVE} AND typeof(value) = 'blob'
+"""
 PUT = """
 INSERT INTO steps VALUES (:key, 0, :now, 0, :now + :seconds, :value)
-ON CONFLICT (key) DO UPDATE SET b = :now, expires = :now + :seconds, value = :value
+ON CONFLICT (key) DO UPDATE SET a = 0, b = :now, expires = :now + :seconds, value = :value
 """
 FORGET = "DELETE FROM steps WHERE key IN (?, ?, ?, ?)"
 

@@ -144,6 +144,37 @@ def test_with_shorter_times_nothing_is_forgotten_at_once(timed: Timed) -> None:
     assert timed.store.take(COUNT, b"=a", 0, 60_000_000) == 2
 
 
+@pytest.mark.parametrize("column", ["a", "b", "c", "expires", "value"])
+@pytest.mark.parametrize("nonsense", ["text", b"blob", 1.5, 1e300, -1, 2**62, None])
+def test_a_row_with_nonsense_is_as_good_as_none(timed: Timed, column: str, nonsense: Any) -> None:
+    """Damage of one row is no outage of all the state: each reply is one, and the row is mended."""
+    timed.db.execute("DROP TABLE steps")
+    timed.db.execute(database.TABLE.replace(" NOT NULL", ""))  # what is damaged obeys no rule
+    each: dict[str, list[Any]] = {
+        "c": [COUNT, b"=a", 1, DAY],
+        "r": [ALLOW, b"=a", 1_000_000, 1_000_000, 0],
+        "g": [GREYLIST, b"=a", 1, DAY, DAY],
+        "v": [GET, b"=a"],
+    }
+    fresh = [1, [1, 0], [0, 0], None]
+    timed.store.take(PUT, b"=a", b"v", DAY)
+    for step in each.values():
+        timed.store.take(*step)
+    timed.db.execute(f"UPDATE steps SET {column} = ?", (nonsense,))
+    read_only = timed.store.take(COUNT, b"=a", 0, DAY)
+    replies = [timed.store.take(*step) for step in each.values()]
+    if column in ("a", "b", "expires"):
+        assert read_only == 0
+        assert replies == fresh
+    else:
+        assert replies[:3] == [2, [0, 1_000_000], [1, 0]]
+        assert (replies[3] is None) == (column == "value" and nonsense != b"blob")
+    assert timed.store.take(PUT, b"=a", b"w", DAY) is True
+    timed.now += 1
+    replies = [timed.store.take(*step) for step in each.values()]
+    assert replies[1:] == [[0, 999_999], [2, 1], [b"w", DAY - 1]]
+
+
 def test_what_has_expired_is_dropped_in_small_steps(timed: Timed) -> None:
     for number in range(1000):
         timed.store.take(COUNT, b"=old%d" % number, 1, 1_000_000)
