@@ -26,7 +26,6 @@ from opensmtpd._protocol.filter.turned_away import TurnedAway
 from opensmtpd.errors import DecisionError, ProtocolError, Refused, VersionError
 from opensmtpd.filter import PROCEED, Filter, Session
 from opensmtpd.filter.decisions import handler_name
-from opensmtpd.filter.events import Report
 from opensmtpd.log import log
 
 _ID = re.compile(rb"[0-9a-f]{1,16}")
@@ -69,10 +68,12 @@ class FilterConnection:
         self._states: dict[bytes, SessionState] = {}
         self._turned_away = TurnedAway(log)
         self._transfers = Transfers(filter, self.dispatcher, budget or Budget(), on_failure)
-        self._runs = Runs(self._transfers, self._line, log)
+        self._runs = Runs(self._transfers, self._line, self._again, log)
         self._out: list[bytes] = []
         self._answered = b""
         """The token of the request that was answered last."""
+        self._failed: bytes | None = None
+        """The line that could not be taken, until it is answered as a failure."""
 
     # --- for the loop and the tests -----------------------------------------------------------
 
@@ -104,10 +105,7 @@ class FilterConnection:
 
         Raises MemoryError where there may be some, and then it is to be called again.
         """
-        if self._runs.waiting:
-            self._runs.feed()
-            if self._runs.waiting:
-                raise MemoryError
+        self._runs.feed()
         if self._out:
             answers = b"".join(self._out)
             self._out = []
@@ -120,11 +118,12 @@ class FilterConnection:
         Raises MemoryError, and then nothing was taken. Where memory ends later, the bytes wait for
         ``data_to_send``.
         """
-        latest = max(self.dispatcher.now, now)
+        self.dispatcher.now = max(self.dispatcher.now, now)
         self._runs.waiting.append(data)
-        self.dispatcher.now = latest
-        with suppress(MemoryError):  # the bytes are taken: to give them again would double them
+        try:  # noqa: SIM105  to make suppress() may raise, when the bytes are taken
             self._runs.feed()
+        except MemoryError:
+            pass
 
     def _line(self, line: bytes) -> bool:
         """Take a line that belongs to no known message; return whether it was taken.
@@ -147,33 +146,45 @@ class FilterConnection:
             self._lost(line, error)
         return True
 
+    def _again(self, line: bytes) -> bool:
+        """Take a line that ``_line`` was not given, or raised MemoryError for."""
+        if line is not self._failed:
+            return self._line(line)
+        self._lost(line, MemoryError())
+        return True
+
     def _lost(self, line: bytes, error: Exception) -> None:
-        """Answer a line that could not be taken as a failure; a report has no answer."""
+        """Answer a line that failed; a report has no answer. Raises MemoryError: see ``_again``."""
+        self._failed = line
         with suppress(Exception):
             self._log("internal-error", error=type(error).__name__, at=place(error))
             self.dispatcher.log_traceback(error)
-        if not line.startswith(b"filter|"):
-            return
-        with suppress(Exception):
-            asked = wire.parse(line)
-            token, _, fields = asked.fields.partition(b"|")
-            state = self._state(asked.session)
-            self._runs.flush(state)
-            if asked.event != "data-line":
-                if token != self._answered:  # a second answer would stop smtpd
-                    self._answer(state, asked.event, token, self._failure)
-                return
-            message = state.messages.get(token)
-            if message is None or message.state == SENT:
-                message = self._transfers.begin(state, token)
-            self._transfers.lose(state, message, error, last=fields == b".")
+        if line.startswith(b"filter|"):
+            try:
+                self._refuse(wire.parse(line), error)
+            except Exception as again:  # a bug of ours, or no line of smtpd's
+                if isinstance(again, MemoryError):
+                    raise
+        self._failed = None
+
+    def _refuse(self, asked: wire.Line, error: Exception) -> None:
+        token, _, fields = asked.fields.partition(b"|")
+        state = self._state(asked.session)
+        self._runs.flush(state)
+        if asked.event == "data-line":
+            self._transfers.lose_line(state, token, error, last=fields == b".")
+        elif asked.event == "commit" and state.refusal is not None:
+            self._request(asked, token, fields)
+        elif token != self._answered:  # a second answer would stop smtpd
+            self._answer(state, asked.event, token, self._failure)
 
     def _event(self, line: wire.Line, raw: bytes) -> bool:
         self._handshake.speak(line.version)
-        state = self._states.get(line.session)
+        states = self._states
+        state = states.get(line.session)
         if state is not None:
             self._runs.flush(state)
-        away = state is None and self._is_turned_away(line)
+        away = state is None and self._turned_away.has(line, len(states), self.dispatcher.now)
         if line.kind == b"report":
             if not away:
                 self._report(line)
@@ -188,9 +199,6 @@ class FilterConnection:
             return self._data_line(line, token, fields, raw)
         self._request(line, token, fields)
         return True
-
-    def _is_turned_away(self, line: wire.Line) -> bool:
-        return self._turned_away.has(line, len(self._states), self.dispatcher.now)
 
     def _state(self, session: bytes, outgoing: bool = False) -> SessionState:
         state = self._states.get(session)
@@ -209,26 +217,21 @@ class FilterConnection:
             report = self._handshake.decoder.report(line)
             record_report(state.session, event, report)
             if handler is not None:
-                self._hear(state, event, handler, report)
+                name = handler_name(event)
+                # No answer waits for the job that a report leaves, so no session's end cancels it.
+                self.dispatcher.dispatch(
+                    None,
+                    name,
+                    partial(handler, state.session, report),
+                    lambda _: None,
+                    partial(self.dispatcher.log_failure, state.id, name, method=handler),
+                )
         if event in ("tx-reset", "link-disconnect"):
             self._runs.end(state)
             self._transfers.end_transaction(state)
         if event == "link-disconnect":
             self.dispatcher.pending.drop(state.id)
             del self._states[state.id]
-
-    def _hear(
-        self, state: SessionState, event: str, handler: Callable[..., object], report: Report
-    ) -> None:
-        name = handler_name(event)
-        # No answer waits for the job that a report leaves, so no session's end cancels it.
-        self.dispatcher.dispatch(
-            None,
-            name,
-            partial(handler, state.session, report),
-            lambda _: None,
-            partial(self.dispatcher.log_failure, state.id, name, method=handler),
-        )
 
     # --- requests -----------------------------------------------------------------------------
 
@@ -237,8 +240,8 @@ class FilterConnection:
         state = self._state(asked.session)
         handler = self._handlers.get(phase)
         if phase == "commit" and state.refusal is not None:
-            refusal, state.refusal = state.refusal, None
-            self._answer(state, phase, token, refusal)
+            self._answer(state, phase, token, state.refusal)
+            state.refusal = None  # not before: it must outlast a lack of memory
         elif handler is not None:
             self._ask(state, asked, token, fields, handler)
         elif phase in wire.REQUESTS:

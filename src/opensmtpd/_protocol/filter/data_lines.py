@@ -95,11 +95,23 @@ class Transfers:
             self._dispatcher.dispatch(state.id, "end", message.end, answer, refuse)
 
     def lose(self, state: SessionState, message: Message, error: Exception, *, last: bool) -> None:
-        """Refuse a message of which lines are lost; ``last`` tells whether its final dot came."""
+        """Refuse a message of which lines are lost; ``last`` tells whether its final dot came.
+
+        Raises MemoryError, and then it may be called again.
+        """
+        if state.refusal is None:
+            state.refusal = TEMPFAIL  # first, for it takes no memory
         self._fail(state, message, "spool", error)
         if last and message.state not in (ENDED, SENT):
             message.close_input(())
         self._queue(state, message)
+
+    def lose_line(self, state: SessionState, token: bytes, error: Exception, *, last: bool) -> None:
+        """Refuse the message in flight for a token, of which a line is lost; begin it if needed."""
+        message = state.messages.get(token)
+        if message is None or message.state == SENT:
+            message = self.begin(state, token)
+        self.lose(state, message, error, last=last)
 
     def _fail(
         self, state: SessionState, message: Message, handler: str, error: BaseException

@@ -28,6 +28,8 @@ from unit.support.talk import M, Talk, data, report, request
 
 ENGINE = str(Path(next(iter(_protocol.__path__))))
 LINES = (b"From: a@b.example", b"Subject: x", b"", b"..dot", b"body %s" % (b"x" * 200), b"end")
+PLACES, STEP = 400, 7
+"""Allocations in the longest read and more, and the share of them that each case strikes."""
 SESSIONS = tuple(b"%016x" % number for number in (1, 2, 3))
 
 
@@ -50,6 +52,13 @@ class Seen(Filter):
 
     def on_commit(self, session: Session, request: Commit) -> CommitDecision:
         return PROCEED
+
+
+KINDS = pytest.mark.parametrize(
+    ("make", "front"),
+    [(StreamedMessage, []), (Front, [b"X-Front: yes"]), (EditedMessage, [])],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
 
 
 def token(session: bytes, number: int) -> bytes:
@@ -84,11 +93,7 @@ def heard(out: bytes, session: bytes) -> tuple[list[bytes], dict[bytes, list[byt
     return lines, decisions
 
 
-@pytest.mark.parametrize(
-    ("make", "front"),
-    [(StreamedMessage, []), (Front, [b"X-Front: yes"]), (EditedMessage, [])],
-    ids=lambda value: getattr(value, "__name__", ""),
-)
+@KINDS
 @pytest.mark.parametrize("memory", [10_000, 40])
 @POLICIES
 def test_no_memory_at_any_line(
@@ -116,6 +121,37 @@ def test_no_memory_at_any_line(
         failed += [f"{struck[0]}: {fault}" for fault in faults(out, front)]
     assert not failed
     assert number > 100
+
+
+@KINDS
+@pytest.mark.parametrize("window", [1, 3, 40])
+@POLICIES
+def test_no_memory_for_some_allocations_in_a_row(
+    make: Callable[[], MessageHandler], front: list[bytes], window: int, policy: Policy
+) -> None:
+    """Real allocations fail in one read, from each STEP-th on: another one first in each read."""
+    interpreter = pytest.importorskip("_testcapi")
+    failed = []
+    reads = conversation()
+    for struck in range(len(reads)):
+        for start in range((struck + len(policy) + window) % STEP, PLACES, STEP):
+            talk = Talk(Seen(make), on_failure=policy, budget=Budget(10_000, 10_000))
+            out = []
+            for number, read in enumerate(reads):
+                taken = True
+                if number == struck:
+                    interpreter.set_nomemory(start, start + window)
+                try:
+                    talk.protocol.receive(read, 0.0)
+                except MemoryError:
+                    taken = False
+                interpreter.remove_mem_hooks()
+                if not taken:
+                    talk.protocol.receive(read, 0.0)
+                out.append(talk.drain())
+            found = faults(b"".join(out), front, refusals=min(window, len(SESSIONS)))
+            failed += [f"read {struck}, allocation {start}: {fault}" for fault in found]
+    assert not failed
 
 
 def test_no_memory_again_and_again_at_the_last_run_of_a_read(
@@ -146,8 +182,8 @@ def test_no_memory_again_and_again_at_the_last_run_of_a_read(
     assert not left
 
 
-def faults(out: bytes, front: list[bytes]) -> Iterator[str]:
-    """Yield the faults in what smtpd was sent."""
+def faults(out: bytes, front: list[bytes], refusals: int = 1) -> Iterator[str]:
+    """Yield the faults in what smtpd was sent; so many messages may be refused."""
     refused = 0
     for session in SESSIONS:
         lines, decisions = heard(out, session)
@@ -160,5 +196,5 @@ def faults(out: bytes, front: list[bytes]) -> Iterator[str]:
                 yield f"accepted, and lines are lost: {lines}"
         else:
             refused += 1
-    if refused > 1:
+    if refused > refusals:
         yield f"{refused} messages were refused"

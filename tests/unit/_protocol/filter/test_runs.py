@@ -21,7 +21,7 @@ class Seen:
 
     def __init__(self) -> None:
         self.taken: list[Any] = []
-        self.runs = Runs(cast(Transfers, self), self.line, lambda *_, **__: None)
+        self.runs = Runs(cast(Transfers, self), self.line, self.line, lambda *_, **__: None)
         self.states = {id: SessionState(id, Session(id.decode(), ())) for id in (S, OTHER)}
 
     def line(self, line: bytes) -> bool:
