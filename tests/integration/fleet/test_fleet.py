@@ -12,6 +12,7 @@ from random import Random
 
 import pytest
 
+from integration.support.network_scenes import until
 from lab.fleet.fleet import QUESTION, Fleet, connect, fleet, log_in, rcpt
 from lab.fleet.network import LISTED, dropped
 from lab.fleet.node import PAGE
@@ -86,6 +87,8 @@ def test_the_dns_is_asked_once(running: Fleet) -> None:
     for node in running.nodes:
         with connect(node, source=LISTED) as client:
             client.sendmail(STRANGER, ALICE, mail.compose(STRANGER, ALICE, "listed"))
+        # The mail does not wait until the answer is kept.
+        until(lambda: QUESTION[0] in running.valkey.execute("KEYS", "*"))
     found: list[bytes] = []
     end = time.monotonic() + 30
     while len(found) < len(running.nodes) and time.monotonic() < end:

@@ -24,7 +24,9 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def opener(file: Path) -> Iterator[Opener]:
+def opener(file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opener]:
+    """Two processes, which have time to be slow."""
+    monkeypatch.setattr("opensmtpd._runtime.opener.WITHIN", 20.0)
     made = Opener([str(file)])
     yield made
     for end in made._ends:

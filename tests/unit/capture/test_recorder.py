@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
 from ctypes.util import find_library
 from pathlib import Path
@@ -202,7 +203,10 @@ def test_a_writer_that_stops_holds_nobody_up(capture: Path, echo: str) -> None:
 @linux
 def test_a_writer_that_is_killed_holds_nobody_up(capture: Path, echo: str) -> None:
     with Recorded(capture, echo) as program:
-        os.kill(program.child("filter-record: "), signal.SIGKILL)
+        writer = int(program.child("filter-record: "))
+        os.kill(writer, signal.SIGKILL)
+        while writer in program.children():  # until its parent has seen that it is gone
+            time.sleep(0.01)
         for _ in range(100):
             program.say(b"config|x\n")
             assert program.hear(9) == b"CONFIG|X\n"
