@@ -120,7 +120,7 @@ def test_an_edited_message_has_these_fields_and_edits() -> None:
     assert set(listed("Messages", "Va")) | set(listed("Messages", "Fn")) == edits
     for name in edits - {"fields"}:
         _, *taken = inspect.signature(getattr(EditedMessage, name)).parameters
-        assert f"Fn {name} {' '.join(taken)}" in manual.items(PARTS["Messages"])
+        assert " ".join(["Fn", name, *taken]) in manual.items(PARTS["Messages"])
     assert set(words(manual.items(PARTS["Messages"])["Va fields"], "Va")) == public(Field)
 
 

@@ -60,6 +60,7 @@ from opensmtpd.filter.message import (
     Front,
     HeldMessage,
     MessageHandler,
+    MessageReader,
     StreamedMessage,
 )
 from opensmtpd.filter.session import Session, SessionAttribute
@@ -94,6 +95,7 @@ __all__ = [
     "LinkTLS",
     "MailFrom",
     "MessageHandler",
+    "MessageReader",
     "Noop",
     "ParameterDecision",
     "PhaseDecision",

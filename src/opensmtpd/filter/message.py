@@ -1,7 +1,7 @@
 """The kinds of message handlers: what a filter returns from ``on_message``."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from opensmtpd._methods import check_call, check_plain, fits, own_names
 from opensmtpd.answer import Answer
@@ -64,6 +64,53 @@ class HeldMessage:
         return ()
 
 
+class HeldLines(Protocol):
+    """The lines of a message that is held, as the core keeps them.
+
+    Bytes are counted as smtpd sends them, with dot-stuffing.
+    """
+
+    @property
+    def come(self) -> int:
+        """The bytes that have come."""
+
+    def look(self, at: int, size: int) -> tuple[int, bytes]:
+        """Return about ``size`` bytes from byte ``at`` on, and before them the place behind.
+
+        They are whole lines without dot-stuffing. Raises SpoolError.
+        """
+
+
+class MessageReader:
+    """A place in a message that is held: what stands behind it is read next.
+
+    ``read`` gives the message as it came, whatever ``end`` has edited since.
+    """
+
+    def __init__(self, message: "EditedMessage") -> None:
+        self._message = message
+        self._at = 0
+
+    @property
+    def left(self) -> int:
+        """The bytes that have come, and are not read yet, as smtpd sent them: dots are doubled."""
+        return self._lines().come - self._at
+
+    def read(self, size: int) -> bytes:
+        """Return about ``size`` bytes: whole lines, each with its line feed, dot-stuffing undone.
+
+        Returns ``b""`` where no more has come; in ``end``, all has. A longer line comes whole.
+        Raises SpoolError where a disk does not give back what was kept.
+        """
+        self._at, block = self._lines().look(self._at, size)
+        return block
+
+    def _lines(self) -> HeldLines:
+        if self._message._held is None:
+            raise LocalError("a message can be read while it is held only")
+        return self._message._held
+
+
 class EditedMessage:
     """A handler that sees a message while it is held, then may edit it.
 
@@ -87,12 +134,17 @@ class EditedMessage:
     the same time may take 32 MiB, and messages beyond that are refused with 451. ``--on-failure
     pass`` lets neither pass. Where ``end`` returns a Deferred, the header takes memory from the
     first look at it on, so that a message that only waits takes none.
+
+    A handler that hands the whole message to others keeps no lines: ``reader`` gives it back as
+    often as it is wanted, from memory or from the file where a large one is kept.
     """
 
     _load: Callable[[], Edits] | None = None
     """The function that returns the edits, while there may be any. The core puts it there."""
     _taken = False
     """True from the first message on. The core sets it."""
+    _held: HeldLines | None = None
+    """The lines of the message, while it is held. The core puts them there."""
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
@@ -106,6 +158,14 @@ class EditedMessage:
 
     def end(self) -> Answer[None]:
         """Read the header, and edit the message. Raise Refused to refuse it."""
+
+    def reader(self) -> MessageReader:
+        """Return a reader that stands before the first line; there may be several.
+
+        It reads what has come: in ``header`` and ``body`` all that was shown, and what is shown
+        now. Reading raises LocalError when ``end``, or what it waits for, has ended.
+        """
+        return MessageReader(self)
 
     # --- to be called in ``end`` ----------------------------------------------------------------
 

@@ -41,6 +41,7 @@ class Edited:
         if handler._taken:
             raise DecisionError(f"a {type(handler).__name__} edits one message: make one for each")
         handler._taken = True
+        handler._held = self
         self._handler, self._limit, self._spool = handler, limit, spool
         self._parts = Parts()
         self._size = self._cost = 0
@@ -57,6 +58,22 @@ class Edited:
         if block:
             self._spool.append(block)
         show_parts(self._handler, self._parts, lines)
+
+    @property
+    def come(self) -> int:
+        """The bytes of the message that have come: see ``HeldLines``."""
+        return self._spool.appended
+
+    def look(self, at: int, size: int) -> tuple[int, bytes]:
+        """Return the place behind the lines from byte ``at`` on, and these: see ``HeldLines``."""
+        if self._lost is not None:
+            raise self._lost
+        header = self._header  # the spool has it no more
+        if at < len(header):
+            block = header[at : header.find(b"\n", at + size) + 1 or None]
+        else:
+            block = self._spool.look(at - len(header), size)
+        return at + len(block), unstuff_block(block)
 
     def _keep_header(self, block: bytes) -> bytes:
         """Spool the header's part of a run as a block of its own; return the rest."""
@@ -114,7 +131,7 @@ class Edited:
         """Make the edits to the body in the spool; return the header with those to it."""
         if answer is not None:
             raise DecisionError(f"an edited message ends in None, not {type(answer).__name__}")
-        self._handler._load = None
+        self._handler._load = self._handler._held = None
         if self._lost is not None:  # a handler has caught the error
             raise self._lost
         edits = self._edits
@@ -140,5 +157,5 @@ class Edited:
 
     def detach(self) -> tuple[bytes, bytes]:
         """Forget the edits, and return the header if it has left the spool."""
-        self._handler._load = None
+        self._handler._load = self._handler._held = None
         return self._header, b""

@@ -64,6 +64,8 @@ def stuff_block(block: bytes) -> bytes:
 
 def unstuff_block(block: bytes) -> bytes:
     """Return a block without the first dot of each line that begins with one."""
+    if not block.startswith(b".") and b"\n." not in block:
+        return block
     return _FIRST_DOT.sub(b"", block)
 
 

@@ -6,6 +6,7 @@ bound.
 
 import os
 from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
 
 from opensmtpd.errors import SpoolError
@@ -37,6 +38,17 @@ def _new_file() -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _first(blocks: Iterable[bytes], size: int) -> bytes:
+    """Return the first blocks, joined, with ``size`` bytes or some more."""
+    taken, length = [], 0
+    for block in blocks:
+        taken.append(block)
+        length += len(block)
+        if length >= size:
+            break
+    return taken[0] if len(taken) == 1 else b"".join(taken)
 
 
 class Budget:
@@ -126,6 +138,29 @@ class Spool:
         self._forget(length)
         return taken[0] if len(taken) == 1 else b"".join(taken)
 
+    def look(self, at: int, size: int) -> bytes:
+        """Return about ``size`` bytes from byte ``at`` of those that wait, and take none of them.
+
+        They are whole lines, as of ``take``, and ``at`` is 0 or behind the last line of another
+        look. Returns ``b""`` where no more waits. Raises SpoolError.
+        """
+        if self._file is not None:
+            start = self._read + at
+            return self._whole_lines(start, min(size, self._write - start))
+        seen: deque[bytes] = deque()
+        if 2 * at > self._memory:  # from the nearer end: small blocks may be many
+            place, backwards = self._memory, reversed(self._blocks)
+            while place > at:
+                block = next(backwards)
+                place -= len(block)
+                seen.appendleft(block)
+            return _first(seen, size)
+        place = 0
+        blocks = iter(self._blocks)
+        while place < at:
+            place += len(next(blocks))
+        return _first(blocks, size)
+
     def reserve(self, size: int) -> None:
         """Count ``size`` bytes of memory until ``close``. Raises SpoolError where none are left."""
         budget = self._budget
@@ -187,20 +222,24 @@ class Spool:
             self._size = size
 
     def _from_file(self, size: int) -> bytes:
+        taken = self._whole_lines(self._read, min(size, self._write - self._read))
+        self._read += len(taken)
+        if self._read == self._write:  # a stream that ran dry begins anew
+            self._read = self._write = 0
+        return taken
+
+    def _whole_lines(self, start: int, size: int) -> bytes:
+        """Return the lines in ``size`` bytes of the file, or the first one where it is longer."""
         assert self._file is not None
         end = 0
-        while not end:
-            size = min(size, self._write - self._read)
+        while not end and size > 0:
+            size = min(size, self._write - start)
             try:
-                block = os.pread(self._file, size, self._read)
+                block = os.pread(self._file, size, start)
             except OSError as error:
                 raise SpoolError(f"cannot read the spool: {error.strerror}") from error
             if len(block) < size:
                 raise SpoolError("the spool file was cut")
             end = block.rfind(b"\n") + 1
             size *= 2
-        taken = block[:end]
-        self._read += end
-        if self._read == self._write:  # a stream that ran dry begins anew
-            self._read = self._write = 0
-        return taken
+        return block[:end] if end else b""

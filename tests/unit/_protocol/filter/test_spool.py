@@ -2,7 +2,8 @@
 
 import errno
 import os
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,13 @@ from opensmtpd.errors import SpoolError
 
 def drain(spool: Spool, size: int = 10) -> list[bytes]:
     return list(iter(lambda: spool.take(size), b""))
+
+
+def looks(spool: Spool, size: int) -> Iterator[bytes]:
+    place = 0
+    while block := spool.look(place, size):
+        yield block
+        place += len(block)
 
 
 def full_disk(*_: Any) -> int:
@@ -265,6 +273,66 @@ def test_a_disk_that_does_not_give_back(
         spool.take(10)
 
 
+@pytest.mark.parametrize("memory", [0, 10, 1000], ids=["file", "both", "memory"])
+def test_a_look_takes_nothing(memory: int) -> None:
+    spool = Spool(Budget(memory, memory))
+    assert spool.look(0, 10) == b""
+    for block in (b"one\n", b"two\n", b"three\n", b"four\n"):
+        spool.append(block)
+    for place, size, seen in (
+        (0, 1, b"one\n"),
+        (4, 8, b"two\nthree\n" if memory == 1000 else b"two\n"),
+        (8, 11, b"three\nfour\n"),
+        (14, 3, b"four\n"),
+        (19, 10, b""),
+    ):
+        assert spool.look(place, size) == seen
+    assert spool.take(4) == b"one\n"
+    assert spool.look(4, 7) == b"three\n" + (b"four\n" if memory == 1000 else b"")
+    assert (len(spool), b"".join(drain(spool))) == (15, b"two\nthree\nfour\n")
+
+
+class Walked(deque[bytes]):
+    """Blocks that count how many of them are walked over to find some."""
+
+    steps = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        self.steps += min(abs(index), abs(len(self) - index)) + 1
+        return super().__getitem__(index)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for each in super().__iter__():
+            self.steps += 1
+            yield each
+
+    def __reversed__(self) -> Iterator[bytes]:
+        for each in super().__reversed__():
+            self.steps += 1
+            yield each
+
+
+def test_looks_walk_over_each_block_once() -> None:
+    """A client that sends short lines one at a time makes as many blocks."""
+    spool, lines = Spool(Budget(1 << 20, 1 << 20)), 4096
+    spool._blocks = blocks = Walked()
+    for number in range(lines):
+        spool.append(b"%07d\n" % number)
+    for place, size in ((0, 8192), (8 * 1000, 8192), (8 * 2048, 8), (8 * 4000, 768)):
+        blocks.steps = 0
+        seen = spool.look(place, size)
+        assert seen == b"".join(b"%07d\n" % (place // 8 + n) for n in range(size // 8))
+        assert blocks.steps <= lines
+
+
+def test_a_look_at_a_disk_that_does_not_give_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(Budget(0, 0))
+    spool.append(b"one\n")
+    monkeypatch.setattr(os, "pread", lambda *_: b"on")
+    with pytest.raises(SpoolError, match="cut"):
+        spool.look(0, 10)
+
+
 BLOCKS = st.lists(st.binary(max_size=12).map(lambda raw: raw + b"\n"), max_size=12)
 STEPS = st.lists(st.tuples(BLOCKS, st.integers(min_value=1, max_value=40)), max_size=6)
 
@@ -281,6 +349,8 @@ def test_what_goes_in_comes_out_in_order_and_in_whole_lines(
             spool.append(block)
             put += block
             assert budget.used <= total
+        seen = b"".join(looks(spool, size))
+        assert seen == put[len(got) :]
         taken = spool.take(size)
         got += taken
         assert taken == b"" or taken.endswith(b"\n")
