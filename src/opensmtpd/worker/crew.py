@@ -80,11 +80,6 @@ class Crew:
         return self._late and not any(worker.serves for worker in self.workers)
 
     @property
-    def full(self) -> bool:
-        """Return whether bytes wait for a worker."""
-        return any(worker.full for worker in self.workers)
-
-    @property
     def free(self) -> WorkerEnd | None:
         """Return the worker, if there is one alone, and no process has anything to do."""
         if self._open or self._pause is not None or len(self.workers) != 1:
@@ -124,12 +119,17 @@ class Crew:
             worker.requests[request.number] = request
             worker.send(request.frame)
             if idle:  # others are sent together, with ``flush`` or behind the next reply
-                worker.flush()
+                self._flush(worker)
 
     def flush(self) -> None:
         """Send the requests that workers have been given."""
         for worker in self.workers:
-            worker.flush()
+            self._flush(worker)
+
+    def _flush(self, worker: WorkerEnd) -> None:
+        """Send what a worker takes; the selector tells when it takes the rest of it."""
+        worker.flush()
+        worker.watch(self._selector, self)
 
     # --- what comes -----------------------------------------------------------------------------
 

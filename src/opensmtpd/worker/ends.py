@@ -2,6 +2,7 @@
 
 import os
 import select
+import selectors
 import socket
 from collections import deque
 from collections.abc import Iterator
@@ -119,6 +120,8 @@ class WorkerEnd(End):
         """The requests that were sent to it and are not answered, in the order of sending."""
         self.alone = False
         """True where a worker has died of its last request: it gets no other beside that."""
+        self._watched = False
+        """True where a selector tells when it takes more bytes."""
 
     @property
     def free(self) -> bool:
@@ -153,6 +156,13 @@ class WorkerEnd(End):
         if outcome is not None:
             self._came = b""
         return outcome
+
+    def watch(self, selector: selectors.BaseSelector, data: object) -> None:
+        """Have a selector, where it is registered with ``data``, tell when it takes what waits."""
+        if self.full != self._watched:
+            self._watched = self.full
+            writing = selectors.EVENT_WRITE if self._watched else 0
+            selector.modify(self, selectors.EVENT_READ | writing, data)
 
     @property
     def made(self) -> bool:

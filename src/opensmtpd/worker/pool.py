@@ -21,8 +21,6 @@ from opensmtpd.worker.worker import Worker
 
 DEADLINE = 5.0
 """Seconds until a request is refused, and its worker killed."""
-PROD = 0.001
-"""Seconds between two looks at whether a worker takes the rest of a request."""
 CATCH_UP = 0.1
 """Seconds after which the end of an idle process is seen, at the latest, while requests come."""
 QUEUE = 1000
@@ -146,9 +144,7 @@ class Pool:
         while not ends:
             due = self.next_deadline()
             timeout = None if due is None else max(0.0, due - time.monotonic()) + 0.001
-            if self._crew.full:  # nothing tells when a worker takes the rest of a large request
-                self._crew.flush()
-                timeout = PROD
+            self._crew.flush()
             self._catch_up(timeout)
         value, error = ends[0]
         if error is not None:
@@ -230,7 +226,9 @@ class Pool:
     # --- Source ---------------------------------------------------------------------------------
 
     def fileno(self) -> int:
-        """Return the descriptor that becomes readable when anything comes from a process."""
+        """Return the descriptor that becomes readable when anything comes from a process, and when
+        one takes the rest of what it was sent.
+        """
         return self._selector.fileno()
 
     def receive(self) -> Iterable[Settlement]:

@@ -126,6 +126,23 @@ def test_those_behind_it_go_together_with_flush_or_a_reply(stage: Stage) -> None
     assert stage.ends == {1: "a", 2: "KeyError"}
 
 
+def test_the_rest_of_a_large_request_is_sent_when_the_worker_takes_it(stage: Stage) -> None:
+    """The selector tells, and nothing else: a front may have nothing to do meanwhile."""
+    request = OpenRequest(1, pack([1, b"x" * 1_000_000]), 1e12)
+    request.deferred.on_end(lambda value, error: stage.ends.update({1: value or str(error)}))
+    stage.crew.add(request)
+    [worker] = stage.workers()
+    assert stage.selector.select(0) == []
+    came = 0
+    while came < len(request.frame):
+        came += len(worker.recv(1 << 20))
+        stage.take()
+    assert stage.selector.select(0) == []
+    worker.sendall(pack([VALUE, 1, "reply"]))
+    stage.take()
+    assert stage.ends == {1: "reply"}
+
+
 def test_the_worker_with_the_fewest_requests_is_asked() -> None:
     stage = Stage(count=2)
     for number in range(1, 5):
