@@ -314,9 +314,9 @@ ODD = (
         change("# rules", "listen on $ipv4 port 2525 filter { check_rdns }\n"
                           "listen on $ipv4 port 26 tls $optional\n# rules")),
     Odd("a filter of somebody else, with flags",
-        both(script("filter-rspamd"), filtered(
-            'filter other proc-exec "filter-rspamd -url http://127.0.0.1:11333'
-            ' -log /var/log/rspamd-filter.log -socket /run/nosuch.sock 2>>/dev/null"'))),
+        both(script("filter-scan"), filtered(
+            'filter other proc-exec "filter-scan -url http://127.0.0.1:3310'
+            ' -log /var/log/scan.log -socket /run/nosuch.sock 2>>/dev/null"'))),
     Odd("a filter by its interpreter",
         both(script("answer.sh", path="/opt/filters"),
              filtered('filter other proc-exec "/bin/sh /opt/filters/answer.sh"'))),

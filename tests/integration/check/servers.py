@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from integration.check.certificates import certificate
 from integration.check.ground import DMARC, Ground
+from integration.support.rspamd_stand_in import RspamdStandIn
 from lab.peers.clients import reverse
 from lab.root import inside
 
@@ -99,7 +100,7 @@ def hypno(ground: Ground) -> None:
     domain(ground, "hypno.example", name)
     tls(ground, f"/etc/ssl/{name}.fullchain.pem", f"/etc/ssl/private/{name}.key", name)
     ground.put("/etc/mail/aliases", OPENBSD_ALIASES + "root: gilles\nvincent: gilles\n")
-    ground.put("/usr/libexec/opensmtpd/filter-rspamd", ANSWERS, "0755")
+    ground.after.enter_context(RspamdStandIn())
     ground.sh("useradd --create-home gilles")
 
 
@@ -192,7 +193,7 @@ def vmail(ground: Ground) -> None:
     ground.put(
         "/etc/mail/credentials", f"bob@example.net:{hashed}::::::\n", "0640", "root:opensmtpd"
     )
-    ground.put("/usr/libexec/opensmtpd/filter-rspamd", ANSWERS, "0755")
+    ground.after.enter_context(RspamdStandIn())
 
 
 def manual(ground: Ground) -> None:

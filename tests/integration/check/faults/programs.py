@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from integration.check.faults.table import FILTER, Fault, add, both, change, sh
 from integration.check.ground import KEY, Ground
+from integration.support.rspamd_stand_in import RspamdStandIn
 
 LONG = 4321
 """Seconds that a program hangs, which tell it from others."""
@@ -36,9 +37,11 @@ FAULTS = (
           "filter-program-missing", ("filter-dkimsing", "did you mean filter-dkimsign?"),
           "correct its name", FILTER),
     Fault("a third party's program missing",
-          both(change("# macros", 'filter rspamd proc-exec "filter-rspamd"\n\n# macros'),
-               change("filter { check_rdns", "filter { rspamd check_rdns")),
-          "filter-program-missing", ("filter-rspamd",), "opensmtpd-filter-rspamd", "filter rspamd"),
+          both(change("# macros", 'filter score proc-exec "filter-senderscore"\n\n# macros'),
+               change("filter { check_rdns", "filter { score check_rdns"),
+               sh(f"rm {LIBEXEC}/filter-senderscore")),
+          "filter-program-missing", ("filter-senderscore",), "opensmtpd-filter-senderscore",
+          "filter score"),
     Fault("program not executable", other("filter-bare", "0644"),
           "filter-not-executable", (f"{LIBEXEC}/filter-bare",),
           f"chmod a+x {LIBEXEC}/filter-bare", "filter other"),
@@ -88,6 +91,18 @@ FAULTS = (
                  " senders <users> hostname example.com"),
           "listener-unfiltered", ("26",), '"check_rdns", "check_fcrdns"', "listen on $ipv6 port 25",
           severity="warning"),
+    Fault("rspamd away",
+          both(change("# macros", 'filter rspamd proc-exec "filter-rspamd"\n\n# macros'),
+               change("filter { check_rdns", "filter { rspamd check_rdns")),
+          "filter-refuses", ("http://localhost:11333", "Connection refused"), "start rspamd",
+          "filter rspamd"),
+    Fault("rspamd for mail of users only",
+          both(lambda ground: ground.after.enter_context(RspamdStandIn()),
+               change("# macros", 'filter rspamd proc-exec "filter-rspamd"\n\n# macros'),
+               change(" filter { check_rdns check_fcrdns }", ""),
+               change("filter { dkimsign }", "filter { dkimsign rspamd }")),
+          "filter-sees-users-only", ("filter-rspamd", "192.168.0.1"), 'filter "rspamd"',
+          "filter rspamd", severity="warning", also=("filter-unused",)),
     Fault("table's program missing",
           both(add("/etc/mail/ldap.conf", "url ldap://127.0.0.1\n"),
                change("table users file:/etc/mail/users", "table users ldap:/etc/mail/ldap.conf"),

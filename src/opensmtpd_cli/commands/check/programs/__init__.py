@@ -3,7 +3,11 @@
 from opensmtpd_cli.commands.check.programs.filters import filter_programs
 from opensmtpd_cli.commands.check.programs.logins import logins
 from opensmtpd_cli.commands.check.programs.tables import passwords, table_programs
-from opensmtpd_cli.commands.check.programs.uses import unfiltered_listeners, unused_filters
+from opensmtpd_cli.commands.check.programs.uses import (
+    judges_of_users_only,
+    unfiltered_listeners,
+    unused_filters,
+)
 from opensmtpd_cli.commands.check.server import Checker
 
 CHECKERS: tuple[Checker, ...] = (
@@ -13,4 +17,5 @@ CHECKERS: tuple[Checker, ...] = (
     logins,
     unused_filters,
     unfiltered_listeners,
+    judges_of_users_only,
 )

@@ -13,6 +13,10 @@ from opensmtpd_cli.commands.check.programs.who import STOPS
 _PLACED = re.compile(r"(?P<path>/[^:]*):(?P<line>[0-9]{1,9}): (?P<text>.+)")
 _HANGS = "smtpd would wait for it for ever, and all mail with it."
 _FAILS = "smtpd would stop when it starts, or put off all mail that needs this table."
+_OF_FILTERS = {
+    "filter-rspamd": "smtpd would stop when it starts, or put off mail while rspamd is away."
+}
+"""Of filters that also say whether a server of theirs is away."""
 
 
 def of_hang(kind: str, place: tuple[str, int], title: str, trial: Trial) -> Finding:
@@ -47,7 +51,7 @@ def of_check(
     placed = _PLACED.fullmatch(message)
     if placed:
         place, message = (placed["path"], int(placed["line"])), placed["text"]
-    why = STOPS if kind == "filter" else _FAILS
+    why = _OF_FILTERS.get(program, STOPS) if kind == "filter" else _FAILS
     yield finding.error(f"{kind}-refuses", place, f"{title}: {message}", why, remedy)
 
 

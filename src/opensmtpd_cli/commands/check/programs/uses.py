@@ -1,13 +1,21 @@
 """Filters that nobody uses, and listeners that were forgotten."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Collection, Iterator
 
 from opensmtpd.dns.names import address
 from opensmtpd_cli.commands.check import finding
 from opensmtpd_cli.commands.check.finding import Finding
+from opensmtpd_cli.commands.check.rules.open_relay.entrances import loopback
 from opensmtpd_cli.commands.check.server import Server
+from opensmtpd_cli.smtpdconf import command_words, recorded
 from opensmtpd_cli.smtpdconf.configuration import Configuration
-from opensmtpd_cli.smtpdconf.directives import Listener, TableRef
+from opensmtpd_cli.smtpdconf.directives import FilterDefinition, Listener, TableRef
+
+_JUDGES = ("filter-auth", "filter-rspamd")
+"""Filters that are there for mail of others."""
+_SETTINGS = ("-settings-id", "--settings-id")
+"""With these, rspamd has another task for mail of users: to sign it, say."""
 
 
 def unused_filters(server: Server) -> Iterator[Finding]:
@@ -29,9 +37,15 @@ def unused_filters(server: Server) -> Iterator[Finding]:
 
 def _used(configuration: Configuration) -> set[str]:
     """Return the names of filters that see mail: those of chains, too."""
-    waiting = [name for each in configuration.listeners for name in each.filters]
-    waiting += [name for each in configuration.actions.values() for name in each.filters]
-    waiting += [word for each in configuration.rest for word in each.words]  # it may be one
+    names = [name for each in configuration.listeners for name in each.filters]
+    names += [name for each in configuration.actions.values() for name in each.filters]
+    names += [word for each in configuration.rest for word in each.words]  # it may be one
+    return _with_chained(configuration, names)
+
+
+def _with_chained(configuration: Configuration, names: Collection[str]) -> set[str]:
+    """Return the names of filters, and of those in chains among them."""
+    waiting = list(names)
     used: set[str] = set()
     while waiting:
         name = waiting.pop()
@@ -100,3 +114,40 @@ def _family(listener: Listener) -> str:
     if listener.family or found is None:
         return listener.family
     return "inet6" if found.version == 6 else "inet4"
+
+
+def judges_of_users_only(server: Server) -> Iterator[Finding]:
+    """Yield the filters for mail of others that are where users log in only.
+
+    A listener for mail of others must be there, and have no filter: nobody means that.
+    """
+    configuration = server.configuration
+    if configuration.rest:  # a word that is not known may name a filter
+        return
+    listeners = [each for each in configuration.listeners if each.where != "socket"]
+    outer = [each for each in listeners if each.auth != "auth" and not loopback(each)]
+    bare = next((each for each in outer if not each.filters), None)
+    if bare is None:
+        return
+    where = {name: _with_chained(configuration, [name]) for name in configuration.filters}
+    for judge in configuration.filters.values():
+        at = [each for each in listeners if any(judge.name in where[name] for name in each.filters)]
+        program = _judge(judge)
+        if program and at and all(each.auth == "auth" for each in at):
+            fault = (
+                f'filter "{judge.name}" ({program}) sees mail of users who log in only:'
+                f" listen on {bare.where} in line {bare.place.line} has no filter"
+            )
+            yield finding.warning("filter-sees-users-only", judge.place, fault,
+                                  "Mail of others is not judged.",
+                                  f'add filter "{judge.name}" there')  # fmt: skip
+
+
+def _judge(filter: FilterDefinition) -> str:
+    """Return the program of a filter that judges mail of others; "" for other filters."""
+    if filter.entry is None:
+        return ""
+    words = command_words.words((recorded.filter_in(filter.entry) or filter.entry).command)
+    settings = any(word.startswith(_SETTINGS) for word in words)
+    program = os.path.basename(words[0]) if words and not settings else ""
+    return program if program in _JUDGES else ""

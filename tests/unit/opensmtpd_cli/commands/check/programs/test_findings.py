@@ -66,6 +66,17 @@ def test_a_line_of_the_log_that_was_cut() -> None:
     assert found.fault == "table a: the key xx means nothing: it is of no"
 
 
+def test_a_filter_whose_server_may_be_away() -> None:
+    said = "filter-rspamd: http://localhost:11333: Connection refused; start rspamd there"
+    trial = Trial("it ended with status 1", [said])
+    (found,) = findings.of_check("filter", PLACE, 'filter "r"', "filter-rspamd", trial)
+    assert found.code == "filter-refuses"
+    assert found.fault == 'filter "r": http://localhost:11333: Connection refused'
+    assert found.why == "smtpd would stop when it starts, or put off mail while rspamd is away."
+    (found,) = findings.of_check("filter", PLACE, 'filter "d"', "filter-dnsbl", trial)
+    assert found.why == "smtpd would stop when it starts, and say so in its log only."
+
+
 def test_a_program_of_somebody_else() -> None:
     found = findings.of_end("filter", PLACE, 'filter "x"', Trial("it died of SIGSEGV", ["a", "b"]))
     assert found.fault == 'filter "x" does not start: it died of SIGSEGV; it says: b'

@@ -25,9 +25,9 @@ PLACE = ("/etc/smtpd.conf", 2)
             "correct its name, or install it",
         ),
         (
-            "filter-rspamd",
-            "there is no program filter-rspamd in /libexec",
-            "apt install opensmtpd-filter-rspamd",
+            "filter-senderscore",
+            "there is no program filter-senderscore in /libexec",
+            "apt install opensmtpd-filter-senderscore",
         ),
         (
             "/opt/filter-mine",

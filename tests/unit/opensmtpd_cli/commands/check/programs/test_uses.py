@@ -107,7 +107,63 @@ def test_what_to_write(tmp_path: Path) -> None:
     assert [each.remedy for each in found] == ['add filter { "a", "b" }']
 
 
+USERS = "listen on eth0 port 587 tls-require pki x auth"
+RSPAMD = 'filter "r" proc-exec "filter-rspamd"'
+
+
+@pytest.mark.parametrize(
+    ("filter", "bare", "users"),
+    [
+        (RSPAMD, "listen on eth0 tls pki x", f'{USERS} filter "r"'),
+        (RSPAMD, "listen on all port 25 auth-optional", f'{USERS} filter {{ "r" }}'),
+        ('filter "r" proc-exec "/opt/filter-auth -n"', "listen on eth0", f'{USERS} filter "r"'),
+        (
+            'filter "r" proc-exec "filter-record /c -- filter-rspamd"',
+            "listen on eth0",
+            f'{USERS} filter "r"',
+        ),
+    ],
+)
+def test_a_filter_for_mail_of_others_where_users_log_in_only(
+    tmp_path: Path, filter: str, bare: str, users: str
+) -> None:
+    program = "filter-auth" if "auth" in filter else "filter-rspamd"
+    where = bare.split()[2]
+    fault = (
+        f'filter "r" ({program}) sees mail of users who log in only:'
+        f" listen on {where} in line 2 has no filter"
+    )
+    text = f"{filter}\n{bare}\n{users}\n"
+    assert said(uses.judges_of_users_only, tmp_path, text) == [(1, fault)]
+    (found,) = found_by(uses.judges_of_users_only, tmp_path, text)
+    assert found.remedy == 'add filter "r" there'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{RSPAMD}\nlisten on eth0 filter "r"\n{USERS}\n',  # as in all the examples
+        f'{RSPAMD}\nlisten on eth0 filter "r"\n{USERS} filter "r"\n',
+        f'{RSPAMD}\nlisten on eth0\nlisten on eth1 filter "r"\n{USERS} filter "r"\n',
+        f'{RSPAMD}\nlisten on lo0\nlisten on socket filter "r"\n{USERS} filter "r"\n',
+        f"{RSPAMD}\nlisten on eth0\n{USERS}\n",  # told as unused
+        'filter "r" proc-exec "filter-rspamd -settings-id out"\nlisten on eth0\n'
+        f'{USERS} filter "r"\n',
+        f'filter "r" proc-exec "filter-dkimsign"\nlisten on eth0\n{USERS} filter "r"\n',
+        f'filter "r" phase connect match !rdns junk\nlisten on eth0\n{USERS} filter "r"\n',
+        f'{RSPAMD}\nfilter "c" chain {{ "r" }}\nlisten on eth1 filter "c"\nlisten on eth0\n'
+        f'{USERS} filter "r"\n',
+        f'{RSPAMD}\nlisten on eth0 newly "r"\n{USERS} filter "r"\n',
+    ],
+)
+def test_a_filter_for_mail_of_others_that_sees_it_or_is_for_users(
+    tmp_path: Path, text: str
+) -> None:
+    assert said(uses.judges_of_users_only, tmp_path, text) == []
+
+
 def test_the_guide_is_good(tmp_path: Path) -> None:
     guide = GUIDE.read_text()
     assert said(uses.unused_filters, tmp_path, guide) == []
     assert said(uses.unfiltered_listeners, tmp_path, guide) == []
+    assert said(uses.judges_of_users_only, tmp_path, guide) == []
