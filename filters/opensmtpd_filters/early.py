@@ -63,6 +63,14 @@ def rdns() -> None:
     main()
 
 
+def rspamd() -> None:
+    """Run filter-rspamd."""
+    early.start("opensmtpd.mail.rspamd.worker:RspamdWorker")
+    from opensmtpd_filters.rspamd import main  # noqa: PLC0415  see above
+
+    main()
+
+
 def _start_resolver_for(words: list[str]) -> None:
     """Start the resolver's process where options need one."""
     gc.disable()

@@ -87,6 +87,7 @@ def files(tmp_path: Path) -> dict[str, str]:
         ("metrics", "--file {none}", ""),
         ("rdns", "", ""),
         ("rdns", "--verify", ""),
+        ("rspamd", "", "urllib"),
     ],
 )
 def test_a_filter(name: str, argv: str, expected: str, files: dict[str, str]) -> None:

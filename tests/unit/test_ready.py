@@ -7,12 +7,14 @@ answer all the same.
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from unit.support.audited import Program
 from unit.support.child import Child
 from unit.support.dkim_material import RSA_PEM
+from unit.support.fake_rspamd import FakeRspamd
 from unit.support.lookups import HELLO as TABLE_HELLO
 from unit.support.lookups import answer, check, lookup, update
 from unit.support.table_child import TableChild
@@ -140,6 +142,38 @@ def test_filter_auth(tmp_path: Path, more: list[str]) -> None:
             pass
         assert line == "reloaded"
         assert_nothing_late(program)
+
+
+SPAM = {
+    "action": "add header",
+    "score": 8.2,
+    "required_score": 15.0,
+    "symbols": {"BAYES_SPAM": {"score": 5.1}, "ARC_NA": {"score": 0.0}},
+    "dkim-signature": "v=1; a=rsa-sha256",
+    "milter": {
+        "add_headers": {"X-Spamd-Bar": {"value": "++", "order": 0}},
+        "remove_headers": {"Subject": 0},
+    },
+}
+
+
+@pytest.mark.parametrize("answer", [SPAM, b"HTTP/1.1 500 No\r\n\r\n", b"no HTTP", {"a": 1}])
+def test_filter_rspamd(tmp_path: Path, answer: dict[str, Any] | bytes) -> None:
+    """Whatever rspamd says, or whether it is there at all; a large message is sent in parts."""
+    large = (*MAIL[:-1], *[b"x" * 900] * 400, b".")
+    with FakeRspamd(lambda _: answer) as rspamd:
+        url = f"http://localhost:{rspamd.url.rpartition(':')[2]}"
+        options = ("-url", "http://127.0.0.1:1", "--url", url, "--fail", "open")
+        with Program(tmp_path, "opensmtpd_filters.rspamd", *options) as program:
+            ready(program)
+            program.send(LINK, report(b"link-identify", b"EHLO", b"client.example"))
+            for message in (MAIL, large):
+                program.send(report(b"tx-mail", b"0123abcd", b"ok", b"a@example.com"))
+                program.send(data(*message))
+                field = b"X-Spamd-Bar: ++" if answer == SPAM else b"X-Rspamd-Unscanned: "
+                assert field in program.until(b"|.\n")
+                program.send(report(b"tx-reset", b"0123abcd"))
+            assert_nothing_late(program)
 
 
 def test_a_table_of_files(tmp_path: Path) -> None:

@@ -48,7 +48,8 @@ SERVICES = (
 )
 PROGRAMS = (
     *("filter-auth", "filter-dkimsign", "filter-dnsbl", "filter-fcrdns", "filter-metrics"),
-    *("filter-rdns", "table-dovecot", "table-flat", "table-ldap", "table-mysql", "table-passwd"),
+    *("filter-rdns", "filter-rspamd"),
+    *("table-dovecot", "table-flat", "table-ldap", "table-mysql", "table-passwd"),
     *("table-postgres", "table-redis", "table-socketmap", "table-sqlite", "other"),
 )
 """The programs of this suite that count: recorders do not. ``other`` stand on its library."""
@@ -177,6 +178,17 @@ PLUGINS = (
             "result": (
                 *("none", "pass", "fail", "softfail", "neutral", "policy"),
                 *("temperror", "permerror"),
+            ),
+        },
+    ),
+    Metric(
+        "opensmtpd_plugin_scans",
+        "counter",
+        "Messages that rspamd was to scan, by the action that it asked for.",
+        {
+            "result": (
+                *("no action", "greylist", "add header", "rewrite subject", "soft reject"),
+                *("reject", "other", "failed", "unscanned"),
             ),
         },
     ),

@@ -23,6 +23,7 @@ OURS = {
     "filter-metrics": "opensmtpd-filter-metrics-py",
     "filter-rdns": "opensmtpd-filter-rdns-py",
     "filter-record": "opensmtpd-filter-record-py",
+    "filter-rspamd": "opensmtpd-filter-rspamd-py",
     "table-dovecot": "opensmtpd-table-dovecot-py",
     "table-flat": "opensmtpd-table-flat-py",
     "table-ldap": "opensmtpd-table-ldap-py",
@@ -35,10 +36,7 @@ OURS = {
     "table-sqlite": "opensmtpd-table-sqlite-py",
 }
 """Programs of this suite, and the Debian package of each."""
-_OTHERS = {
-    "filter-rspamd": "opensmtpd-filter-rspamd",
-    "filter-senderscore": "opensmtpd-filter-senderscore",
-}
+_OTHERS = {"filter-senderscore": "opensmtpd-filter-senderscore"}
 """Programs of others, and the Debian package of each."""
 
 _BUILT_IN = ("db", "getpwnam", "proc")

@@ -34,7 +34,7 @@ def test_the_package_is_removed_under_them(lab: Lab) -> None:
         os.kill(pid, signal.SIGHUP)
     all_serve(lab)
     assert lab.server.plugins() == plugins
-    assert lab.log.count(" reloaded") == len(filters) == 4
+    assert lab.log.count(" reloaded") == len(filters) == 5
 
 
 def test_signals_do_nothing(lab: Lab) -> None:

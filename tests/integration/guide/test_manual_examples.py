@@ -19,6 +19,7 @@ from integration.support import (
 )
 from integration.support.dns_scenes import Fate, listings, visit
 from integration.support.manual_machine import Expected, Machine, surrounded
+from integration.support.rspamd_stand_in import REFUSAL, SUBJECT, RspamdStandIn, spam
 from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR, LYING_PTR, NO_PTR
 from lab.peers.verify import signatures, verifies
@@ -52,6 +53,8 @@ COMMANDS: Mapping[str, Expected] = {
     "umask ": Expected(),
     "smtpd -n": Expected("configuration OK"),
     "/usr/libexec/opensmtpd/": Expected("configuration OK"),
+    # rspamd is there as long as a scene needs it.
+    "/usr/libexec/opensmtpd/filter-rspamd ": Expected("refused; start rspamd there", status=1),
     "patch ": Expected("patching file /etc/mail/smtpd.conf"),
     "opensmtpd-plugins lookup flat:/etc/mail/aliases alias sales": Expected("alice, bob"),
     "ldapadd ": Expected("adding new entry"),
@@ -290,6 +293,34 @@ def counted(machine: Machine) -> None:
     assert machine.lab.server.filters("filter-metrics")
 
 
+def as_rspamd_says(machine: Machine) -> None:
+    """It is asked at the port that is its own; without it, mail is put off."""
+    assert guest(machine, CONFIRMED_PTR).place.startswith("451 4.7.1 ")
+    with RspamdStandIn() as rspamd:
+        passed = guest(machine, CONFIRMED_PTR, front="X-Spam: yes\r\n")
+        assert (passed.place, passed.fields(b"X-Spam")) == ("inbox", [b"X-Spamd-Bar: ++"])
+        assert rspamd.scanned[0].values(b"Ip") == [CONFIRMED_PTR.encode()]
+        refused = guest(machine, CONFIRMED_PTR, front=spam("reject"))
+        assert refused.place == f"550 {REFUSAL}"
+        marked = guest(machine, CONFIRMED_PTR, front=spam("add header"))
+        assert (marked.place, marked.fields(b"X-Spam:")) == (".Junk", [b"X-Spam: yes"])
+        renamed = guest(machine, CONFIRMED_PTR, front=spam("rewrite subject"))
+        assert renamed.fields(b"Subject") == [f"Subject: {SUBJECT}".encode()]
+
+
+def by_settings_of_its_own(machine: Machine) -> None:
+    """The second server is asked where the first is away; none, and mail passes unscanned."""
+    unscanned = guest(machine, CONFIRMED_PTR)
+    assert (unscanned.place, len(unscanned.fields(b"X-Rspamd-Unscanned:"))) == ("inbox", 1)
+    with RspamdStandIn(11343) as second:
+        assert guest(machine, CONFIRMED_PTR, front=spam("add header")).place == ".Junk"
+        assert second.scanned[0].values(b"Settings-ID") == []
+    with RspamdStandIn() as rspamd:
+        log_in(machine)
+        (asked,) = rspamd.scanned
+        assert (asked.values(b"Settings-ID"), asked.values(b"User")) == ([b"outgoing"], [b"alice"])
+
+
 SCENES: Mapping[str, tuple[Scene, ...]] = {
     "filter-auth.8": (results_shown, enforced),
     "README.md": (origin_then_names,),
@@ -300,6 +331,7 @@ SCENES: Mapping[str, tuple[Scene, ...]] = {
     "filter-metrics.8": (counted,),
     "filter-rdns.8": (junked_by_name, all_checks),
     "filter-record.8": (signed,),
+    "filter-rspamd.8": (as_rspamd_says, by_settings_of_its_own),
     OPERATOR: (),
     "opensmtpd.3": (no_programs, to_sales),
     "smtpd-plugins.7": (everything, origin_then_names),
@@ -344,7 +376,7 @@ def prepare(guide: Guide) -> None:
     inside.done(guide.view, "useradd", "--create-home", "bob")
     inside.done(guide.view, "useradd", "--system", "--user-group", "_auth")
     metrics_server.make_folders(guide.view)
-    inside.done(guide.view, "mkdir", "-p", "/var/lib/opensmtpd-plugins")
+    inside.done(guide.view, "mkdir", "-p", "/var/lib/opensmtpd-plugins", "/etc/rspamd/local.d")
     folder = "/var/lib/opensmtpd-plugins/auth"
     inside.done(guide.view, "install", "-d", "-o", "_auth", "-g", "_auth", "-m", "0700", folder)
     inside.done(guide.view, "ln", "-sf", moves.CONF, "/etc/smtpd.conf")

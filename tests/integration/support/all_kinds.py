@@ -1,6 +1,7 @@
 """A server with filters and tables of all kinds, and mail that asks each of them."""
 
 from integration.support.dns_scenes import Chains, listen, ours, port, visit
+from integration.support.rspamd_stand_in import RspamdStandIn, spam
 from integration.support.table_scenes import ALICE, FORGED, TAKEN, USERNAME, landed, transaction
 from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR, LYING_PTR, NO_PTR
@@ -12,6 +13,7 @@ CHAINS: Chains = {
     "verify": (ours("filter-rdns", "--verify --fcrdns junk"),),
     "auth": (ours("filter-auth", "mx.test"),),
     "list": (ours("filter-dnsbl", "--junk-at 1 --exempt /etc/mail/spared bl.test"),),
+    "scan": (ours("filter-rspamd"),),
 }
 ALIASES = "/etc/aliases"
 LISTED = ".".join(reversed(NO_PTR.split("."))) + ".bl.test"
@@ -45,6 +47,9 @@ def all_serve(lab: Lab) -> None:
     assert visit(lab, LYING_PTR, verify).place == ".Junk"
     assert visit(lab, NO_PTR, listed).place == ".Junk"
     assert visit(lab, CONFIRMED_PTR, listed).place == "inbox"
+    with RspamdStandIn():
+        marked = visit(lab, CONFIRMED_PTR, port(CHAINS, "scan"), front=spam("add header"))
+    assert marked.place == ".Junk"
     with mail.submission(lab.guide) as client:  # tables of users, senders, domains and aliases
         assert transaction(client, ALICE, "alice@mail.example.com", "signed") == TAKEN
         assert b"DKIM-Signature: " in lab.inbox.one().message

@@ -17,7 +17,8 @@ from opensmtpd._protocol.filter.wire import REQUESTS
 from opensmtpd.table import Service
 
 ALL = (*SMTPD, *PLUGINS, PROCESSES)
-SERIES_MAX = 2000
+SERIES_MAX = 5000
+"""Of a server that has all our programs, and each counts all that there is."""
 
 
 def test_names_are_those_of_openmetrics() -> None:
@@ -38,12 +39,12 @@ def test_labels_are_literal_sets() -> None:
             assert re.fullmatch(r"[a-z]+", label)
             assert label not in ("le", "job", "instance")
             assert len(set(values)) == len(values)
-            assert all(re.fullmatch(r"[A-Za-z0-9.-]+", value) for value in values)
+            assert all(re.fullmatch(r"[A-Za-z0-9. -]+", value) for value in values)
 
 
 def test_their_number_is_bounded() -> None:
     series = sum(len(list(metric.cells())) for metric in PLUGINS) * len(PROGRAMS)
-    assert series + sum(len(list(metric.cells())) for metric in SMTPD) < SERIES_MAX * 2
+    assert series + sum(len(list(metric.cells())) for metric in SMTPD) < SERIES_MAX
 
 
 def test_the_page_lists_them_all() -> None:

@@ -7,15 +7,17 @@ import pytest
 
 from opensmtpd import early
 from opensmtpd.dns.resolver import resolver
-from opensmtpd_filters import auth, dkimsign, dnsbl, metrics, rdns
+from opensmtpd.mail.rspamd import scan
+from opensmtpd_filters import auth, dkimsign, dnsbl, metrics, rdns, rspamd
 from opensmtpd_filters import early as entry
 
 WORKERS = {
     "auth": [resolver.WORKER, auth.WORKER],
     "dkimsign": [dkimsign.SIGNING_WORKER],
     "dnsbl": [resolver.WORKER],
+    "rspamd": [scan.WORKER],
 }
-PROGRAMS = {"auth": auth, "dkimsign": dkimsign, "dnsbl": dnsbl}
+PROGRAMS = {"auth": auth, "dkimsign": dkimsign, "dnsbl": dnsbl, "rspamd": rspamd}
 
 
 @pytest.fixture(autouse=True)

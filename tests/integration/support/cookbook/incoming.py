@@ -7,6 +7,7 @@ import dkim
 from integration.support.cookbook.recipe import Recipe
 from integration.support.dns_scenes import listings, visit
 from integration.support.manual_machine import Expected, Machine
+from integration.support.rspamd_stand_in import REFUSAL, SUBJECT, RspamdStandIn, spam
 from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR, LYING_PTR, NO_PTR
 from lab.peers.nameserver import txt
@@ -104,6 +105,26 @@ def our_name_is_refused(machine: Machine) -> None:
     assert visit(machine.lab, NO_PTR, 25).place == ".Junk"
 
 
+def rspamd_judges(machine: Machine) -> None:
+    """Mail is refused, junk, or renamed, as rspamd says; without rspamd it is put off."""
+    fields = (b"X-Spam:", b"Subject:")
+    with RspamdStandIn():
+        fates = {
+            action: visit(machine.lab, CONFIRMED_PTR, 25, front=spam(action))
+            for action in ("reject", "add header", "rewrite subject")
+        }
+        assert fates["reject"].place == f"550 {REFUSAL}"
+        marked, renamed = fates["add header"], fates["rewrite subject"]
+        assert (marked.place, renamed.place) == (".Junk", "inbox")
+        assert [marked.fields(name) for name in fields] == [[b"X-Spam: yes"], [b"Subject: told so"]]
+        assert [renamed.fields(name) for name in fields] == [
+            [],
+            [f"Subject: {SUBJECT}".encode()],
+        ]
+        assert 'rspamd action="add header" score=8.20 required=15.00 ' in machine.lab.log
+    assert visit(machine.lab, CONFIRMED_PTR, 25).place.startswith("451 4.7.1 ")
+
+
 RECIPES: Mapping[str, Recipe] = {
     "Come from filter-admdscrub": Recipe((results_are_ours,), smtpd=("7.6",)),
     "Refuse mail that DMARC rejects": Recipe((as_their_domains_ask,)),
@@ -122,5 +143,6 @@ RECIPES: Mapping[str, Recipe] = {
         before=on_lists,
         smtpd=("7.9",),
     ),
+    "Have rspamd judge mail": Recipe((rspamd_judges,)),
     "Refuse clients that greet with your name": Recipe((our_name_is_refused,)),
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from integration.support.cookbook.incoming import rspamd_judges
 from integration.support.cookbook.recipe import Recipe
 from integration.support.cookbook.signing import publish, signed_for
 from integration.support.dns_scenes import visit
@@ -69,6 +70,7 @@ RECIPES: Mapping[str, Recipe] = {
         },
         before=an_sqlite_file,
     ),
+    "From the filter-rspamd in Go": Recipe((rspamd_judges,)),
     "From rspamd's signing": Recipe(
         (own_domains,),
         {"for ": Expected(), "cat ": Expected(), "cd ": Expected()},

@@ -1,0 +1,3 @@
+"""The orders of the front to the worker that talks to rspamd: see ``worker``."""
+
+SEND, STOP, PING = range(3)

@@ -1,0 +1,102 @@
+"""One smtpd with filter-rspamd in all the ways that faults are met, and mail that goes on."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from integration.support.dns_scenes import Chains, listen, ours, port
+from lab.peers import mail
+from lab.peers.clients import CONFIRMED_PTR
+from lab.peers.numbered import NumberedMail, missing_and_twice
+from lab.shows.demo import LOCAL, STRANGER
+from lab.shows.guide import Guide
+from lab.support import Lab
+
+NAME = "filter-rspamd"
+SECONDS = 4
+"""Of ``--timeout``."""
+NONSENSE_PORT, NOBODY, REAL = 11398, "http://127.0.0.1:1", "http://127.0.0.1:11333"
+SECOND = "127.0.0.2"
+"""Address of another rspamd."""
+ALWAYS = f"--timeout {SECONDS} -settings-id headers "
+"""With these settings, rspamd writes X-Spamd-Bar into each message."""
+BAR = b"\nX-Spamd-Bar: "
+UNSCANNED = b"X-Rspamd-Unscanned: "
+CHAINS: Chains = {
+    "one": (ours(NAME, ALWAYS),),
+    "open": (ours(NAME, ALWAYS + "--fail open"),),
+    "socket": (ours(NAME, ALWAYS + "-url /run/rspamd/rspamd.sock"),),
+    "first is nobody": (ours(NAME, ALWAYS + f"-url {NOBODY} -url {REAL}"),),
+    "first is another": (ours(NAME, ALWAYS + f"-url http://{SECOND}:11333 -url {REAL}"),),
+    "nonsense": (ours(NAME, ALWAYS + f"-url http://127.0.0.1:{NONSENSE_PORT}"),),
+    "nonsense, open": (ours(NAME, ALWAYS + f"-url http://127.0.0.1:{NONSENSE_PORT} --fail open"),),
+    "small": (ours(NAME, ALWAYS + "--max-size 100K"),),
+}
+CLIENTS = 3
+FROM = b"From: bob@signed.example"
+
+
+def number(title: str) -> int:
+    """Return the port of the listener that a chain serves."""
+    return port(CHAINS, title)
+
+
+def prepare(guide: Guide) -> None:
+    """Have a listener for each chain."""
+    listen(guide, CHAINS)
+
+
+def send(title: str, message: bytes) -> mail.Reply:
+    """Send Alice a message by way of a chain; return the reply to its final dot."""
+    with mail.connect(CONFIRMED_PTR, number(title)) as client:
+        return mail.send(client, STRANGER, LOCAL, message)
+
+
+def patiently(title: str, message: bytes, lab: Lab, seconds: float = 60.0) -> bytes:
+    """Send a message, again and again while the client is told to come again; return it."""
+    end = time.monotonic() + seconds
+    while (reply := send(title, message))[0] != 250:
+        assert reply[0] == 451, reply
+        assert time.monotonic() < end, reply
+    return lab.inbox.one().message
+
+
+@contextmanager
+def going_on(lab: Lab, title: str) -> Iterator[NumberedMail]:
+    """Have clients send mail by way of a chain, 30 messages and more.
+
+    At the end each one that was accepted must have come once, scanned, and all others must have
+    been told to come again.
+    """
+    came: list[bytes] = []
+
+    def take() -> list[bytes]:
+        found = [each.message for each in lab.inbox.take(0)]
+        came.extend(found)
+        return found
+
+    with NumberedMail(lambda _: mail.connect(CONFIRMED_PTR, number(title)),
+                      STRANGER, LOCAL, CLIENTS) as load:  # fmt: skip
+        load.goes_on(60)
+        yield load
+        load.goes_on(60)
+        until(lambda: len(load.told) >= 30)
+    assert missing_and_twice(load, take) == (set(), set())
+    assert set(load.told.values()) <= {250, 451}
+    assert {message.count(BAR) for message in came} == {1}
+    lab.server.check()
+
+
+def until(good: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait until something is so. Raises TimeoutError."""
+    end = time.monotonic() + seconds
+    while not good():
+        if time.monotonic() > end:
+            raise TimeoutError(f"not within {seconds:g} s")
+        time.sleep(0.02)
+
+
+def tells(load: NumberedMail, code: int) -> Callable[[], bool]:
+    """Return what tells whether one more mail has ended with a reply."""
+    before = list(load.told.values()).count(code)
+    return lambda: list(load.told.values()).count(code) > before
