@@ -55,6 +55,10 @@ OWN = {
         f"{LIBEXEC}/filter-record",
         "usr/share/man/man8/filter-record.8.gz",
     },
+    "opensmtpd-filter-rspamd-py": {
+        f"{LIBEXEC}/filter-rspamd",
+        "usr/share/man/man8/filter-rspamd.8.gz",
+    },
     "opensmtpd-plugins": {
         "usr/bin/opensmtpd-plugins",
         "usr/share/bash-completion/completions/opensmtpd-plugins",
@@ -71,7 +75,7 @@ OWN = {
 """What is in each package, but for its documents, and the modules, which the library has."""
 OVERRIDDEN = {
     f"opensmtpd-filter-{name}-py"
-    for name in ("auth", "dkimsign", "dnsbl", "metrics", "rdns", "record")
+    for name in ("auth", "dkimsign", "dnsbl", "metrics", "rdns", "record", "rspamd")
 }
 """Have a page in section 8, of a program that lintian does not look for where smtpd does."""
 INSTALLERS = (".dist-info/INSTALLER", ".dist-info/RECORD")
@@ -206,6 +210,7 @@ NAMED = {
     "filter-metrics": 'filter "x" proc-exec "filter-metrics --file /a" user _metrics',
     "filter-rdns": 'filter "x" proc-exec "filter-rdns"',
     "filter-record": 'filter "x" proc-exec "filter-record /capture -- filter-x"',
+    "filter-rspamd": 'filter "rspamd" proc-exec "filter-rspamd -url http://[::1]:11333"',
     "table-dovecot": "table users dovecot:/run/dovecot/auth-smtpd",
     "table-flat": "table aliases flat:/etc/aliases",
     "table-ldap": "table users ldap:/etc/mail/ldap.conf",

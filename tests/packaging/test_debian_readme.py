@@ -44,6 +44,7 @@ FILES = {
 }
 """What is there before."""
 AWAY = {
+    "filter-rspamd": "Connection refused|Network is unreachable",
     "dovecot": "No such file or directory",
     "ldap": "needs python-ldap|Can't contact LDAP server",
     "mysql": "Can't connect|No such file or directory|Connection refused",
@@ -51,7 +52,7 @@ AWAY = {
     "redis": "Connection refused|Network is unreachable",
     "socketmap": "No such file or directory",
 }
-"""Tables whose server is not here, and what each says of that: all else is in order then."""
+"""Programs whose server is not here, and what each says of that: all else is in order then."""
 ALONE = "unshare --net " if os.geteuid() == 0 else ""
 """Keeps a program from the servers that other tests have started: only root's tests do."""
 DIRECTIVES = ("action ", "filter ", "listen ", "table ")
@@ -133,10 +134,11 @@ def test_what_is_shown_does_what_it_is_for(package: str, root: Path) -> None:
         if started:
             # As smtpd starts them: a filter by the shell, a table with its file.
             command = f"{started[1] or f'table-{started[2]} {started[3]}'} --check"
-            if started[2] in AWAY:
+            server = AWAY.get(started[2] or started[1].split()[0])
+            if server:
                 away = tried(root, f"{ALONE}{command}")
                 assert away.returncode == 1
-                assert re.search(AWAY[started[2]], away.stderr), away.stderr
+                assert re.search(server, away.stderr), away.stderr
             else:
                 run(root, command)
         else:

@@ -174,7 +174,7 @@ def test_only_packages_with_the_same_file_are_replaced() -> None:
     assert replaced == {
         f"opensmtpd-{name}-py": f"opensmtpd-{name}"
         for name in (
-            "filter-dkimsign",
+            *("filter-dkimsign", "filter-rspamd"),
             *("table-ldap", "table-mysql", "table-passwd", "table-postgres", "table-redis"),
             *("table-socketmap", "table-sqlite"),
         )
@@ -213,6 +213,7 @@ def test_what_each_package_needs() -> None:
         "opensmtpd-filter-metrics-py": {python},
         "opensmtpd-filter-rdns-py": {python},
         "opensmtpd-filter-record-py": {python},
+        "opensmtpd-filter-rspamd-py": {python},
         **{
             f"opensmtpd-table-{name}-py": {python, "opensmtpd (>= 7.6.0)"}
             for name in (*TABLES, "dovecot", "record", "redis", "socketmap")
@@ -235,6 +236,7 @@ def test_what_each_package_is_better_with() -> None:
         "opensmtpd-filter-metrics-py": set(),
         "opensmtpd-filter-rdns-py": DNS,
         "opensmtpd-filter-record-py": set(),
+        "opensmtpd-filter-rspamd-py": {"rspamd"},
         **{
             f"opensmtpd-table-{name}-py": set[str]()
             for name in ("dovecot", "ldap", "record", "redis", "socketmap")

@@ -132,6 +132,7 @@ STARTS = [
     ("filter-dnsbl", "dns", "list.example.org"),
     ("filter-metrics", "", "--file {0}/metrics.prom"),
     ("filter-record", "", "{0}/capture -- /bin/cat"),
+    ("filter-rspamd", "", "-url http://127.0.0.1:1"),
     ("table-dovecot", "", "{0}/none"),
     ("table-flat", "", "{0}/list"),
     ("table-ldap", "ldap", "{0}/ldap"),
@@ -146,6 +147,7 @@ STARTS = [
 
 
 AWAY = {
+    "filter-rspamd": "Connection refused",
     "table-dovecot": "No such file or directory",
     "table-ldap": "needs python-ldap|Can't contact LDAP server",
     "table-mysql": "Connection refused",
@@ -153,7 +155,7 @@ AWAY = {
     "table-redis": "Connection refused",
     "table-socketmap": "No such file or directory",
 }
-"""Tables whose server is not here, and what each says of that: all else is in order then.
+"""Programs whose server is not here, and what each says of that: all else is in order then.
 
 PyPI has no wheels of python-ldap, so that it need not be here either.
 """

@@ -22,6 +22,7 @@ PROGRAMS = {
     "libexec/smtpd/filter-metrics": "-metrics",
     "libexec/smtpd/filter-rdns": "-rdns",
     "libexec/smtpd/filter-record": "-filterrecord",
+    "libexec/smtpd/filter-rspamd": "-rspamd",
     "libexec/smtpd/table-dovecot": "-dovecot",
     "libexec/smtpd/table-flat": "-flat",
     "libexec/smtpd/table-ldap": "-ldap",
@@ -54,7 +55,7 @@ def lists() -> dict[str, plist.Plist]:
 
 def test_the_lists_together_name_each_file_and_folder_once(root: Path) -> None:
     named = [path for each in lists().values() for path in each.paths]
-    assert named.count("libexec/smtpd/") == 16  # of each plugin: no package has it for all
+    assert named.count("libexec/smtpd/") == 17  # of each plugin: no package has it for all
     named = [path for path in named if path != "libexec/smtpd/"] + ["libexec/smtpd/"]
     there = plist.installed(root, VERSION)
     # PYTHONPATH=tests .venv/bin/python -m openbsd writes the lists anew.
@@ -118,6 +119,7 @@ def test_only_a_package_with_the_same_files_is_in_the_way() -> None:
         "-auth": ["opensmtpd-filter-auth-*"],
         "-dkimsign": ["opensmtpd-filter-dkimsign-*"],
         "-dnsbl": ["opensmtpd-filter-dnsbl-*"],
+        "-rspamd": ["opensmtpd-filter-rspamd-*"],
         **{
             f"-{name}": ["opensmtpd-extras-*", f"opensmtpd-table-{name}-*"]
             for name in ("ldap", "mysql", "passwd", "postgres", "redis", "socketmap", "sqlite")

@@ -23,6 +23,7 @@ PACKAGES = {
     "opensmtpd-filter-metrics-py-0.1.0": LIBRARY,
     "opensmtpd-filter-rdns-py-0.1.0": f"{LIBRARY} net/py-aiodns net/py-dnspython",
     "opensmtpd-filter-record-py-0.1.0": LIBRARY,
+    "opensmtpd-filter-rspamd-py-0.1.0": LIBRARY,
     "opensmtpd-table-dovecot-py-0.1.0": LIBRARY,
     "opensmtpd-table-flat-py-0.1.0": f"{LIBRARY} security/py-bcrypt",
     "opensmtpd-table-ldap-py-0.1.0": f"{LIBRARY} databases/py-ldap",

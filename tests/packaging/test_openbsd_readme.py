@@ -24,7 +24,8 @@ from openbsd.port import TREE, VERSION, Package, fake, missing, packages
 pytestmark = pytest.mark.skipif(missing() != "", reason=missing())
 
 READMES = (
-    *("-auth", "-dkimsign", "-dnsbl", "-metrics", "-rdns", "-filterrecord"),
+    *("-auth", "-dkimsign", "-dnsbl", "-metrics", "-rdns", "-rspamd"),
+    "-filterrecord",
     *("-flat", "-passwd", "-tablerecord", "-sqlite"),
     *("-dovecot", "-ldap", "-mysql", "-postgres", "-redis", "-socketmap"),
 )
@@ -34,9 +35,10 @@ AWAY = {
     "-mysql": "Can't connect|No such file or directory|Connection refused",
     "-postgres": "Connection refused|Network is unreachable",
     "-redis": "Connection refused|Network is unreachable",
+    "-rspamd": "Connection refused|Network is unreachable",
     "-socketmap": "No such file or directory",
 }
-"""Tables whose server is not here, and what each says of that: all else is in order then."""
+"""Programs whose server is not here, and what each says of that: all else is in order then."""
 ABSENT = ("host", "pkg_add", "rcctl", "smtpctl", "smtpd")
 """What is not tried: it is OpenBSD's, or asks the network."""
 SAID = {

@@ -28,6 +28,7 @@ OURS = {
     "opensmtpd-filter-metrics-py",
     "opensmtpd-filter-rdns-py",
     "opensmtpd-filter-record-py",
+    "opensmtpd-filter-rspamd-py",
     "opensmtpd-plugins",
     "opensmtpd-table-dovecot-py",
     "opensmtpd-table-flat-py",

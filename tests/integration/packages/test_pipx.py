@@ -25,6 +25,7 @@ PLUGINS = (
     "filter-metrics",
     "filter-rdns",
     "filter-record",
+    "filter-rspamd",
     "table-dovecot",
     "table-flat",
     "table-ldap",
@@ -108,7 +109,7 @@ def test_from_pipx_to_a_signed_mail_and_back() -> None:
         " or link only the others:"
         " opensmtpd-plugins install"
         " filter-auth filter-dnsbl filter-fcrdns filter-metrics filter-rdns filter-record"
-        " table-dovecot table-flat table-record\n",
+        " filter-rspamd table-dovecot table-flat table-record\n",
     )
     assert machine.libexec() == untouched
 
