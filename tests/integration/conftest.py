@@ -18,6 +18,7 @@ from lab.peers.databases.slapd import SlapdServer
 from lab.peers.databases.socketmap import SocketmapServer
 from lab.peers.databases.valkey import ValkeyServer
 from lab.peers.nameserver import NameServer
+from lab.peers.rspamd.server import RspamdServer
 from lab.peers.sink import Sink
 from lab.root.server import Server
 from lab.shows.guide import records
@@ -118,6 +119,12 @@ def dovecot_auth(servers: Servers) -> Iterator[DovecotAuth]:
 def socketmap(servers: Servers) -> Iterator[SocketmapServer]:
     """A socketmap server; each test file has rows of its own."""
     yield from servers.well(SocketmapServer)
+
+
+@pytest.fixture
+def rspamd(servers: Servers) -> Iterator[RspamdServer]:
+    """rspamd; each message says what shall be done with it."""
+    yield from servers.well(RspamdServer)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -47,7 +47,7 @@ class Passage:
         """
         header = b"".join(line + b"\n" for line in self.header)
         if not delivered.startswith(header):
-            return _first_difference(header, delivered)
+            return first_difference(header, delivered)
         place = len(header)
         for name, pattern in ((b"date", ADDED_DATE), (b"message-id", ADDED_MESSAGE_ID)):
             if submission and name not in self.fields:
@@ -55,10 +55,11 @@ class Passage:
                 if added is None:
                     return f"no {name.decode()} added: {delivered[place : place + 80]!r}"
                 place = added.end()
-        return _first_difference(b"".join(line + b"\n" for line in self.body), delivered[place:])
+        return first_difference(b"".join(line + b"\n" for line in self.body), delivered[place:])
 
 
-def _first_difference(wanted: bytes, got: bytes) -> str | None:
+def first_difference(wanted: bytes, got: bytes) -> str | None:
+    """Show where two messages begin to differ; None if they do not."""
     if wanted == got:
         return None
     place = next(

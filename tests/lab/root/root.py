@@ -91,6 +91,8 @@ TABLES = tuple(
     f"opensmtpd-table-{name}" for name in ("ldap", "mysql", "postgres", "redis", "socketmap")
 )
 """The programs in C that ask them."""
+SPAM = ("opensmtpd-filter-rspamd", "rspamd")
+"""The server that judges messages, and the filter in Go that asks it."""
 LIBRARIES = ("python3-ldap",)
 """Libraries that PyPI has no wheels of: the virtual environment of a root sees the system's."""
 
@@ -100,7 +102,7 @@ TRIXIE = Recipe(
     "3.13",
     (*COMMON, "opensmtpd-filter-senderscore", *DOVECOT),
     "trixie",
-    (*SERVERS, *TABLES, *LIBRARIES),
+    (*SERVERS, *TABLES, *SPAM, *LIBRARIES),
 )
 FORKY = Recipe("7.9", "forky", "3.14", COMMON, "sid", LIBRARIES)
 BOOKWORM = Recipe("6.8", "bookworm", "3.11", BEFORE_TABLES, "bookworm")

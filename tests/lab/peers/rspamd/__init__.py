@@ -1,0 +1,1 @@
+"""rspamd, which judges messages for filters to act upon, and a server that answers nonsense."""
