@@ -69,13 +69,17 @@ def talk(text: bytes, count: int, greeted: list[float]) -> Iterator[bytes]:
         yield text
 
 
+def data(message: bytes) -> bytes:
+    """Return a message, none of whose lines is a dot, as a client sends it."""
+    return b"".join(b"%s\r\n" % line for line in [*message.splitlines(), b"."])
+
+
 def rate(port: int, message: bytes, clients: int, count: int) -> float:
     """Return messages a second to a port: ``count`` of each of so many clients at once.
 
     The time begins when the first of them begins with its messages, after all have connected.
     """
-    text = b"".join(b"%s\r\n" % line for line in [*message.splitlines(), b"."])
-    greeted: list[float] = []
+    text, greeted = data(message), list[float]()
     run(port, [talk(text, count, greeted) for _ in range(clients)])
     return clients * count / (time.perf_counter() - greeted[0])
 
