@@ -1,4 +1,4 @@
-"""The mail server that the faults befall: its files, its database, its keys, its name server."""
+"""The mail server that the faults befall: its files, database, keys, name server and rspamd."""
 
 import os
 import shutil
@@ -14,6 +14,7 @@ from random import Random
 from lab.chaos.ledger import Ledger
 from lab.peers.clients import CONFIRMED_PTR, LYING_PTR, NO_PTR
 from lab.peers.nameserver import NameServer, Records
+from lab.peers.rspamd.server import RspamdServer
 from lab.root import inside, stage
 from lab.root.root import VENV
 from lab.root.server import Server
@@ -23,6 +24,8 @@ CONF = Path(__file__).with_name("smtpd.conf")
 FOLDER = "etc/mail/chaos"
 DATABASE = f"{FOLDER}/db/mail.sqlite"
 KEY = "etc/mail/dkim/private.key"
+RSPAMD = "127.0.0.3"
+"""Address of rspamd, which smtpd.conf has, too; tests have theirs elsewhere."""
 SPOOL = "var/tmp"
 SPOOL_SIZE = "12m"
 """Of the file system that our filters spool to: too little for a few large messages."""
@@ -65,6 +68,7 @@ class Stand:
     guide: Guide
     server: Server
     dns: NameServer
+    rspamd: RspamdServer
     ledger: Ledger
     keys: Path
     """A file with the public keys of all that may have signed, one a line."""
@@ -110,8 +114,12 @@ def stand(prepared: stage.Stage, seed: int) -> Iterator[Stand]:
     zone = {**records(guide), (f"{listed}.bl.test", "A"): ["127.0.0.2"]}
     keys = guide.view.with_name("keys")
     publish(keys, guide.dkim_record)
-    with NameServer(zone) as dns, Server(guide.view) as server:
-        yield Stand(prepared.smtpd, guide, server, dns, Ledger(), keys, Random(seed), zone)
+    with (
+        NameServer(zone) as dns,
+        RspamdServer(stage.stages()["7.6"].root, address=RSPAMD) as rspamd,
+        Server(guide.view) as server,
+    ):
+        yield Stand(prepared.smtpd, guide, server, dns, rspamd, Ledger(), keys, Random(seed), zone)
 
 
 def publish(keys: Path, record: str) -> None:

@@ -46,8 +46,9 @@ from lab.chaos.faults import (  # noqa: E402  each enters its own
     limits,
     names,
     package,
+    rspamd,
     signals,
 )
 
 __all__ = ["FAULTS", "Fault", "Strikes", "clients", "fault", "files", "limits", "names", "package",
-           "signals"]  # fmt: skip
+           "rspamd", "signals"]  # fmt: skip

@@ -36,6 +36,16 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
         b"ARC-Authentication-Results: i=1; a.example; none\nFrom: a@example.com\n\n"
         b"v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n\na\nb",
     ),
+    "rspamd_answers": (
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 56\r\n\r\n"
+        b'{"action":"no action","score":0.5,"required_score":15.0}',
+        b'{"action":"add header","score":7.5,"required_score":15,"symbols":{"A":{"score":1.5}},'
+        b'"dkim-signature":["v=1;\\n\\tb=x","y"],"milter":{"spam_header":{"X-Junk":"a"},'
+        b'"remove_headers":{"A":0,"Subject":-1},"add_headers":{"X-A":"a\\r\\nb",'
+        b'"ARC-Seal":{"order":1,"value":"i=1"},"X-B":[{"value":"c","order":-1},"d"]}}}',
+        b'{"action":"reject","messages":{"smtp_message":"5.7.1 no"}}',
+        b'{"action":"rewrite subject","subject":"*** \\u00fc","milter":{"no_action":true}}',
+    ),
     "keys": (b"# comment\nexample.com mail /etc/key rsa-sha256\nb.example x key\n",),
     "sqlite_configuration": (
         b"dbpath /x\nquery_alias SELECT a FROM b WHERE c=?\nbusy_timeout 1\n",

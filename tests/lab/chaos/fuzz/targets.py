@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 
+from lab.chaos.fuzz.rspamd_answers import rspamd_answers
 from lab.peers import second_verifier
 from opensmtpd._protocol.filter.connection import FilterConnection
 from opensmtpd._protocol.table.connection import TableConnection
@@ -244,6 +245,8 @@ def chains(data: bytes) -> None:
     with suppress(Unsignable):
         assert 1 <= begun_set(b"\n" + head).instance <= 50
 
+
+target(rspamd_answers)
 
 # --- files -----------------------------------------------------------------------------------
 

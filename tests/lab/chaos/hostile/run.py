@@ -15,6 +15,7 @@ from typing import NamedTuple
 from lab.chaos.hostile import filters, tables
 from lab.chaos.hostile.names import HostileNames
 from lab.chaos.hostile.program import Program, ProgramError
+from lab.chaos.hostile.rspamd import HostileRspamd
 from opensmtpd.mail.dkim.keys import generate
 from opensmtpd.testing import Fatal, Smtpd, TableSmtpd
 
@@ -22,6 +23,7 @@ PORT = 5300
 GROWTH = 8 << 20
 """Bytes that a program may grow between a fifth of a run and its end, a tenth of it beside."""
 
+RSPAMD = "-url"
 DNS = ("--nameserver", "127.0.0.1:{port}", "--dns-deadline", "1")
 PROGRAMS: dict[str, tuple[str, ...]] = {
     "filter-dkimsign": ("-a", "ed25519-sha256", "-d", "example.com", "-s", "x", "-k", "{dir}/key"),
@@ -29,6 +31,7 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
                     "--helo-dns", "header", "--dns-failure", "header", *DNS),
     "filter-fcrdns": ("--verify", "--fcrdns", "reject:{{rdns}} {{helo}}", *DNS),
     "filter-dnsbl": ("-mv", *DNS, "one.example", "-w", "white.example", "-d", "names.example"),
+    "filter-rspamd": (RSPAMD, "http://127.0.0.1:{port}", "--timeout", "1", "--fail", "open"),
     "table-sqlite": ("{dir}/sqlite.conf",),
     "table-flat": ("{dir}/flat",),
     "table-passwd": ("{dir}/passwd",),
@@ -113,6 +116,8 @@ def serve(shard: Shard, sizes: dict[str, int]) -> None:
         words = [word.format(dir=folder, port=shard.port) for word in PROGRAMS[shard.program]]
         if DNS[0] in words:
             stack.enter_context(HostileNames(Random(shard.seed), shard.port))
+        if RSPAMD in words:
+            stack.enter_context(HostileRspamd(Random(shard.seed), shard.port))
         if shard.program.startswith("table-"):
             table = TableSmtpd("7.9.0", "t")
             program = Program([shard.program, *words], table.receive, folder / "log")
