@@ -25,8 +25,9 @@ class Edits:
 
     def __init__(self, header: bytes, line_max: int) -> None:
         self.header_changed = False
-        self.body: list[bytes] | None = None
-        """The lines in the place of the body, None for those that came."""
+        self.body: list[bytes] | bytes | None = None
+        """The lines in the place of the body, as bytes with line feeds where they came so; None for
+        those that came from smtpd."""
         self.appended: list[bytes] = []
         """The lines behind the body."""
         self._header, self._line_max = header, line_max
@@ -124,13 +125,21 @@ class Edits:
 
     # --- the body -------------------------------------------------------------------------------
 
-    def replace_body(self, lines: Sequence[bytes]) -> None:
+    def replace_body(self, lines: Sequence[bytes] | bytes) -> None:
         """Put ``lines`` in the place of the body, and of all that was appended to it."""
-        self.body, self.appended = self._checked(lines), []
+        self.body = self._whole(lines) if isinstance(lines, bytes) else self._checked(lines)
+        self.appended = []
 
     def append_body(self, lines: Sequence[bytes]) -> None:
         """Add ``lines`` behind the body."""
         self.appended += self._checked(lines)
+
+    def _whole(self, lines: bytes) -> bytes:
+        if b"\0" in lines:
+            raise DecisionError("a line of a body holds NUL")
+        if field.has_longer_line(lines, self._line_max - 1):  # a dot in front of it is doubled
+            raise DecisionError("a line of a body is longer than smtpd takes")
+        return lines if lines.endswith(b"\n") or not lines else lines + b"\n"
 
     def _checked(self, lines: Sequence[bytes]) -> list[bytes]:
         if not isinstance(lines, list | tuple) or not _all_bytes(lines):

@@ -112,3 +112,14 @@ def _checked(name: bytes, value: Value) -> bytes:
 def longest(lines: Sequence[bytes]) -> int:
     """Return the length of the longest line in bytes, a dot at its beginning counted twice."""
     return max((len(line) + line.startswith(b".") for line in lines), default=0)
+
+
+def has_longer_line(block: bytes, size: int) -> bool:
+    """Return whether a line of ``block`` has more than ``size`` bytes, without cutting it apart."""
+    start = 0
+    while len(block) - start > size:
+        end = block.rfind(b"\n", start, start + size + 1)
+        if end < 0:
+            return True
+        start = end + 1
+    return False

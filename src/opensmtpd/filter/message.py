@@ -220,9 +220,10 @@ class EditedMessage:
         """
         self._now().append_body(lines)
 
-    def replace_body(self, lines: Sequence[bytes]) -> None:
+    def replace_body(self, lines: Sequence[bytes] | bytes) -> None:
         """Put lines in the place of the body and of all that was appended to it.
 
+        Bytes are whole lines, each with its line feed: many of them take no memory for each.
         Raises DecisionError as ``append_body`` does.
         """
         self._now().replace_body(lines)

@@ -162,10 +162,26 @@ def test_the_body() -> None:
     assert (edits.body, edits.appended) == ([b"c"], [b"d"])
     edits.replace_body([])
     assert (edits.body, edits.appended) == ([], [])
+    edits.append_body([b"e"])
+    edits.replace_body(b"f\n\n.g")
+    assert (edits.body, edits.appended) == (b"f\n\n.g\n", [])
+    edits.replace_body(b"")
+    assert edits.body == b""
 
 
 @pytest.mark.parametrize(
-    "lines", [None, b"x", "x", ["x"], [1], [b"a\nb"], [b"a\0"], {b"x"}, [b"x" * 101], [b"." * 100]]
+    "body", [b"a\0\n", b"x" * 100, b"a\n" + b"x" * 100 + b"\nb\n", b"a\nb\n" + b"." * 100]
+)
+def test_no_bytes_of_a_body(body: bytes) -> None:
+    edits = Edits(HEADER, 100)
+    with pytest.raises(DecisionError):
+        edits.replace_body(body)
+    assert edits.body is None
+    edits.replace_body(b"x" * 99 + b"\n" + b"." * 99)
+
+
+@pytest.mark.parametrize(
+    "lines", [None, "x", ["x"], [1], [b"a\nb"], [b"a\0"], {b"x"}, [b"x" * 101], [b"." * 100]]
 )
 def test_no_lines_of_a_body(lines: list[bytes]) -> None:
     edits = Edits(HEADER, 100)

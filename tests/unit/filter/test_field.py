@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opensmtpd.errors import DecisionError
-from opensmtpd.filter.field import Field, items, longest, make, read
+from opensmtpd.filter.field import Field, has_longer_line, items, longest, make, read
 
 
 @pytest.mark.parametrize(
@@ -197,3 +197,22 @@ def test_a_line_too_long(name: bytes, value: bytes) -> None:
     with pytest.raises(DecisionError, match="longer than smtpd takes"):
         make(name, value, 10)
     assert longest(make(name, value[:-1], 10).raw.split(b"\n")) == 10
+
+
+@pytest.mark.parametrize(
+    ("block", "longest"),
+    [
+        (b"", 0),
+        (b"\n", 0),
+        (b"\n\n\n", 0),
+        (b"abc", 3),
+        (b"abc\n", 3),
+        (b"a\nabcd\nab\n", 4),
+        (b"a\nab\nabcd", 4),
+        (b"abcde\n\n\nab", 5),
+    ],
+)
+def test_longer_lines(block: bytes, longest: int) -> None:
+    assert not has_longer_line(block, longest)
+    for size in range(longest):
+        assert has_longer_line(block, size)

@@ -19,6 +19,8 @@ HEADER_MAX = 4 * 1024 * 1024
 """Bytes that the header of one message may take."""
 LINE_COST = 512
 """Bytes that a line of a header takes beyond its own: objects for a field of it."""
+BLOCK = 64 * 1024
+"""Bytes of a body that are spooled as a block: it goes to smtpd whole."""
 HEADER_TOO_LARGE = Reject(550, "5.6.0 Message refused: its header is too large")
 
 
@@ -137,7 +139,11 @@ class Edited:
         edits = self._edits
         if edits is None:
             return b""
-        if edits.body is not None:
+        if isinstance(edits.body, bytes):
+            self._spool.truncate()
+            self._append_whole(edits.body)
+            self._append(edits.appended, blank=False)
+        elif edits.body is not None:
             self._spool.truncate()
             self._append([*edits.body, *edits.appended], blank=self._parts.in_body)
         elif edits.appended:
@@ -146,6 +152,17 @@ class Edited:
         # From now on it is bytes, and no fields: others may need the memory before it is sent.
         self._spool.unreserve(max(0, self._cost - len(header)))
         return header
+
+    def _append_whole(self, body: bytes) -> None:
+        """Add a body behind a blank line, in blocks of the size in which one comes from smtpd."""
+        if body or self._parts.in_body:
+            self._parts.in_body = True
+            self._spool.append(b"\n")
+        start = 0
+        while start < len(body):
+            end = body.rfind(b"\n", start, start + BLOCK) + 1 or body.index(b"\n", start) + 1
+            self._spool.append(stuff_block(body[start:end]))
+            start = end
 
     def _append(self, lines: list[bytes], *, blank: bool) -> None:
         """Add lines behind what is in the spool, and a blank one where there must be one."""

@@ -59,6 +59,8 @@ def unstuff(lines: list[bytes], block: bytes) -> list[bytes]:
 
 def stuff_block(block: bytes) -> bytes:
     """Return a block with the dot at the beginning of each line doubled."""
+    if not block.startswith(b".") and b"\n." not in block:
+        return block
     return _FIRST_DOT.sub(b"..", block)
 
 

@@ -122,7 +122,32 @@ def test_the_body(
     assert edited(lambda m: m.append_body([b".new"]), lines, run, budget()) == appended
     assert edited(lambda m: m.replace_body([b".new"]), lines, run, budget()) == replaced
     assert edited(lambda m: m.replace_body([]), lines, run, budget()) == emptied
+    assert edited(lambda m: m.replace_body(b".new\n"), lines, run, budget()) == replaced
+    assert edited(lambda m: m.replace_body(b""), lines, run, budget()) == emptied
+    assert edited(both, lines, run, budget()) == [*replaced, b"more"]
     assert edited(lambda m: m.append_body([]), lines, run, budget()) == lines
+
+
+def both(handler: EditedMessage) -> None:
+    handler.replace_body(b".new")
+    handler.append_body([b"more"])
+
+
+def test_a_body_of_many_lines_is_spooled_in_blocks() -> None:
+    body = b"".join([b"%d\n.\n" % number for number in range(20_000)]) + b"x" * 60_000 + b"\n"
+    budget = Budget()
+    m = message(Does(lambda m: m.replace_body(body)), budget)
+    m.receive([b"A: 1", b"", b"old"])
+    m.close_input(m.end())
+    assert budget.used == len(body) + 20_000 + len(b"A: 1\n\n") - len(b"A: 1\n")
+    blocks = []
+    while m.wants_to_send():
+        blocks.append(m.take(1))
+    assert max(map(len, blocks)) < 64 * 1024 * 45
+    lines = [line[50:] for line in b"".join(blocks).split(b"\n")[:-1]]
+    assert lines[:4] == [b"A: 1", b"", b"0", b".."]
+    assert lines[-3:] == [b"..", b"x" * 60_000, b"."]
+    assert len(lines) == 40_004
 
 
 @RUNS
