@@ -55,6 +55,14 @@ def metrics() -> None:
     main()
 
 
+def milter() -> None:
+    """Run filter-milter."""
+    early.start("opensmtpd.mail.milter.process.worker:MilterWorker")
+    from opensmtpd_filters.milter import main  # noqa: PLC0415  see above
+
+    main()
+
+
 def rdns() -> None:
     """Run filter-rdns."""
     _start_resolver_for(sys.argv)

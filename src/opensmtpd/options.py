@@ -136,8 +136,12 @@ def common(
     return options, add
 
 
-def filter_parser(prog: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
+def filter_parser(
+    prog: str, description: str, epilog: str = "", *, deadline: float = 60.0
+) -> argparse.ArgumentParser:
     """Return the parser of a filter, with the options that all filters share.
+
+    ``deadline`` is in seconds, the default of that option.
 
     Its namespace holds ``deadline`` (float, seconds), ``on_failure`` (``"tempfail"`` or
     ``"pass"``), ``spool_max`` (int, bytes), ``message_max`` (int, bytes, or None), ``no_sandbox``,
@@ -147,10 +151,10 @@ def filter_parser(prog: str, description: str, epilog: str = "") -> argparse.Arg
     add(
         "--deadline",
         type=seconds,
-        default=60.0,
+        default=deadline,
         metavar="SECONDS",
-        help="answer each request within this time (default 60, and never more than 0.8 of the"
-        " session timeout that smtpd announces)",
+        help=f"answer each request within this time (default {deadline:g}, and never more than 0.8"
+        " of the session timeout that smtpd announces)",
     )
     add(
         "--on-failure",

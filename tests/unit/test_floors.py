@@ -132,6 +132,7 @@ NO_TEST = frozenset(
         "opensmtpd_cli.__main__",
         "opensmtpd.worker.stem_orders",
         "opensmtpd.dns.resolver.orders",
+        "opensmtpd.mail.milter.process.orders",
         "opensmtpd.mail.rspamd.worker_orders",
     ]
 )

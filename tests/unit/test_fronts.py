@@ -85,6 +85,7 @@ def files(tmp_path: Path) -> dict[str, str]:
         ("dkimsign", "-d a.example -s s -k {key}", "hashlib"),
         ("dnsbl", "bl.example", ""),
         ("metrics", "--file {none}", ""),
+        ("milter", "{none}", ""),
         ("rdns", "", ""),
         ("rdns", "--verify", ""),
         ("rspamd", "", "urllib"),

@@ -48,7 +48,7 @@ SERVICES = (
 )
 PROGRAMS = (
     *("filter-auth", "filter-dkimsign", "filter-dnsbl", "filter-fcrdns", "filter-metrics"),
-    *("filter-rdns", "filter-rspamd"),
+    *("filter-milter", "filter-rdns", "filter-rspamd"),
     *("table-dovecot", "table-flat", "table-ldap", "table-mysql", "table-passwd"),
     *("table-postgres", "table-redis", "table-socketmap", "table-sqlite", "other"),
 )

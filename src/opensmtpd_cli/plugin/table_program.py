@@ -21,6 +21,7 @@ OURS = {
     "filter-dnsbl": "opensmtpd-filter-dnsbl-py",
     "filter-fcrdns": "opensmtpd-filter-rdns-py",
     "filter-metrics": "opensmtpd-filter-metrics-py",
+    "filter-milter": "opensmtpd-filter-milter-py",
     "filter-rdns": "opensmtpd-filter-rdns-py",
     "filter-record": "opensmtpd-filter-record-py",
     "filter-rspamd": "opensmtpd-filter-rspamd-py",

@@ -19,6 +19,11 @@ from integration.support import (
 )
 from integration.support.dns_scenes import Fate, listings, visit
 from integration.support.manual_machine import Expected, Machine, surrounded
+from integration.support.milter_examples import (
+    greylisted_by_a_milter,
+    origin_by_milters,
+    signed_by_a_milter,
+)
 from integration.support.rspamd_stand_in import REFUSAL, SUBJECT, RspamdStandIn, spam
 from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR, LYING_PTR, NO_PTR
@@ -53,7 +58,8 @@ COMMANDS: Mapping[str, Expected] = {
     "umask ": Expected(),
     "smtpd -n": Expected("configuration OK"),
     "/usr/libexec/opensmtpd/": Expected("configuration OK"),
-    # rspamd is there as long as a scene needs it.
+    # Milters and rspamd are there as long as a scene needs them.
+    "/usr/libexec/opensmtpd/filter-milter ": Expected("; start the milter", status=1),
     "/usr/libexec/opensmtpd/filter-rspamd ": Expected("refused; start rspamd there", status=1),
     "patch ": Expected("patching file /etc/mail/smtpd.conf"),
     "opensmtpd-plugins lookup flat:/etc/mail/aliases alias sales": Expected("alice, bob"),
@@ -329,6 +335,7 @@ SCENES: Mapping[str, tuple[Scene, ...]] = {
     "filter-dkimsign.8": (signed, signed_by_table),
     "filter-dnsbl.8": (marked_if_listed, lists_that_add_up),
     "filter-metrics.8": (counted,),
+    "filter-milter.8": (signed_by_a_milter, origin_by_milters, greylisted_by_a_milter),
     "filter-rdns.8": (junked_by_name, all_checks),
     "filter-record.8": (signed,),
     "filter-rspamd.8": (as_rspamd_says, by_settings_of_its_own),
@@ -377,6 +384,8 @@ def prepare(guide: Guide) -> None:
     inside.done(guide.view, "useradd", "--system", "--user-group", "_auth")
     metrics_server.make_folders(guide.view)
     inside.done(guide.view, "mkdir", "-p", "/var/lib/opensmtpd-plugins", "/etc/rspamd/local.d")
+    inside.done(guide.view, "mkdir", "-p", "/etc/clamav", "/etc/milter-greylist")
+    inside.done(guide.view, "groupadd", "--system", "--force", "opendkim")
     folder = "/var/lib/opensmtpd-plugins/auth"
     inside.done(guide.view, "install", "-d", "-o", "_auth", "-g", "_auth", "-m", "0700", folder)
     inside.done(guide.view, "ln", "-sf", moves.CONF, "/etc/smtpd.conf")

@@ -1,10 +1,11 @@
 """One smtpd with filter-rspamd in all the ways that faults are met, and mail that goes on."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from integration.support.dns_scenes import Chains, listen, ours, port
+from integration.support.told import until
 from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR
 from lab.peers.numbered import NumberedMail, missing_and_twice
@@ -85,18 +86,3 @@ def going_on(lab: Lab, title: str) -> Iterator[NumberedMail]:
     assert set(load.told.values()) <= {250, 451}
     assert {message.count(BAR) for message in came} == {1}
     lab.server.check()
-
-
-def until(good: Callable[[], object], seconds: float = 60.0) -> None:
-    """Wait until something is so. Raises TimeoutError."""
-    end = time.monotonic() + seconds
-    while not good():
-        if time.monotonic() > end:
-            raise TimeoutError(f"not within {seconds:g} s")
-        time.sleep(0.02)
-
-
-def tells(load: NumberedMail, code: int) -> Callable[[], bool]:
-    """Return what tells whether one more mail has ended with a reply."""
-    before = list(load.told.values()).count(code)
-    return lambda: list(load.told.values()).count(code) > before

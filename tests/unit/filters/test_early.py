@@ -7,17 +7,25 @@ import pytest
 
 from opensmtpd import early
 from opensmtpd.dns.resolver import resolver
+from opensmtpd.mail.milter import client as milters
 from opensmtpd.mail.rspamd import scan
-from opensmtpd_filters import auth, dkimsign, dnsbl, metrics, rdns, rspamd
+from opensmtpd_filters import auth, dkimsign, dnsbl, metrics, milter, rdns, rspamd
 from opensmtpd_filters import early as entry
 
 WORKERS = {
     "auth": [resolver.WORKER, auth.WORKER],
     "dkimsign": [dkimsign.SIGNING_WORKER],
     "dnsbl": [resolver.WORKER],
+    "milter": [milters.WORKER],
     "rspamd": [scan.WORKER],
 }
-PROGRAMS = {"auth": auth, "dkimsign": dkimsign, "dnsbl": dnsbl, "rspamd": rspamd}
+PROGRAMS = {
+    "auth": auth,
+    "dkimsign": dkimsign,
+    "dnsbl": dnsbl,
+    "milter": milter,
+    "rspamd": rspamd,
+}
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from integration.check.faults.table import FILTER, Fault, add, both, change, sh
 from integration.check.ground import KEY, Ground
+from integration.support.milter_stand_in import MilterStandIn, verifier
 from integration.support.rspamd_stand_in import RspamdStandIn
 
 LONG = 4321
@@ -30,6 +31,19 @@ def other(name: str, mode: str = "0755") -> Callable[[Ground], None]:
         ground.change("filter { dkimsign }", "filter { dkimsign other }")
 
     return plant
+
+
+def milter(ground: Ground) -> None:
+    """Ask a milter of mail that comes in."""
+    program = "filter-milter unix:/run/opendkim/opendkim.sock"
+    ground.change("# macros", f'filter milter proc-exec "{program}"\n\n# macros')
+    ground.change("filter { check_rdns", "filter { milter check_rdns")
+
+
+def milter_for_root(ground: Ground) -> None:
+    """Have a milter whose socket is for root alone."""
+    place = ground.guide.view / "run/opendkim/opendkim.sock"
+    ground.after.enter_context(MilterStandIn(place, verifier, mode=0o660))
 
 
 FAULTS = (
@@ -91,6 +105,12 @@ FAULTS = (
                  " senders <users> hostname example.com"),
           "listener-unfiltered", ("26",), '"check_rdns", "check_fcrdns"', "listen on $ipv6 port 25",
           severity="warning"),
+    Fault("a milter away", milter,
+          "filter-refuses", ("unix:/run/opendkim/opendkim.sock", "No such file"),
+          "start the milter", "filter milter"),
+    Fault("a milter that is not for smtpd", both(milter, milter_for_root),
+          "filter-refuses", ("unix:/run/opendkim/opendkim.sock", "Permission denied"), "",
+          "filter milter"),
     Fault("rspamd away",
           both(change("# macros", 'filter rspamd proc-exec "filter-rspamd"\n\n# macros'),
                change("filter { check_rdns", "filter { rspamd check_rdns")),

@@ -7,6 +7,7 @@ import dkim
 from integration.support.cookbook.recipe import Recipe
 from integration.support.dns_scenes import listings, visit
 from integration.support.manual_machine import Expected, Machine
+from integration.support.milter_examples import content_by_milters
 from integration.support.rspamd_stand_in import REFUSAL, SUBJECT, RspamdStandIn, spam
 from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR, LYING_PTR, NO_PTR
@@ -142,6 +143,9 @@ RECIPES: Mapping[str, Recipe] = {
         {"echo | ": Expected("Listed at zen", status=1)},
         before=on_lists,
         smtpd=("7.9",),
+    ),
+    "Have milters look for viruses and spam": Recipe(
+        (content_by_milters,), before=lambda machine: machine.run("mkdir -p /etc/clamav")
     ),
     "Have rspamd judge mail": Recipe((rspamd_judges,)),
     "Refuse clients that greet with your name": Recipe((our_name_is_refused,)),

@@ -7,6 +7,7 @@ from integration.support.cookbook.recipe import Recipe
 from integration.support.cookbook.signing import publish, signed_for
 from integration.support.dns_scenes import visit
 from integration.support.manual_machine import Expected, Machine
+from integration.support.milter_examples import passes_without_milters
 from lab.peers.clients import CONFIRMED_PTR, LYING_PTR, NO_PTR
 from lab.shows import manual
 
@@ -71,6 +72,9 @@ RECIPES: Mapping[str, Recipe] = {
         before=an_sqlite_file,
     ),
     "From the filter-rspamd in Go": Recipe((rspamd_judges,)),
+    "From Postfix's milters": Recipe(
+        (passes_without_milters,), before=lambda machine: machine.run("mkdir -p /etc/postfix")
+    ),
     "From rspamd's signing": Recipe(
         (own_domains,),
         {"for ": Expected(), "cat ": Expected(), "cd ": Expected()},

@@ -14,7 +14,8 @@ _PLACED = re.compile(r"(?P<path>/[^:]*):(?P<line>[0-9]{1,9}): (?P<text>.+)")
 _HANGS = "smtpd would wait for it for ever, and all mail with it."
 _FAILS = "smtpd would stop when it starts, or put off all mail that needs this table."
 _OF_FILTERS = {
-    "filter-rspamd": "smtpd would stop when it starts, or put off mail while rspamd is away."
+    "filter-milter": "smtpd would stop when it starts, or put off mail while a milter is away.",
+    "filter-rspamd": "smtpd would stop when it starts, or put off mail while rspamd is away.",
 }
 """Of filters that also say whether a server of theirs is away."""
 

@@ -16,7 +16,7 @@ def test_the_programs_of_this_installation() -> None:
     found = install.installed()
     assert set(found) == {
         *("filter-auth", "filter-dkimsign", "filter-dnsbl", "filter-fcrdns", "filter-metrics"),
-        *("filter-rdns", "filter-record", "filter-rspamd"),
+        *("filter-milter", "filter-rdns", "filter-record", "filter-rspamd"),
         *("table-dovecot", "table-flat", "table-ldap", "table-mysql", "table-passwd"),
         *("table-postgres", "table-record", "table-redis", "table-socketmap", "table-sqlite"),
     }

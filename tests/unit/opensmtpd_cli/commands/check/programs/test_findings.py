@@ -73,6 +73,8 @@ def test_a_filter_whose_server_may_be_away() -> None:
     assert found.code == "filter-refuses"
     assert found.fault == 'filter "r": http://localhost:11333: Connection refused'
     assert found.why == "smtpd would stop when it starts, or put off mail while rspamd is away."
+    (found,) = findings.of_check("filter", PLACE, 'filter "m"', "filter-milter", trial)
+    assert found.why == "smtpd would stop when it starts, or put off mail while a milter is away."
     (found,) = findings.of_check("filter", PLACE, 'filter "d"', "filter-dnsbl", trial)
     assert found.why == "smtpd would stop when it starts, and say so in its log only."
 

@@ -1,0 +1,1 @@
+"""The process that talks to milters: a chain of connections for each client of smtpd."""

@@ -1,0 +1,321 @@
+"""filter-milter: the content of messages, as milters see it, and their changes."""
+
+import pytest
+
+from unit.support.milter_mail import MESSAGE, NEW_SESSION, UNAVAILABLE, below, front, send
+from unit.support.scripted_milter import (
+    ACCEPT,
+    CONTINUE,
+    SKIP,
+    Reply,
+    ScriptedMilter,
+    added,
+    body,
+    changed,
+    inserted,
+)
+
+LEADING_SPACE = 0x100000
+
+
+def edited(*edits: bytes, message: bytes = MESSAGE, steps: int = 0) -> bytes:
+    """Return the lines below smtpd's own, edited by milters in this order."""
+    milters = [ScriptedMilter({b"E": each + CONTINUE}, steps=steps) for each in edits]
+    outcome = send(*milters, message=message)
+    for each in milters:
+        each.close()
+    assert (outcome.accepted, front(outcome), outcome.log) == (True, b"", ())
+    return below(outcome)
+
+
+def seen(message: bytes, steps: int = LEADING_SPACE) -> tuple[list[bytes], bytes]:
+    """Return the fields and the body that a milter sees; the message goes on as it came."""
+    with ScriptedMilter(steps=steps) as milter:
+        outcome = send(milter, message=message)
+    assert outcome.accepted
+    if b"\0" not in message and b"\r" not in message:
+        assert below(outcome) == message + b"\n" * (message[-1:] not in (b"\n", b""))
+    return milter.fields(), milter.body()
+
+
+# --- the content ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("message", "fields", "text"),
+    [
+        (MESSAGE, [b"From: bob@remote.example", b"Subject: hello"], b"text\r\n..dots\r\n"),
+        (b"", [], b""),
+        (b"\n", [], b""),
+        (b"\n\n", [], b"\r\n"),
+        (b"A: 1", [b"A: 1"], b""),
+        (b"A: 1\n", [b"A: 1"], b""),
+        (b"A: 1\n\n", [b"A: 1"], b""),
+        (b"A: 1\n\n\n\n", [b"A: 1"], b"\r\n\r\n"),
+        (b"\ntext\n", [], b"text\r\n"),
+        (b"A: 1\n\ntext", [b"A: 1"], b"text\r\n"),
+        (b"A: 1\n\n.\n..\n.x\n", [b"A: 1"], b".\r\n..\r\n.x\r\n"),
+        (b"A: 1\n\n" + b"x" * 60_000 + b"\n", [b"A: 1"], b"x" * 60_000 + b"\r\n"),
+        (b"A: 1\n\n\xff\xfe\n", [b"A: 1"], b"\xff\xfe\r\n"),
+        (b"A: 1\n 2\n\t3\nB:4\n", [b"A: 1\n 2\n\t3", b"B:4"], b""),
+        (b"A:\nB:  two\nC:\t\n", [b"A:", b"B:  two", b"C:\t"], b""),
+        (b"A : 1\n\n", [b"A: 1"], b""),
+        (b".A: 1\n\n", [b".A: 1"], b""),
+        (b"A: 1\nA: 2\na: 3\n", [b"A: 1", b"A: 2", b"a: 3"], b""),
+        (b"A: b: c\n\nd: e\n", [b"A: b: c"], b"d: e\r\n"),
+        (b"A: 1\n \nB: 2\n", [b"A: 1\n ", b"B: 2"], b""),
+        (b"Received: from x\nReceived: from y\n", [b"Received: from x", b"Received: from y"], b""),
+        (b"X-Spam: Yes\nReceived: x\n", [b"X-Spam: Yes", b"Received: x"], b""),
+    ],
+    ids=lambda value: value[:15] if isinstance(value, bytes) else None,
+)
+def test_what_a_milter_sees(message: bytes, fields: list[bytes], text: bytes) -> None:
+    assert seen(message) == (fields, text)
+
+
+def test_without_the_space() -> None:
+    message = b"A: 1\nB:2\nC:  3\nD:\t4\nE: 5\n  6\n"
+    assert seen(message, 0)[0] == [b"A:1", b"B:2", b"C: 3", b"D:\t4", b"E:5\n  6"]
+
+
+@pytest.mark.parametrize(
+    ("message", "fields"),
+    [
+        (b"text without a header\nmore\n", []),
+        (b" folded from the beginning\nA: 1\n\ntext\n", None),
+        (b"A: 1\nno field\nB: 2\n\ntext\n", None),
+        (b": no name\n\ntext\n", None),
+        (b"A: 1\nno field at the end\n", None),
+        (b"From bob Sat Jan  1 00:00:00 2000\nA: 1\n\ntext\n", None),
+    ],
+)
+def test_odd_headers(message: bytes, fields: list[bytes] | None) -> None:
+    """All goes on as it came, and a milter sees the body as it is."""
+    found, text = seen(message)
+    assert fields is None or found == fields or text
+    assert b"text" not in message.partition(b"\n\n")[2] or text == b"text\r\n"
+
+
+def test_nuls_and_carriage_returns() -> None:
+    """smtpd ends a line at a NUL."""
+    fields, text = seen(b"A: 1\0 2\r\n\r\nx\0y\r\nz\r\n")
+    assert (fields, text) == ([b"A: 1"], b"x\r\nz\r\n")
+
+
+def header_of(lines: int) -> list[bytes]:
+    return [b"X-%05d: %s" % (number, b"y" * 990) for number in range(lines)]
+
+
+def test_a_header_in_parts() -> None:
+    """1.5 MB, which are more than a request to the worker holds."""
+    lines = header_of(1500)
+    assert seen(b"\n".join(lines) + b"\n\nbody\n") == (lines, b"body\r\n")
+
+
+def test_a_header_that_is_too_large_for_edits() -> None:
+    with ScriptedMilter() as milter:
+        outcome = send(milter, message=b"\n".join(header_of(3000)) + b"\n\nbody\n")
+    assert outcome.reply == b"550 5.6.0 Message refused: its header is too large"
+    assert milter.letters().removesuffix(b"Q").removesuffix(b"A") == b"OCHMRT"
+
+
+def test_a_field_that_is_too_long_for_a_frame() -> None:
+    """A milter sees its beginning, and all of it goes on."""
+    field = b"X: " + b"\n ".join([b"y" * 999] * 100)
+    fields, text = seen(field + b"\nB: 2\n\nbody\n")
+    assert fields == [field[:65_534], b"B: 2"]
+    assert text == b"body\r\n"
+
+
+@pytest.mark.parametrize("lines", [1, 300_000])
+def test_a_large_body(lines: int) -> None:
+    """With lines in plenty, or one; both go in frames as large as they may be."""
+    text = b"x" * 65_000 + b"\n" if lines == 1 else b"0123456789\n" * lines
+    assert seen(b"A: 1\n\n" + text) == ([b"A: 1"], text.replace(b"\n", b"\r\n"))
+
+
+def test_a_milter_that_wants_no_header_and_no_body() -> None:
+    with ScriptedMilter(steps=0x30) as milter, ScriptedMilter(steps=0x10) as second:
+        assert send(milter, second).accepted
+    assert milter.letters().removesuffix(b"Q") == b"OCHMRTNE"
+    assert second.letters().removesuffix(b"Q") == b"OCHMRTLLNE"
+
+
+def test_a_milter_that_skips_the_body() -> None:
+    text = b"0123456789\n" * 300_000
+    with ScriptedMilter({b"B": SKIP}) as first, ScriptedMilter() as second:
+        assert send(first, second, message=b"A: 1\n\n" + text).accepted
+    assert first.letters().count(b"B") == 1
+    assert second.body() == text.replace(b"\n", b"\r\n")
+
+
+# --- changes of the header ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("edits", "header"),
+    [
+        (added(b"X", b"1"), b"A: 1\nB: 2\nA: 3\nX: 1\n"),
+        (inserted(0, b"X", b"1"), b"X: 1\nA: 1\nB: 2\nA: 3\n"),
+        (inserted(1, b"X", b"1"), b"X: 1\nA: 1\nB: 2\nA: 3\n"),
+        (inserted(2, b"X", b"1"), b"A: 1\nX: 1\nB: 2\nA: 3\n"),
+        (inserted(4, b"X", b"1"), b"A: 1\nB: 2\nA: 3\nX: 1\n"),
+        (inserted(99, b"X", b"1"), b"A: 1\nB: 2\nA: 3\nX: 1\n"),
+        (changed(1, b"A", b"new"), b"A: new\nB: 2\nA: 3\n"),
+        (changed(2, b"a", b"new"), b"A: 1\nB: 2\nA: new\n"),
+        (changed(0, b"A", b"new"), b"A: new\nB: 2\nA: 3\n"),
+        (changed(3, b"A", b"new"), b"A: 1\nB: 2\nA: 3\nA: new\n"),
+        (changed(1, b"C", b"new"), b"A: 1\nB: 2\nA: 3\nC: new\n"),
+        (changed(1, b"A", b""), b"B: 2\nA: 3\n"),
+        (changed(2, b"A", b""), b"A: 1\nB: 2\n"),
+        (changed(3, b"A", b""), b"A: 1\nB: 2\nA: 3\n"),
+        (changed(1, b"A", b"") + changed(1, b"A", b""), b"B: 2\n"),
+        (changed(1, b"A", b"") + changed(2, b"A", b""), b"B: 2\n"),
+        (changed(2, b"A", b"") + changed(1, b"A", b""), b"B: 2\n"),
+        (changed(1, b"A", b"") + changed(1, b"A", b"") + changed(1, b"B", b""), b""),
+        (added(b"X", b"1\n 2\r\n\t3\n4"), b"A: 1\nB: 2\nA: 3\nX: 1\n 2\n\t3\n\t4\n"),
+        (added(b"X", b""), b"A: 1\nB: 2\nA: 3\nX: \n"),
+        (inserted(0, b".X", b".1"), b".X: .1\nA: 1\nB: 2\nA: 3\n"),
+        (
+            inserted(0, b"X", b"1") + inserted(0, b"Y", b"2") + inserted(1, b"Z", b"3"),
+            b"Y: 2\nZ: 3\nX: 1\nA: 1\nB: 2\nA: 3\n",
+        ),
+        (added(b"X", b"1") + changed(1, b"X", b"2"), b"A: 1\nB: 2\nA: 3\nX: 2\n"),
+        (added(b"X", b"1") + changed(1, b"X", b""), b"A: 1\nB: 2\nA: 3\n"),
+    ],
+)
+def test_the_header(edits: bytes, header: bytes) -> None:
+    message = b"A: 1\nB: 2\nA: 3\n\nbody\n"
+    assert edited(edits, message=message) == header + b"\nbody\n"
+
+
+def test_the_space_is_the_milters() -> None:
+    edits = added(b"X", b"1") + added(b"Y", b" 2") + changed(1, b"From", b"  3")
+    assert edited(edits, steps=LEADING_SPACE) == (  # a field without one gets it all the same
+        b"From:  3\nSubject: hello\nX: 1\nY: 2\n\ntext\n..dots\n"
+    )
+
+
+def test_a_milter_that_would_end_the_header() -> None:
+    assert edited(added(b"X", b"1\r\n\r\nbody")) == (
+        b"From: bob@remote.example\nSubject: hello\nX: 1\n\tbody\n\ntext\n..dots\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (b"", b"X: 1\n"),
+        (b"\n", b"X: 1\n\n"),
+        (b"\ntext\n", b"X: 1\n\ntext\n"),
+        (b"A: 1\n", b"A: 1\nX: 1\n"),
+    ],
+)
+def test_a_field_where_there_is_no_header(message: bytes, expected: bytes) -> None:
+    assert edited(added(b"X", b"1"), message=message) == expected
+
+
+def test_two_and_three_in_order() -> None:
+    """Each sees what those before it have changed, with indices of what it sees."""
+    first = inserted(0, b"One", b"1") + changed(1, b"Subject", b"[1] hello") + added(b"Y", b"1")
+    second = changed(1, b"One", b"") + inserted(1, b"Two", b"2") + changed(1, b"Y", b"2")
+    third = inserted(3, b"Three", b"3") + changed(1, b"From", b"")
+    milters = [ScriptedMilter({b"E": each + CONTINUE}) for each in (first, second, third)]
+    assert below(send(*milters)) == (
+        b"Two: 2\nThree: 3\nSubject: [1] hello\nY: 2\n\ntext\n..dots\n"
+    )
+    assert milters[1].fields() == [
+        *(b"One:1", b"From:bob@remote.example", b"Subject:[1] hello", b"Y:1")
+    ]
+    assert milters[2].fields() == [
+        *(b"Two:2", b"From:bob@remote.example", b"Subject:[1] hello", b"Y:2")
+    ]
+    for each in milters:
+        each.close()
+    assert edited(first, second) == (
+        b"Two: 2\nFrom: bob@remote.example\nSubject: [1] hello\nY: 2\n\ntext\n..dots\n"
+    )
+
+
+def test_a_refusal_behind_changes() -> None:
+    with ScriptedMilter({b"E": added(b"X", b"1") + b"\0\0\0\1r"}) as milter:
+        assert send(milter).reply == b"550 5.7.1 Command rejected"
+
+
+def test_changes_before_accept() -> None:
+    with ScriptedMilter({b"E": added(b"X", b"1") + ACCEPT}) as milter:
+        assert below(send(milter)).startswith(b"From: bob@remote.example\nSubject: hello\nX: 1\n")
+
+
+# --- changes of the body --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("new", "expected"),
+    [
+        (b"new\r\nbody\r\n", b"new\nbody\n"),
+        (b"new\nbody\n", b"new\nbody\n"),
+        (b"without an end", b"without an end\n"),
+        (b"", b""),
+        (b"\r\n", b"\n"),
+        (b"\r\n\r\n", b"\n\n"),
+        (b".\r\n..\r\n.x\r\n", b".\n..\n.x\n"),
+        (b"a\rb\0c\r\n", b"abc\n"),
+        (b"\xff\r\n", b"\xff\n"),
+        (b"x" * 65_484 + b"\r\n", b"x" * 65_484 + b"\n"),
+    ],
+    ids=lambda value: value[:9],
+)
+def test_the_body(new: bytes, expected: bytes) -> None:
+    found = edited(body(new))
+    header, _, text = found.partition(b"\n\n")
+    assert header.rstrip(b"\n") == b"From: bob@remote.example\nSubject: hello"
+    assert text == expected
+
+
+@pytest.mark.parametrize("message", [b"", b"\n", b"A: 1\n", b"A: 1\n\n"])
+def test_a_body_where_there_was_none(message: bytes) -> None:
+    head = b"A: 1\n" if message.startswith(b"A") else b""
+    assert edited(body(b"new\r\n"), message=message) == head + b"\nnew\n"
+
+
+def test_a_large_body_is_replaced() -> None:
+    """By 5 MB, which come back in parts; the second milter sees the new one, and replaces it."""
+    new = b"0123456789abcdef\r\n" * 300_000
+    with (
+        ScriptedMilter({b"E": body(new) + CONTINUE}) as first,
+        ScriptedMilter({b"E": added(b"X", b"2") + CONTINUE}) as second,
+    ):
+        outcome = send(first, second)
+    assert second.body() == new
+    assert below(outcome) == (
+        b"From: bob@remote.example\nSubject: hello\nX: 2\n\n" + new.replace(b"\r\n", b"\n")
+    )
+
+
+def test_a_replaced_body_is_replaced() -> None:
+    found = edited(body(b"one\r\n"), body(b"two\r\n"))
+    assert found == b"From: bob@remote.example\nSubject: hello\n\ntwo\n"
+
+
+@pytest.mark.parametrize(
+    ("edits", "why"),
+    [
+        (body(b"x" * 65_486), "a line of a body from the milter is longer than smtpd takes"),
+        (
+            added(b"X", b"x" * 66_000),
+            "a line of a field from the milter is longer than smtpd takes",
+        ),
+    ],
+)
+@pytest.mark.parametrize("fail", ["open", "tempfail"])
+def test_lines_that_are_too_long(edits: bytes, why: str, fail: str) -> None:
+    replies: dict[bytes, Reply] = {b"E": added(b"X-Good", b"1") + edits + CONTINUE}
+    with ScriptedMilter(replies) as milter:
+        outcome = send(milter, line=f"--fail {fail}")
+    assert outcome.accepted is (fail == "open")
+    if outcome.accepted:
+        assert outcome.message == outcome.received + MESSAGE
+    else:
+        assert outcome.reply == UNAVAILABLE
+    assert outcome.log[0] == f'{NEW_SESSION}milter-lost milter={milter.place} reason="{why}"'
