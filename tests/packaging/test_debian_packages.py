@@ -55,6 +55,10 @@ OWN = {
         f"{LIBEXEC}/filter-record",
         "usr/share/man/man8/filter-record.8.gz",
     },
+    "opensmtpd-filter-milter-py": {
+        f"{LIBEXEC}/filter-milter",
+        "usr/share/man/man8/filter-milter.8.gz",
+    },
     "opensmtpd-filter-rspamd-py": {
         f"{LIBEXEC}/filter-rspamd",
         "usr/share/man/man8/filter-rspamd.8.gz",
@@ -75,7 +79,7 @@ OWN = {
 """What is in each package, but for its documents, and the modules, which the library has."""
 OVERRIDDEN = {
     f"opensmtpd-filter-{name}-py"
-    for name in ("auth", "dkimsign", "dnsbl", "metrics", "rdns", "record", "rspamd")
+    for name in ("auth", "dkimsign", "dnsbl", "metrics", "milter", "rdns", "record", "rspamd")
 }
 """Have a page in section 8, of a program that lintian does not look for where smtpd does."""
 INSTALLERS = (".dist-info/INSTALLER", ".dist-info/RECORD")
@@ -208,6 +212,7 @@ NAMED = {
     "filter-dnsbl": "filter lists proc-exec filter-dnsbl",
     "filter-fcrdns": 'proc x "/usr/libexec/opensmtpd/filter-fcrdns"',
     "filter-metrics": 'filter "x" proc-exec "filter-metrics --file /a" user _metrics',
+    "filter-milter": 'filter "x" proc-exec "filter-milter inet:8891@localhost"',
     "filter-rdns": 'filter "x" proc-exec "filter-rdns"',
     "filter-record": 'filter "x" proc-exec "filter-record /capture -- filter-x"',
     "filter-rspamd": 'filter "rspamd" proc-exec "filter-rspamd -url http://[::1]:11333"',

@@ -44,6 +44,8 @@ FILES = {
 }
 """What is there before."""
 AWAY = {
+    "filter-milter": "No such file or directory|Connect call failed|Connection refused"
+    "|Network is unreachable",
     "filter-rspamd": "Connection refused|Network is unreachable",
     "dovecot": "No such file or directory",
     "ldap": "needs python-ldap|Can't contact LDAP server",

@@ -131,6 +131,7 @@ STARTS = [
     ("filter-rdns", "dns", "--verify --dns-cache {0}/cache"),
     ("filter-dnsbl", "dns", "list.example.org"),
     ("filter-metrics", "", "--file {0}/metrics.prom"),
+    ("filter-milter", "", "unix:{0}/none"),
     ("filter-record", "", "{0}/capture -- /bin/cat"),
     ("filter-rspamd", "", "-url http://127.0.0.1:1"),
     ("table-dovecot", "", "{0}/none"),
@@ -147,6 +148,7 @@ STARTS = [
 
 
 AWAY = {
+    "filter-milter": "No such file or directory",
     "filter-rspamd": "Connection refused",
     "table-dovecot": "No such file or directory",
     "table-ldap": "needs python-ldap|Can't contact LDAP server",

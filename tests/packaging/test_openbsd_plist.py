@@ -20,6 +20,7 @@ PROGRAMS = {
     "libexec/smtpd/filter-dnsbl": "-dnsbl",
     "libexec/smtpd/filter-fcrdns": "-rdns",
     "libexec/smtpd/filter-metrics": "-metrics",
+    "libexec/smtpd/filter-milter": "-milter",
     "libexec/smtpd/filter-rdns": "-rdns",
     "libexec/smtpd/filter-record": "-filterrecord",
     "libexec/smtpd/filter-rspamd": "-rspamd",
@@ -55,7 +56,7 @@ def lists() -> dict[str, plist.Plist]:
 
 def test_the_lists_together_name_each_file_and_folder_once(root: Path) -> None:
     named = [path for each in lists().values() for path in each.paths]
-    assert named.count("libexec/smtpd/") == 17  # of each plugin: no package has it for all
+    assert named.count("libexec/smtpd/") == 18  # of each plugin: no package has it for all
     named = [path for path in named if path != "libexec/smtpd/"] + ["libexec/smtpd/"]
     there = plist.installed(root, VERSION)
     # PYTHONPATH=tests .venv/bin/python -m openbsd writes the lists anew.

@@ -21,6 +21,7 @@ PACKAGES = {
     "opensmtpd-filter-dkimsign-py-0.1.0": f"{LIBRARY} security/py-cryptography",
     "opensmtpd-filter-dnsbl-py-0.1.0": f"{LIBRARY} net/py-aiodns net/py-dnspython",
     "opensmtpd-filter-metrics-py-0.1.0": LIBRARY,
+    "opensmtpd-filter-milter-py-0.1.0": LIBRARY,
     "opensmtpd-filter-rdns-py-0.1.0": f"{LIBRARY} net/py-aiodns net/py-dnspython",
     "opensmtpd-filter-record-py-0.1.0": LIBRARY,
     "opensmtpd-filter-rspamd-py-0.1.0": LIBRARY,

@@ -24,7 +24,7 @@ from openbsd.port import TREE, VERSION, Package, fake, missing, packages
 pytestmark = pytest.mark.skipif(missing() != "", reason=missing())
 
 READMES = (
-    *("-auth", "-dkimsign", "-dnsbl", "-metrics", "-rdns", "-rspamd"),
+    *("-auth", "-dkimsign", "-dnsbl", "-metrics", "-milter", "-rdns", "-rspamd"),
     "-filterrecord",
     *("-flat", "-passwd", "-tablerecord", "-sqlite"),
     *("-dovecot", "-ldap", "-mysql", "-postgres", "-redis", "-socketmap"),
@@ -32,6 +32,7 @@ READMES = (
 AWAY = {
     "-dovecot": "No such file or directory",
     "-ldap": "needs python-ldap|Can't contact LDAP server",
+    "-milter": "No such file or directory",
     "-mysql": "Can't connect|No such file or directory|Connection refused",
     "-postgres": "Connection refused|Network is unreachable",
     "-redis": "Connection refused|Network is unreachable",

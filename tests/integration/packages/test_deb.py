@@ -26,6 +26,7 @@ OURS = {
     "opensmtpd-filter-auth-py",
     "opensmtpd-filter-dnsbl-py",
     "opensmtpd-filter-metrics-py",
+    "opensmtpd-filter-milter-py",
     "opensmtpd-filter-rdns-py",
     "opensmtpd-filter-record-py",
     "opensmtpd-filter-rspamd-py",

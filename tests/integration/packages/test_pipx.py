@@ -23,6 +23,7 @@ PLUGINS = (
     "filter-dnsbl",
     "filter-fcrdns",
     "filter-metrics",
+    "filter-milter",
     "filter-rdns",
     "filter-record",
     "filter-rspamd",
@@ -108,8 +109,8 @@ def test_from_pipx_to_a_signed_mail_and_back() -> None:
         " opensmtpd-table-socketmap, opensmtpd-table-sqlite,"
         " or link only the others:"
         " opensmtpd-plugins install"
-        " filter-auth filter-dnsbl filter-fcrdns filter-metrics filter-rdns filter-record"
-        " filter-rspamd table-dovecot table-flat table-record\n",
+        " filter-auth filter-dnsbl filter-fcrdns filter-metrics filter-milter filter-rdns"
+        " filter-record filter-rspamd table-dovecot table-flat table-record\n",
     )
     assert machine.libexec() == untouched
 
