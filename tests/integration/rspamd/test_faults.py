@@ -22,10 +22,9 @@ from integration.support.rspamd_faults import (
     patiently,
     prepare,
     send,
-    tells,
-    until,
 )
 from integration.support.rspamd_mail import composed
+from integration.support.told import tells, until
 from lab.chaos.processes import Process, workers
 from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR

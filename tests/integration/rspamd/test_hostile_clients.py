@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from integration.support.dns_scenes import Chains, listen, ours, port
-from integration.support.rspamd_faults import ALWAYS, BAR, FROM, NAME, until
+from integration.support.rspamd_faults import ALWAYS, BAR, FROM, NAME
 from integration.support.rspamd_mail import composed
+from integration.support.told import until
 from lab.chaos.faults.limits import set_limit
 from lab.chaos.processes import Process, workers
 from lab.peers import mail

@@ -93,6 +93,18 @@ TABLES = tuple(
 """The programs in C that ask them."""
 SPAM = ("opensmtpd-filter-rspamd", "rspamd")
 """The server that judges messages, and the filter in Go that asks it."""
+MILTERS = (
+    "clamav-daemon",
+    "clamav-milter",
+    "milter-greylist",
+    "opendkim",
+    "opendkim-tools",
+    "opendmarc",
+    "spamass-milter",
+    "spamassassin",
+    "spamd",
+)
+"""Milters, and the servers that two of them ask; without signatures of viruses."""
 LIBRARIES = ("python3-ldap",)
 """Libraries that PyPI has no wheels of: the virtual environment of a root sees the system's."""
 
@@ -102,7 +114,7 @@ TRIXIE = Recipe(
     "3.13",
     (*COMMON, "opensmtpd-filter-senderscore", *DOVECOT),
     "trixie",
-    (*SERVERS, *TABLES, *SPAM, *LIBRARIES),
+    (*SERVERS, *TABLES, *SPAM, *MILTERS, *LIBRARIES),
 )
 FORKY = Recipe("7.9", "forky", "3.14", COMMON, "sid", LIBRARIES)
 BOOKWORM = Recipe("6.8", "bookworm", "3.11", BEFORE_TABLES, "bookworm")
