@@ -2,6 +2,8 @@
 
 _AT = b"|0.7|1576146008.006099|smtp-in|"
 _SESSION = b"7641df9771b4ed00|1ef1c203cc576e5d"
+_OFFER = b"|O\0\0\0\6\0\0\1\xff\0\0\0\0"
+_ENVELOPE = b"|c|c|c|c"
 
 SEEDS: dict[str, tuple[bytes, ...]] = {
     "filter_wire": (
@@ -35,6 +37,17 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
         b"\th=from; bh=jkYhN5eG70Kk/sFVzVJcKR3X2zwf3jR4Ui9PYcA/0b0=; b=AAAA\n"
         b"ARC-Authentication-Results: i=1; a.example; none\nFrom: a@example.com\n\n"
         b"v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n\na\nb",
+    ),
+    "milter_replies": (
+        _OFFER + b"|c|c" + _ENVELOPE + b"|c|c|c|c|c|hX-A\0 a\n\tb\0|i\0\0\0\1X-B\0 c\0"
+        b"|m\0\0\0\1Subject\0\0|m\0\0\0\1A\0 d\0|bnew\r\n|bline|qwhy\0|p|c"
+        + _ENVELOPE
+        + b"|c|s|c|p|s|+<d@example.org>\0|e<>\0SIZE=1\0|-<b@example.net>\0|a",
+        _OFFER + b"|c|c|c|y550 5.7.1 no\0|c|d" + _ENVELOPE + b"|c|c|y451-4.7.1 a\r\n451 b%%\0",
+        b"|O\0\0\0\2\0\0\0\x3f\0\0\0\x7b|y421 4.7.0 bye\0|a|4",
+        b"\0\0\0\x0dO\0\0\0\6\0\0\1\xff\0\x1f\xff\x7f" + 3 * b"\0\0\0\1c",
+        b"|O\0\0\0\6\0\0\1\xff\0\x1f\xf7\xff\0\0\0\5i {auth_type}\0"
+        b"|hX-A\0b\0|b\0\n.\n|c|hX-A\0\0|t",
     ),
     "rspamd_answers": (
         b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 56\r\n\r\n"

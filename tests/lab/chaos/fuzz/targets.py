@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 
+from lab.chaos.fuzz.milter_replies import milter_replies
 from lab.chaos.fuzz.rspamd_answers import rspamd_answers
 from lab.peers import second_verifier
 from opensmtpd._protocol.filter.connection import FilterConnection
@@ -246,6 +247,7 @@ def chains(data: bytes) -> None:
         assert 1 <= begun_set(b"\n" + head).instance <= 50
 
 
+target(milter_replies)
 target(rspamd_answers)
 
 # --- files -----------------------------------------------------------------------------------

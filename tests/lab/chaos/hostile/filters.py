@@ -14,6 +14,8 @@ BATCH = 500
 """Sessions after which all clients go, and what the model remembers of them is dropped."""
 WORN = 50
 """Turns of a client after which it is thrown out, so that sessions are short."""
+PATIENT = 0.9
+"""The share of the turns of a client who waits for a reply that do not count."""
 
 
 class Crowd(Storm):
@@ -59,6 +61,8 @@ class Crowd(Storm):
 
     def step(self, client: SmtpClient) -> None:
         """Have a client do something, or go: a session has some twenty commands and lines."""
+        if client.waiting and self.dice.random() < PATIENT:
+            return
         if self.dice.random() < 1 / WORN and client.connected:
             client.vanish()
         else:

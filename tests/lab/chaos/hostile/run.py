@@ -13,6 +13,7 @@ from random import Random
 from typing import NamedTuple
 
 from lab.chaos.hostile import filters, tables
+from lab.chaos.hostile.milter import HostileMilter
 from lab.chaos.hostile.names import HostileNames
 from lab.chaos.hostile.program import Program, ProgramError
 from lab.chaos.hostile.rspamd import HostileRspamd
@@ -24,6 +25,7 @@ GROWTH = 8 << 20
 """Bytes that a program may grow between a fifth of a run and its end, a tenth of it beside."""
 
 RSPAMD = "-url"
+MILTER = "inet:{port}@127.0.0.1"
 DNS = ("--nameserver", "127.0.0.1:{port}", "--dns-deadline", "1")
 PROGRAMS: dict[str, tuple[str, ...]] = {
     "filter-dkimsign": ("-a", "ed25519-sha256", "-d", "example.com", "-s", "x", "-k", "{dir}/key"),
@@ -32,6 +34,8 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "filter-fcrdns": ("--verify", "--fcrdns", "reject:{{rdns}} {{helo}}", *DNS),
     "filter-dnsbl": ("-mv", *DNS, "one.example", "-w", "white.example", "-d", "names.example"),
     "filter-rspamd": (RSPAMD, "http://127.0.0.1:{port}", "--timeout", "1", "--fail", "open"),
+    "filter-milter": (MILTER, MILTER, "--fail", "open", "--connect-timeout", "2",
+                      "--command-timeout", "1", "--content-timeout", "1"),
     "table-sqlite": ("{dir}/sqlite.conf",),
     "table-flat": ("{dir}/flat",),
     "table-passwd": ("{dir}/passwd",),
@@ -113,11 +117,14 @@ def serve(shard: Shard, sizes: dict[str, int]) -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         lay_out(folder)
-        words = [word.format(dir=folder, port=shard.port) for word in PROGRAMS[shard.program]]
+        plain = PROGRAMS[shard.program]
+        words = [word.format(dir=folder, port=shard.port) for word in plain]
         if DNS[0] in words:
             stack.enter_context(HostileNames(Random(shard.seed), shard.port))
         if RSPAMD in words:
             stack.enter_context(HostileRspamd(Random(shard.seed), shard.port))
+        if MILTER in plain:
+            stack.enter_context(HostileMilter(Random(shard.seed), shard.port))
         if shard.program.startswith("table-"):
             table = TableSmtpd("7.9.0", "t")
             program = Program([shard.program, *words], table.receive, folder / "log")
