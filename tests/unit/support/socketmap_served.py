@@ -1,5 +1,6 @@
 """The socketmap server of the lab, as a process beside a test without a lab."""
 
+import socket
 import subprocess
 import sys
 import time
@@ -32,7 +33,7 @@ class SocketmapServed:
         return str(self._folder / {"line": "lines", "netstring": "netstrings"}[form])
 
     def start(self) -> None:
-        """Start it, and wait until it has both sockets."""
+        """Start it, and wait until it takes connections at both sockets."""
         sockets = [Path(self.place(form)) for form in ("line", "netstring")]
         for each in sockets:
             each.unlink(missing_ok=True)
@@ -40,7 +41,7 @@ class SocketmapServed:
         command = [sys.executable, str(PROGRAM), *place]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         end = time.monotonic() + START_SECONDS
-        while not all(each.exists() for each in sockets):
+        while not all(map(_listens, sockets)):
             assert self._process.poll() is None, "it does not start"
             assert time.monotonic() < end, "it has no sockets"
             time.sleep(0.02)
@@ -56,3 +57,9 @@ class SocketmapServed:
         """End it, and start it anew."""
         self.kill9()
         self.start()
+
+
+def _listens(path: Path) -> bool:
+    """Return whether a connection is taken: a socket has its name before anybody listens."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
