@@ -19,7 +19,7 @@ from lab.peers.verify import signatures, verifies
 from lab.root import inside, namespace, plugin
 from lab.root.namespace import SERVER4, STRANGER
 from lab.root.plugin import TREE
-from lab.root.root import TABLES as IN_C
+from lab.root.root import REPLACED
 from lab.root.server import Server
 from lab.root.stage import Stage
 from lab.shows import markdown
@@ -38,7 +38,7 @@ CLONE, CONF = Path("/root/opensmtpd-plugins"), "/etc/smtpd.conf"
 RESTART = " && systemctl restart opensmtpd"
 C_PLUGINS = " ".join(
     (
-        *("opensmtpd-filter-dkimsign", "opensmtpd-filter-senderscore", *IN_C),
+        *("opensmtpd-filter-dkimsign", "opensmtpd-filter-senderscore", *REPLACED),
         *("opensmtpd-table-passwd", "opensmtpd-table-sqlite"),
     )
 )

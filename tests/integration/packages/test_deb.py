@@ -15,7 +15,7 @@ from lab.root.debs import apt, install
 from lab.root.inside import done
 from lab.root.left import between, look
 from lab.root.plugin import TREE
-from lab.root.root import TABLES
+from lab.root.root import REPLACED
 from lab.root.server import Server
 from lab.shows import demo, moves
 from lab.shows.guide import lay_out, records
@@ -44,8 +44,8 @@ OURS = {
     "python3-opensmtpd",
 }
 EVERYWHERE = {"opensmtpd-filter-dkimsign", "opensmtpd-table-passwd", "opensmtpd-table-sqlite"}
-IN_C = {"7.6": EVERYWHERE | set(TABLES), "7.9": EVERYWHERE}
-"""The programs in C of a root whose places ours take."""
+IN_C = {"7.6": EVERYWHERE | set(REPLACED), "7.9": EVERYWHERE}
+"""The programs in C and Go of a root whose places ours take."""
 ALONG = {"7.6": {"libhiredis1.1.0"}, "7.9": set[str]()}
 """A library that nobody else needs: autoremove takes it along."""
 OF_THE_SERVER = ("var/spool/smtpd", "home/alice/Maildir", "smtpd.log")

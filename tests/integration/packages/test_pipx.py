@@ -9,7 +9,7 @@ from lab.peers.nameserver import NameServer
 from lab.peers.sink import Sink
 from lab.root import inside, namespace, plugin
 from lab.root.plugin import LIBEXEC
-from lab.root.root import TABLES
+from lab.root.root import REPLACED
 from lab.root.server import Server, ServerError
 from lab.shows import demo
 from lab.shows.guide import lay_out, records
@@ -40,7 +40,7 @@ PLUGINS = (
 )
 IN_C = (
     "opensmtpd-filter-dkimsign",
-    *sorted((*TABLES, "opensmtpd-table-passwd", "opensmtpd-table-sqlite")),
+    *sorted((*REPLACED, "opensmtpd-table-passwd", "opensmtpd-table-sqlite")),
 )
 LEFT_OUT = {"ldap": "ldap", "mysql": "pymysql", "postgres": "psycopg"}
 """Tables whose extras are not installed, and the library that each lacks."""
@@ -101,16 +101,17 @@ def test_from_pipx_to_a_signed_mail_and_back() -> None:
         "".join(f"{note}\n" for note in NOTES)
         + "opensmtpd-plugins: /usr/libexec/opensmtpd: not replaced:"
         " filter-dkimsign (package opensmtpd-filter-dkimsign),"
+        " filter-rspamd (package opensmtpd-filter-rspamd),"
         " table-passwd (package opensmtpd-table-passwd),"
         " table-redis (package opensmtpd-table-redis),"
         " table-socketmap (package opensmtpd-table-socketmap),"
         " table-sqlite (package opensmtpd-table-sqlite);"
-        " remove opensmtpd-filter-dkimsign, opensmtpd-table-passwd, opensmtpd-table-redis,"
-        " opensmtpd-table-socketmap, opensmtpd-table-sqlite,"
+        " remove opensmtpd-filter-dkimsign, opensmtpd-filter-rspamd, opensmtpd-table-passwd,"
+        " opensmtpd-table-redis, opensmtpd-table-socketmap, opensmtpd-table-sqlite,"
         " or link only the others:"
         " opensmtpd-plugins install"
         " filter-auth filter-dnsbl filter-fcrdns filter-metrics filter-milter filter-rdns"
-        " filter-record filter-rspamd table-dovecot table-flat table-record\n",
+        " filter-record table-dovecot table-flat table-record\n",
     )
     assert machine.libexec() == untouched
 
