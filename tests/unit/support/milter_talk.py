@@ -1,6 +1,7 @@
 """A milter that is played by the test: its bytes come whole or in pieces."""
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 from opensmtpd.mail.milter.negotiation import Negotiated
 from opensmtpd.mail.milter.replies import MilterReply
@@ -54,7 +55,7 @@ def replied(session: MilterSession, sent: Sent, reply: bytes = b"c") -> bytes:
 
 def at_message(session: MilterSession) -> MilterSession:
     """Lead a session to the end of a message without a body, before ``eom``."""
-    replied(session, session.connect(b"c.example.org", b"/run/sock"))
+    replied(session, session.connect(b"", ip_address("127.0.0.1")))
     replied(session, session.helo(b"c.example.org"))
     replied(session, session.mail(b"a@example.org"))
     replied(session, session.rcpt(b"b@example.net"))

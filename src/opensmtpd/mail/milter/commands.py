@@ -4,7 +4,7 @@ Strings are C strings: a NUL ends them, and those in what a client sent are left
 are those that libmilter reads in ``engine.c`` (``st_connectinfo``, ``dec_argv``, ``dec_arg2``).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
 
@@ -36,19 +36,12 @@ def strings(texts: Iterable[bytes]) -> bytes:
     return b"".join([text.replace(b"\0", b"") + b"\0" for text in texts])
 
 
-def connection(
-    hostname: bytes, address: IPv4Address | IPv6Address | bytes | None, port: int
-) -> bytes:
+def connection(hostname: bytes, address: IPv4Address | IPv6Address, port: int) -> bytes:
     """Return the data of CONNECT.
 
     ``hostname`` is the client's name in the DNS; where it has none, its address in brackets takes
-    the place, as from Sendmail. ``address`` is the path of a Unix socket if it is bytes, which has
-    port 0 (SMFIA_UNIX), and None for a client of which nothing is known (SMFIA_UNKNOWN).
+    the place, as from Sendmail.
     """
-    if address is None:
-        return strings([hostname or b"unknown"]) + b"U"
-    if isinstance(address, bytes):
-        return strings([hostname or b"localhost"]) + b"L\0\0" + strings([address])
     shown = str(address).encode()
     return b"%s%d%s%s" % (
         strings([hostname or b"[%s]" % shown]),
@@ -58,9 +51,9 @@ def connection(
     )
 
 
-def envelope(address: bytes, arguments: Sequence[bytes] = ()) -> bytes:
-    """Return the data of MAIL and of RCPT: the address without ``<>``, ESMTP arguments."""
-    return strings([b"<%s>" % address, *arguments])
+def envelope(address: bytes) -> bytes:
+    """Return the data of MAIL and of RCPT. smtpd tells filters of no ESMTP arguments."""
+    return strings([b"<%s>" % address])
 
 
 def header_field(name: bytes, value: bytes) -> bytes:
@@ -73,17 +66,11 @@ def header_field(name: bytes, value: bytes) -> bytes:
     return strings([name, value.replace(b"\0", b"")[: DATA_MAX - 2 - len(name)]])
 
 
-def chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield a body for BODY: its lines with CRLF, cut into pieces of DATA_MAX bytes.
+def chunks(lines: bytes) -> Iterator[bytes]:
+    """Yield lines of a body for BODY: with CRLF, cut into pieces of DATA_MAX bytes.
 
-    ``lines`` have no line ends. All pieces but the last are full; there is none for an empty body.
+    ``lines`` end in line feeds. All pieces but the last are full; there is none for no lines.
     """
-    piece = bytearray()
-    for line in lines:
-        piece += line
-        piece += b"\r\n"
-        while len(piece) >= DATA_MAX:
-            yield bytes(piece[:DATA_MAX])
-            del piece[:DATA_MAX]
-    if piece:
-        yield bytes(piece)
+    data = lines.replace(b"\n", b"\r\n")
+    for at in range(0, len(data), DATA_MAX):
+        yield data[at : at + DATA_MAX]

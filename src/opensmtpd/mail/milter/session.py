@@ -10,7 +10,7 @@ session, send nothing, and no reply to them is due: the caller need not know. ``
 message before its time, ``quit`` the session.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
@@ -126,7 +126,7 @@ class MilterSession:
     def connect(
         self,
         hostname: bytes,
-        address: IPv4Address | IPv6Address | bytes | None,
+        address: IPv4Address | IPv6Address,
         port: int = 0,
         macros: Mapping[str, bytes] = _NO_MACROS,
     ) -> Sent:
@@ -137,25 +137,15 @@ class MilterSession:
         """Tell of HELO or EHLO; it may come again, as behind STARTTLS."""
         return self._step(Command.HELO, commands.strings([identity]), macros)
 
-    def mail(
-        self,
-        sender: bytes,
-        macros: Mapping[str, bytes] = _NO_MACROS,
-        arguments: Sequence[bytes] = (),
-    ) -> Sent:
+    def mail(self, sender: bytes, macros: Mapping[str, bytes] = _NO_MACROS) -> Sent:
         """Tell of MAIL FROM, the address without ``<>``: a message begins."""
-        sent = self._step(Command.MAIL, commands.envelope(sender, arguments), macros)
+        sent = self._step(Command.MAIL, commands.envelope(sender), macros)
         self._passed, self._modified, self._fields = False, 0, 0
         return sent
 
-    def rcpt(
-        self,
-        recipient: bytes,
-        macros: Mapping[str, bytes] = _NO_MACROS,
-        arguments: Sequence[bytes] = (),
-    ) -> Sent:
+    def rcpt(self, recipient: bytes, macros: Mapping[str, bytes] = _NO_MACROS) -> Sent:
         """Tell of RCPT TO, the address without ``<>``."""
-        return self._step(Command.RCPT, commands.envelope(recipient, arguments), macros)
+        return self._step(Command.RCPT, commands.envelope(recipient), macros)
 
     def data(self, macros: Mapping[str, bytes] = _NO_MACROS) -> Sent:
         """Tell of DATA."""

@@ -70,7 +70,7 @@ def content(milter: Milter, header: MilterHeader, body: list[bytes]) -> Modified
     for name, value in header.fields():
         milter(lambda name=name, value=value: session.header(name, value))  # type: ignore[misc]
     milter(lambda: session.eoh(KNOWN))
-    for chunk in chunks(body):
+    for chunk in chunks(b"".join([line + b"\n" for line in body])):
         milter(lambda chunk=chunk: session.body(chunk))  # type: ignore[misc]
     *replies, verdict = milter(lambda: session.eom(KNOWN))
     assert verdict in (PlainReply.ACCEPT, PlainReply.CONTINUE)

@@ -32,7 +32,7 @@ Step = Callable[[MilterSession], Sent]
 STEPS: dict[str, Step] = {
     "connect": lambda session: session.connect(b"", ip_address("192.0.2.1"), 25, KNOWN),
     "helo": lambda session: session.helo(b"c.example.org", KNOWN),
-    "mail": lambda session: session.mail(b"", KNOWN, [b"SIZE=9"]),
+    "mail": lambda session: session.mail(b"", KNOWN),
     "rcpt": lambda session: session.rcpt(b"b@example.net", KNOWN),
     "data": lambda session: session.data(KNOWN),
     "header": lambda session: session.header(b"Subject", b"  hi\n\tyou"),
@@ -46,7 +46,7 @@ WIRE = {
         b"\0\0\0\x1aC[192.0.2.1]\x004\0\x19192.0.2.1\0",
     ),
     "helo": (b"", b"\0\0\0\x0fHc.example.org\0"),
-    "mail": (b"\0\0\0\x0dDMi\x000123abcd\0", b"\0\0\0\x0bM<>\0SIZE=9\0"),
+    "mail": (b"\0\0\0\x0dDMi\x000123abcd\0", b"\0\0\0\4M<>\0"),
     "rcpt": (
         b"\0\0\0\x27DRi\x000123abcd\0{rcpt_addr}\0b@example.net\0",
         b"\0\0\0\x11R<b@example.net>\0",

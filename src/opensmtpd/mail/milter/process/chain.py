@@ -8,8 +8,7 @@ from time import monotonic
 from typing import TypeAlias
 
 from opensmtpd.errors import LocalError, ProtocolError
-from opensmtpd.mail.milter.commands import Command
-from opensmtpd.mail.milter.frames import DATA_MAX
+from opensmtpd.mail.milter.commands import Command, chunks
 from opensmtpd.mail.milter.header import MilterHeader
 from opensmtpd.mail.milter.modifications import apply
 from opensmtpd.mail.milter.outcome import MailEdits, MilterFate, MilterOutcome
@@ -181,11 +180,10 @@ class MilterChain:
         return outcome or self._goes_on(wanted=self._wants_body(index))
 
     async def _send_body(self, index: int, lines: bytes) -> MilterOutcome | None:
-        data = lines.replace(b"\n", b"\r\n")
-        for at in range(0, len(data), DATA_MAX):
+        for piece in chunks(lines):
             if self._skips:
                 break
-            outcome = await self._step(index, _chunk(data[at : at + DATA_MAX]))
+            outcome = await self._step(index, _chunk(piece))
             if outcome is not None:
                 return outcome
         return None
