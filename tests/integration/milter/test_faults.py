@@ -10,7 +10,6 @@ import pytest
 
 from integration.support.milter_faults import (
     AWAY,
-    CLIENTS,
     MARK,
     going_on,
     helpers,
@@ -19,7 +18,7 @@ from integration.support.milter_faults import (
 )
 from integration.support.milter_real import seen_by
 from integration.support.milter_scenes import MESSAGE, NAME, begin, transaction
-from integration.support.told import tells, until
+from integration.support.told import CLIENTS, tells, until
 from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR
 from lab.peers.milters.opendkim import OpenDkimServer

@@ -11,7 +11,6 @@ import pytest
 from integration.support.rspamd_faults import (
     BAR,
     CHAINS,
-    CLIENTS,
     FROM,
     NAME,
     NOBODY,
@@ -24,7 +23,7 @@ from integration.support.rspamd_faults import (
     send,
 )
 from integration.support.rspamd_mail import composed
-from integration.support.told import tells, until
+from integration.support.told import CLIENTS, tells, until
 from lab.chaos.processes import Process, workers
 from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR

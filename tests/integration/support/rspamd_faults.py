@@ -4,11 +4,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from integration.support import told
 from integration.support.dns_scenes import Chains, listen, ours, port
-from integration.support.told import until
 from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR
-from lab.peers.numbered import NumberedMail, missing_and_twice
+from lab.peers.numbered import NumberedMail
 from lab.shows.demo import LOCAL, STRANGER
 from lab.shows.guide import Guide
 from lab.support import Lab
@@ -33,7 +33,6 @@ CHAINS: Chains = {
     "nonsense, open": (ours(NAME, ALWAYS + f"-url http://127.0.0.1:{NONSENSE_PORT} --fail open"),),
     "small": (ours(NAME, ALWAYS + "--max-size 100K"),),
 }
-CLIENTS = 3
 FROM = b"From: bob@signed.example"
 
 
@@ -64,25 +63,8 @@ def patiently(title: str, message: bytes, lab: Lab, seconds: float = 60.0) -> by
 
 @contextmanager
 def going_on(lab: Lab, title: str) -> Iterator[NumberedMail]:
-    """Have clients send mail by way of a chain, 30 messages and more.
-
-    At the end each one that was accepted must have come once, scanned, and all others must have
-    been told to come again.
-    """
-    came: list[bytes] = []
-
-    def take() -> list[bytes]:
-        found = [each.message for each in lab.inbox.take(0)]
-        came.extend(found)
-        return found
-
-    with NumberedMail(lambda _: mail.connect(CONFIRMED_PTR, number(title)),
-                      STRANGER, LOCAL, CLIENTS) as load:  # fmt: skip
-        load.goes_on(60)
+    """Have clients send mail by way of a chain, which rspamd has scanned where it was accepted."""
+    with told.going_on(lab, number(title)) as (load, came):
         yield load
-        load.goes_on(60)
-        until(lambda: len(load.told) >= 30)
-    assert missing_and_twice(load, take) == (set(), set())
     assert set(load.told.values()) <= {250, 451}
     assert {message.count(BAR) for message in came} == {1}
-    lab.server.check()
