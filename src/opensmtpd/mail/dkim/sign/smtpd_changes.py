@@ -9,9 +9,9 @@ in OpenSMTPD 7.6 and 7.9. (That it may replace From by the sender, for authentic
 
 import os
 import re
-import time
 from itertools import pairwise
 
+from opensmtpd.mail.dates import date
 from opensmtpd.mail.dkim.canonical_header import HeaderField
 
 APPENDED = frozenset([b"from", b"to", b"cc"])
@@ -24,8 +24,6 @@ _SUBMISSION = b"587"
 _LOCAL = (b"127.0.0.1", b"[::1]")
 _SPACE = b" \t\n\v\f\r"
 _ADDED_NAME = re.compile(rb"\n(date|message-id):", re.IGNORECASE)
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def completed(field: HeaderField) -> bool:
@@ -119,17 +117,6 @@ def added_fields(header: bytes, domain: bytes, now: float) -> list[bytes]:
     if b"message-id" not in present:
         fields.append(b"Message-ID: <%s@%s>" % (os.urandom(16).hex().encode("ascii"), domain))
     return fields
-
-
-def date(now: float) -> str:
-    """Return a date as RFC 5322 section 3.3 writes it, whatever the locale."""
-    at = time.localtime(now)
-    minutes = at.tm_gmtoff // 60
-    zone = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}{abs(minutes) % 60:02}"
-    return (
-        f"{_DAYS[at.tm_wday]}, {at.tm_mday} {_MONTHS[at.tm_mon - 1]} {at.tm_year}"
-        f" {at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} {zone}"
-    )
 
 
 def is_submission(destination: bytes) -> bool:
