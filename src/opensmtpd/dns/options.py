@@ -14,7 +14,7 @@ from opensmtpd.options import seconds
 if TYPE_CHECKING:
     from opensmtpd.dns.resolver.shared import SharedReplies
 
-__all__ = ["add", "resolver"]
+__all__ = ["add", "deadline", "resolver"]
 
 SHARED_PREFIX = "opensmtpd-dns:"
 """The beginning of all keys of shared replies, where the URL has no other."""
@@ -42,6 +42,18 @@ def add(
     group("--dns-cache-url", metavar="URL",
         help="share answers with other machines on this server of Valkey or Redis")
     # fmt: on
+
+
+def deadline(options: argparse.Namespace) -> float:
+    """Return the seconds for all the questions of a decision.
+
+    Raises ConfigError if the DNS has as much time as the whole answer.
+    """
+    within: float = options.dns_deadline
+    if within >= options.deadline:
+        remedy = "the time for the DNS is part of the time for an answer: make it shorter"
+        raise ConfigError("--dns-deadline is not below --deadline", remedy=remedy)
+    return within
 
 
 def _server(text: str) -> ServerAddress:

@@ -3,7 +3,7 @@
 import argparse
 from typing import NamedTuple
 
-from opensmtpd.errors import ConfigError
+from opensmtpd.dns import options as dns_options
 from opensmtpd.mail.policy.action import ACTIONS, OFF, Action, Response, response
 from opensmtpd.options import typed
 
@@ -49,14 +49,11 @@ def rules(options: argparse.Namespace, responses: tuple[Response, ...] = ()) -> 
 
     Raises ConfigError if the DNS has as much time as the whole answer.
     """
-    if options.dns_deadline >= options.deadline:
-        remedy = "the time for the DNS is part of the time for an answer: make it shorter"
-        raise ConfigError("--dns-deadline is not below --deadline", remedy=remedy)
     header = any(each.action is Action.HEADER for each in (*responses, options.dns_failure))
     return Rules(
         tuple(options.exempt),
         options.spare_authenticated,
         options.header or header,
         options.dns_failure,
-        options.dns_deadline,
+        dns_options.deadline(options),
     )
