@@ -1,0 +1,1 @@
+"""Greylisting: the keys under which attempts are known, and the lists of those who are spared."""
