@@ -37,6 +37,7 @@ from opensmtpd.backends.state.steps import GreylistTimes, Rate
 from opensmtpd.worker import Pool
 
 FILE_WORKER = "opensmtpd.backends.state.file.worker:FileWorker"
+MEMORY_WORKER = "opensmtpd.backends.state.file.memory:MemoryWorker"
 VALKEY_WORKER = "opensmtpd.backends.state.valkey.worker:ValkeyWorker"
 DEADLINE = 1.0
 """Seconds until a step is UNKNOWN: handlers have much more."""
@@ -48,6 +49,8 @@ QUEUE = 4000
 """Steps that are not taken yet, at most."""
 SIZE = 128 << 20
 """Bytes of a file, at most: about a million triplets."""
+MEMORY = 64 << 20
+"""Bytes of a state in memory, at most: about half a million triplets."""
 
 T = TypeVar("T")
 
@@ -161,6 +164,15 @@ def file_state(
     to be longer. Raises ConfigError for a path that cannot be used.
     """
     return LastingState(FILE_WORKER, [path, size, new], deadline)
+
+
+def memory_state(*, size: int = MEMORY, deadline: float = DEADLINE) -> LastingState:
+    """Return a state in the memory of its worker, of ``size`` bytes at most, and lost with it.
+
+    A worker that dies, or that does not answer within ``deadline``, is replaced by one that knows
+    nothing. Raises ConfigError where Python has an SQLite that is too old.
+    """
+    return LastingState(MEMORY_WORKER, size, deadline)
 
 
 def server_state(url: str, *, prefix: str, deadline: float = DEADLINE) -> LastingState:

@@ -14,7 +14,7 @@ import pytest
 
 from opensmtpd.answer import Deferred
 from opensmtpd.backends.state.results import UNKNOWN, Attempt, Kept, Permit
-from opensmtpd.backends.state.state import LastingState, file_state
+from opensmtpd.backends.state.state import LastingState, file_state, memory_state
 from opensmtpd.backends.state.steps import GreylistTimes, Rate
 from opensmtpd.errors import ConfigError
 from unit.support.workers import processes, pump
@@ -162,6 +162,22 @@ def test_whoever_does_not_wait_any_more_stops_nothing(state: LastingState) -> No
 def test_a_path_that_cannot_be_used_is_told_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no folder for the state"):
         file_state(str(tmp_path / "missing" / "state.db"))
+
+
+def test_a_state_in_memory_is_lost_with_its_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    state = memory_state(deadline=10.0)
+    try:
+        assert result(state, state.count(["a"], 3600.0, by=2)) == 2
+        assert result(state, state.put(["a"], b"v" * 65536, 3600.0)) is True
+        assert result(state, state.count(["a"], 3600.0)) == 3
+        os.kill(processes(state._pool)[-1], signal.SIGKILL)
+        assert result(state, state.count(["a"], 3600.0)) == 1
+    finally:
+        state.close()
+    assert os.listdir(tmp_path) == []
 
 
 COUNTING = """

@@ -9,6 +9,8 @@ from urllib.parse import quote
 from opensmtpd.errors import ConfigError, Unavailable
 from opensmtpd.log import log
 
+SQLITE = (3, 35)
+"""The first version of SQLite that knows RETURNING."""
 WAIT = 0.5
 """Seconds that a lock of another process is waited for."""
 CHECKED = 4 << 20
@@ -30,6 +32,13 @@ ASIDE = ".damaged"
 
 class _Damaged(sqlite3.DatabaseError):
     """The file is no database of ours any more."""
+
+
+def check_version() -> None:
+    """Raise ConfigError for an SQLite that does not know RETURNING."""
+    if sqlite3.sqlite_version_info < SQLITE:
+        fault = f"state needs SQLite 3.35, and this is {sqlite3.sqlite_version}"
+        raise ConfigError(fault, remedy="upgrade it")
 
 
 def is_damage(error: BaseException) -> bool:
@@ -91,6 +100,20 @@ def opened(path: str, size: int) -> sqlite3.Connection:
     raise AssertionError
 
 
+def in_memory(size: int) -> sqlite3.Connection:
+    """Return a database of ``size`` bytes at most that has no file, and is lost when it closes."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.execute("PRAGMA temp_store = MEMORY")
+    db.execute(TABLE)
+    db.execute(INDEX)
+    _limit(db, size)
+    return db
+
+
+def _limit(db: sqlite3.Connection, size: int) -> None:
+    db.execute(f"PRAGMA max_page_count = {max(size // PAGE, PAGES_MIN)}")
+
+
 def _connected(path: str, size: int) -> sqlite3.Connection:
     uri = f"file:{quote(os.fsencode(path))}?mode=rw"
     db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=WAIT)
@@ -109,7 +132,7 @@ def _prepare(db: sqlite3.Connection, path: str, size: int) -> None:
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes is the last seconds alone
     db.execute(f"PRAGMA journal_size_limit = {min(size, 8 << 20)}")
-    db.execute(f"PRAGMA max_page_count = {max(size // PAGE, PAGES_MIN)}")
+    _limit(db, size)
     _judge(db)
 
 

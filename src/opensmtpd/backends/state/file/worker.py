@@ -13,9 +13,6 @@ from opensmtpd.log import log
 from opensmtpd.needs import Needs
 from opensmtpd.worker import Worker
 
-SQLITE = (3, 35)
-"""The first version of SQLite that knows RETURNING."""
-
 
 class FileWorker(Worker):
     """Takes steps: a request is the time until when, and a step. Its setup: path, size, new."""
@@ -36,9 +33,7 @@ class FileWorker(Worker):
         """
         path, self._size, new = setup
         self._path = os.path.abspath(path)
-        if sqlite3.sqlite_version_info < SQLITE:
-            fault = f"state in a file needs SQLite 3.35, and this is {sqlite3.sqlite_version}"
-            raise ConfigError(fault, remedy="upgrade it")
+        database.check_version()
         self.needs = Needs(writes=(os.path.dirname(self._path),), locks=True)
         database.check_folder(self._path)
         if new or os.path.lexists(self._path):

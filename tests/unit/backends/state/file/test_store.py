@@ -15,6 +15,19 @@ from opensmtpd.backends.state.steps import ALLOW, COUNT, GET, GREYLIST, PUT
 from unit.support.state_machine import StoreMachine
 
 DAY = 86400 * 1_000_000
+HOUR = DAY // 24
+
+
+class MemoryMachine(StoreMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self._store = StepStore(database.in_memory(1 << 20), lambda: self.model.now)
+
+    def take(self, step: list[Any]) -> Any:
+        return self._store.take(*step)
+
+    def teardown(self) -> None:
+        self._store.close()
 
 
 class FileMachine(StoreMachine):
@@ -34,6 +47,8 @@ class FileMachine(StoreMachine):
 
 FileMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 test_its_replies_are_those_of_the_model = FileMachine.TestCase
+MemoryMachine.TestCase.settings = FileMachine.TestCase.settings
+test_in_memory_they_are_the_same = MemoryMachine.TestCase
 
 
 @settings(max_examples=40, deadline=None)
@@ -104,9 +119,10 @@ def test_a_clock_that_is_set_back_holds_a_rate_up_no_longer_than_its_line(timed:
 class Timed:
     """A store on a clock that the test sets."""
 
-    def __init__(self, path: Path, size: int = 1 << 20) -> None:
+    def __init__(self, path: Path | None = None, size: int = 1 << 20) -> None:
+        """Without a path, it is in memory."""
         self.now = 1_700_000_000_000_000
-        self.db = database.opened(str(path), size)
+        self.db = database.opened(str(path), size) if path else database.in_memory(size)
         self.store = StepStore(self.db, lambda: self.now)
 
     def rows(self) -> int:
