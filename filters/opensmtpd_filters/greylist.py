@@ -43,6 +43,7 @@ from opensmtpd.filter import (
     TxReset,
 )
 from opensmtpd.log import log
+from opensmtpd.mail import networks
 from opensmtpd.mail.client import USES, Client, text
 from opensmtpd.mail.dates import date
 from opensmtpd.mail.greylist import keys
@@ -159,7 +160,7 @@ class Greylist(Filter):
     def standing(self, client: Client) -> Deferred[Standing]:
         """Return the standing of a client: SPF is asked where its network is not white."""
         assert client.address is not None
-        network = keys.network(client.address, self.flags.network4, self.flags.network6)
+        network = networks.network(client.address, self.flags)
 
         def ask_spf(white: bool | StateUnknown) -> Standing | Deferred[Standing]:
             if white is not False:  # as if it was white where the state is not known
@@ -292,6 +293,7 @@ def parser() -> argparse.ArgumentParser:
     )
     state_options.add(flags)
     greylist_options.add(flags)
+    networks.add(flags)
     dns_options.add(flags, what="SPF")
     return flags
 

@@ -5,18 +5,11 @@ another number in the sender's address: both have to have the same key as before
 """
 
 import re
-from ipaddress import ip_network
 
-from opensmtpd.mail.client import IPAddress, text
+from opensmtpd.mail.client import text
 
 _BATV_TAG = re.compile(r"[0-9a-z]{10}")
 _NUMBER = re.compile(r"\b[0-9]+\b", re.ASCII)
-
-
-def network(address: IPAddress, bits4: int, bits6: int) -> str:
-    """Return the network of a client, as ``192.0.2.0/24``; of so many bits, by its family."""
-    bits = bits4 if address.version == 4 else bits6
-    return str(ip_network((address, bits), strict=False))
 
 
 def sender_domain(domain: str) -> str:

@@ -1,7 +1,6 @@
 """The options of filter-greylist that say how long clients wait, and whom to spare."""
 
 import argparse
-from functools import partial
 from typing import NamedTuple
 
 from opensmtpd.errors import ConfigError
@@ -45,9 +44,6 @@ def add(parser: argparse.ArgumentParser) -> None:
     add("--auto-white", type=_count, default=1, metavar="COUNT", help="let all mail of a network"
         " pass, or of a domain that SPF passes for, when so many attempts have, an hour apart"
         " (default 1; 0 for never)")
-    for family, bits, most in ((4, 24, 32), (6, 64, 128)):
-        add(f"--network{family}", type=partial(_bits, most=most), default=bits, metavar="BITS",
-            help=f"take IPv{family} clients with so many equal bits for one (default {bits})")
     add = parser.add_argument_group("whom to spare").add_argument
     add("-wl-ip", "--wl-ip", action="append", default=[], metavar="FILE", help="do not greylist"
         " these clients: a network or a domain (of a client whose name is confirmed) a line;"
@@ -101,10 +97,4 @@ def _domains(paths: list[str]) -> Patterns:
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 6):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 on")
-    return int(text)
-
-
-def _bits(text: str, most: int) -> int:
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:4]) <= most):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {most}")
     return int(text)
