@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from opensmtpd.backends.state.steps import ALLOW, COUNT, FORGET, GET, GREYLIST, PUT
+from opensmtpd.backends.state.steps import ALLOW, COUNT, FORGET, GET, GREYLIST, PUT, WHITE
 from unit.support.state_model import StateModel
 
 KEYS = st.sampled_from([b"=a", b"=b", b"#\xff\x00"])
@@ -50,6 +50,16 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(key=KEYS, delay=SECONDS, window=SECONDS, keep=SECONDS)
     def greylist(self, key: bytes, delay: int, window: int, keep: int) -> None:
         self._same(GREYLIST, key, *(each * 1_000_000 for each in (delay, window, keep)))
+
+    @rule(
+        key=KEYS,
+        by=st.sampled_from([0, 0, 1, 1, 1, 2, 4]),
+        enough=st.integers(1, 4),
+        again=SECONDS,
+        keep=SECONDS,
+    )
+    def white(self, key: bytes, by: int, enough: int, again: int, keep: int) -> None:
+        self._same(WHITE, key, by, enough, again * 1_000_000, keep * 1_000_000)
 
     @rule(key=KEYS)
     def get(self, key: bytes) -> None:

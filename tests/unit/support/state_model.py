@@ -3,7 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-from opensmtpd.backends.state.steps import ALLOW, COUNT, FORGET, GET, GREYLIST, NUMBER_MAX, PUT
+from opensmtpd.backends.state.steps import (
+    ALLOW,
+    COUNT,
+    FORGET,
+    GET,
+    GREYLIST,
+    NUMBER_MAX,
+    PUT,
+    WHITE,
+)
 
 
 class StateModel:
@@ -15,6 +24,7 @@ class StateModel:
         self._used_until: dict[bytes, tuple[int, int]] = {}
         self._triplets: dict[bytes, tuple[int, int, int]] = {}
         self._values: dict[bytes, tuple[bytes, int, int]] = {}
+        self._white: dict[bytes, tuple[int, int, int]] = {}
 
     def take(self, step: list[Any]) -> Any:
         kind, key, *arguments = step
@@ -25,6 +35,7 @@ class StateModel:
             GET: self._get,
             PUT: self._put,
             FORGET: self._forget,
+            WHITE: self._whiten,
         }
         return takes[kind](key, *arguments)
 
@@ -65,6 +76,19 @@ class StateModel:
         self._triplets[key] = first, 0, min(end, first + window)
         return [1, self.now - first]
 
+    def _whiten(self, key: bytes, by: int, enough: int, again: int, keep: int) -> int:
+        total, last, end = self._white.get(key, (0, 0, 0))
+        if not last <= self.now < end:
+            total, last = 0, 0
+        counted = total
+        if by:
+            counted = max(by, total + (self.now - last >= again))
+        if counted > total or counted >= enough:
+            last = self.now
+        if by or counted >= enough:
+            self._white[key] = min(counted, NUMBER_MAX), last, self.now + keep
+        return int(counted >= enough)
+
     def _get(self, key: bytes) -> list[Any] | None:
         value, put, end = self._values.get(key, (b"", 0, 0))
         return [value, end - self.now] if put <= self.now < end else None
@@ -78,4 +102,5 @@ class StateModel:
         self._used_until.pop(key, None)
         self._triplets.pop(key, None)
         self._values.pop(key, None)
+        self._white.pop(key, None)
         return True

@@ -96,6 +96,17 @@ class LastingState:
         step = steps.greylist(steps.key_of(key), times)
         return self._take(step, partial(steps.greylisting, times))
 
+    def white(
+        self, key: Sequence[str], enough: int, keep: float, by: int = 0
+    ) -> Deferred[bool | StateUnknown]:
+        """Return whether a key is white: it has been counted ``enough`` times.
+
+        With ``by``, it is counted before that: one more, where the last time is an hour ago or
+        more, and ``by`` times at least. It is known for ``keep`` seconds after it was counted or
+        seen white for the last time. All that ask for a key are to have the same ``enough``.
+        """
+        return self._take(steps.white(steps.key_of(key), by, enough, keep), steps.is_white)
+
     def get(self, key: Sequence[str]) -> Deferred[Kept | StateUnknown | None]:
         """Return the bytes that were put, None where there are none."""
         return self._take([steps.GET, steps.key_of(key)], steps.kept)

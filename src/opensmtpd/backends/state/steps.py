@@ -3,8 +3,10 @@
 A store takes one of them at a time, atomically, and by its own clock, so that several machines
 agree. It forgets what has expired, and may forget more where it is full, what expires first before
 the rest. Where its clock is set back, counts that began and bytes that were put in what is the
-future now are none, and triplets that have passed there are new; a rate is held up by no more than
-its burst and the greatest patience that was had with it. So no time is longer than a step says.
+future now are none, and so are keys that were counted or seen white there; triplets that have
+passed there are new; a rate is held up by no more than its burst and the greatest patience that was
+had with it. So no time is longer than a step says, but for that of a key that is not white yet: it
+may be longer by the hour within which it is counted once.
 """
 
 import hashlib
@@ -14,9 +16,9 @@ from typing import Any, NamedTuple
 
 from opensmtpd.backends.state.results import Attempt, Greylisting, Kept, Permit
 
-COUNT, ALLOW, GREYLIST, GET, PUT, FORGET = range(6)
+COUNT, ALLOW, GREYLIST, GET, PUT, FORGET, WHITE = range(7)
 """The first item of a step; the second is its key."""
-KINDS = {COUNT: b"c", ALLOW: b"r", GREYLIST: b"g", GET: b"v", PUT: b"v"}
+KINDS = {COUNT: b"c", ALLOW: b"r", GREYLIST: b"g", GET: b"v", PUT: b"v", WHITE: b"w"}
 """The first letter of the keys of a kind of step in a store: each has keys of its own."""
 
 SECOND = 1_000_000
@@ -24,6 +26,8 @@ SECONDS_MAX = 400 * 86400
 """Seconds of a time in a step, at most."""
 EXACT = 2**53
 """The numbers of Lua are exact up to this one."""
+AGAIN = 3600 * SECOND
+"""Microseconds until a key is counted again on its way to white: an hour, as postgrey has it."""
 NUMBER_MAX = 10**15
 """A count, at most."""
 KEY_MAX = 200
@@ -118,6 +122,11 @@ def put(key: bytes, value: bytes, seconds: float) -> list[Any]:
     return [PUT, key, value, microseconds(seconds)]
 
 
+def white(key: bytes, by: int, enough: int, keep: float) -> list[Any]:
+    """Return the step that counts a key until it is white. Raises ValueError."""
+    return [WHITE, key, _whole(by, 0), _whole(enough, 1), AGAIN, microseconds(keep)]
+
+
 # --- replies of a store ---------------------------------------------------------------------------
 
 
@@ -142,6 +151,14 @@ def greylisting(times: GreylistTimes, reply: Any) -> Greylisting:
     found, seconds = Attempt(number(attempt)), number(age) / SECOND
     wait = 0.0 if found >= Attempt.PASSED else max(0.0, times.delay - seconds)
     return Greylisting(found, seconds, wait)
+
+
+def is_white(reply: Any) -> bool:
+    """Return the result of 0 or 1."""
+    found = number(reply)
+    if found > 1:
+        raise ValueError
+    return found == 1
 
 
 def kept(reply: Any) -> Kept | None:

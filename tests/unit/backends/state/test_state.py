@@ -77,6 +77,17 @@ def test_triplets(state: LastingState) -> None:
     assert (third.attempt, third.wait, third.passes) == (Attempt.PASSED, 0.0, True)
 
 
+def test_what_has_been_counted_often_enough_is_white(state: LastingState) -> None:
+    assert result(state, state.white(["a"], 2, 3600.0)) is False
+    assert result(state, state.white(["a"], 2, 3600.0, by=1)) is False
+    assert result(state, state.white(["a"], 2, 3600.0, by=1)) is False  # within the hour
+    assert result(state, state.white(["a"], 2, 3600.0, by=2)) is True
+    assert result(state, state.white(["a"], 2, 3600.0)) is True
+    assert result(state, state.white(["b"], 1, 3600.0, by=1)) is True
+    assert result(state, state.forget(["b"])) is True
+    assert result(state, state.white(["b"], 1, 3600.0)) is False
+
+
 def test_bytes(state: LastingState) -> None:
     assert result(state, state.get(["a"])) is None
     assert result(state, state.put(["a"], b"\0\xff", 3600.0)) is True
@@ -95,6 +106,7 @@ def test_steps_of_other_kinds_have_other_keys(state: LastingState) -> None:
     found = result(state, state.greylist(["a"], TIMES))
     assert found is not UNKNOWN
     assert found.attempt is Attempt.NEW
+    assert result(state, state.white(["a"], 1, 3600.0)) is False
     assert result(state, state.count(["a"], 3600.0, by=0)) == 7
 
 
@@ -150,6 +162,8 @@ def test_nonsense_of_the_worker_is_unknown(
 def test_steps_that_cannot_be_are_errors_of_the_caller(state: LastingState) -> None:
     with pytest.raises(ValueError, match="seconds"):
         state.count(["a"], 0.0)
+    with pytest.raises(ValueError, match="0 is not a whole number from 1"):
+        state.white(["a"], 0, 3600.0)
     with pytest.raises(ValueError, match="65537 bytes"):
         state.put(["a"], b"x" * 65537, 1.0)
 

@@ -50,6 +50,7 @@ def test_steps_have_whole_microseconds() -> None:
         *(300_000_000, 172_800_000_000, 3_024_000_000_000),
     ]
     assert steps.put(b"k", b"v", 1e-9) == [steps.PUT, b"k", b"v", 1]
+    assert steps.white(b"k", 2, 5, 0.5) == [steps.WHITE, b"k", 2, 5, 3_600_000_000, 500_000]
     assert steps.allow(b"k", Rate(2, 1.0, burst=3), 2, 0.25) == [
         *(steps.ALLOW, b"k"),
         *(1_000_000, 1_500_000, 250_000),
@@ -65,6 +66,8 @@ def test_more_than_a_burst_is_never_allowed() -> None:
 def test_odd_times_are_refused(seconds: float) -> None:
     with pytest.raises(ValueError, match="is not a number of seconds"):
         steps.count(b"k", 1, seconds)
+    with pytest.raises(ValueError, match="is not a number of seconds"):
+        steps.white(b"k", 1, 1, seconds)
 
 
 @pytest.mark.parametrize("seconds", [0.0, -5.0, float("nan"), float("inf"), 401 * 86400])
@@ -95,6 +98,14 @@ def test_numbers_of_a_rate_are_whole_and_above_0(number: Any) -> None:
 def test_what_is_counted_is_whole(number: Any) -> None:
     with pytest.raises(ValueError, match="is not a whole number from 0"):
         steps.count(b"k", number, 1.0)
+    with pytest.raises(ValueError, match="is not a whole number from 0"):
+        steps.white(b"k", number, 1, 1.0)
+
+
+@pytest.mark.parametrize("enough", [-1, 0, 1.0, 10**15 + 1])
+def test_nothing_is_white_without_being_counted(enough: Any) -> None:
+    with pytest.raises(ValueError, match="is not a whole number from 1"):
+        steps.white(b"k", 0, enough, 1.0)
 
 
 @pytest.mark.parametrize("delay", [200.0, 200.0000001, 300.0])
@@ -118,6 +129,7 @@ def test_replies_become_results() -> None:
     assert steps.permit([0, 1_500_000]) == Permit(False, 1.5)
     assert steps.greylisting(times, [1, 100_000_000]) == Greylisting(Attempt.EARLY, 100.0, 200.0)
     assert steps.greylisting(times, [2, 400_000_000]) == Greylisting(Attempt.PASSED, 400.0, 0.0)
+    assert [steps.is_white(reply) for reply in (0, 1)] == [False, True]
     assert steps.kept([b"v", 2_000_000]) == Kept(b"v", 2.0)
     assert steps.kept(None) is None
 
@@ -126,6 +138,12 @@ def test_replies_become_results() -> None:
 def test_nonsense_is_no_result(reply: Any) -> None:
     with pytest.raises((ValueError, TypeError)):
         steps.greylisting(GreylistTimes(), reply)
+
+
+@pytest.mark.parametrize("reply", [-1, 2, 1.0, True, None, "1", [1]])
+def test_nonsense_is_not_white(reply: Any) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        steps.is_white(reply)
 
 
 @pytest.mark.parametrize("reply", [-1, 1.0, True, None, "1"])

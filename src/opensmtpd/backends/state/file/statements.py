@@ -3,8 +3,9 @@
 The columns of a row mean: of a count, ``a`` is the number, ``b`` when it began; of a rate, ``a`` is
 the time until which units are taken, ``b`` the greatest patience with which some were, and ``c``
 what ``a`` was before the step; of a triplet, ``a`` is its first attempt, ``b`` its last one since
-it has passed, or 0, ``c`` the attempt; of bytes, ``b`` is when they were put. Times are in
-microseconds since 1970.
+it has passed, or 0, ``c`` the attempt; of bytes, ``b`` is when they were put; of what becomes
+white, ``a`` is the number, ``b`` when it was last counted or seen white. Times are in microseconds
+since 1970.
 
 A row that has expired is as good as none. So is one whose time ``b`` is still to come: the clock
 was set back since, and the row would outlive its time by as much. And so is one that has anything
@@ -68,7 +69,25 @@ PUT = """
 INSERT INTO steps VALUES (:key, 0, :now, 0, :now + :seconds, :value)
 ON CONFLICT (key) DO UPDATE SET a = 0, b = :now, expires = :now + :seconds, value = :value
 """
-FORGET = "DELETE FROM steps WHERE key IN (?, ?, ?, ?)"
+
+WHITE = f"""
+INSERT INTO steps VALUES (:key, :by, :now, 0, :now + :keep, NULL)
+ON CONFLICT (key) DO UPDATE SET
+  a = CASE WHEN {_ALIVE} THEN min(max(:by, a + (:now - b >= :again)), :most) ELSE :by END,
+  b = CASE
+    WHEN {_ALIVE} AND :by <= a AND a < :enough AND :now - b < :again THEN b
+    ELSE :now
+  END,
+  expires = :now + :keep
+RETURNING a >= :enough
+"""
+READ_WHITE = f"""
+UPDATE steps SET b = :now, expires = :now + :keep
+WHERE key = :key AND a >= :enough AND {_ALIVE}
+RETURNING 1
+"""
+
+FORGET = "DELETE FROM steps WHERE key IN (?, ?, ?, ?, ?)"
 
 DROP_EXPIRED = """
 DELETE FROM steps WHERE key IN (

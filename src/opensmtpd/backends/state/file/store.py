@@ -7,7 +7,7 @@ from typing import Any
 
 from opensmtpd.backends.state import steps
 from opensmtpd.backends.state.file import statements
-from opensmtpd.backends.state.steps import ALLOW, COUNT, FORGET, GET, GREYLIST, KINDS, PUT
+from opensmtpd.backends.state.steps import ALLOW, COUNT, FORGET, GET, GREYLIST, KINDS, PUT, WHITE
 
 SWEEP_EVERY = 32
 """Steps between two sweeps."""
@@ -37,6 +37,7 @@ class StepStore:
             GET: self._get,
             PUT: self._put,
             FORGET: self._forget,
+            WHITE: self._white,
         }
 
     def take(self, kind: int, key: bytes, *arguments: Any) -> Any:
@@ -91,6 +92,15 @@ class StepStore:
     def _put(self, key: bytes, value: bytes, seconds: int) -> bool:
         self._row(statements.PUT, key=key, value=value, seconds=seconds, now=self._clock())
         return True
+
+    def _white(self, key: bytes, by: int, enough: int, again: int, keep: int) -> int:
+        values: dict[str, Any] = {"key": key, "enough": enough, "keep": keep, "now": self._clock()}
+        if by == 0:
+            row = self._row(statements.READ_WHITE, **values)
+        else:
+            most = steps.NUMBER_MAX
+            row = self._row(statements.WHITE, by=by, again=again, most=most, **values)
+        return 0 if row is None else int(row[0])
 
     def _forget(self, key: bytes) -> bool:
         keys = [kind + key for kind in sorted(set(KINDS.values()))]

@@ -9,7 +9,7 @@ Numbers are written by ``%.0f``: Lua's own form has 14 digits, and microseconds 
 """
 
 from opensmtpd.backends.redis.script import RedisScript
-from opensmtpd.backends.state.steps import ALLOW, COUNT, GET, GREYLIST, NUMBER_MAX, PUT
+from opensmtpd.backends.state.steps import ALLOW, COUNT, GET, GREYLIST, NUMBER_MAX, PUT, WHITE
 
 SLACK = 60_000
 """Milliseconds."""
@@ -98,7 +98,31 @@ write(0, now, now + number(2), ' ' .. ARGV[1])
 return 1
 """
 
-_STEPS = {COUNT: _COUNT, ALLOW: _ALLOW, GREYLIST: _GREYLIST, GET: _GET, PUT: _PUT}
+_WHITE = f"""
+local by, enough, again, keep = number(1), number(2), number(3), number(4)
+local total, last = alive()
+if by == 0 then
+  if not total or total < enough then return 0 end
+elseif not total then
+  total, last = by, now
+else
+  local more = now - last >= again and 1 or 0
+  if more == 1 or by > total then last = now end
+  total = math.min(math.max(by, total + more), {NUMBER_MAX})
+end
+local white = total >= enough
+write(total, white and now or last, now + keep)
+return white and 1 or 0
+"""
+
+_STEPS = {
+    COUNT: _COUNT,
+    ALLOW: _ALLOW,
+    GREYLIST: _GREYLIST,
+    GET: _GET,
+    PUT: _PUT,
+    WHITE: _WHITE,
+}
 
 
 def scripts(clock: str = TIME) -> dict[int, RedisScript]:

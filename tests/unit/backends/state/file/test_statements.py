@@ -21,9 +21,10 @@ def test_all_statements_find_their_rows_by_an_index() -> None:
     with sqlite3.connect(":memory:") as db:
         db.execute(database.TABLE)
         db.execute(database.INDEX)
-        for name in ("READ_COUNT", "GET", "FORGET", "DROP_EXPIRED", "DROP_FIRST"):
+        for name in ("READ_COUNT", "READ_WHITE", "GET", "FORGET", "DROP_EXPIRED", "DROP_FIRST"):
             statement = vars(statements)[name]
-            values = [1] * statement.count("?") or {"key": b"", "now": 0}
+            named = {"key": b"", "now": 0, "keep": 1, "enough": 1}
+            values = [1] * statement.count("?") or named
             plan = [row[-1] for row in db.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
             tables = [row for row in plan if "steps" in row]
             assert tables

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from opensmtpd.backends.state.file import database
 from opensmtpd.backends.state.file.store import StepStore, now_us
-from opensmtpd.backends.state.steps import ALLOW, COUNT, GET, GREYLIST, PUT
+from opensmtpd.backends.state.steps import ALLOW, COUNT, GET, GREYLIST, PUT, WHITE
 from unit.support.state_machine import StoreMachine
 
 DAY = 86400 * 1_000_000
@@ -135,6 +135,92 @@ def timed(tmp_path: Path) -> Timed:
     return Timed(tmp_path / "state.db")
 
 
+def white(timed: Timed, by: int = 0, enough: int = 3, keep: int = 10 * DAY) -> int:
+    found: int = timed.store.take(WHITE, b"=a", by, enough, HOUR, keep)
+    return found
+
+
+def test_what_comes_within_the_hour_is_counted_once(timed: Timed) -> None:
+    for later, found in ((0, 0), (1, 0), (HOUR - 2, 0), (1, 0), (HOUR - 1, 0), (1, 1), (0, 1)):
+        timed.now += later
+        assert white(timed, by=1) == found
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    enough=st.integers(1, 5),
+    waits=st.lists(st.sampled_from([0, 1, HOUR // 3, HOUR - 1, HOUR, 3 * HOUR]), max_size=40),
+)
+def test_nobody_is_white_sooner_by_coming_more_often(enough: int, waits: list[int]) -> None:
+    timed = Timed()
+    begin = timed.now
+    for wait in waits:
+        if white(timed, by=1, enough=enough):
+            assert timed.now - begin >= (enough - 1) * HOUR
+        timed.now += wait
+    timed.store.close()
+
+
+def test_what_is_white_at_once(timed: Timed) -> None:
+    assert white(timed, by=1) == 0
+    assert white(timed, by=3) == 1
+    assert white(timed, enough=4) == 0
+    timed.now += HOUR
+    assert white(timed, by=3, enough=4) == 1
+
+
+def test_what_is_white_is_kept_from_when_it_was_seen(timed: Timed) -> None:
+    white(timed, by=3)
+    for _ in range(5):
+        timed.now += 10 * DAY - 1
+        assert white(timed) == 1
+    timed.now += 10 * DAY
+    assert white(timed) == 0
+    assert white(timed, by=1) == 0
+
+
+def test_what_is_not_white_is_kept_from_when_it_was_counted(timed: Timed) -> None:
+    white(timed, by=2)
+    timed.now += 10 * DAY - 1
+    assert white(timed) == 0  # to look at it prolongs nothing
+    timed.now += 1
+    assert white(timed, by=1) == 0
+    timed.now += HOUR
+    assert white(timed, by=1) == 0
+    timed.now += HOUR
+    assert white(timed, by=1) == 1
+
+
+def test_a_clock_that_is_set_back_makes_nothing_white_for_longer(timed: Timed) -> None:
+    """A clock that was ahead may have been so step by step, and each time have been believed."""
+    white(timed, by=3)
+    for _ in range(5):
+        timed.now += 9 * DAY
+        assert white(timed) == 1
+    timed.now -= 1
+    assert white(timed) == 0
+    assert white(timed, by=2) == 0
+    assert white(timed, by=3) == 1
+    timed.now -= 365 * DAY
+    assert white(timed, by=1) == 0
+
+
+def test_with_a_shorter_time_nothing_white_is_forgotten_at_once(timed: Timed) -> None:
+    white(timed, by=3)
+    timed.now += 1
+    assert white(timed, keep=HOUR) == 1
+    timed.now += HOUR
+    assert white(timed, keep=HOUR) == 0
+
+
+def test_a_count_ends_where_the_numbers_do(timed: Timed) -> None:
+    most = 10**15
+    assert white(timed, by=most, enough=most) == 1
+    timed.now += HOUR
+    assert white(timed, by=1, enough=most) == 1
+    assert timed.db.execute("SELECT a FROM steps").fetchall() == [(most,)]
+
+
 @pytest.mark.parametrize("later", [0, DAY, 30 * DAY, 364 * DAY])
 def test_a_clock_that_is_set_back_prolongs_nothing(timed: Timed, later: int) -> None:
     """Or who was refused by a count would be for a year, and who has passed would be known."""
@@ -170,25 +256,31 @@ def test_a_row_with_nonsense_is_as_good_as_none(timed: Timed, column: str, nonse
         "c": [COUNT, b"=a", 1, DAY],
         "r": [ALLOW, b"=a", 1_000_000, 1_000_000, 0],
         "g": [GREYLIST, b"=a", 1, DAY, DAY],
+        "w": [WHITE, b"=a", 1, 2, HOUR, DAY],
         "v": [GET, b"=a"],
     }
-    fresh = [1, [1, 0], [0, 0], None]
+    fresh = [1, [1, 0], [0, 0], 0, None]
     timed.store.take(PUT, b"=a", b"v", DAY)
     for step in each.values():
         timed.store.take(*step)
+    timed.store.take(WHITE, b"=a", 2, 2, HOUR, DAY)
     timed.db.execute(f"UPDATE steps SET {column} = ?", (nonsense,))
     read_only = timed.store.take(COUNT, b"=a", 0, DAY)
+    seen_white = timed.store.take(WHITE, b"=a", 0, 2, HOUR, DAY)
     replies = [timed.store.take(*step) for step in each.values()]
     if column in ("a", "b", "expires"):
-        assert read_only == 0
+        assert (read_only, seen_white) == (0, 0)
         assert replies == fresh
     else:
-        assert replies[:3] == [2, [0, 1_000_000], [1, 0]]
-        assert (replies[3] is None) == (column == "value" and nonsense != b"blob")
+        assert seen_white == 1
+        assert replies[:4] == [2, [0, 1_000_000], [1, 0], 1]
+        assert (replies[4] is None) == (column == "value" and nonsense != b"blob")
     assert timed.store.take(PUT, b"=a", b"w", DAY) is True
     timed.now += 1
     replies = [timed.store.take(*step) for step in each.values()]
-    assert replies[1:] == [[0, 999_999], [2, 1], [b"w", DAY - 1]]
+    assert replies[1:3] == [[0, 999_999], [2, 1]]
+    assert replies[4] == [b"w", DAY - 1]
+    assert timed.store.take(WHITE, b"=a", 2, 2, HOUR, DAY) == 1
 
 
 def test_what_has_expired_is_dropped_in_small_steps(timed: Timed) -> None:

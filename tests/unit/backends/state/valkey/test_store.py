@@ -78,7 +78,7 @@ def test_a_server_that_does_not_know_the_script_is_sent_it(tmp_path: Path) -> No
 def test_a_key_is_forgotten_in_all_its_forms(tmp_path: Path) -> None:
     reply, words = take(tmp_path, [b":2\r\n"], [FORGET, b"=a"])
     assert reply is True
-    assert words == [b"DEL", b"mx:c=a", b"mx:g=a", b"mx:r=a", b"mx:v=a"]
+    assert words == [b"DEL", b"mx:c=a", b"mx:g=a", b"mx:r=a", b"mx:v=a", b"mx:w=a"]
 
 
 def test_keys_are_hashed_on_request(tmp_path: Path) -> None:
