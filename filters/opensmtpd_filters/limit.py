@@ -1,0 +1,289 @@
+"""filter-limit: refuse or delay more mail than a user, a client or a domain may have.
+
+In smtpd.conf::
+
+    filter "limit" proc-exec "filter-limit \\
+        --state /var/lib/opensmtpd-plugins/limit/state.db /etc/mail/limits" \\
+        user _limit group _limit
+    listen on 192.0.2.1 port 465 smtps pki example.com auth filter "limit"
+
+filter-limit(8) describes the file of rules. This process decides; state is kept in another one.
+"""
+
+import argparse
+import asyncio
+from collections.abc import Callable, Iterable
+
+from opensmtpd import options, run
+from opensmtpd.answer import Answer, Offload
+from opensmtpd.backends.state import options as state_options
+from opensmtpd.backends.state.results import UNKNOWN, Kept, Permit
+from opensmtpd.filter import (
+    PROCEED,
+    Commit,
+    CommitDecision,
+    Filter,
+    LinkConnect,
+    MailFrom,
+    RcptTo,
+    Session,
+    SessionAttribute,
+    StreamedMessage,
+)
+from opensmtpd.log import log
+from opensmtpd.mail import networks
+from opensmtpd.mail.client import USES, Client, text
+from opensmtpd.mail.limit.charges import Charge, Names, charges, domain_of
+from opensmtpd.mail.limit.overdrawn import Overdrawn
+from opensmtpd.mail.limit.replies import STOPPED, refusal
+from opensmtpd.mail.limit.rules import Excess, LimitRules, Unit, Whose
+from opensmtpd.needs import Needs
+
+EPILOG = """\
+In smtpd.conf, for mail of our users:
+
+  filter "limit" proc-exec "filter-limit \\
+      --state /var/lib/opensmtpd-plugins/limit/state.db /etc/mail/limits" \\
+      user _limit group _limit
+  listen on 192.0.2.1 port 465 smtps pki example.com auth filter "limit"
+
+In /etc/mail/limits:
+
+  user              messages    200/1h
+  user              recipients  1000/1d   stop
+  user news         messages    unlimited
+  recipient-domain  messages    1/1s      pace
+
+SIGHUP has it read that file anew.
+"""
+
+PREFIX = "limit:"
+"""The beginning of all keys on a server, where the URL has no other."""
+SPARE = 5.0
+"""Seconds before --deadline when a message that is paced has its answer, at the latest."""
+
+
+class LimitedVisit:
+    """The state of a session."""
+
+    __slots__ = ("client", "size")
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.size = 0
+        """Bytes of the message, each line with CR LF."""
+
+
+class Limit(Filter):
+    """Counts mail, and refuses or delays more than the rules allow."""
+
+    uses: tuple[SessionAttribute, ...] = (*USES, "username", "sender", "recipients")
+
+    def __init__(self, flags: argparse.Namespace) -> None:
+        """Raises ConfigError for flags, files and folders that cannot be used."""
+        self.flags = flags
+        self.rules = LimitRules(flags.rules)
+        self.overdrawn = Overdrawn()
+        self.patience = max(0.9 * flags.deadline, flags.deadline - SPARE)
+        self.needs = Needs(reads=(flags.rules,))
+        self.state = state_options.state(flags, PREFIX)
+
+    def reload(self) -> Offload[Callable[[], None]]:
+        """Have a thread read the rules again: on a dead mount, open(2) never returns."""
+        return Offload(self.read_again)
+
+    def read_again(self) -> Callable[[], None]:
+        """Return what puts the new rules in the place of the old. Raises ConfigError."""
+        rules = LimitRules(self.flags.rules)
+
+        def swap() -> None:
+            self.rules, self.overdrawn = rules, Overdrawn()
+
+        return swap
+
+    def stop(self) -> None:
+        """End the worker."""
+        self.state.close()
+
+    # --- the envelope -----------------------------------------------------------------------------
+
+    def on_link_connect(self, session: Session, report: LinkConnect) -> None:
+        """Start the state of a session."""
+        session.data = LimitedVisit(Client.of(session))
+
+    def on_mail_from(self, session: Session, request: MailFrom) -> Answer[CommitDecision]:
+        """Refuse a user who is stopped, and a message that would be refused at its end."""
+        names = self.names(session, request.address)
+        if self.stops(names):
+            return self.decide_on_user(session, names)
+        return self.foreseen(session, names)
+
+    def stops(self, names: Names) -> bool:
+        """Return whether the user may be stopped."""
+        return any(map(self.rules.stops, names.get(Whose.USER, ())))
+
+    async def decide_on_user(self, session: Session, names: Names) -> CommitDecision:
+        """Refuse a user who is stopped."""
+        stopped = await self.stopped(session, names)
+        return stopped if stopped is not PROCEED else self.foreseen(session, names)
+
+    async def stopped(self, session: Session, names: Names) -> CommitDecision:
+        """Refuse a user who is stopped, whatever becomes of others."""
+        for user in names.get(Whose.USER, ()):
+            found = await self.state.get(stop_key(user))
+            if isinstance(found, Kept):
+                log("limit-stopped", session.id, user=user, left=round(found.left),
+                    address=visit_of(session).client.address)  # fmt: skip
+                return STOPPED
+        return PROCEED
+
+    def foreseen(self, session: Session, names: Names) -> CommitDecision:
+        """Refuse a message that would be refused at its end."""
+        for each in charges(self.rules, names, Unit.MESSAGES, 1):
+            left = self.overdrawn.left(each)
+            if left:
+                return self.refused(session, each, left)
+        return PROCEED
+
+    def on_rcpt_to(self, session: Session, request: RcptTo) -> Answer[CommitDecision]:
+        """Count a recipient."""
+        names = self.names(session, session.sender or b"", [request.address])
+        refused = self.foreseen(session, names)
+        due = [
+            each
+            for each in charges(self.rules, names, Unit.RECIPIENTS, 1)
+            if each.rule.excess is not Excess.PACE
+        ]
+        return self.take(session, due) if due and refused is PROCEED else refused
+
+    def names(self, session: Session, sender: bytes, recipients: Iterable[bytes] = ()) -> Names:
+        """Return the names of all that a limit may be for."""
+        client = visit_of(session).client
+        found: Names = {}
+        if session.username is not None:
+            found[Whose.USER] = [text(session.username).lower()]
+        if client.address is not None and not client.local:
+            found[Whose.ADDRESS] = [str(client.address)]
+            found[Whose.NETWORK] = [networks.network(client.address, self.flags)]
+        if sender:
+            found[Whose.SENDER] = [text(sender).lower()]
+            found[Whose.SENDER_DOMAIN] = domain_of([sender])
+        found[Whose.RECIPIENT_DOMAIN] = domain_of(recipients)
+        return found
+
+    # --- the message ------------------------------------------------------------------------------
+
+    def on_message(self, session: Session) -> StreamedMessage | None:
+        """Count bytes, where a rule is about them."""
+        visit = visit_of(session)
+        visit.size = 0
+        counts = any(each.unit is Unit.BYTES for each in self.rules.all)
+        return CountedMessage(visit) if counts else None
+
+    async def on_commit(self, session: Session, request: Commit) -> CommitDecision:
+        """Count a message; where it is paced, the client waits for its answer."""
+        names = self.names(session, session.sender or b"", session.recipients)
+        if self.stops(names) and (stopped := await self.stopped(session, names)) is not PROCEED:
+            return stopped
+        recipients = charges(self.rules, names, Unit.RECIPIENTS, len(session.recipients))
+        due = [
+            *charges(self.rules, names, Unit.MESSAGES, 1),
+            *charges(self.rules, names, Unit.BYTES, visit_of(session).size),
+        ]
+        paced = [each for each in [*due, *recipients] if each.rule.excess is Excess.PACE]
+        refused = await self.take(session, [each for each in due if each not in paced])
+        # A message that is refused takes no place in the line.
+        return await self.take(session, paced) if refused is PROCEED else refused
+
+    # --- decisions --------------------------------------------------------------------------------
+
+    async def take(self, session: Session, due: list[Charge]) -> CommitDecision:
+        """Take from all rates at the same time, and decide."""
+        asked = [
+            self.state.allow(
+                each.key,
+                each.rule.rate,
+                each.cost,
+                self.patience if each.rule.excess is Excess.PACE else 0.0,
+            )
+            for each in due
+        ]
+        permits = [await each for each in asked]
+        refused: CommitDecision = PROCEED
+        wait = 0.0
+        for charge, permit in zip(due, permits, strict=True):
+            if permit is UNKNOWN:
+                continue
+            if permit.allowed:
+                wait = max(wait, permit.after)
+            elif refused is PROCEED:
+                refused = await self.exceeded(session, charge, permit)
+        if wait and refused is PROCEED:
+            log("limit-pace", session.id, wait=f"{wait:.3f}")
+            await asyncio.sleep(wait)
+        return refused
+
+    async def exceeded(self, session: Session, charge: Charge, permit: Permit) -> CommitDecision:
+        """Refuse what was not allowed, and take note."""
+        rule = charge.rule
+        if rule.excess is Excess.STOP:
+            await self.state.put(stop_key(charge.name), b"", rule.stopped_for)
+            await self.state.forget(charge.key)  # a user who is released begins anew
+        elif rule.excess is not Excess.PACE and rule.unit is Unit.MESSAGES:
+            self.overdrawn.note(charge, permit.after)
+        return self.refused(session, charge, permit.after)
+
+    def refused(self, session: Session, charge: Charge, after: float) -> CommitDecision:
+        """Return the refusal, which the log names: fail2ban reads it."""
+        client, rule = visit_of(session).client, charge.rule
+        log("limit-exceeded", session.id, address=client.address, user=session.username,
+            whose=rule.whose, name=charge.name, limit=f"{rule.unit} {rule.written}",
+            action=rule.excess)  # fmt: skip
+        return refusal(rule, after)
+
+
+class CountedMessage(StreamedMessage):
+    """A message whose bytes are counted, and that is left as it is."""
+
+    def __init__(self, visit: LimitedVisit) -> None:
+        self.visit = visit
+
+    def header(self, lines: list[bytes]) -> list[bytes]:
+        """Count a run of lines, with CR LF behind each."""
+        self.visit.size += sum(map(len, lines)) + 2 * len(lines)
+        return lines
+
+    body = header
+
+
+def stop_key(user: str) -> list[str]:
+    """Return the key of the note that a user is stopped."""
+    return ["stop", user]
+
+
+def visit_of(session: Session) -> LimitedVisit:
+    """Return the state of a session; one whose beginning was not reported is local."""
+    if session.data is None:
+        session.data = LimitedVisit(Client.of(session))
+    visit: LimitedVisit = session.data
+    return visit
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    flags = options.filter_parser(
+        "filter-limit", "Refuse or delay more mail than is allowed.", EPILOG, deadline=240.0
+    )
+    flags.add_argument("rules", metavar="FILE", help="the rules: see filter-limit(8)")
+    state_options.add(flags)
+    networks.add(flags)
+    return flags
+
+
+def main() -> None:
+    """Run filter-limit."""
+    run.filter(Limit, parser())
+
+
+if __name__ == "__main__":
+    main()

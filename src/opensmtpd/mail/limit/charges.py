@@ -1,0 +1,45 @@
+"""The charges of a command: which rates it takes from, and how much."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, TypeAlias
+
+from opensmtpd.mail.client import text
+from opensmtpd.mail.limit.rules import LimitRule, LimitRules, Unit, Whose
+
+Names: TypeAlias = dict[Whose, list[str]]
+"""The names of all that a limit may be for."""
+
+
+class Charge(NamedTuple):
+    """A part of the cost of a message."""
+
+    rule: LimitRule
+    name: str
+    cost: int
+
+    @property
+    def key(self) -> list[str]:
+        """Return the key of the rate: a rule that is written anew begins anew."""
+        return [self.rule.whose, self.rule.unit, self.rule.written, self.name]
+
+
+def charges(
+    rules: LimitRules, names: Mapping[Whose, list[str]], unit: Unit, cost: int
+) -> list[Charge]:
+    """Return what a cost is charged to. What costs nothing is charged to nobody."""
+    if not cost:
+        return []
+    return [
+        Charge(rule, name, cost)
+        for whose, found in names.items()
+        for name in found
+        for rule in rules.find(whose, unit, name)
+    ]
+
+
+def domain_of(addresses: Iterable[bytes]) -> list[str]:
+    """Return the domains of addresses, each once, in lower case; a bare name has none."""
+    found = (
+        text(each.rpartition(b"@")[2]).rstrip(".").lower() for each in addresses if b"@" in each
+    )
+    return list(dict.fromkeys(each for each in found if each))

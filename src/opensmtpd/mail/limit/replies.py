@@ -1,0 +1,25 @@
+"""The replies to what is more than a limit."""
+
+import math
+
+from opensmtpd.filter import Reject
+from opensmtpd.mail.limit.rules import Excess, LimitRule
+
+STOPPED = Reject(550, "5.7.1 This account has sent too much mail and is stopped")
+NEVER = Reject(552, "5.3.4 Larger than all that may be sent at once")
+
+
+def refusal(rule: LimitRule, after: float) -> Reject:
+    """Return the refusal of more than a rule allows; ``after`` seconds later it is allowed.
+
+    Infinite is never: then it is no use to try again, whatever the rule says.
+    """
+    if rule.excess is Excess.STOP:
+        return STOPPED
+    if math.isinf(after):
+        return NEVER
+    if rule.excess is Excess.REJECT:
+        return Reject(550, f"5.7.1 Too many {rule.unit}")
+    return Reject(
+        450, f"4.7.1 Too many {rule.unit}, please try again in {math.ceil(after)} seconds"
+    )

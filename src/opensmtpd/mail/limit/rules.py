@@ -1,0 +1,190 @@
+"""The rules of filter-limit, read from a file: for whom, of what, how much, and what follows.
+
+::
+
+    # for whom        of what      how much        what follows
+    user              messages     200/1h
+    user              recipients   1000/1d         stop
+    user news         messages     unlimited
+    network           messages     60/1m burst 20  reject
+    recipient-domain  messages     1/1s            pace
+"""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import NamedTuple
+
+from opensmtpd.backends.state.steps import Rate
+from opensmtpd.errors import ConfigError, nearest
+from opensmtpd.mail.client import text
+from opensmtpd.mail.limit import rates
+from opensmtpd.table import Patterns, Service
+from opensmtpd.table.file import lines
+
+STOPPED_FOR = 86400.0
+"""Seconds for which an account is stopped, where the rule does not say."""
+
+
+class Whose(StrEnum):
+    """Those that have a limit: each name of them its own."""
+
+    USER = "user"
+    """The user who has authenticated."""
+    ADDRESS = "address"
+    """The address of a client that is not on this machine."""
+    NETWORK = "network"
+    """Its network."""
+    SENDER = "sender"
+    """The address in MAIL FROM."""
+    SENDER_DOMAIN = "sender-domain"
+    RECIPIENT_DOMAIN = "recipient-domain"
+
+
+class Unit(StrEnum):
+    """The units of a limit."""
+
+    MESSAGES = "messages"
+    RECIPIENTS = "recipients"
+    BYTES = "bytes"
+
+
+class Excess(StrEnum):
+    """The consequences of more than a limit."""
+
+    DEFER = "defer"
+    """450: the client tries again."""
+    REJECT = "reject"
+    """550."""
+    PACE = "pace"
+    """The answer to the message waits until it is within the limit."""
+    STOP = "stop"
+    """550, and all other mail of the user, too, for some time: the account may be stolen."""
+
+
+class LimitRule(NamedTuple):
+    """A line of the file."""
+
+    whose: Whose
+    unit: Unit
+    written: str
+    """The rate, as it stands there; keys have it, so that a new rate begins anew."""
+    rate: Rate
+    excess: Excess
+    stopped_for: float
+    """Seconds for which an account is stopped."""
+
+
+_SERVICES = {
+    Whose.USER: Service.MAILADDR,
+    Whose.ADDRESS: Service.NETADDR,
+    Whose.NETWORK: Service.NETADDR,
+    Whose.SENDER: Service.MAILADDR,
+    Whose.SENDER_DOMAIN: Service.DOMAIN,
+    Whose.RECIPIENT_DOMAIN: Service.DOMAIN,
+}
+UNLIMITED = "unlimited"
+
+
+class _OfOne:
+    """The rules for one pair of ``Whose`` and ``Unit``."""
+
+    def __init__(self, whose: Whose) -> None:
+        self.of_all: list[LimitRule] = []
+        self.rows = Patterns(_SERVICES[whose], ())
+        self.of_rows: dict[str, list[LimitRule]] = {}
+
+    def add(self, row: str, rule: LimitRule | None) -> None:
+        if not row:
+            self.of_all += [rule] if rule is not None else []
+            return
+        if row not in self.of_rows:
+            self.rows.add(row)
+            if self.rows.unreadable:
+                raise ValueError(f"{row!r}: {self.rows.reason}")
+        self.of_rows.setdefault(row, []).extend([rule] if rule is not None else [])
+
+    def find(self, name: str) -> list[LimitRule]:
+        row = self.rows.find(name.partition("/")[0]) if self.of_rows else None  # of a network
+        return self.of_all if row is None else self.of_rows[row]
+
+
+class LimitRules:
+    """The rules of a file."""
+
+    def __init__(self, path: str) -> None:
+        """Read a file. Raises ConfigError for one that cannot be read, and for a bad line."""
+        self._rules: dict[tuple[Whose, Unit], _OfOne] = {}
+        self.all: list[LimitRule] = []
+        for line, words in _rows(path):
+            try:
+                self._add(words)
+            except ValueError as error:
+                remedy = "write: WHOSE [NAME] messages|recipients|bytes RATE [burst N] [ACTION]"
+                raise ConfigError(str(error), path=path, line=line, remedy=remedy) from None
+        if not self.all:
+            raise ConfigError(
+                "there is no limit", path=path, remedy="write one, or no filter-limit"
+            )
+
+    def _add(self, words: list[str]) -> None:
+        whose = Whose(_word(words, [*Whose], "for whom"))
+        row = "" if not words or words[0] in [*Unit] else words.pop(0).lower()
+        unit = Unit(_word(words, [*Unit], "of what"))
+        written = words.pop(0) if words else ""
+        rules = self._rules.setdefault((whose, unit), _OfOne(whose))
+        if written == UNLIMITED:
+            if words or not row:
+                raise ValueError("unlimited is for one name, and the last word of its line")
+            rules.add(row, None)
+            return
+        rule = _rule(whose, unit, written, words)
+        rules.add(row, rule)
+        self.all.append(rule)
+
+    def find(self, whose: Whose, unit: Unit, name: str) -> list[LimitRule]:
+        """Return the rules for a name: those of its own line, or else those of all."""
+        found = self._rules.get((whose, unit))
+        return found.find(name) if found is not None else []
+
+    def stops(self, user: str) -> bool:
+        """Return whether a rule stops this user."""
+        found = (each for unit in Unit for each in self.find(Whose.USER, unit, user))
+        return any(each.excess is Excess.STOP for each in found)
+
+
+def _rule(whose: Whose, unit: Unit, written: str, words: list[str]) -> LimitRule:
+    burst = None
+    if words[:1] == ["burst"]:
+        burst = rates.number(words[1]) if len(words) > 1 else 0
+        written += f" {burst}"
+        del words[:2]
+    excess = Excess(_word(words, [*Excess], "what follows")) if words else Excess.DEFER
+    seconds = STOPPED_FOR
+    if excess is Excess.STOP and words:
+        seconds = rates.duration(words.pop(0))
+    if words:
+        raise ValueError(f"{words[0]!r} has no meaning there")
+    if excess is Excess.STOP and whose is not Whose.USER:
+        raise ValueError("stop is for users")
+    if excess is Excess.PACE and burst is None:
+        burst = 1
+    found = rates.rate(written.partition(" ")[0], burst)
+    return LimitRule(whose, unit, written, found, excess, seconds)
+
+
+def _word(words: list[str], known: list[str], which: str) -> str:
+    """Take the next word, one of those that are known. Raises ValueError."""
+    word = words.pop(0) if words else ""
+    if word in known:
+        return word
+    near = nearest(word, known)
+    hint = f"did you mean {near}?" if near else f"there are {', '.join(known)}"
+    raise ValueError(f"{word!r} does not say {which}: {hint}" if word else f"nothing says {which}")
+
+
+def _rows(path: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the words of each line that has any, and its number."""
+    for number, line in enumerate(lines(path), 1):
+        words = text(line).partition("#")[0].split()
+        if words:
+            yield number, words
