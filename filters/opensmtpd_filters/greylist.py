@@ -17,7 +17,6 @@ import math
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 from opensmtpd import options, run
 from opensmtpd.answer import Answer, Deferred, Offload
@@ -48,6 +47,7 @@ from opensmtpd.mail.client import USES, Client, text
 from opensmtpd.mail.dates import date
 from opensmtpd.mail.greylist import keys
 from opensmtpd.mail.greylist import options as greylist_options
+from opensmtpd.mail.greylist.visit import GreylistVisit, Standing, visit_of
 from opensmtpd.mail.policy.reason_field import PrependedFields
 from opensmtpd.mail.spf.check import SpfResult, check_host
 from opensmtpd.mail.spf.identity import helo_identity, mail_from_identity
@@ -74,37 +74,6 @@ PREFIX = "greylist:"
 """The beginning of all keys on a server, where the URL has no other."""
 NEVER = NUMBER_MAX
 """The count that nobody reaches."""
-
-
-class Standing(NamedTuple):
-    """The standing of a client that sends with a sender."""
-
-    white: bool
-    """True where it passes."""
-    name: str = ""
-    """The key under which it is known: its network, or the domain that SPF lets it send for."""
-
-
-class GreylistVisit:
-    """The state of a session."""
-
-    __slots__ = ("client", "delay", "sender", "standing", "white")
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self.sender = b""
-        self.standing: Deferred[Standing] | None = None
-        """None where mail is not greylisted."""
-        self.white = False
-        """True where its client has become white with this transaction."""
-        self.delay = 0.0
-        """Seconds that the message was delayed, 0 for none."""
-
-    def end_transaction(self) -> None:
-        """Stop asking."""
-        if self.standing is not None:
-            self.standing.cancel()
-        self.standing, self.white, self.delay = None, False, 0.0
 
 
 class Greylist(Filter):
@@ -276,14 +245,6 @@ class Greylist(Filter):
 def is_ours(session: Session, client: Client) -> bool:
     """Return whether a client is a user of ours, or a program on this machine."""
     return session.username is not None or client.local
-
-
-def visit_of(session: Session) -> GreylistVisit:
-    """Return the state of a session; one whose beginning was not reported is local."""
-    if session.data is None:
-        session.data = GreylistVisit(Client.of(session))
-    visit: GreylistVisit = session.data
-    return visit
 
 
 def parser() -> argparse.ArgumentParser:

@@ -1,0 +1,46 @@
+"""The state of a session of filter-greylist."""
+
+from typing import NamedTuple
+
+from opensmtpd.answer import Deferred
+from opensmtpd.filter import Session
+from opensmtpd.mail.client import Client
+
+
+class Standing(NamedTuple):
+    """The standing of a client that sends with a sender."""
+
+    white: bool
+    """True where it passes."""
+    name: str = ""
+    """The key under which it is known: its network, or the domain that SPF lets it send for."""
+
+
+class GreylistVisit:
+    """The state of a session."""
+
+    __slots__ = ("client", "delay", "sender", "standing", "white")
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.sender = b""
+        self.standing: Deferred[Standing] | None = None
+        """None where mail is not greylisted."""
+        self.white = False
+        """True where its client has become white with this transaction."""
+        self.delay = 0.0
+        """Seconds that the message was delayed, 0 for none."""
+
+    def end_transaction(self) -> None:
+        """Stop asking."""
+        if self.standing is not None:
+            self.standing.cancel()
+        self.standing, self.white, self.delay = None, False, 0.0
+
+
+def visit_of(session: Session) -> GreylistVisit:
+    """Return the state of a session; one whose beginning was not reported is local."""
+    if session.data is None:
+        session.data = GreylistVisit(Client.of(session))
+    visit: GreylistVisit = session.data
+    return visit
