@@ -1,5 +1,7 @@
 """X-Spam fields that a client wrote: forgeries of those that filters write."""
 
+from collections.abc import Callable
+
 
 def is_spam_field(name: bytes) -> bool:
     """Return whether a field with this name, in lower case, tells programs what is spam."""
@@ -7,13 +9,17 @@ def is_spam_field(name: bytes) -> bool:
 
 
 class Cleaner:
-    """Removes the X-Spam fields that the client wrote, so that filing rules do not trust them.
+    """Removes fields that the client wrote, those of ``forged``, so that nobody trusts them.
+
+    ``forged`` is called with a name in lower case. By default the fields are X-Spam, which filing
+    rules read.
 
     smtpd prepends its Received field to the client's header (RFC 5321 section 4.4). Lines in front
     of that field come from filters before this one, and stay.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, forged: Callable[[bytes], bool] = is_spam_field) -> None:
+        self._forged = forged
         self._clients = False
         self._dropping = False
 
@@ -24,7 +30,7 @@ class Cleaner:
 
     def _keep(self, line: bytes) -> bool:
         if line[:1] not in (b" ", b"\t"):
-            name = line[:9].lower()
-            self._dropping = self._clients and is_spam_field(name)
-            self._clients = self._clients or name == b"received:"
+            name = line.partition(b":")[0].rstrip(b" \t").lower()
+            self._dropping = self._clients and self._forged(name)
+            self._clients = self._clients or line[:9].lower() == b"received:"
         return not self._dropping
