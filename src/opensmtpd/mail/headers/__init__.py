@@ -1,0 +1,1 @@
+"""Rules about the fields of a header: what they match, and what is done with them."""

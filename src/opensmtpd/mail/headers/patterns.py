@@ -1,0 +1,85 @@
+"""The patterns of rules: texts with stars, and regular expressions, matched in bounded time."""
+
+import re
+
+from opensmtpd.errors import LocalError
+from opensmtpd.filter import Field
+from opensmtpd.mail.headers.encoded import shown
+from opensmtpd.table.matching.regex import compile_row
+
+VALUE_MAX = 16 * 1024
+"""Bytes of a value that are looked at; Postfix's ``header_size_limit`` is a bound of this kind."""
+WORK_MAX = 6_000_000
+"""Work for a message, by all rules together: about 0.3 seconds. See ``table.matching.regex``."""
+STATES_MAX = 1 << 20
+"""Bytes of states that an expression remembers from one message to the next, about."""
+_SPECIAL = frozenset(".[]\\*^$+?(){}|")
+_STARS = {"*": ".*", "?": "."}
+
+
+class TooMuchWork(LocalError):
+    """The header of a message takes too long to match with all rules."""
+
+
+class Budget:
+    """The work that is left for a message."""
+
+    def __init__(self) -> None:
+        self.left = WORK_MAX
+
+    def spend(self, work: int) -> None:
+        """Take work. Raises TooMuchWork where none is left."""
+        self.left -= work
+        if self.left < 0:
+            raise TooMuchWork("a header that takes too long to match with all rules")
+
+
+class Pattern:
+    """``/expression/`` matches anywhere in a value; another text, with ``*`` and ``?``, all of it.
+
+    Case makes no difference. A value with encoded words is matched as it is shown, too.
+    """
+
+    def __init__(self, written: str) -> None:
+        """Raises ValueError, with the reason, for a pattern that is refused."""
+        inner = written[1:-1] if is_expression(written) else f"^{_expression(written)}$"
+        row = compile_row(f"(?i){inner}")
+        self._literal, self._automaton = row.literal, row.automaton
+        self._states = 0
+
+    def matches(self, field: Field, budget: Budget) -> bool:
+        """Return whether the value of a field matches. Raises TooMuchWork."""
+        value = field.value[:VALUE_MAX]
+        return any(self._finds(each, budget) for each in dict.fromkeys((value, shown(value))))
+
+    def _finds(self, value: bytes, budget: Budget) -> bool:
+        value = value.lower()
+        budget.spend(len(value) + 10)
+        if self._literal not in value:
+            return False
+        automaton = self._automaton
+        if automaton.states * automaton.state_size > STATES_MAX:
+            automaton.forget()
+        steps = automaton.steps
+        found = automaton.match(value, budget.left // automaton.work)
+        budget.spend((automaton.steps - steps) * automaton.work)
+        if found is None:
+            budget.spend(budget.left + 1)
+        return bool(found)
+
+
+def is_expression(written: str) -> bool:
+    """Return whether a pattern is a regular expression."""
+    return len(written) > 1 and written[0] == written[-1] == "/"
+
+
+def _expression(text: str) -> str:
+    """Return a text with stars as an expression."""
+    return "".join(_STARS.get(char) or (f"\\{char}" if char in _SPECIAL else char) for char in text)
+
+
+def name_pattern(written: str) -> re.Pattern[bytes]:
+    """Return what matches a name of a field, where a star is any text. Raises ValueError."""
+    if not re.fullmatch(r"[!-9;-~]+", written):
+        raise ValueError(f"{written!r} is no name of a field")
+    return re.compile(".*".join(map(re.escape, written.split("*"))).encode(), re.IGNORECASE)

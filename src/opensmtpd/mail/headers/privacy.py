@@ -1,0 +1,41 @@
+"""The fields that tell where a user sits, and with what program: removed, or cut."""
+
+import re
+
+from opensmtpd.filter import EditedMessage, Field
+
+TELLING = frozenset(
+    [
+        *(b"received", b"user-agent", b"x-mailer", b"x-newsreader", b"x-originating-ip"),
+        *(b"x-originating-client", b"x-client-ip", b"x-sender-ip", b"x-remote-ip", b"x-source-ip"),
+        *(b"x-php-originating-script", b"x-php-script", b"x-originating-host", b"x-enigmail"),
+    ]
+)
+"""Their names, in lower case."""
+_BY = re.compile(rb"(?:^|(?<=[ \t\n]))by ")
+
+
+def own_received(message: EditedMessage) -> Field | None:
+    """Return the Received field of this smtpd: the first one, for it stands above the client's."""
+    return next(iter(message.named(b"received")), None)
+
+
+def hide(message: EditedMessage) -> None:
+    """Remove these fields; of smtpd's own Received, the part about the client alone.
+
+    So does ``mask-src`` of smtpd.conf(5) with that part (``smtp_message_begin`` in
+    ``smtp_session.c``).
+    """
+    own = own_received(message)
+    for field in message.fields:
+        if field is own:
+            _cut(message, field)
+        elif field.name.lower() in TELLING:
+            message.remove(field)
+
+
+def _cut(message: EditedMessage, own: Field) -> None:
+    """Cut what stands before ``by``. Field lines stay as they are behind it."""
+    first, *rest = own.lines
+    if first.startswith(b"from ") and rest and _BY.match(rest[0].lstrip()):
+        message.replace(own, [rest[0].lstrip(), *rest[1:]])

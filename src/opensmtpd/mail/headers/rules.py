@@ -1,0 +1,175 @@
+r"""The rules of filter-headers, read from a file, and followed from top to bottom.
+
+::
+
+    # what   field        where its value is   what is written
+    reject   Subject      /buy now/            "5.7.1 We buy nothing"
+    junk     From         *@spam.example*
+    replace  Reply-To     *@old.example        staff@example.org
+    remove   X-Internal-*
+    add      X-Checked    "by the rules"
+    privacy
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from opensmtpd.errors import ConfigError, DecisionError, nearest
+from opensmtpd.filter import EditedMessage, Field, Reject
+from opensmtpd.filter.field import make
+from opensmtpd.mail.client import text
+from opensmtpd.mail.headers.patterns import Budget, Pattern, name_pattern
+from opensmtpd.mail.headers.privacy import hide, own_received
+from opensmtpd.table.file import lines
+
+REFUSED = "5.7.1 Message refused"
+LINE_MAX = 998
+"""Bytes of a line that is written (RFC 5322 section 2.1.1)."""
+_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"(?!\S)|(/(?:[^/\\]|\\.)*/)(?!\S)|([^\s"#]\S*)')
+_FORMS = {
+    "reject": "FIELD PATTERN [TEXT]",
+    "junk": "FIELD PATTERN",
+    "remove": "FIELD [PATTERN]",
+    "replace": "FIELD PATTERN VALUE",
+    "add": "FIELD VALUE",
+    "privacy": "",
+}
+"""The words behind each action."""
+
+
+class HeaderRule(NamedTuple):
+    """A line of the file."""
+
+    line: int
+    action: str
+    field: str = ""
+    """The name of the fields that it is about, which may have stars; of ``add``, of the new one."""
+    name: re.Pattern[bytes] | None = None
+    pattern: Pattern | None = None
+    """None matches all values."""
+    value: bytes = b""
+    refusal: Reject | None = None
+
+    def found(self, message: EditedMessage, budget: Budget) -> Iterator[Field]:
+        """Yield the fields that match: smtpd's own Received never does. Raises TooMuchWork."""
+        own = own_received(message)
+        for each in message.fields:
+            if each is own or self.name is None or not self.name.fullmatch(each.name):
+                continue
+            if self.pattern is None or self.pattern.matches(each, budget):
+                yield each
+
+
+class HeaderVerdict(NamedTuple):
+    """The outcome of the rules, besides edits."""
+
+    refusal: Reject | None = None
+    line: int = 0
+    """The line of the rule that refuses, or the first that junks; 0 for none."""
+    junk: bool = False
+
+
+class HeaderRules:
+    """The rules of a file."""
+
+    def __init__(self, path: str) -> None:
+        """Read a file. Raises ConfigError for one that cannot be read, and for a bad line."""
+        self.rules: list[HeaderRule] = []
+        for number, line in enumerate(lines(path), 1):
+            try:
+                words = _words(text(line))
+                self.rules += [_rule(number, *words)] if words else []
+            except (ValueError, DecisionError) as error:
+                remedy = "see RULES in filter-headers(8)"
+                raise ConfigError(str(error), path=path, line=number, remedy=remedy) from None
+        if not self.rules:
+            raise ConfigError(
+                "there is no rule", path=path, remedy="write one, or no filter-headers"
+            )
+
+    def follow(self, message: EditedMessage, *, ours: bool) -> HeaderVerdict:
+        """Edit a message; ``ours`` is one of a user of ours. Raises TooMuchWork."""
+        budget, verdict = Budget(), HeaderVerdict()
+        for rule in self.rules:
+            if rule.action == "privacy":
+                if ours:
+                    hide(message)
+            elif rule.action == "add":
+                message.prepend(rule.field.encode("ascii"), rule.value)
+            elif rule.action == "reject":
+                if any(rule.found(message, budget)):
+                    return HeaderVerdict(rule.refusal, rule.line)
+            elif rule.action == "junk":
+                if not verdict.junk and any(rule.found(message, budget)):
+                    verdict = HeaderVerdict(None, rule.line, True)
+            else:
+                for field in rule.found(message, budget):
+                    if rule.action == "remove":
+                        message.remove(field)
+                    else:
+                        message.replace(field, rule.value)
+        return verdict
+
+
+def _words(line: str) -> list[str]:
+    """Return the words of a line: plain, in quotes (without them), and between slashes.
+
+    Raises ValueError.
+    """
+    words, at = [], 0
+    while at < len(line):
+        if line[at].isspace():
+            at += 1
+            continue
+        if line[at] == "#":
+            break
+        match = _TOKEN.match(line, at)
+        if match is None:
+            raise ValueError(f"a word that has no end, from {line[at : at + 20].strip()!r} on")
+        quoted, expression, plain = match.groups()
+        if quoted is not None:
+            words.append(re.sub(r"\\(.)", r"\1", quoted))
+        else:
+            words.append(expression.replace("\\/", "/") if expression else plain)
+        at = match.end()
+    return words
+
+
+def _rule(line: int, action: str, *words: str) -> HeaderRule:
+    """Return a rule. Raises ValueError, DecisionError."""
+    if action not in _FORMS:
+        near = nearest(action, _FORMS)
+        hint = f"did you mean {near}?" if near else f"there are {', '.join(_FORMS)}"
+        raise ValueError(f"{action!r} is no action: {hint}")
+    form = _FORMS[action].split()
+    least = sum(each[0] != "[" for each in form)
+    if not least <= len(words) <= len(form):
+        raise ValueError(f"write: {action} {_FORMS[action]}".rstrip())
+    if not form:
+        return HeaderRule(line, action)
+    field, *rest = words
+    name = name_pattern(field)
+    if action == "add":
+        return HeaderRule(line, action, field, name, value=_value(field, rest[0]))
+    pattern = Pattern(rest[0]) if rest else None
+    if action == "replace":
+        value = _value(field.replace("*", "X"), rest[1])
+        return HeaderRule(line, action, field, name, pattern, value)
+    refusal = _refusal(rest[1] if len(rest) > 1 else "") if action == "reject" else None
+    return HeaderRule(line, action, field, name, pattern, refusal=refusal)
+
+
+def _value(field: str, value: str) -> bytes:
+    """Return a value that can be written. Raises DecisionError."""
+    raw = value.encode("utf-8", "surrogateescape")
+    make(field.encode("ascii"), raw, LINE_MAX)
+    return raw
+
+
+def _refusal(words: str) -> Reject:
+    """Return the refusal with a text, which may have its own code. Raises DecisionError."""
+    match = re.fullmatch(r"([45][0-9]{2})(?: +(.*))?", words)
+    if match is None:
+        return Reject(550, words or REFUSED)
+    return Reject(int(match[1]), match[2] or REFUSED)
