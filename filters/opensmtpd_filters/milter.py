@@ -34,8 +34,8 @@ from opensmtpd.filter import (
 from opensmtpd.mail.milter.client import MilterClient, Milters
 from opensmtpd.mail.milter.macros import USES
 from opensmtpd.mail.milter.message import MilterMail
-from opensmtpd.mail.milter.place import place
 from opensmtpd.mail.milter.process import orders
+from opensmtpd.mail.place import place
 from opensmtpd.needs import Needs
 
 EPILOG = """\

@@ -10,8 +10,8 @@ from opensmtpd.log import log
 from opensmtpd.mail.client import Client
 from opensmtpd.mail.milter.macros import address, host_name, macros, port
 from opensmtpd.mail.milter.outcome import MilterFate, MilterOutcome
-from opensmtpd.mail.milter.place import Place
 from opensmtpd.mail.milter.process import orders
+from opensmtpd.mail.place import Place
 from opensmtpd.worker import Pool
 
 WORKER = "opensmtpd.mail.milter.process.worker:MilterWorker"

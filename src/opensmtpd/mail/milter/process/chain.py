@@ -12,7 +12,6 @@ from opensmtpd.mail.milter.commands import Command, chunks
 from opensmtpd.mail.milter.header import MilterHeader
 from opensmtpd.mail.milter.modifications import apply
 from opensmtpd.mail.milter.outcome import MailEdits, MilterFate, MilterOutcome
-from opensmtpd.mail.milter.place import Place
 from opensmtpd.mail.milter.process.connection import MilterConnection, Timeouts
 from opensmtpd.mail.milter.replies import (
     AddRecipient,
@@ -25,6 +24,7 @@ from opensmtpd.mail.milter.replies import (
     refusal,
 )
 from opensmtpd.mail.milter.session import MilterSession, Sent
+from opensmtpd.mail.place import Place
 
 Macros: TypeAlias = Mapping[str, bytes]
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 from opensmtpd.backends.network.opening import ServerConnection, opened
 from opensmtpd.errors import ServerLate, ServerLost
 from opensmtpd.mail.milter.negotiation import Negotiated
-from opensmtpd.mail.milter.place import Place
 from opensmtpd.mail.milter.replies import MilterReply, Modification, PlainReply
 from opensmtpd.mail.milter.reply_text import ReplyCode
 from opensmtpd.mail.milter.session import MilterSession, Sent
+from opensmtpd.mail.place import Place
 
 CLOSED = "it has closed the connection"
 WAITING_MAX = 1 << 20

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from opensmtpd.mail.milter.outcome import MailEdits, MilterFate, MilterOutcome
-from opensmtpd.mail.milter.place import place
 from opensmtpd.mail.milter.process.chain import MilterChain
 from opensmtpd.mail.milter.process.connection import Timeouts
+from opensmtpd.mail.place import place
 from unit.support.scripted_milter import (
     ACCEPT,
     CONN_FAIL,

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from opensmtpd.errors import LocalError, ProtocolError, ServerLate, ServerLost
-from opensmtpd.mail.milter.place import place
 from opensmtpd.mail.milter.process.connection import MilterConnection, Timeouts
 from opensmtpd.mail.milter.replies import AddHeader, MilterReply, PlainReply, ReplaceBody
 from opensmtpd.mail.milter.reply_text import ReplyCode
+from opensmtpd.mail.place import place
 from unit.support.processes import until
 from unit.support.scripted_milter import (
     CONTINUE,

@@ -11,10 +11,10 @@ import pytest
 
 from opensmtpd.backends.network import names
 from opensmtpd.errors import LocalError, ServerLate, ServerLost, Unavailable
-from opensmtpd.mail.milter.place import place
 from opensmtpd.mail.milter.process import orders
 from opensmtpd.mail.milter.process import worker as module
 from opensmtpd.mail.milter.process.worker import MilterWorker, UnknownChain
+from opensmtpd.mail.place import place
 from opensmtpd.needs import Needs
 from opensmtpd.worker.frames import LOADED_MAX, FrameBuffer
 from unit.support.processes import until

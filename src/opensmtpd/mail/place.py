@@ -1,4 +1,4 @@
-"""The places where milters listen, in the forms of Sendmail, libmilter and Postfix."""
+"""The places where servers listen, in the forms of Sendmail, libmilter and Postfix."""
 
 import re
 
@@ -12,8 +12,8 @@ _SENDMAIL = re.compile(r"(\d{1,5})(?:@(.+))?")
 _POSTFIX = re.compile(r"\[?([^\[\]]+)\]?:(\d{1,5})")
 
 
-def place(text: str) -> Place:
-    """Return the place in the text of an argument. Raises ConfigError.
+def place(text: str, server: str = "a milter") -> Place:
+    """Return the place in the text of an argument. Raises ConfigError, which names ``server``.
 
     ``unix:/run/x.sock`` and ``local:/run/x.sock``; ``inet:8891@localhost`` as Sendmail writes it,
     ``inet:localhost:8891`` as Postfix does; ``inet6`` is the same. A path alone is a unix socket.
@@ -28,14 +28,14 @@ def place(text: str) -> Place:
     if colon and kind in ("inet", "inet6"):
         found = _SENDMAIL.fullmatch(rest)
         if found is not None:
-            return _host(text, found[2] or "localhost", found[1])
+            return _host(text, server, found[2] or "localhost", found[1])
         found = _POSTFIX.fullmatch(rest)
         if found is not None:
-            return _host(text, found[1], found[2])
-    raise ConfigError(f"{text!r:.200} is no place of a milter", remedy=_REMEDY)
+            return _host(text, server, found[1], found[2])
+    raise ConfigError(f"{text!r:.200} is no place of {server}", remedy=_REMEDY)
 
 
-def _host(text: str, host: str, port: str) -> Place:
+def _host(text: str, server: str, host: str, port: str) -> Place:
     if not 1 <= int(port) <= 65535 or not host.isprintable() or " " in host:
-        raise ConfigError(f"{text!r:.200} is no place of a milter", remedy=_REMEDY)
+        raise ConfigError(f"{text!r:.200} is no place of {server}", remedy=_REMEDY)
     return host.removeprefix("[").removesuffix("]"), int(port)

@@ -3,7 +3,7 @@
 import pytest
 
 from opensmtpd.errors import ConfigError
-from opensmtpd.mail.milter.place import Place, place
+from opensmtpd.mail.place import Place, place
 
 
 @pytest.mark.parametrize(

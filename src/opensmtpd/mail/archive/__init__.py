@@ -1,0 +1,1 @@
+"""Copies of accepted messages: spooled, moved into a Maildir, and handed on over LMTP."""

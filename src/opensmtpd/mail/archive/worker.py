@@ -1,0 +1,43 @@
+"""The worker that writes copies: see ``orders`` for what it is told."""
+
+import os
+from typing import Any
+
+from opensmtpd.errors import Unavailable
+from opensmtpd.mail.archive import orders
+from opensmtpd.mail.archive.maildir import ArchiveMaildir
+from opensmtpd.needs import Needs
+from opensmtpd.worker import Worker
+
+
+class ArchiveWorker(Worker):
+    """Writes copies into a Maildir. Its setup: path, owner, and whether to make the folders."""
+
+    title = "copies"
+
+    def load(self, setup: Any) -> int:
+        """Return the number of copies that others had left. Raises ConfigError."""
+        path, owner, new = setup
+        self._maildir = ArchiveMaildir(os.path.abspath(path), owner)
+        self.needs = Needs(writes=(self._maildir.path,), locks=True)
+        if not new:
+            self._maildir.check()
+            return 0
+        self._maildir.prepare()
+        self._maildir.lock()
+        return self._maildir.recover()
+
+    def handle(self, request: Any) -> bool:
+        """Obey an order. Raises Unavailable."""
+        order, name, *arguments = request
+        try:
+            if order == orders.WRITE:
+                at, data, last = arguments
+                self._maildir.write(name, at, data, last=last)
+            elif order == orders.ACCEPT:
+                self._maildir.accept(name)
+            else:
+                self._maildir.drop(name)
+        except OSError as error:
+            raise Unavailable(error.strerror or "the disk fails") from None
+        return True
