@@ -21,17 +21,32 @@ class TooMuchWork(LocalError):
     """The header of a message takes too long to match with all rules."""
 
 
-class Budget:
-    """The work that is left for a message."""
+class Matching:
+    """The values of a message, and the work that is left for it."""
 
     def __init__(self) -> None:
         self.left = WORK_MAX
+        self._readings: dict[bytes, tuple[bytes, ...]] = {}
 
     def spend(self, work: int) -> None:
         """Take work. Raises TooMuchWork where none is left."""
         self.left -= work
         if self.left < 0:
             raise TooMuchWork("a header that takes too long to match with all rules")
+
+    def readings(self, field: Field) -> tuple[bytes, ...]:
+        """Return the value of a field as it stands and, where that differs, as it is shown.
+
+        Both are in lower case. Raises TooMuchWork.
+        """
+        value = field.value[:VALUE_MAX]
+        found = self._readings.get(value)
+        if found is None:
+            # The library looks for the end of each word that begins.
+            self.spend(len(value) * value.count(b"=?") // 8)
+            both = (value.lower(), shown(value).lower())
+            found = self._readings[value] = tuple(dict.fromkeys(both))
+        return found
 
 
 class Pattern:
@@ -47,24 +62,22 @@ class Pattern:
         self._literal, self._automaton = row.literal, row.automaton
         self._states = 0
 
-    def matches(self, field: Field, budget: Budget) -> bool:
+    def matches(self, field: Field, matching: Matching) -> bool:
         """Return whether the value of a field matches. Raises TooMuchWork."""
-        value = field.value[:VALUE_MAX]
-        return any(self._finds(each, budget) for each in dict.fromkeys((value, shown(value))))
+        return any(self._finds(each, matching) for each in matching.readings(field))
 
-    def _finds(self, value: bytes, budget: Budget) -> bool:
-        value = value.lower()
-        budget.spend(len(value) + 10)
+    def _finds(self, value: bytes, matching: Matching) -> bool:
+        matching.spend(len(value) + 10)
         if self._literal not in value:
             return False
         automaton = self._automaton
         if automaton.states * automaton.state_size > STATES_MAX:
             automaton.forget()
         steps = automaton.steps
-        found = automaton.match(value, budget.left // automaton.work)
-        budget.spend((automaton.steps - steps) * automaton.work)
+        found = automaton.match(value, matching.left // automaton.work)
+        matching.spend((automaton.steps - steps) * automaton.work)
         if found is None:
-            budget.spend(budget.left + 1)
+            matching.spend(matching.left + 1)
         return bool(found)
 
 

@@ -19,7 +19,7 @@ from opensmtpd.errors import ConfigError, DecisionError, nearest
 from opensmtpd.filter import EditedMessage, Field, Reject
 from opensmtpd.filter.field import make
 from opensmtpd.mail.client import text
-from opensmtpd.mail.headers.patterns import Budget, Pattern, name_pattern
+from opensmtpd.mail.headers.patterns import Matching, Pattern, name_pattern
 from opensmtpd.mail.headers.privacy import hide, own_received
 from opensmtpd.table.file import lines
 
@@ -51,13 +51,13 @@ class HeaderRule(NamedTuple):
     value: bytes = b""
     refusal: Reject | None = None
 
-    def found(self, message: EditedMessage, budget: Budget) -> Iterator[Field]:
+    def found(self, message: EditedMessage, matching: Matching) -> Iterator[Field]:
         """Yield the fields that match: smtpd's own Received never does. Raises TooMuchWork."""
         own = own_received(message)
         for each in message.fields:
             if each is own or self.name is None or not self.name.fullmatch(each.name):
                 continue
-            if self.pattern is None or self.pattern.matches(each, budget):
+            if self.pattern is None or self.pattern.matches(each, matching):
                 yield each
 
 
@@ -90,7 +90,7 @@ class HeaderRules:
 
     def follow(self, message: EditedMessage, *, ours: bool) -> HeaderVerdict:
         """Edit a message; ``ours`` is one of a user of ours. Raises TooMuchWork."""
-        budget, verdict = Budget(), HeaderVerdict()
+        matching, verdict = Matching(), HeaderVerdict()
         for rule in self.rules:
             if rule.action == "privacy":
                 if ours:
@@ -98,13 +98,13 @@ class HeaderRules:
             elif rule.action == "add":
                 message.prepend(rule.field.encode("ascii"), rule.value)
             elif rule.action == "reject":
-                if any(rule.found(message, budget)):
+                if any(rule.found(message, matching)):
                     return HeaderVerdict(rule.refusal, rule.line)
             elif rule.action == "junk":
-                if not verdict.junk and any(rule.found(message, budget)):
+                if not verdict.junk and any(rule.found(message, matching)):
                     verdict = HeaderVerdict(None, rule.line, True)
             else:
-                for field in rule.found(message, budget):
+                for field in rule.found(message, matching):
                     if rule.action == "remove":
                         message.remove(field)
                     else:
