@@ -42,6 +42,7 @@ def direct(worker: Any) -> dict[str, Take]:
         "count": lambda n: take(steps.count(b"=a%d" % (n % 1000), 1, 3600.0)),
         "allow": lambda n: take(steps.allow(b"=a%d" % (n % 1000), RATE, 1, 0.0)),
         "greylist": lambda n: take(steps.greylist(b"=a%d" % n, TIMES)),
+        "white": lambda n: take(steps.white(b"=a%d" % (n % 1000), 1, 5, 3600.0)),
         "put": lambda n: take(steps.put(b"=a%d" % n, b"x" * 100, 3600.0)),
         "get": lambda n: take([steps.GET, b"=a%d" % n]),
     }
@@ -62,6 +63,7 @@ def remote(state: LastingState) -> dict[str, Take]:
         "count": lambda n: wait(state.count(["b", str(n % 1000)], 3600.0)),
         "allow": lambda n: wait(state.allow(["b", str(n % 1000)], RATE)),
         "greylist": lambda n: wait(state.greylist(["b", str(n)], TIMES)),
+        "white": lambda n: wait(state.white(["b", str(n % 1000)], 5, 3600.0, by=1)),
         "put": lambda n: wait(state.put(["b", str(n)], b"x" * 100, 3600.0)),
         "get": lambda n: wait(state.get(["b", str(n)])),
     }
@@ -90,7 +92,7 @@ def steps_of(
     where: str, ways: dict[str, dict[str, Take]], count: int, rounds: int
 ) -> Iterator[Figure]:
     """Measure all steps, each in all ways in turn."""
-    for step in ("count", "allow", "greylist", "put", "get"):
+    for step in ("count", "allow", "greylist", "white", "put", "get"):
         runs = {way: partial(measured, takes[step], count) for way, takes in ways.items()}
         taken = turns.take(runs, rounds)
         for at, percent in ((0, 50), (1, 99)):

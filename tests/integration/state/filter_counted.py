@@ -4,18 +4,15 @@ from argparse import Namespace
 
 from opensmtpd import options, run
 from opensmtpd.answer import Deferred
+from opensmtpd.backends.state import options as state_options
 from opensmtpd.backends.state.results import UNKNOWN, StateUnknown
-from opensmtpd.backends.state.state import file_state, server_state
 from opensmtpd.filter import PROCEED, Filter, Helo, ParameterDecision, Session
 from opensmtpd.log import log
 
 
 class Counted(Filter):
     def __init__(self, flags: Namespace) -> None:
-        if flags.state.startswith("/"):
-            self.state = file_state(flags.state, size=256 << 10, new=not flags.check)
-        else:
-            self.state = server_state(flags.state, prefix="counted:")
+        self.state = state_options.state(flags, "counted:")
 
     def on_helo(self, session: Session, request: Helo) -> Deferred[ParameterDecision]:
         def told(found: int | StateUnknown) -> ParameterDecision:
@@ -27,5 +24,5 @@ class Counted(Filter):
 
 if __name__ == "__main__":
     parser = options.filter_parser("filter-counted", __doc__)
-    parser.add_argument("--state", metavar="FILE|URL", required=True)
+    state_options.add(parser)
     run.filter(Counted, parser)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from integration.support.dns_scenes import Chains, knock, listen, ours, port, visit
+from lab.chaos import processes
 from lab.peers.clients import CONFIRMED_PTR
 from lab.peers.databases.valkey import ValkeyServer
 from lab.root import inside
@@ -25,12 +26,14 @@ from lab.shows import moves
 from lab.shows.guide import Guide
 from lab.support import Lab, on_both
 from unit.support.processes import until
+from unit.support.prying import CONFINED, status
 
 PROGRAM = Path(__file__).with_name("filter_counted.py")
 NAME = "filter-counted"
 FOLDER = "/var/lib/filter-counted"
 CHAINS: Chains = {
     "file": (ours(NAME, f"--state {FOLDER}/state.db"),),
+    "memory": (ours(NAME),),
     "valkey": (ours(NAME, "--state redis://127.0.0.1:6379"),),
 }
 
@@ -279,6 +282,30 @@ def test_it_is_killed_again_and_again(lab: Lab) -> None:
     assert places == ["inbox"] * 15
     assert killed
     assert counts_again(lab) >= first + 15  # a step may be taken twice by two workers
+
+
+# --- the memory of the worker ---------------------------------------------------------------------
+
+
+def state_workers(lab: Lab) -> list[int]:
+    """Return the workers of all chains."""
+
+    def found() -> list[int]:
+        return [each.pid for each in processes.workers(lab.server) if each.kind == f"{NAME}: state"]
+
+    until(lambda: len(found()) == len(CHAINS))  # one that was killed is replaced
+    return found()
+
+
+def test_what_is_in_memory_is_lost_with_its_worker_alone(lab: Lab) -> None:
+    first, in_file = counts_again(lab, "memory"), counts_again(lab)
+    assert [int(come(lab, "memory")) for _ in range(5)] == [first + n for n in range(1, 6)]
+    for pid in state_workers(lab):
+        assert status(pid) == CONFINED
+        os.kill(pid, signal.SIGKILL)
+    assert counts_again(lab, "memory") < 5
+    assert visit(lab, CONFIRMED_PTR, port(CHAINS, "memory")).place == "inbox"
+    assert counts_again(lab) > in_file
 
 
 # --- the server -----------------------------------------------------------------------------------

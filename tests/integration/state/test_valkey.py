@@ -141,6 +141,7 @@ def test_a_user_who_may_do_no_more_than_is_needed(valkey: ValkeyServer, tmp_path
         assert result(state, state.count(["a"], 3600.0)) == 1
         assert result(state, state.put(["a"], b"v", 60.0)) is True
         assert isinstance(result(state, state.get(["a"])), Kept)
+        assert result(state, state.white(["a"], 1, 60.0, by=1)) is True
         assert result(state, state.forget(["a"])) is True
     with at(url, "others:") as state:
         assert result(state, state.count(["a"], 3600.0)) is UNKNOWN
@@ -162,7 +163,11 @@ def test_all_steps_by_the_clock_of_the_server(valkey: ValkeyServer) -> None:
         assert isinstance(kept, Kept)
         assert kept.value == b"\0\xff\r\n"
         assert 3000 < kept.left <= 3600
-        assert keys(valkey, "steps:") == ["steps:g=a", "steps:r=a", "steps:v=a"]
+        assert result(state, state.white(["a"], 2, 3600.0, by=1)) is False
+        assert result(state, state.white(["a"], 2, 3600.0, by=1)) is False  # within the hour
+        assert result(state, state.white(["a"], 2, 3600.0, by=2)) is True
+        assert result(state, state.white(["a"], 2, 3600.0)) is True
+        assert keys(valkey, "steps:") == [f"steps:{kind}=a" for kind in "grvw"]
         assert result(state, state.forget(["a"])) is True
         assert keys(valkey, "steps:") == []
 
@@ -174,6 +179,8 @@ def test_all_keys_expire(valkey: ValkeyServer) -> None:
             state.allow(["a"], Rate(1, 100.0)),
             state.greylist(["a"], GreylistTimes(1.0, 100.0, 1.0)),
             state.put(["a"], b"v", 100.0),
+            state.white(["a"], 1, 9.0, by=1),
+            state.white(["a"], 1, 100.0),
         ):
             assert result(state, step) is not UNKNOWN
     for key in keys(valkey, "expire:"):
@@ -182,13 +189,15 @@ def test_all_keys_expire(valkey: ValkeyServer) -> None:
 
 def test_what_others_have_put_there_is_as_good_as_none(valkey: ValkeyServer) -> None:
     with at(f"unix://{valkey.socket}", "odd:") as state:
-        for kind in "crgv":
+        for kind in "crgvw":
             valkey.execute("RPUSH", f"odd:{kind}=a", "list")
             valkey.execute("SET", f"odd:{kind}=b", "1 2")
             valkey.execute("SET", f"odd:{kind}=c", "0 0 99999999999999999 poison")
         for part in "abc":
             assert result(state, state.get([part])) is None
         for part in "ab":
+            assert result(state, state.white([part], 1, 60.0)) is False
+            assert result(state, state.white([part], 1, 60.0, by=1)) is True
             assert result(state, state.count([part], 60.0, by=0)) == 0
             assert result(state, state.count([part], 60.0)) == 1
             assert result(state, state.allow([part], Rate(1, 60.0))) == Permit(True, 0.0)
