@@ -10,6 +10,17 @@ from unit.support.state_model import StateModel
 
 KEYS = st.sampled_from([b"=a", b"=b", b"#\xff\x00"])
 SECONDS = st.integers(1, 60)
+STORIES: dict[str, tuple[int, list[tuple[int, int]]]] = {
+    "within 30 seconds it is counted once": (3, [(0, 1), (9, 2), (25, 1), (5, 1), (29, 1)]),
+    "who only looks prolongs nothing": (2, [(0, 1), (30, 0), (30, 1)]),
+    "it is white 60 seconds after it was seen": (2, [(0, 2), (59, 0), (59, 0), (60, 0)]),
+    "a clock was ahead when it was seen": (2, [(0, 2), (9, 0), (-1, 0)]),
+    "a clock was ahead when it came": (2, [(0, 2), (9, 1), (-1, 0)]),
+}
+"""Keys on their way to white, which chance seldom tells: how often is enough, and the visits.
+
+A visit is the seconds until it, and how often it says at once that the key has come.
+"""
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -26,6 +37,9 @@ class StoreMachine(RuleBasedStateMachine):
     def _same(self, *step: Any) -> None:
         expected = self.model.take(list(step))
         assert self.take(list(step)) == expected, step
+
+    def _white(self, key: bytes, by: int, enough: int, again: int, keep: int) -> None:
+        self._same(WHITE, key, by, enough, again * 1_000_000, keep * 1_000_000)
 
     @rule(seconds=st.integers(-40, 90), microseconds=st.sampled_from([0, 0, 1, -1]))
     def wait(self, seconds: int, microseconds: int) -> None:
@@ -59,7 +73,15 @@ class StoreMachine(RuleBasedStateMachine):
         keep=SECONDS,
     )
     def white(self, key: bytes, by: int, enough: int, again: int, keep: int) -> None:
-        self._same(WHITE, key, by, enough, again * 1_000_000, keep * 1_000_000)
+        self._white(key, by, enough, again, keep)
+
+    @rule(key=KEYS, story=st.sampled_from(sorted(STORIES)))
+    def tell(self, key: bytes, story: str) -> None:
+        enough, visits = STORIES[story]
+        self._same(FORGET, key)
+        for wait, by in visits:
+            self.model.now += wait * 1_000_000
+            self._white(key, by, enough, 30, 60)
 
     @rule(key=KEYS)
     def get(self, key: bytes) -> None:
