@@ -28,10 +28,18 @@ def state(flags: argparse.Namespace, prefix: str) -> LastingState:
     where: str | None = flags.state
     if where is None:
         return memory_state()
-    if where.startswith("/"):
-        return file_state(where, new=not flags.check)
-    if where.startswith(SCHEMES):
+    if is_server(where, "--state"):
         return server_state(where, prefix=prefix)
+    return file_state(where, new=not flags.check)
+
+
+def is_server(where: str, said: str) -> bool:
+    """Return whether a state is on a server; if not, it is in a file.
+
+    ``said`` is what the administrator calls it. Raises ConfigError for text that names neither.
+    """
+    if where.startswith(("/", *SCHEMES)):
+        return not where.startswith("/")
     # It is not shown: it may be a URL with a password.
     remedy = "write a path that begins with '/', redis://HOST, rediss://HOST or unix:///PATH"
-    raise ConfigError("--state names no file, and no server", remedy=remedy)
+    raise ConfigError(f"{said} names no file, and no server", remedy=remedy)

@@ -62,6 +62,13 @@ def test_what_is_neither_is_told_and_not_shown(made: list[object], where: str) -
     assert made == []
 
 
+def test_a_command_has_another_word_for_it() -> None:
+    assert options.is_server("unix:/run/v.sock", "STATE")
+    assert not options.is_server("/var/x/state.db", "STATE")
+    with pytest.raises(ConfigError, match=r"^STATE names no file, and no server; "):
+        options.is_server("redi://u:s3cret@h", "STATE")
+
+
 def test_a_file_that_cannot_be_is_told_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         options.state(parse("--state", f"{tmp_path}/none/state.db"), "x:")

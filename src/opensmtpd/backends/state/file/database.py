@@ -114,9 +114,32 @@ def _limit(db: sqlite3.Connection, size: int) -> None:
     db.execute(f"PRAGMA max_page_count = {max(size // PAGE, PAGES_MIN)}")
 
 
-def _connected(path: str, size: int) -> sqlite3.Connection:
+def existing(path: str, wait: float) -> sqlite3.Connection:
+    """Return the database at ``path`` for another program than its filter, of the same user.
+
+    It is neither made nor moved aside, and keeps its settings. ``wait`` is the seconds that a lock
+    of another process is waited for. Raises ConfigError for a file that others may have written,
+    OSError, and sqlite3.Error where it cannot be used, or is no state: ``is_damage``.
+    """
+    check_owner(path)
+    db = _file(path, wait)
+    try:
+        _distrust(db)
+        if _numbers(db) != (APPLICATION, VERSION):
+            raise _Damaged("it is no state")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _file(path: str, wait: float) -> sqlite3.Connection:
     uri = f"file:{quote(os.fsencode(path))}?mode=rw"
-    db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=WAIT)
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=wait)
+
+
+def _connected(path: str, size: int) -> sqlite3.Connection:
+    db = _file(path, WAIT)
     try:
         _prepare(db, path, size)
     except BaseException:
@@ -125,9 +148,13 @@ def _connected(path: str, size: int) -> sqlite3.Connection:
     return db
 
 
-def _prepare(db: sqlite3.Connection, path: str, size: int) -> None:
+def _distrust(db: sqlite3.Connection) -> None:
     for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "temp_store = MEMORY"):
         db.execute(f"PRAGMA {pragma}")
+
+
+def _prepare(db: sqlite3.Connection, path: str, size: int) -> None:
+    _distrust(db)
     _make(db, path)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes is the last seconds alone

@@ -247,3 +247,22 @@ def test_errors_that_tell_of_damage() -> None:
     assert database.is_damage(error)
     assert database.is_damage(database._Damaged())
     assert not database.is_damage(OSError())
+
+
+# --- for another program --------------------------------------------------------------------------
+
+
+def test_a_file_that_exists_is_opened_with_the_wait_of_who_opens_it(path: Path) -> None:
+    fill(path, 3)
+    with closing(database.existing(str(path), 7.0)) as db:
+        assert db.execute("SELECT count(*) FROM steps").fetchone() == (3,)
+        assert db.execute("PRAGMA busy_timeout").fetchone() == (7000,)
+        assert db.execute("PRAGMA trusted_schema").fetchone() == (0,)
+
+
+def test_what_is_no_state_is_damage_and_stays(path: Path) -> None:
+    path.touch()
+    with pytest.raises(sqlite3.DatabaseError) as caught:
+        database.existing(str(path), 1.0)
+    assert database.is_damage(caught.value)
+    assert path.read_bytes() == b""
