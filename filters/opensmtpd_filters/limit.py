@@ -37,6 +37,7 @@ from opensmtpd.mail.limit.charges import Charge, Names, charges, domain_of
 from opensmtpd.mail.limit.overdrawn import Overdrawn
 from opensmtpd.mail.limit.replies import STOPPED, refusal
 from opensmtpd.mail.limit.rules import Excess, LimitRules, Unit, Whose
+from opensmtpd.mail.limit.stopped import PREFIX, stop_key, user_name
 from opensmtpd.needs import Needs
 
 EPILOG = """\
@@ -57,8 +58,6 @@ In /etc/mail/limits:
 SIGHUP has it read that file anew.
 """
 
-PREFIX = "limit:"
-"""The beginning of all keys on a server, where the URL has no other."""
 SPARE = 5.0
 """Seconds before --deadline when a message that is paced has its answer, at the latest."""
 
@@ -161,7 +160,7 @@ class Limit(Filter):
         client = visit_of(session).client
         found: Names = {}
         if session.username is not None:
-            found[Whose.USER] = [text(session.username).lower()]
+            found[Whose.USER] = [user_name(session.username)]
         if client.address is not None and not client.local:
             found[Whose.ADDRESS] = [str(client.address)]
             found[Whose.NETWORK] = [networks.network(client.address, self.flags)]
@@ -254,11 +253,6 @@ class CountedMessage(StreamedMessage):
         return lines
 
     body = header
-
-
-def stop_key(user: str) -> list[str]:
-    """Return the key of the note that a user is stopped."""
-    return ["stop", user]
 
 
 def visit_of(session: Session) -> LimitedVisit:

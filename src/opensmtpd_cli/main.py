@@ -28,6 +28,7 @@ _COMMANDS = {
     "import": "migrate.import_:command",
     "install": "install.command:command",
     "lookup": "lookup.command:lookup",
+    "release": "release:command",
     "replay": "replay.command:command",
     "show": "replay.show:show",
     "testkey": "testkey:command",

@@ -15,12 +15,12 @@ from opensmtpd_cli.system import folders
 
 
 @contextmanager
-def safely(path: str) -> Iterator[str]:
+def safely(path: str, remedy: str = "") -> Iterator[str]:
     """Yield the real path of a file, for what opens it by its name.
 
     Root is the owner of its directory meanwhile, unless that and all above it are root's alone.
     Raises ConfigError, OSError; also for a directory of root that its group, or others, may write
-    to.
+    to. ``remedy`` is told for that, where somebody is to write there; if not given, chmod(1) is.
     """
     file = folders.behind(os.path.abspath(path))
     folder, name = os.path.split(file)
@@ -32,7 +32,7 @@ def safely(path: str) -> Iterator[str]:
     user = way.owners[0]
     if user < 0:
         fault = "root must not open a database where its group or others may write"
-        raise ConfigError(fault, path=way.path, remedy=f"chmod go-w {way.path}")
+        raise ConfigError(fault, path=way.path, remedy=remedy or f"chmod go-w {way.path}")
     with being(user):
         yield real
 

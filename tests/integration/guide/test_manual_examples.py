@@ -89,6 +89,8 @@ COMMANDS: Mapping[str, Expected] = {
     "opensmtpd-plugins filter --rdns '<unknown>' filter-rdns ": Expected("junk"),
     "opensmtpd-plugins authenticate --client 192.0.2.1": Expected("dkim\tpass"),
     "opensmtpd-plugins authenticate --judge": Expected("needs dkim; pip install", status=1),
+    # cli/test_release releases a user where filter-limit runs.
+    "opensmtpd-plugins release ": Expected("there is no such file", status=3),
     "opensmtpd-plugins install filter-rdns filter-dnsbl": Expected("filter-dnsbl"),
     "opensmtpd-plugins completion bash": Expected(),
     "opensmtpd-plugins genkey --domain example.com --selector 2026": Expected(

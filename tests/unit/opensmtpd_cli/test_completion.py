@@ -41,6 +41,7 @@ TYPED = [
     ("user add postgres:ta", "user add postgres:tables.db "),
     ("export mysql:fo", "export mysql:folder/"),
     ("import ldap:ta", "import ldap:tables.db "),
+    ("release ta", "release tables.db "),
 ]
 """The text before a tab, and after it."""
 
@@ -160,6 +161,7 @@ PLACES = {
     "DIR": "dir",
     "DIRECTORY": "dir",
     "FILE": "file",
+    "STATE": "file",
     "SMTPD_CONF": "file",
 }
 """What stands for a file or a directory in the help, and what the shells are asked for."""

@@ -27,6 +27,7 @@ COMMANDS = [
     "import",
     "install",
     "lookup",
+    "release",
     "replay",
     "show",
     "testkey",

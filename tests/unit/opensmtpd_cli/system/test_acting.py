@@ -53,6 +53,13 @@ def test_a_directory_of_root_that_others_may_write_to(place: Path, mode: int) ->
     )
 
 
+def test_such_a_directory_may_have_another_remedy(place: Path) -> None:
+    place.chmod(0o775)
+    with pytest.raises(ConfigError) as error, acting.safely(str(place / "file"), remedy="ask"):
+        pass
+    assert error.value.remedy == "ask"
+
+
 def test_who_is_not_root_stays_who_he_is(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     theirs(place)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)

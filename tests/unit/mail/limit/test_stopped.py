@@ -1,0 +1,25 @@
+"""The note that a user is stopped: filter and command find it under the same key."""
+
+import pytest
+
+from opensmtpd.mail.limit import stopped
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        (b"alice", "alice"),
+        (b"Alice@Example.ORG", "alice@example.org"),
+        ("Ärger".encode(), "ärger"),
+        (b"b\xfccher", "b\\xfccher"),
+        (b"b\\xfccher", "b\\xfccher"),  # as the log shows it
+    ],
+)
+def test_the_name_of_a_user(raw: bytes, name: str) -> None:
+    assert stopped.user_name(raw) == name
+
+
+def test_what_is_in_the_state() -> None:
+    """Notes of before an upgrade are to be found after it."""
+    assert stopped.stop_key("alice") == ["stop", "alice"]
+    assert stopped.PREFIX == "limit:"
