@@ -44,7 +44,7 @@ tests/integration/databases tests/integration/table_ldap tests/integration/table
 tests/integration/cli tests/integration/core
 tests/integration/table_dovecot tests/integration/table_postgres tests/integration/table_redis tests/integration/table_socketmap
 tests/integration/milter
-tests/integration/rspamd
+tests/integration/greylist tests/integration/rspamd
 tests/integration/fleet tests/integration/metrics tests/integration/record tests/integration/state
 endef
 OTHERS := tests $(patsubst %,--ignore=%,$(PARTS))

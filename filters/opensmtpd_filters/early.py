@@ -12,6 +12,9 @@ from opensmtpd import early
 RESOLVER = "opensmtpd.dns.resolver.process.worker:ResolverWorker"
 ASKING = ("--verify", "--helo-dns")
 """The options with which filter-rdns and filter-fcrdns ask the DNS."""
+STATE_IN_FILE = "opensmtpd.backends.state.file.worker:FileWorker"
+STATE_IN_MEMORY = "opensmtpd.backends.state.file.memory:MemoryWorker"
+STATE_ON_SERVER = "opensmtpd.backends.state.valkey.worker:ValkeyWorker"
 
 
 def auth() -> None:
@@ -47,6 +50,15 @@ def fcrdns() -> None:
     main_fcrdns()
 
 
+def greylist() -> None:
+    """Run filter-greylist."""
+    early.start(RESOLVER)
+    early.start(_worker_of_state(sys.argv))
+    from opensmtpd_filters.greylist import main  # noqa: PLC0415  see above
+
+    main()
+
+
 def metrics() -> None:
     """Run filter-metrics."""
     gc.disable()
@@ -77,6 +89,18 @@ def rspamd() -> None:
     from opensmtpd_filters.rspamd import main  # noqa: PLC0415  see above
 
     main()
+
+
+def _worker_of_state(words: list[str]) -> str:
+    """Return the worker that ``--state`` asks for, as ``backends.state.options`` reads it."""
+    where = ""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        name, given, value = word.partition("=")
+        if name == "--state":
+            where = value if given else following
+    if where.startswith("/"):
+        return STATE_IN_FILE
+    return STATE_ON_SERVER if where else STATE_IN_MEMORY
 
 
 def _start_resolver_for(words: list[str]) -> None:

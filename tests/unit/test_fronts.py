@@ -84,6 +84,8 @@ def files(tmp_path: Path) -> dict[str, str]:
         ("auth", "", "hashlib"),
         ("dkimsign", "-d a.example -s s -k {key}", "hashlib"),
         ("dnsbl", "bl.example", ""),
+        ("greylist", "", "hashlib"),
+        ("greylist", "--state {none}", "hashlib"),
         ("metrics", "--file {none}", ""),
         ("milter", "{none}", ""),
         ("rdns", "", ""),

@@ -18,7 +18,7 @@ from lab.shows import manual
 from lab.shows.manual import PAGES
 from opensmtpd import options
 from opensmtpd_cli.main import main as operator
-from opensmtpd_filters import auth, dkimsign, dnsbl, metrics, milter, rdns, rspamd
+from opensmtpd_filters import auth, dkimsign, dnsbl, greylist, metrics, milter, rdns, rspamd
 from opensmtpd_filters import record as filter_record
 from opensmtpd_tables import dovecot, flat, ldap, mysql, passwd, postgres, redis, socketmap, sqlite
 from opensmtpd_tables import record as table_record
@@ -30,6 +30,7 @@ PARSERS: dict[str, Parser] = {
     "filter-dkimsign.8": dkimsign.parser,
     "filter-dnsbl.8": dnsbl.parser,
     "filter-fcrdns.8": partial(rdns.parser, "filter-fcrdns"),
+    "filter-greylist.8": greylist.parser,
     "filter-metrics.8": metrics.parser,
     "filter-milter.8": milter.parser,
     "filter-rdns.8": rdns.parser,

@@ -144,6 +144,44 @@ def test_filter_auth(tmp_path: Path, more: list[str]) -> None:
         assert_nothing_late(program)
 
 
+@pytest.mark.parametrize("where", ["memory", "file", "server"])
+def test_filter_greylist(tmp_path: Path, where: str) -> None:
+    """A stranger is put off, but not where the server of what is known is away."""
+    lists = {"ip": "198.51.100.0/24\n", "domain": "*.example.net\n"}
+    postgrey = {"clients": "/^mta[0-9]+\\.example$/\n", "recipients": "/^[a-z]+-list@/\n"}
+    options = ["--nameserver", "127.0.0.1:1", "--dns-deadline", "1", "--debug"]
+    for prefix, texts in (("-wl", lists), ("--whitelist", postgrey)):
+        for name, text in texts.items():
+            (tmp_path / name).write_text(text)
+            options += [f"{prefix}-{name}", str(tmp_path / name)]
+    places = {"memory": [], "file": [f"{tmp_path}/state.db"], "server": ["redis://127.0.0.1:1"]}
+    options += [word for place in places[where] for word in ("--state", place)]
+    expected = result(b"proceed") if where == "server" else b"|reject|451 4.7.1 Greylisted, "
+    with Program(tmp_path, "opensmtpd_filters.greylist", *options) as program:
+        ready(program)
+        program.send(LINK, report(b"link-identify", b"EHLO", b"client.example"))
+        for sender, phase in ((b"a@example.com", b"rcpt-to"), (b"", b"data")):
+            program.send(report(b"tx-mail", b"0123abcd", b"ok", sender))
+            program.send(request(b"rcpt-to", b"alice@example.org"))
+            if not sender:
+                assert program.lines() == [result(b"proceed")]
+                program.send(report(b"tx-rcpt", b"0123abcd", b"ok", b"alice@example.org"))
+                program.send(request(phase))
+            (said,) = program.lines()
+            assert expected in said
+            program.send(report(b"tx-reset", b"0123abcd"))
+        program.send(report(b"link-auth", b"alice", b"pass"))
+        program.send(report(b"tx-mail", b"0123abcd", b"ok", b"alice@example.org"))
+        program.send(report(b"tx-rcpt", b"0123abcd", b"ok", b"a@example.com"))
+        program.send(data(*MAIL))
+        assert program.until(b"|.\n").endswith(datalines(*MAIL))
+        program.hang_up()
+        while "reload" not in (line := program.log()):
+            pass
+        assert line == "reloaded"
+        assert_nothing_late(program)
+
+
 SPAM = {
     "action": "add header",
     "score": 8.2,

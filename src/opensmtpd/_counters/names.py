@@ -47,8 +47,8 @@ SERVICES = (
     *("mailaddrmap", "relayhost", "string", "regex", "auth", "unknown"),
 )
 PROGRAMS = (
-    *("filter-auth", "filter-dkimsign", "filter-dnsbl", "filter-fcrdns", "filter-metrics"),
-    *("filter-milter", "filter-rdns", "filter-rspamd"),
+    *("filter-auth", "filter-dkimsign", "filter-dnsbl", "filter-fcrdns", "filter-greylist"),
+    *("filter-metrics", "filter-milter", "filter-rdns", "filter-rspamd"),
     *("table-dovecot", "table-flat", "table-ldap", "table-mysql", "table-passwd"),
     *("table-postgres", "table-redis", "table-socketmap", "table-sqlite", "other"),
 )

@@ -20,6 +20,7 @@ OURS = {
     "filter-dkimsign": "opensmtpd-filter-dkimsign-py",
     "filter-dnsbl": "opensmtpd-filter-dnsbl-py",
     "filter-fcrdns": "opensmtpd-filter-rdns-py",
+    "filter-greylist": "opensmtpd-filter-greylist-py",
     "filter-metrics": "opensmtpd-filter-metrics-py",
     "filter-milter": "opensmtpd-filter-milter-py",
     "filter-rdns": "opensmtpd-filter-rdns-py",

@@ -29,6 +29,7 @@ PROGRAMS = (
     "filter-dkimsign",
     "filter-rdns",
     "filter-dnsbl",
+    "filter-greylist",
     "filter-rspamd",
     "table-flat",
     "table-sqlite",

@@ -180,8 +180,8 @@ def test_from_nothing_to_a_signed_mail_where_smtpd_is_older_than_tables(debs: Pa
     assert sorted(path.name for path in libexec.iterdir() if path.is_symlink()) == [
         f"filter-{name}"
         for name in (
-            *("auth", "dkimsign", "dnsbl", "fcrdns", "metrics", "milter", "rdns", "record"),
-            "rspamd",
+            *("auth", "dkimsign", "dnsbl", "fcrdns", "greylist", "metrics", "milter", "rdns"),
+            *("record", "rspamd"),
         )
     ]
     with machine.dns, machine.server:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from integration.support import (
+    greylist_examples,
     ldap_directory,
     manual_servers,
     metrics_server,
@@ -336,6 +337,11 @@ SCENES: Mapping[str, tuple[Scene, ...]] = {
     "junk.md": (junked_by_name, lists_then_names),
     "filter-dkimsign.8": (signed, signed_by_table),
     "filter-dnsbl.8": (marked_if_listed, lists_that_add_up),
+    "filter-greylist.8": (
+        greylist_examples.friends_of_users_are_known,
+        greylist_examples.known_to_all_servers,
+        greylist_examples.as_postgrey_does,
+    ),
     "filter-metrics.8": (counted,),
     "filter-milter.8": (signed_by_a_milter, origin_by_milters, greylisted_by_a_milter),
     "filter-rdns.8": (junked_by_name, all_checks),
@@ -359,6 +365,7 @@ SCENES: Mapping[str, tuple[Scene, ...]] = {
 
 
 SERVERS: Mapping[str, tuple[str, Callable[[Any, Machine], None]]] = {
+    "filter-greylist.8": ("valkey", greylist_examples.get_valkey_ready),
     "table-dovecot.5": ("dovecot_auth", manual_servers.dovecot),
     "table-ldap.5": ("slapd", ldap_directory.example),
     "table-mysql.5": ("mariadb", mysql_example.example),
@@ -366,7 +373,7 @@ SERVERS: Mapping[str, tuple[str, Callable[[Any, Machine], None]]] = {
     "table-redis.5": ("valkey", valkey_example.ready),
     "table-socketmap.5": ("socketmap", manual_servers.maps),
 }
-"""For pages about a server's tables: its fixture, and a function that gets it ready."""
+"""For pages about a server: its fixture, and a function that gets it ready."""
 
 
 def examples(page: str) -> list[manual.Display]:
@@ -384,9 +391,10 @@ def examples(page: str) -> list[manual.Display]:
 def prepare(guide: Guide) -> None:
     inside.done(guide.view, "useradd", "--create-home", "bob")
     inside.done(guide.view, "useradd", "--system", "--user-group", "_auth")
+    greylist_examples.make_folder(guide.view)
     metrics_server.make_folders(guide.view)
     inside.done(guide.view, "mkdir", "-p", "/var/lib/opensmtpd-plugins", "/etc/rspamd/local.d")
-    inside.done(guide.view, "mkdir", "-p", "/etc/clamav", "/etc/milter-greylist")
+    inside.done(guide.view, "mkdir", "-p", "/etc/clamav", "/etc/milter-greylist", "/etc/postgrey")
     inside.done(guide.view, "groupadd", "--system", "--force", "opendkim")
     folder = "/var/lib/opensmtpd-plugins/auth"
     inside.done(guide.view, "install", "-d", "-o", "_auth", "-g", "_auth", "-m", "0700", folder)

@@ -1,19 +1,25 @@
 """A server with filters and tables of all kinds, and mail that asks each of them."""
 
+from pathlib import Path
+
 from integration.support.dns_scenes import Chains, listen, ours, port, visit
 from integration.support.rspamd_stand_in import RspamdStandIn, spam
 from integration.support.table_scenes import ALICE, FORGED, TAKEN, USERNAME, landed, transaction
 from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR, LYING_PTR, NO_PTR
+from lab.root import inside
 from lab.shows import moves
 from lab.shows.guide import Guide
 from lab.support import Lab
 
+KNOWN = "/var/lib/opensmtpd-plugins/known"
+"""The folder of what filter-greylist knows, of smtpd's own user."""
 CHAINS: Chains = {
     "verify": (ours("filter-rdns", "--verify --fcrdns junk"),),
     "auth": (ours("filter-auth", "mx.test"),),
     "list": (ours("filter-dnsbl", "--junk-at 1 --exempt /etc/mail/spared bl.test"),),
     "scan": (ours("filter-rspamd"),),
+    "later": (ours("filter-greylist", f"--passtime 3600 --state {KNOWN}/state.db"),),
 }
 ALIASES = "/etc/aliases"
 LISTED = ".".join(reversed(NO_PTR.split("."))) + ".bl.test"
@@ -34,6 +40,8 @@ def prepare(guide: Guide) -> None:
     (guide.view / ALIASES[1:]).write_text("root:\tusername\n")
     moves.readable(guide, "/etc/mail/relayaddr", "/etc/mail/users", ALIASES)
     (guide.view / "etc/mail/spared").write_text("198.51.100.0/24\n")
+    inside.done(guide.view, "mkdir", "-p", str(Path(KNOWN).parent))
+    inside.done(guide.view, "install", "-d", "-o", "opensmtpd", "-m", "0700", KNOWN)
     listen(guide, CHAINS)
 
 
@@ -50,6 +58,8 @@ def all_serve(lab: Lab) -> None:
     with RspamdStandIn():
         marked = visit(lab, CONFIRMED_PTR, port(CHAINS, "scan"), front=spam("add header"))
     assert marked.place == ".Junk"
+    later = visit(lab, CONFIRMED_PTR, port(CHAINS, "later")).place
+    assert later.startswith("451 4.7.1 Greylisted, please try again in ")
     with mail.submission(lab.guide) as client:  # tables of users, senders, domains and aliases
         assert transaction(client, ALICE, "alice@mail.example.com", "signed") == TAKEN
         assert b"DKIM-Signature: " in lab.inbox.one().message

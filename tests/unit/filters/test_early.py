@@ -6,10 +6,11 @@ from types import ModuleType
 import pytest
 
 from opensmtpd import early
+from opensmtpd.backends.state import state
 from opensmtpd.dns.resolver import resolver
 from opensmtpd.mail.milter import client as milters
 from opensmtpd.mail.rspamd import scan
-from opensmtpd_filters import auth, dkimsign, dnsbl, metrics, milter, rdns, rspamd
+from opensmtpd_filters import auth, dkimsign, dnsbl, greylist, metrics, milter, rdns, rspamd
 from opensmtpd_filters import early as entry
 
 WORKERS = {
@@ -66,6 +67,30 @@ def test_filter_rdns_has_a_resolver_only_where_it_asks(
     monkeypatch.setattr(sys, "argv", ["filter-rdns", *words])
     getattr(entry, "rdns" if main == "main" else "fcrdns")()
     assert calls == [*started, main]
+
+
+@pytest.mark.parametrize(
+    ("words", "worker"),
+    [
+        ([], state.MEMORY_WORKER),
+        (["-passtime", "60", "-wl-ip", "/etc/mail/spared"], state.MEMORY_WORKER),
+        (["--state", "/var/state.db"], state.FILE_WORKER),
+        (["--state=/var/state.db", "-n"], state.FILE_WORKER),
+        (["-n", "--state", "redis://valkey.example.org/0?prefix=a:"], state.VALKEY_WORKER),
+        (["--state=unix:///run/valkey/valkey.sock"], state.VALKEY_WORKER),
+        (["--state", "redis://a", "--state", "/var/state.db"], state.FILE_WORKER),
+        (["--state"], state.MEMORY_WORKER),
+    ],
+)
+def test_filter_greylist_has_the_worker_of_its_state(
+    words: list[str], worker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    monkeypatch.setattr(early, "start", calls.append)
+    monkeypatch.setattr(greylist, "main", lambda: calls.append("main"))
+    monkeypatch.setattr(sys, "argv", ["filter-greylist", *words])
+    entry.greylist()
+    assert calls == [resolver.WORKER, worker, "main"]
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ NEEDS = {
     "filter-auth": ("cryptography", "auth"),
     "filter-dkimsign": ("cryptography", "dkim"),
     "filter-dnsbl": ("aiodns", "dns"),
+    "filter-greylist": ("aiodns", "dns"),
     "table-ldap": ("ldap", "ldap"),
     "table-mysql": ("pymysql", "mysql"),
     "table-postgres": ("psycopg", "postgres"),

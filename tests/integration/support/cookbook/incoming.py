@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import dkim
 
+from integration.support import greylist_examples
 from integration.support.cookbook.recipe import Recipe
 from integration.support.dns_scenes import listings, visit
 from integration.support.manual_machine import Expected, Machine
@@ -143,6 +144,11 @@ RECIPES: Mapping[str, Recipe] = {
         {"echo | ": Expected("Listed at zen", status=1)},
         before=on_lists,
         smtpd=("7.9",),
+    ),
+    "Put off mail of strangers": Recipe(
+        (greylist_examples.friends_of_users_are_known,),
+        {"echo | ": Expected("Greylisted", status=1)},
+        before=greylist_examples.begin_anew,
     ),
     "Have milters look for viruses and spam": Recipe(
         (content_by_milters,), before=lambda machine: machine.run("mkdir -p /etc/clamav")

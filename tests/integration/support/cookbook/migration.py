@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from integration.support import greylist_examples
 from integration.support.cookbook.incoming import rspamd_judges
 from integration.support.cookbook.recipe import Recipe
 from integration.support.cookbook.signing import publish, signed_for
@@ -70,6 +71,12 @@ RECIPES: Mapping[str, Recipe] = {
             "opensmtpd-plugins lookup ": Expected("alice"),
         },
         before=an_sqlite_file,
+    ),
+    "From the filter-greylist in Go": Recipe(
+        (greylist_examples.known_from_then_on,), before=greylist_examples.have_friends
+    ),
+    "From postgrey": Recipe(
+        (greylist_examples.as_postgrey_does,), before=greylist_examples.have_lists
     ),
     "From the filter-rspamd in Go": Recipe((rspamd_judges,)),
     "From Postfix's milters": Recipe(
