@@ -4,6 +4,7 @@ from opensmtpd_cli.commands.check.programs.filters import filter_programs
 from opensmtpd_cli.commands.check.programs.logins import logins
 from opensmtpd_cli.commands.check.programs.tables import passwords, table_programs
 from opensmtpd_cli.commands.check.programs.uses import (
+    forgetful,
     judges_of_users_only,
     unfiltered_listeners,
     unused_filters,
@@ -18,4 +19,5 @@ CHECKERS: tuple[Checker, ...] = (
     unused_filters,
     unfiltered_listeners,
     judges_of_users_only,
+    forgetful,
 )

@@ -29,7 +29,11 @@ from opensmtpd_cli.smtpdconf import command_words, recorded
 from opensmtpd_cli.system import libexec
 
 _KEY_TABLE = ("-f", "--key-table")
-_READ = (*_KEY_TABLE, "-k", "--key", "-D", "--domain-file", "--policy", "--exempt", "--forwarder")
+_READ = (
+    *(*_KEY_TABLE, "-k", "--key", "-D", "--domain-file", "--policy", "--exempt", "--forwarder"),
+    *("-wl-ip", "--wl-ip", "-wl-domain", "--wl-domain"),
+    *("--whitelist-clients", "--whitelist-recipients"),
+)
 """Options of our filters with a file that must be there."""
 _SIGNS = "They can sign mail in the name of its domain."
 

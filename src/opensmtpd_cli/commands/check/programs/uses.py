@@ -1,4 +1,4 @@
-"""Filters that nobody uses, and listeners that were forgotten."""
+"""Filters that nobody uses, or that forget, and listeners that were forgotten."""
 
 import os
 from collections.abc import Collection, Iterator
@@ -6,14 +6,16 @@ from collections.abc import Collection, Iterator
 from opensmtpd.dns.names import address
 from opensmtpd_cli.commands.check import finding
 from opensmtpd_cli.commands.check.finding import Finding
+from opensmtpd_cli.commands.check.programs import program_line
 from opensmtpd_cli.commands.check.rules.open_relay.entrances import loopback
 from opensmtpd_cli.commands.check.server import Server
 from opensmtpd_cli.smtpdconf import command_words, recorded
 from opensmtpd_cli.smtpdconf.configuration import Configuration
 from opensmtpd_cli.smtpdconf.directives import FilterDefinition, Listener, TableRef
 
-_JUDGES = ("filter-auth", "filter-rspamd")
+_JUDGES = ("filter-auth", "filter-greylist", "filter-rspamd")
 """Filters that are there for mail of others."""
+_GREYLIST = "filter-greylist"
 _SETTINGS = ("-settings-id", "--settings-id")
 """With these, rspamd has another task for mail of users: to sign it, say."""
 
@@ -114,6 +116,19 @@ def _family(listener: Listener) -> str:
     if listener.family or found is None:
         return listener.family
     return "inet6" if found.version == 6 else "inet4"
+
+
+def forgetful(server: Server) -> Iterator[Finding]:
+    """Yield the filters that put off mail of all whom they do not know, and forget these."""
+    for run in program_line.filters(server.configuration):
+        words = command_words.words(run.entry.command)
+        if not words or os.path.basename(words[0]) != _GREYLIST:
+            continue
+        if not any(word.partition("=")[0] == "--state" for word in words):
+            fault = f"{run.title} keeps what it knows in memory"
+            why = "After each restart of smtpd, all mail of others is put off once more."
+            remedy = "add --state and the path of a file, in a folder that its user may write to"
+            yield finding.warning("filter-forgets", run.place, fault, why, remedy)
 
 
 def judges_of_users_only(server: Server) -> Iterator[Finding]:

@@ -147,9 +147,16 @@ def test_a_command_that_is_too_long(programs: Path) -> None:
 
 
 @as_root
-def test_a_file_that_is_not_there_is_seen_without_a_start(programs: Path) -> None:
+@pytest.mark.parametrize(
+    "option",
+    [
+        *("-k /no/key", "--key=/no/key", "-wl-ip /no/key", "--wl-domain /no/key"),
+        *("--whitelist-clients=/no/key", "--whitelist-recipients /no/key"),
+    ],
+)
+def test_a_file_that_is_not_there_is_seen_without_a_start(programs: Path, option: str) -> None:
     program(programs, OURS)
-    path = smtpd_conf(programs, 'filter "x" proc-exec "filter-x -k /no/key -x /no/cache"\n')
+    path = smtpd_conf(programs, f'filter "x" proc-exec "filter-x {option} -x /no/cache"\n')
     (found,) = filters.filter_programs(server(path)._replace(start=False))
     assert (found.code, found.fault) == ("file-missing", 'filter "x": there is no file /no/key')
 

@@ -117,6 +117,7 @@ RSPAMD = 'filter "r" proc-exec "filter-rspamd"'
         (RSPAMD, "listen on eth0 tls pki x", f'{USERS} filter "r"'),
         (RSPAMD, "listen on all port 25 auth-optional", f'{USERS} filter {{ "r" }}'),
         ('filter "r" proc-exec "/opt/filter-auth -n"', "listen on eth0", f'{USERS} filter "r"'),
+        ('filter "r" proc-exec "filter-greylist"', "listen on eth0", f'{USERS} filter "r"'),
         (
             'filter "r" proc-exec "filter-record /c -- filter-rspamd"',
             "listen on eth0",
@@ -127,7 +128,8 @@ RSPAMD = 'filter "r" proc-exec "filter-rspamd"'
 def test_a_filter_for_mail_of_others_where_users_log_in_only(
     tmp_path: Path, filter: str, bare: str, users: str
 ) -> None:
-    program = "filter-auth" if "auth" in filter else "filter-rspamd"
+    programs = ("filter-auth", "filter-greylist", "filter-rspamd")
+    (program,) = [name for name in programs if name in filter]
     where = bare.split()[2]
     fault = (
         f'filter "r" ({program}) sees mail of users who log in only:'
@@ -162,8 +164,31 @@ def test_a_filter_for_mail_of_others_that_sees_it_or_is_for_users(
     assert said(uses.judges_of_users_only, tmp_path, text) == []
 
 
+GREYLIST = 'filter "g" proc-exec "filter-greylist{}" user _greylist\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "titles"),
+    [
+        (GREYLIST.format(""), ['filter "g"']),
+        (GREYLIST.format(" -passtime 60 --wl-ip /etc/state"), ['filter "g"']),
+        ('proc "p" "/opt/filter-greylist"\nfilter "g" proc "p"\n', ['proc "p"']),
+        ('filter "g" proc-exec "filter-record /c -- filter-greylist"\n', ['filter "g"']),
+        (GREYLIST.format(" --state /var/g/state.db"), []),
+        (GREYLIST.format(" --state=redis://localhost"), []),
+        ('filter "g" proc-exec "filter-record /c -- filter-greylist --state /s"\n', []),
+        ('filter "g" proc-exec "filter-auth"\n', []),
+        ('filter "g" proc-exec ""\n', []),
+    ],
+)
+def test_a_filter_that_forgets(tmp_path: Path, text: str, titles: list[str]) -> None:
+    faults = [(1, f"{title} keeps what it knows in memory") for title in titles]
+    assert said(uses.forgetful, tmp_path, text) == faults
+
+
 def test_the_guide_is_good(tmp_path: Path) -> None:
     guide = GUIDE.read_text()
+    assert said(uses.forgetful, tmp_path, guide) == []
     assert said(uses.unused_filters, tmp_path, guide) == []
     assert said(uses.unfiltered_listeners, tmp_path, guide) == []
     assert said(uses.judges_of_users_only, tmp_path, guide) == []
