@@ -14,6 +14,7 @@ LIBEXEC = "usr/libexec/opensmtpd"
 EXAMPLES = "usr/share/doc/python3-opensmtpd/examples"
 DKIMSIGN = "opensmtpd-filter-dkimsign-py"
 AUTH = "opensmtpd-filter-auth-py"
+GREYLIST = "opensmtpd-filter-greylist-py"
 METRICS = "opensmtpd-filter-metrics-py"
 OWN = {
     "opensmtpd-filter-auth-py": {
@@ -29,6 +30,11 @@ OWN = {
     "opensmtpd-filter-dnsbl-py": {
         f"{LIBEXEC}/filter-dnsbl",
         "usr/share/man/man8/filter-dnsbl.8.gz",
+    },
+    GREYLIST: {
+        f"{LIBEXEC}/filter-greylist",
+        "usr/lib/sysusers.d/opensmtpd-filter-greylist-py.conf",
+        "usr/share/man/man8/filter-greylist.8.gz",
     },
     METRICS: {
         f"{LIBEXEC}/filter-metrics",
@@ -79,7 +85,10 @@ OWN = {
 """What is in each package, but for its documents, and the modules, which the library has."""
 OVERRIDDEN = {
     f"opensmtpd-filter-{name}-py"
-    for name in ("auth", "dkimsign", "dnsbl", "metrics", "milter", "rdns", "record", "rspamd")
+    for name in (
+        *("auth", "dkimsign", "dnsbl", "greylist", "metrics", "milter", "rdns", "record"),
+        "rspamd",
+    )
 }
 """Have a page in section 8, of a program that lintian does not look for where smtpd does."""
 INSTALLERS = (".dist-info/INSTALLER", ".dist-info/RECORD")
@@ -202,7 +211,7 @@ def test_which_scripts_dpkg_runs(package: Path, tmp_path: Path) -> None:
     there = {path.name for path in scripts(package, tmp_path).iterdir()}
     name = name_of(package)
     wanted = set() if name == "opensmtpd-plugins" else {"postinst", "prerm"}
-    more = {"postrm"} if name in (DKIMSIGN, AUTH, METRICS) else set()
+    more = {"postrm"} if name in (DKIMSIGN, AUTH, GREYLIST, METRICS) else set()
     assert there == {"control", "md5sums"} | wanted | more
 
 
@@ -211,6 +220,7 @@ NAMED = {
     "filter-dkimsign": 'filter "x" proc-exec "filter-dkimsign -d a.example" user _dkimsign',
     "filter-dnsbl": "filter lists proc-exec filter-dnsbl",
     "filter-fcrdns": 'proc x "/usr/libexec/opensmtpd/filter-fcrdns"',
+    "filter-greylist": 'filter "x" proc-exec "filter-greylist -passtime 60" user _greylist',
     "filter-metrics": 'filter "x" proc-exec "filter-metrics --file /a" user _metrics',
     "filter-milter": 'filter "x" proc-exec "filter-milter inet:8891@localhost"',
     "filter-rdns": 'filter "x" proc-exec "filter-rdns"',
@@ -260,7 +270,8 @@ def test_who_removes_or_upgrades_a_program_that_smtpd_runs_is_told(
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         return done.stderr.replace(f"{tmp_path}/", "/etc/")
 
-    folders = [f"var/lib/opensmtpd-plugins/{each}" for each in ("auth", "metrics", "metrics-out")]
+    names = ("auth", "greylist", "metrics", "metrics-out")
+    folders = [f"var/lib/opensmtpd-plugins/{each}" for each in names]
     for state in ("mail/dkim", *folders):
         (tmp_path / state).mkdir(parents=True)
     assert said("prerm", "remove") == said("postinst", "configure", "0.1") == ""

@@ -113,7 +113,8 @@ def tried(root: Path, command: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    for folder in ("bin", "etc/mail/dkim", "root", "var/lib/opensmtpd-plugins/metrics-out"):
+    state = [f"var/lib/opensmtpd-plugins/{name}" for name in ("greylist", "metrics-out")]
+    for folder in ("bin", "etc/mail/dkim", "root", *state):
         (tmp_path / folder).mkdir(parents=True)
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)

@@ -130,6 +130,7 @@ STARTS = [
     ("filter-fcrdns", "", ""),
     ("filter-rdns", "dns", "--verify --dns-cache {0}/cache"),
     ("filter-dnsbl", "dns", "list.example.org"),
+    ("filter-greylist", "dns", "--state {0}/state.db"),
     ("filter-metrics", "", "--file {0}/metrics.prom"),
     ("filter-milter", "", "unix:{0}/none"),
     ("filter-record", "", "{0}/capture -- /bin/cat"),

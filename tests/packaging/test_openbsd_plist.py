@@ -19,6 +19,7 @@ PROGRAMS = {
     "libexec/smtpd/filter-auth": "-auth",
     "libexec/smtpd/filter-dnsbl": "-dnsbl",
     "libexec/smtpd/filter-fcrdns": "-rdns",
+    "libexec/smtpd/filter-greylist": "-greylist",
     "libexec/smtpd/filter-metrics": "-metrics",
     "libexec/smtpd/filter-milter": "-milter",
     "libexec/smtpd/filter-rdns": "-rdns",
@@ -56,7 +57,7 @@ def lists() -> dict[str, plist.Plist]:
 
 def test_the_lists_together_name_each_file_and_folder_once(root: Path) -> None:
     named = [path for each in lists().values() for path in each.paths]
-    assert named.count("libexec/smtpd/") == 18  # of each plugin: no package has it for all
+    assert named.count("libexec/smtpd/") == 19  # of each plugin: no package has it for all
     named = [path for path in named if path != "libexec/smtpd/"] + ["libexec/smtpd/"]
     there = plist.installed(root, VERSION)
     # PYTHONPATH=tests .venv/bin/python -m openbsd writes the lists anew.
@@ -137,21 +138,23 @@ def test_the_keys_have_the_user_and_the_folder_that_the_c_package_gives_them() -
     assert found.samples == [
         ("", plist.Entry("/etc/mail/dkim/", mode="0770", owner="_dkimsign", group="_dkimsign"))
     ]
-    users = ("-auth", "-dkimsign", "-metrics")
+    users = ("-auth", "-dkimsign", "-greylist", "-metrics")
     others = [each for name, each in lists().items() if name not in users]
     assert not any(each.said["@newuser"] or each.said["@newgroup"] for each in others)
     entries = [entry for each in lists().values() for entry in each.entries]
     assert {entry[1:] for entry in entries} == {("", "", "")}
 
 
-def test_reports_have_a_folder_of_a_user_of_their_own() -> None:
-    found = lists()["-auth"]
-    assert found.said["@newgroup"] == ["_auth:890"]
-    assert [each.partition(":")[0] for each in found.said["@newuser"]] == ["_auth"]
+@pytest.mark.parametrize(("name", "number"), [("auth", 890), ("greylist", 892)])
+def test_what_is_kept_has_a_folder_of_a_user_of_its_own(name: str, number: int) -> None:
+    found, user = lists()[f"-{name}"], f"_{name}"
+    assert found.said["@newgroup"] == [f"{user}:{number}"]
+    (made,) = found.said["@newuser"]
+    assert made.split(":")[:3] == [user, f"{number}", f"{number}"]
     folder = "/var/db/opensmtpd-plugins/"
     assert found.samples == [
         ("", plist.Entry(folder, mode="", owner="", group="")),
-        ("", plist.Entry(f"{folder}auth/", mode="0700", owner="_auth", group="_auth")),
+        ("", plist.Entry(f"{folder}{name}/", mode="0700", owner=user, group=user)),
     ]
 
 

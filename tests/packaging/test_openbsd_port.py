@@ -20,6 +20,7 @@ PACKAGES = {
     " security/py-cryptography",
     "opensmtpd-filter-dkimsign-py-0.1.0": f"{LIBRARY} security/py-cryptography",
     "opensmtpd-filter-dnsbl-py-0.1.0": f"{LIBRARY} net/py-aiodns net/py-dnspython",
+    "opensmtpd-filter-greylist-py-0.1.0": f"{LIBRARY} net/py-aiodns net/py-dnspython",
     "opensmtpd-filter-metrics-py-0.1.0": LIBRARY,
     "opensmtpd-filter-milter-py-0.1.0": LIBRARY,
     "opensmtpd-filter-rdns-py-0.1.0": f"{LIBRARY} net/py-aiodns net/py-dnspython",

@@ -24,7 +24,7 @@ from openbsd.port import TREE, VERSION, Package, fake, missing, packages
 pytestmark = pytest.mark.skipif(missing() != "", reason=missing())
 
 READMES = (
-    *("-auth", "-dkimsign", "-dnsbl", "-metrics", "-milter", "-rdns", "-rspamd"),
+    *("-auth", "-dkimsign", "-dnsbl", "-greylist", "-metrics", "-milter", "-rdns", "-rspamd"),
     "-filterrecord",
     *("-flat", "-passwd", "-tablerecord", "-sqlite"),
     *("-dovecot", "-ldap", "-mysql", "-postgres", "-redis", "-socketmap"),
@@ -117,7 +117,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def machine(local: Path, tmp_path: Path) -> Machine:
     tools, etc, var = tmp_path / "tools", tmp_path / "etc", tmp_path / "var"
-    state = [var / "db/opensmtpd-plugins" / name for name in ("auth", "metrics-out")]
+    state = [var / "db/opensmtpd-plugins" / name for name in ("auth", "greylist", "metrics-out")]
     for folder in (tools, etc / "mail/dkim", etc / "root", *state):
         folder.mkdir(parents=True)
     for name, text in SCRIPTS.items():

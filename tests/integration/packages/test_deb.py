@@ -25,6 +25,7 @@ OURS = {
     "opensmtpd-filter-dkimsign-py",
     "opensmtpd-filter-auth-py",
     "opensmtpd-filter-dnsbl-py",
+    "opensmtpd-filter-greylist-py",
     "opensmtpd-filter-metrics-py",
     "opensmtpd-filter-milter-py",
     "opensmtpd-filter-rdns-py",
@@ -149,8 +150,9 @@ def test_a_machine_that_had_none(smtpd: str, debs: Path) -> None:
     assert change.gone == set()
     assert change.new <= LOCK
     assert change.changed - LOCK == USER
-    accounts = [line.split(":") for line in (view / "etc/passwd").read_text().splitlines()[-3:]]
-    assert sorted(account[0] for account in accounts) == ["_auth", "_dkimsign", "_metrics"]
+    accounts = [line.split(":") for line in (view / "etc/passwd").read_text().splitlines()[-4:]]
+    names = sorted(account[0] for account in accounts)
+    assert names == ["_auth", "_dkimsign", "_greylist", "_metrics"]
     assert all(account[5:] == ["/nonexistent", "/usr/sbin/nologin"] for account in accounts)
 
 

@@ -22,6 +22,7 @@ PLUGINS = (
     "filter-dkimsign",
     "filter-dnsbl",
     "filter-fcrdns",
+    "filter-greylist",
     "filter-metrics",
     "filter-milter",
     "filter-rdns",
@@ -110,8 +111,8 @@ def test_from_pipx_to_a_signed_mail_and_back() -> None:
         " opensmtpd-table-redis, opensmtpd-table-socketmap, opensmtpd-table-sqlite,"
         " or link only the others:"
         " opensmtpd-plugins install"
-        " filter-auth filter-dnsbl filter-fcrdns filter-metrics filter-milter filter-rdns"
-        " filter-record table-dovecot table-flat table-record\n",
+        " filter-auth filter-dnsbl filter-fcrdns filter-greylist filter-metrics filter-milter"
+        " filter-rdns filter-record table-dovecot table-flat table-record\n",
     )
     assert machine.libexec() == untouched
 
