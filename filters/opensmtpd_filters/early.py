@@ -12,9 +12,18 @@ from opensmtpd import early
 RESOLVER = "opensmtpd.dns.resolver.process.worker:ResolverWorker"
 ASKING = ("--verify", "--helo-dns")
 """The options with which filter-rdns and filter-fcrdns ask the DNS."""
+COPIES = "opensmtpd.mail.archive.worker:ArchiveWorker"
 STATE_IN_FILE = "opensmtpd.backends.state.file.worker:FileWorker"
 STATE_IN_MEMORY = "opensmtpd.backends.state.file.memory:MemoryWorker"
 STATE_ON_SERVER = "opensmtpd.backends.state.valkey.worker:ValkeyWorker"
+
+
+def archive() -> None:
+    """Run filter-archive."""
+    early.start(COPIES)
+    from opensmtpd_filters.archive import main  # noqa: PLC0415  see above
+
+    main()
 
 
 def auth() -> None:
@@ -59,6 +68,22 @@ def greylist() -> None:
     main()
 
 
+def headers() -> None:
+    """Run filter-headers."""
+    gc.disable()
+    from opensmtpd_filters.headers import main  # noqa: PLC0415  see above
+
+    main()
+
+
+def limit() -> None:
+    """Run filter-limit."""
+    early.start(_worker_of_state(sys.argv))
+    from opensmtpd_filters.limit import main  # noqa: PLC0415  see above
+
+    main()
+
+
 def metrics() -> None:
     """Run filter-metrics."""
     gc.disable()
@@ -87,6 +112,14 @@ def rspamd() -> None:
     """Run filter-rspamd."""
     early.start("opensmtpd.mail.rspamd.worker:RspamdWorker")
     from opensmtpd_filters.rspamd import main  # noqa: PLC0415  see above
+
+    main()
+
+
+def senderscore() -> None:
+    """Run filter-senderscore."""
+    early.start(RESOLVER)
+    from opensmtpd_filters.senderscore import main  # noqa: PLC0415  see above
 
     main()
 

@@ -93,7 +93,7 @@ class SenderScore(Filter):
             raise ConfigError("-slowFactor is not below --deadline", remedy=remedy)
         self.allowed = Exemptions(flags.allowlist)
         self.needs = Needs(reads=tuple(flags.allowlist))
-        self.dns = dns_options.resolver(flags, needed=not flags.testMode)
+        self.dns = dns_options.resolver(flags)
         self.reputation = Reputation()
         self.unused = self.handlers_without_work()
 
