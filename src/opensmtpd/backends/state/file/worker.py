@@ -36,7 +36,8 @@ class FileWorker(Worker):
         database.check_version()
         self.needs = Needs(writes=(os.path.dirname(self._path),), locks=True)
         database.check_folder(self._path)
-        if new or os.path.lexists(self._path):
+        # Root that only checks has no look: the file is not its own, and SQLite would add some.
+        if new or (os.geteuid() and os.path.lexists(self._path)):
             try:
                 database.opened(self._path, self._size).close()
             except (sqlite3.Error, OSError, Unavailable) as error:

@@ -54,6 +54,19 @@ def test_where_it_only_checks_no_file_is_made(path: Path) -> None:
     assert not path.exists()
 
 
+@pytest.mark.parametrize("root", [True, False])
+def test_root_that_only_checks_does_not_open_the_file(
+    root: bool, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It belongs to the filter's user: root must not say that others may have written it."""
+    path.touch(0o600)
+    owner = os.getuid() or 1000
+    os.chown(path, owner, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: 0 if root else owner)
+    FileWorker().load([str(path), 1 << 20, False])
+    assert (path.stat().st_size == 0) == root
+
+
 def test_a_folder_that_is_missing_is_told_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no folder for the state"):
         FileWorker().load([str(tmp_path / "missing" / "state.db"), 1 << 20, True])
