@@ -2,7 +2,7 @@
 
 In smtpd.conf::
 
-    filter "headers" proc-exec "filter-headers /etc/mail/headers" user _smtpd group _smtpd
+    filter "headers" proc-exec "filter-headers /etc/mail/headers"
     listen on 192.0.2.1 port 25 tls pki example.com filter "headers"
 
 filter-headers(8) describes the file of rules.
@@ -24,7 +24,7 @@ from opensmtpd.needs import Needs
 EPILOG = """\
 In smtpd.conf:
 
-  filter "headers" proc-exec "filter-headers /etc/mail/headers" user _smtpd group _smtpd
+  filter "headers" proc-exec "filter-headers /etc/mail/headers"
   listen on 192.0.2.1 port 25 tls pki example.com filter "headers"
 
 In /etc/mail/headers:

@@ -2,8 +2,7 @@
 
 In smtpd.conf::
 
-    filter "senderscore" proc-exec "filter-senderscore -blockBelow 10 -junkBelow 70" \\
-        user _smtpd group _smtpd
+    filter "senderscore" proc-exec "filter-senderscore -blockBelow 10 -junkBelow 70"
     listen on 192.0.2.1 port 25 tls pki example.com filter "senderscore"
 
 It takes the flags of the filter-senderscore in Go. filter-senderscore(8) describes them, and the
@@ -52,8 +51,7 @@ from opensmtpd.needs import Needs
 EPILOG = """\
 In smtpd.conf, bad clients refused, and mail of doubtful ones marked:
 
-  filter "senderscore" proc-exec "filter-senderscore -blockBelow 10 -junkBelow 70" \\
-      user _smtpd group _smtpd
+  filter "senderscore" proc-exec "filter-senderscore -blockBelow 10 -junkBelow 70"
   listen on 192.0.2.1 port 25 tls pki example.com filter "senderscore"
 """
 

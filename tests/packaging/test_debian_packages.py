@@ -16,6 +16,7 @@ DKIMSIGN = "opensmtpd-filter-dkimsign-py"
 AUTH = "opensmtpd-filter-auth-py"
 GREYLIST = "opensmtpd-filter-greylist-py"
 METRICS = "opensmtpd-filter-metrics-py"
+ARCHIVE, LIMIT = "opensmtpd-filter-archive-py", "opensmtpd-filter-limit-py"
 OWN = {
     "opensmtpd-filter-auth-py": {
         f"{LIBEXEC}/filter-auth",
@@ -35,6 +36,24 @@ OWN = {
         f"{LIBEXEC}/filter-greylist",
         "usr/lib/sysusers.d/opensmtpd-filter-greylist-py.conf",
         "usr/share/man/man8/filter-greylist.8.gz",
+    },
+    ARCHIVE: {
+        f"{LIBEXEC}/filter-archive",
+        "usr/lib/sysusers.d/opensmtpd-filter-archive-py.conf",
+        "usr/share/man/man8/filter-archive.8.gz",
+    },
+    "opensmtpd-filter-headers-py": {
+        f"{LIBEXEC}/filter-headers",
+        "usr/share/man/man8/filter-headers.8.gz",
+    },
+    LIMIT: {
+        f"{LIBEXEC}/filter-limit",
+        "usr/lib/sysusers.d/opensmtpd-filter-limit-py.conf",
+        "usr/share/man/man8/filter-limit.8.gz",
+    },
+    "opensmtpd-filter-senderscore-py": {
+        f"{LIBEXEC}/filter-senderscore",
+        "usr/share/man/man8/filter-senderscore.8.gz",
     },
     METRICS: {
         f"{LIBEXEC}/filter-metrics",
@@ -86,8 +105,8 @@ OWN = {
 OVERRIDDEN = {
     f"opensmtpd-filter-{name}-py"
     for name in (
-        *("auth", "dkimsign", "dnsbl", "greylist", "metrics", "milter", "rdns", "record"),
-        "rspamd",
+        *("archive", "auth", "dkimsign", "dnsbl", "greylist", "headers", "limit", "metrics"),
+        *("milter", "rdns", "record", "rspamd", "senderscore"),
     )
 }
 """Have a page in section 8, of a program that lintian does not look for where smtpd does."""
@@ -211,7 +230,7 @@ def test_which_scripts_dpkg_runs(package: Path, tmp_path: Path) -> None:
     there = {path.name for path in scripts(package, tmp_path).iterdir()}
     name = name_of(package)
     wanted = set() if name == "opensmtpd-plugins" else {"postinst", "prerm"}
-    more = {"postrm"} if name in (DKIMSIGN, AUTH, GREYLIST, METRICS) else set()
+    more = {"postrm"} if name in (DKIMSIGN, ARCHIVE, AUTH, GREYLIST, LIMIT, METRICS) else set()
     assert there == {"control", "md5sums"} | wanted | more
 
 
@@ -221,6 +240,10 @@ NAMED = {
     "filter-dnsbl": "filter lists proc-exec filter-dnsbl",
     "filter-fcrdns": 'proc x "/usr/libexec/opensmtpd/filter-fcrdns"',
     "filter-greylist": 'filter "x" proc-exec "filter-greylist -passtime 60" user _greylist',
+    "filter-archive": 'filter "x" proc-exec "filter-archive /a" user _archive',
+    "filter-headers": 'filter "x" proc-exec "filter-headers /a"',
+    "filter-limit": 'filter "x" proc-exec "filter-limit /a" user _limit',
+    "filter-senderscore": 'filter "x" proc-exec "filter-senderscore -junkBelow 70"',
     "filter-metrics": 'filter "x" proc-exec "filter-metrics --file /a" user _metrics',
     "filter-milter": 'filter "x" proc-exec "filter-milter inet:8891@localhost"',
     "filter-rdns": 'filter "x" proc-exec "filter-rdns"',
@@ -270,7 +293,7 @@ def test_who_removes_or_upgrades_a_program_that_smtpd_runs_is_told(
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         return done.stderr.replace(f"{tmp_path}/", "/etc/")
 
-    names = ("auth", "greylist", "metrics", "metrics-out")
+    names = ("archive", "auth", "greylist", "limit", "metrics", "metrics-out")
     folders = [f"var/lib/opensmtpd-plugins/{each}" for each in names]
     for state in ("mail/dkim", *folders):
         (tmp_path / state).mkdir(parents=True)

@@ -174,7 +174,7 @@ def test_only_packages_with_the_same_file_are_replaced() -> None:
     assert replaced == {
         f"opensmtpd-{name}-py": f"opensmtpd-{name}"
         for name in (
-            *("filter-dkimsign", "filter-rspamd"),
+            *("filter-dkimsign", "filter-rspamd", "filter-senderscore"),
             *("table-ldap", "table-mysql", "table-passwd", "table-postgres", "table-redis"),
             *("table-socketmap", "table-sqlite"),
         )
@@ -210,7 +210,11 @@ def test_what_each_package_needs() -> None:
         },
         "opensmtpd-filter-dkimsign-py": {python, "python3-cryptography (>= 38)"},
         "opensmtpd-filter-dnsbl-py": {python, *DNS},
+        "opensmtpd-filter-archive-py": {python},
         "opensmtpd-filter-greylist-py": {python, *DNS},
+        "opensmtpd-filter-headers-py": {python},
+        "opensmtpd-filter-limit-py": {python},
+        "opensmtpd-filter-senderscore-py": {python, *DNS},
         "opensmtpd-filter-metrics-py": {python},
         "opensmtpd-filter-milter-py": {python},
         "opensmtpd-filter-rdns-py": {python},
@@ -235,7 +239,11 @@ def test_what_each_package_is_better_with() -> None:
         "opensmtpd-filter-auth-py": set(),
         "opensmtpd-filter-dkimsign-py": set(),
         "opensmtpd-filter-dnsbl-py": set(),
+        "opensmtpd-filter-archive-py": set(),
         "opensmtpd-filter-greylist-py": set(),
+        "opensmtpd-filter-headers-py": set(),
+        "opensmtpd-filter-limit-py": set(),
+        "opensmtpd-filter-senderscore-py": set(),
         "opensmtpd-filter-metrics-py": set(),
         "opensmtpd-filter-milter-py": set(),
         "opensmtpd-filter-rdns-py": DNS,

@@ -105,6 +105,8 @@ def folder(tmp_path: Path) -> Path:
     subprocess.run(key, check=True, timeout=60)
     (tmp_path / "key").chmod(0o600)
     (tmp_path / "list").write_text("a\tb\n")
+    (tmp_path / "headers").write_text("remove X-Internal-*\n")
+    (tmp_path / "limits").write_text("user messages 200/1h\n")
     (tmp_path / "passwd").write_text("a:x:1:1::/:/\n")
     (tmp_path / "record").write_text(RECORD.format(tmp_path))
     (tmp_path / "sqlite").write_text(DATABASE.format(tmp_path))
@@ -131,6 +133,10 @@ STARTS = [
     ("filter-rdns", "dns", "--verify --dns-cache {0}/cache"),
     ("filter-dnsbl", "dns", "list.example.org"),
     ("filter-greylist", "dns", "--state {0}/state.db"),
+    ("filter-archive", "", "{0}/Maildir"),
+    ("filter-headers", "", "{0}/headers"),
+    ("filter-limit", "", "--state {0}/state.db {0}/limits"),
+    ("filter-senderscore", "dns", "-junkBelow 70"),
     ("filter-metrics", "", "--file {0}/metrics.prom"),
     ("filter-milter", "", "unix:{0}/none"),
     ("filter-record", "", "{0}/capture -- /bin/cat"),

@@ -19,7 +19,11 @@ PROGRAMS = {
     "libexec/smtpd/filter-auth": "-auth",
     "libexec/smtpd/filter-dnsbl": "-dnsbl",
     "libexec/smtpd/filter-fcrdns": "-rdns",
+    "libexec/smtpd/filter-archive": "-archive",
     "libexec/smtpd/filter-greylist": "-greylist",
+    "libexec/smtpd/filter-headers": "-headers",
+    "libexec/smtpd/filter-limit": "-limit",
+    "libexec/smtpd/filter-senderscore": "-senderscore",
     "libexec/smtpd/filter-metrics": "-metrics",
     "libexec/smtpd/filter-milter": "-milter",
     "libexec/smtpd/filter-rdns": "-rdns",
@@ -57,7 +61,7 @@ def lists() -> dict[str, plist.Plist]:
 
 def test_the_lists_together_name_each_file_and_folder_once(root: Path) -> None:
     named = [path for each in lists().values() for path in each.paths]
-    assert named.count("libexec/smtpd/") == 19  # of each plugin: no package has it for all
+    assert named.count("libexec/smtpd/") == 23  # of each plugin: no package has it for all
     named = [path for path in named if path != "libexec/smtpd/"] + ["libexec/smtpd/"]
     there = plist.installed(root, VERSION)
     # PYTHONPATH=tests .venv/bin/python -m openbsd writes the lists anew.
@@ -122,6 +126,7 @@ def test_only_a_package_with_the_same_files_is_in_the_way() -> None:
         "-dkimsign": ["opensmtpd-filter-dkimsign-*"],
         "-dnsbl": ["opensmtpd-filter-dnsbl-*"],
         "-rspamd": ["opensmtpd-filter-rspamd-*"],
+        "-senderscore": ["opensmtpd-filter-senderscore-*"],
         **{
             f"-{name}": ["opensmtpd-extras-*", f"opensmtpd-table-{name}-*"]
             for name in ("ldap", "mysql", "passwd", "postgres", "redis", "socketmap", "sqlite")
@@ -138,14 +143,16 @@ def test_the_keys_have_the_user_and_the_folder_that_the_c_package_gives_them() -
     assert found.samples == [
         ("", plist.Entry("/etc/mail/dkim/", mode="0770", owner="_dkimsign", group="_dkimsign"))
     ]
-    users = ("-auth", "-dkimsign", "-greylist", "-metrics")
+    users = ("-archive", "-auth", "-dkimsign", "-greylist", "-limit", "-metrics")
     others = [each for name, each in lists().items() if name not in users]
     assert not any(each.said["@newuser"] or each.said["@newgroup"] for each in others)
     entries = [entry for each in lists().values() for entry in each.entries]
     assert {entry[1:] for entry in entries} == {("", "", "")}
 
 
-@pytest.mark.parametrize(("name", "number"), [("auth", 890), ("greylist", 892)])
+@pytest.mark.parametrize(
+    ("name", "number"), [("auth", 890), ("greylist", 892), ("limit", 893), ("archive", 894)]
+)
 def test_what_is_kept_has_a_folder_of_a_user_of_its_own(name: str, number: int) -> None:
     found, user = lists()[f"-{name}"], f"_{name}"
     assert found.said["@newgroup"] == [f"{user}:{number}"]

@@ -24,8 +24,8 @@ from openbsd.port import TREE, VERSION, Package, fake, missing, packages
 pytestmark = pytest.mark.skipif(missing() != "", reason=missing())
 
 READMES = (
-    *("-auth", "-dkimsign", "-dnsbl", "-greylist", "-metrics", "-milter", "-rdns", "-rspamd"),
-    "-filterrecord",
+    *("-archive", "-auth", "-dkimsign", "-dnsbl", "-greylist", "-headers", "-limit", "-metrics"),
+    *("-milter", "-rdns", "-rspamd", "-senderscore", "-filterrecord"),
     *("-flat", "-passwd", "-tablerecord", "-sqlite"),
     *("-dovecot", "-ldap", "-mysql", "-postgres", "-redis", "-socketmap"),
 )
@@ -40,6 +40,8 @@ AWAY = {
     "-socketmap": "No such file or directory",
 }
 """Programs whose server is not here, and what each says of that: all else is in order then."""
+STATE = ("archive", "auth", "greylist", "limit", "metrics-out")
+"""Folders that packages make below /var/db/opensmtpd-plugins."""
 ABSENT = ("host", "pkg_add", "rcctl", "smtpctl", "smtpd")
 """What is not tried: it is OpenBSD's, or asks the network."""
 SAID = {
@@ -117,7 +119,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def machine(local: Path, tmp_path: Path) -> Machine:
     tools, etc, var = tmp_path / "tools", tmp_path / "etc", tmp_path / "var"
-    state = [var / "db/opensmtpd-plugins" / name for name in ("auth", "greylist", "metrics-out")]
+    state = [var / "db/opensmtpd-plugins" / name for name in STATE]
     for folder in (tools, etc / "mail/dkim", etc / "root", *state):
         folder.mkdir(parents=True)
     for name, text in SCRIPTS.items():
@@ -125,6 +127,8 @@ def machine(local: Path, tmp_path: Path) -> Machine:
         (tools / name).chmod(0o755)
     (etc / "mail/aliases").write_text("postmaster: root\n")
     (etc / "mail/smtpd.conf").write_text(SMTPD_CONF)
+    (etc / "mail/limits").write_text("user messages 200/1h\nuser recipients 1000/1d stop\n")
+    (etc / "mail/headers").write_text("reject Subject /buy now/\nremove X-Internal-*\n")
     for example in (local / "share/examples/opensmtpd-table-sqlite-py").iterdir():
         text = example.read_text().replace("/etc/", f"{etc}/")
         (etc / "mail" / example.name).write_text(text)

@@ -26,6 +26,10 @@ OURS = {
     "opensmtpd-filter-auth-py",
     "opensmtpd-filter-dnsbl-py",
     "opensmtpd-filter-greylist-py",
+    "opensmtpd-filter-archive-py",
+    "opensmtpd-filter-headers-py",
+    "opensmtpd-filter-limit-py",
+    "opensmtpd-filter-senderscore-py",
     "opensmtpd-filter-metrics-py",
     "opensmtpd-filter-milter-py",
     "opensmtpd-filter-rdns-py",
@@ -150,9 +154,9 @@ def test_a_machine_that_had_none(smtpd: str, debs: Path) -> None:
     assert change.gone == set()
     assert change.new <= LOCK
     assert change.changed - LOCK == USER
-    accounts = [line.split(":") for line in (view / "etc/passwd").read_text().splitlines()[-4:]]
+    accounts = [line.split(":") for line in (view / "etc/passwd").read_text().splitlines()[-6:]]
     names = sorted(account[0] for account in accounts)
-    assert names == ["_auth", "_dkimsign", "_greylist", "_metrics"]
+    assert names == ["_archive", "_auth", "_dkimsign", "_greylist", "_limit", "_metrics"]
     assert all(account[5:] == ["/nonexistent", "/usr/sbin/nologin"] for account in accounts)
 
 

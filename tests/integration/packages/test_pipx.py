@@ -18,16 +18,20 @@ from lab.support import ALONE, need_stage
 pytestmark = ALONE
 
 PLUGINS = (
+    "filter-archive",
     "filter-auth",
     "filter-dkimsign",
     "filter-dnsbl",
     "filter-fcrdns",
     "filter-greylist",
+    "filter-headers",
+    "filter-limit",
     "filter-metrics",
     "filter-milter",
     "filter-rdns",
     "filter-record",
     "filter-rspamd",
+    "filter-senderscore",
     "table-dovecot",
     "table-flat",
     "table-ldap",
@@ -111,8 +115,9 @@ def test_from_pipx_to_a_signed_mail_and_back() -> None:
         " opensmtpd-table-redis, opensmtpd-table-socketmap, opensmtpd-table-sqlite,"
         " or link only the others:"
         " opensmtpd-plugins install"
-        " filter-auth filter-dnsbl filter-fcrdns filter-greylist filter-metrics filter-milter"
-        " filter-rdns filter-record table-dovecot table-flat table-record\n",
+        " filter-archive filter-auth filter-dnsbl filter-fcrdns filter-greylist filter-headers"
+        " filter-limit filter-metrics filter-milter filter-rdns filter-record table-dovecot"
+        " table-flat table-record\n",
     )
     assert machine.libexec() == untouched
 
