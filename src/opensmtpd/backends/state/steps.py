@@ -102,7 +102,7 @@ def allow(key: bytes, rate: Rate, cost: int, patience: float) -> list[Any] | Non
         raise ValueError(f"a patience of {patience} is not from 0 to {SECONDS_MAX} seconds")
     step, limit = cost * rate.interval, rate.burst * rate.interval
     wait = round(patience * SECOND)
-    if max(step, limit) > SECONDS_MAX * SECOND:
+    if limit > SECONDS_MAX * SECOND:
         raise ValueError(f"the rate fills up in more than {SECONDS_MAX} seconds")
     return None if step > limit + wait else [ALLOW, key, step, limit, wait]
 

@@ -60,6 +60,7 @@ def test_steps_have_whole_microseconds() -> None:
 def test_more_than_a_burst_is_never_allowed() -> None:
     assert steps.allow(b"k", Rate(1, 1.0, burst=2), 3, 0.0) is None
     assert steps.allow(b"k", Rate(1, 1.0, burst=2), 3, 1.0) is not None
+    assert steps.allow(b"k", Rate(1, 86400.0, burst=2), 10**15, 60.0) is None
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf"), 401 * 86400])
