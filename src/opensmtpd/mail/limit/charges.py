@@ -33,8 +33,13 @@ def charges(
         Charge(rule, name, cost)
         for whose, found in names.items()
         for name in found
-        for rule in rules.find(whose, unit, name)
+        for rule in rules.find(whose, unit, _sought(names, whose, name))
     ]
+
+
+def _sought(names: Mapping[Whose, list[str]], whose: Whose, name: str) -> str:
+    """Return what a rule's name is to match: of a network, which may be wider, the client."""
+    return names[Whose.ADDRESS][0] if whose is Whose.NETWORK else name
 
 
 def domain_of(addresses: Iterable[bytes]) -> list[str]:

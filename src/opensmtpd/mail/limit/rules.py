@@ -18,6 +18,7 @@ from opensmtpd.backends.state.steps import Rate
 from opensmtpd.errors import ConfigError, nearest
 from opensmtpd.mail.client import text
 from opensmtpd.mail.limit import rates
+from opensmtpd.mail.limit.rows import row
 from opensmtpd.table import Patterns, Service
 from opensmtpd.table.file import lines
 
@@ -90,22 +91,27 @@ class _OfOne:
 
     def __init__(self, whose: Whose) -> None:
         self.of_all: list[LimitRule] = []
-        self.rows = Patterns(_SERVICES[whose], ())
         self.of_rows: dict[str, list[LimitRule]] = {}
+        """Those of a name, none where it is unlimited."""
+        self._service = _SERVICES[whose]
+        # Of users, those with a tag are others.
+        self._rows = Patterns(self._service, (), "" if whose is Whose.USER else "+")
 
-    def add(self, row: str, rule: LimitRule | None) -> None:
-        if not row:
-            self.of_all += [rule] if rule is not None else []
-            return
-        if row not in self.of_rows:
-            self.rows.add(row)
-            if self.rows.unreadable:
-                raise ValueError(f"{row!r}: {self.rows.reason}")
-        self.of_rows.setdefault(row, []).extend([rule] if rule is not None else [])
+    def add(self, name: str, rule: LimitRule | None) -> None:
+        known = self._of(name) if name else self.of_all
+        known.extend([rule] if rule is not None else [])
+
+    def _of(self, name: str) -> list[LimitRule]:
+        found = row(self._service, name)
+        if found not in self.of_rows:
+            self._rows.add(found)
+            if self._rows.unreadable:
+                raise ValueError(f"{name!r}: {self._rows.reason}")
+        return self.of_rows.setdefault(found, [])
 
     def find(self, name: str) -> list[LimitRule]:
-        row = self.rows.find(name.partition("/")[0]) if self.of_rows else None  # of a network
-        return self.of_all if row is None else self.of_rows[row]
+        found = self._rows.find(name) if self.of_rows else None
+        return self.of_all if found is None else self.of_rows[found]
 
 
 class LimitRules:
@@ -128,21 +134,24 @@ class LimitRules:
 
     def _add(self, words: list[str]) -> None:
         whose = Whose(_word(words, [*Whose], "for whom"))
-        row = "" if not words or words[0] in [*Unit] else words.pop(0).lower()
+        name = "" if not words or words[0] in [*Unit] else words.pop(0)
         unit = Unit(_word(words, [*Unit], "of what"))
         written = words.pop(0) if words else ""
         rules = self._rules.setdefault((whose, unit), _OfOne(whose))
         if written == UNLIMITED:
-            if words or not row:
+            if words or not name:
                 raise ValueError("unlimited is for one name, and the last word of its line")
-            rules.add(row, None)
+            rules.add(name, None)
             return
         rule = _rule(whose, unit, written, words)
-        rules.add(row, rule)
+        rules.add(name, rule)
         self.all.append(rule)
 
     def find(self, whose: Whose, unit: Unit, name: str) -> list[LimitRule]:
-        """Return the rules for a name: those of its own line, or else those of all."""
+        """Return the rules for a name: those of its own lines, or else those of all.
+
+        A network is found by the address of the client.
+        """
         found = self._rules.get((whose, unit))
         return found.find(name) if found is not None else []
 
