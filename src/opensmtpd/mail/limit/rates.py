@@ -24,8 +24,8 @@ def duration(text: str) -> float:
     """Return the seconds of ``30s``, ``10m``, ``1h``, ``7d``, or ``h`` alone. Raises ValueError."""
     match = _TIME.fullmatch(text)
     seconds = int(match[1] or 1) * _SECONDS[match[2]] if match else 0
-    if not seconds:
-        raise ValueError(f"{text!r} is not a time such as 30s, 10m, 1h or 7d")
+    if not 0 < seconds <= steps.SECONDS_MAX:
+        raise ValueError(f"{text!r} is not a time up to 400d, such as 30s, 10m, 1h or 7d")
     return float(seconds)
 
 

@@ -98,15 +98,21 @@ class _OfOne:
         self._rows = Patterns(self._service, (), "" if whose is Whose.USER else "+")
 
     def add(self, name: str, rule: LimitRule | None) -> None:
-        known = self._of(name) if name else self.of_all
-        known.extend([rule] if rule is not None else [])
+        known = self._of(name, rule) if name else self.of_all
+        if rule is None:
+            return
+        if any(each.written == rule.written for each in known):  # it would be counted twice
+            raise ValueError(f"a limit of {rule.written} stands there already")
+        known.append(rule)
 
-    def _of(self, name: str) -> list[LimitRule]:
+    def _of(self, name: str, rule: LimitRule | None) -> list[LimitRule]:
         found = row(self._service, name)
         if found not in self.of_rows:
             self._rows.add(found)
             if self._rows.unreadable:
                 raise ValueError(f"{name!r}: {self._rows.reason}")
+        elif rule is None or not self.of_rows[found]:
+            raise ValueError(f"{name!r} has another line, and is unlimited by one of them")
         return self.of_rows.setdefault(found, [])
 
     def find(self, name: str) -> list[LimitRule]:
@@ -164,8 +170,8 @@ class LimitRules:
 def _rule(whose: Whose, unit: Unit, written: str, words: list[str]) -> LimitRule:
     burst = None
     if words[:1] == ["burst"]:
-        burst = rates.number(words[1]) if len(words) > 1 else 0
-        written += f" {burst}"
+        burst = rates.number(words[1] if len(words) > 1 else "")
+        written += f" burst {burst}"
         del words[:2]
     excess = Excess(_word(words, [*Excess], "what follows")) if words else Excess.DEFER
     seconds = STOPPED_FOR
