@@ -1,5 +1,6 @@
 """The charges of a command: which rates it takes from, and how much."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
@@ -16,6 +17,7 @@ class Charge(NamedTuple):
     rule: LimitRule
     name: str
     cost: int
+    """In the grains of the rule."""
 
     @property
     def key(self) -> list[str]:
@@ -30,7 +32,7 @@ def charges(
     if not cost:
         return []
     return [
-        Charge(rule, name, cost)
+        Charge(rule, name, math.ceil(cost / rule.grain))
         for whose, found in names.items()
         for name in found
         for rule in rules.find(whose, unit, _sought(names, whose, name))

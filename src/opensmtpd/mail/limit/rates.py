@@ -1,5 +1,6 @@
 """Rates as an administrator writes them: ``200/1h``, ``10M/d``."""
 
+import math
 import re
 
 from opensmtpd.backends.state import steps
@@ -9,6 +10,8 @@ _TIME = re.compile(r"([0-9]{0,6})([smhd])")
 _NUMBER = re.compile(r"([0-9]{1,12})([KMG]?)")
 _FACTORS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+FINE = 100
+"""Microseconds of a unit, at least: they are whole ones, and one more is a hundredth at most."""
 
 
 def number(text: str) -> int:
@@ -38,3 +41,14 @@ def rate(text: str, burst: int | None = None) -> Rate:
     found = found._replace(burst=found.units if burst is None else burst)
     steps.allow(b"", found, 1, 0.0)
     return found
+
+
+def in_grains(rate: Rate) -> tuple[Rate, int]:
+    """Return a rate of grains in the place of one of bytes, and how many bytes are a grain.
+
+    Without them no rate would allow more than a byte in a microsecond. Raises ValueError.
+    """
+    grain = math.ceil(rate.units * FINE / (rate.seconds * steps.SECOND))
+    coarse = Rate(rate.units // grain, rate.seconds, math.ceil(rate.burst / grain))
+    steps.allow(b"", coarse, 1, 0.0)
+    return coarse, grain

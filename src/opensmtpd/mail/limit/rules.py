@@ -70,6 +70,8 @@ class LimitRule(NamedTuple):
     written: str
     """The rate, as it stands there; keys have it, so that a new rate begins anew."""
     rate: Rate
+    grain: int
+    """Units that are counted as one: see ``rates.in_grains``."""
     excess: Excess
     stopped_for: float
     """Seconds for which an account is stopped."""
@@ -183,8 +185,10 @@ def _rule(whose: Whose, unit: Unit, written: str, words: list[str]) -> LimitRule
         raise ValueError("stop is for users")
     if excess is Excess.PACE and burst is None:
         burst = 1
-    found = rates.rate(written.partition(" ")[0], burst)
-    return LimitRule(whose, unit, written, found, excess, seconds)
+    found, grain = rates.rate(written.partition(" ")[0], burst), 1
+    if unit is Unit.BYTES:
+        found, grain = rates.in_grains(found)
+    return LimitRule(whose, unit, written, found, grain, excess, seconds)
 
 
 def _word(words: list[str], known: list[str], which: str) -> str:
