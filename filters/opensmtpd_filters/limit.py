@@ -33,7 +33,7 @@ from opensmtpd.filter import (
 from opensmtpd.log import log
 from opensmtpd.mail import networks
 from opensmtpd.mail.client import USES, Client, text
-from opensmtpd.mail.limit.charges import Charge, Names, charges, domain_of
+from opensmtpd.mail.limit.charges import Charge, Names, charges, domain_of, recipient_charges
 from opensmtpd.mail.limit.overdrawn import Overdrawn
 from opensmtpd.mail.limit.replies import STOPPED, refusal
 from opensmtpd.mail.limit.rules import Excess, LimitRules, Unit, Whose
@@ -184,7 +184,7 @@ class Limit(Filter):
         names = self.names(session, session.sender or b"", session.recipients)
         if self.stops(names) and (stopped := await self.stopped(session, names)) is not PROCEED:
             return stopped
-        recipients = charges(self.rules, names, Unit.RECIPIENTS, len(session.recipients))
+        recipients = recipient_charges(self.rules, names, session.recipients)
         due = [
             *charges(self.rules, names, Unit.MESSAGES, 1),
             *charges(self.rules, names, Unit.BYTES, visit_of(session).size),

@@ -1,7 +1,8 @@
 """The charges of a command: which rates it takes from, and how much."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from opensmtpd.mail.client import text
@@ -36,6 +37,19 @@ def charges(
         for whose, found in names.items()
         for name in found
         for rule in rules.find(whose, unit, _sought(names, whose, name))
+    ]
+
+
+def recipient_charges(
+    rules: LimitRules, names: Mapping[Whose, list[str]], recipients: Sequence[bytes]
+) -> list[Charge]:
+    """Return what the recipients of a message are charged to: to a domain, its own ones."""
+    found = charges(rules, names, Unit.RECIPIENTS, len(recipients))
+    counts = Counter(domain for each in recipients for domain in domain_of([each]))
+    of_domain = Whose.RECIPIENT_DOMAIN
+    return [
+        each._replace(cost=counts[each.name]) if each.rule.whose is of_domain else each
+        for each in found
     ]
 
 
