@@ -246,13 +246,18 @@ class CountedMessage(StreamedMessage):
 
     def __init__(self, visit: LimitedVisit) -> None:
         self.visit = visit
+        self._blank = 2
 
     def header(self, lines: list[bytes]) -> list[bytes]:
         """Count a run of lines, with CR LF behind each."""
         self.visit.size += sum(map(len, lines)) + 2 * len(lines)
         return lines
 
-    body = header
+    def body(self, lines: list[bytes]) -> list[bytes]:
+        """Count a run of lines, and the blank line before the first of them."""
+        self.visit.size += self._blank
+        self._blank = 0
+        return self.header(lines)
 
 
 def visit_of(session: Session) -> LimitedVisit:
