@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from opensmtpd import options, run
 from opensmtpd.answer import Answer, Offload
 from opensmtpd.backends.state import options as state_options
-from opensmtpd.backends.state.results import UNKNOWN, Kept, Permit
+from opensmtpd.backends.state.results import UNKNOWN, Kept
 from opensmtpd.filter import (
     PROCEED,
     Commit,
@@ -35,7 +35,7 @@ from opensmtpd.mail import networks
 from opensmtpd.mail.client import USES, Client, text
 from opensmtpd.mail.limit.charges import Charge, Names, charges, domain_of, recipient_charges
 from opensmtpd.mail.limit.overdrawn import Overdrawn
-from opensmtpd.mail.limit.replies import STOPPED, refusal
+from opensmtpd.mail.limit.replies import STOPPED, gravity, refusal
 from opensmtpd.mail.limit.rules import Excess, LimitRules, Unit, Whose
 from opensmtpd.mail.limit.stopped import PREFIX, stop_key, user_name
 from opensmtpd.needs import Needs
@@ -208,29 +208,30 @@ class Limit(Filter):
             for each in due
         ]
         permits = [await each for each in asked]
-        refused: CommitDecision = PROCEED
-        wait = 0.0
-        for charge, permit in zip(due, permits, strict=True):
-            if permit is UNKNOWN:
-                continue
-            if permit.allowed:
-                wait = max(wait, permit.after)
-            elif refused is PROCEED:
-                refused = await self.exceeded(session, charge, permit)
-        if wait and refused is PROCEED:
+        known = [(charge, permit) for charge, permit in zip(due, permits, strict=True)
+                 if permit is not UNKNOWN]  # fmt: skip
+        denied = [(charge, permit.after) for charge, permit in known if not permit.allowed]
+        if denied:
+            return await self.exceeded(session, denied)
+        wait = max((permit.after for _, permit in known), default=0.0)
+        if wait:
             log("limit-pace", session.id, wait=f"{wait:.3f}")
             await asyncio.sleep(wait)
-        return refused
+        return PROCEED
 
-    async def exceeded(self, session: Session, charge: Charge, permit: Permit) -> CommitDecision:
-        """Refuse what was not allowed, and take note."""
-        rule = charge.rule
-        if rule.excess is Excess.STOP:
-            await self.state.put(stop_key(charge.name), b"", rule.stopped_for)
-            await self.state.forget(charge.key)  # a user who is released begins anew
-        elif rule.excess is not Excess.PACE and rule.unit is Unit.MESSAGES:
-            self.overdrawn.note(charge, permit.after)
-        return self.refused(session, charge, permit.after)
+    async def exceeded(
+        self, session: Session, denied: list[tuple[Charge, float]]
+    ) -> CommitDecision:
+        """Take note of all that was not allowed, and refuse it by the gravest of the rules."""
+        for charge, after in denied:
+            rule = charge.rule
+            if rule.excess is Excess.STOP:
+                await self.state.put(stop_key(charge.name), b"", rule.stopped_for)
+                await self.state.forget(charge.key)  # a user who is released begins anew
+            elif rule.excess is not Excess.PACE and rule.unit is Unit.MESSAGES:
+                self.overdrawn.note(charge, after)
+        charge, after = max(denied, key=lambda each: gravity(each[0].rule, each[1]))
+        return self.refused(session, charge, after)
 
     def refused(self, session: Session, charge: Charge, after: float) -> CommitDecision:
         """Return the refusal, which the log names: fail2ban reads it."""

@@ -9,6 +9,11 @@ STOPPED = Reject(550, "5.7.1 This account has sent too much mail and is stopped"
 NEVER = Reject(552, "5.3.4 Larger than all that may be sent at once")
 
 
+def gravity(rule: LimitRule, after: float) -> tuple[bool, bool, bool]:
+    """Return what is greater for the refusal that counts, of several of the same message."""
+    return rule.excess is Excess.STOP, math.isinf(after), rule.excess is Excess.REJECT
+
+
 def refusal(rule: LimitRule, after: float) -> Reject:
     """Return the refusal of more than a rule allows; ``after`` seconds later it is allowed.
 
