@@ -228,7 +228,7 @@ class Limit(Filter):
             if rule.excess is Excess.STOP:
                 await self.state.put(stop_key(charge.name), b"", rule.stopped_for)
                 await self.state.forget(charge.key)  # a user who is released begins anew
-            elif rule.excess is not Excess.PACE and rule.unit is Unit.MESSAGES:
+            elif rule.unit is Unit.MESSAGES:
                 self.overdrawn.note(charge, after)
         charge, after = max(denied, key=lambda each: gravity(each[0].rule, each[1]))
         return self.refused(session, charge, after)
