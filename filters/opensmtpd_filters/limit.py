@@ -191,8 +191,11 @@ class Limit(Filter):
         ]
         paced = [each for each in [*due, *recipients] if each.rule.excess is Excess.PACE]
         refused = await self.take(session, [each for each in due if each not in paced])
-        # A message that is refused takes no place in the line.
-        return await self.take(session, paced) if refused is PROCEED else refused
+        if not paced or refused is not PROCEED:
+            return refused  # it takes no place in the line
+        refused = await self.take(session, paced)
+        stops = refused is PROCEED and self.stops(names)  # it may have happened meanwhile
+        return await self.stopped(session, names) if stops else refused
 
     # --- decisions --------------------------------------------------------------------------------
 
