@@ -60,6 +60,8 @@ SIGHUP has it read that file anew.
 
 SPARE = 5.0
 """Seconds before --deadline when a message that is paced has its answer, at the latest."""
+DEADLINE = 240.0
+"""Seconds for an answer, at most: 0.8 of what smtpd announces (SMTPD_SESSION_TIMEOUT)."""
 
 
 class LimitedVisit:
@@ -83,7 +85,8 @@ class Limit(Filter):
         self.flags = flags
         self.rules = LimitRules(flags.rules)
         self.overdrawn = Overdrawn()
-        self.patience = max(0.9 * flags.deadline, flags.deadline - SPARE)
+        deadline = min(flags.deadline, DEADLINE)
+        self.patience = max(0.9 * deadline, deadline - SPARE)
         self.needs = Needs(reads=(flags.rules,))
         self.state = state_options.state(flags, PREFIX)
 
@@ -227,11 +230,10 @@ class Limit(Filter):
     ) -> CommitDecision:
         """Take note of all that was not allowed, and refuse it by the gravest of the rules."""
         for charge, after in denied:
-            rule = charge.rule
-            if rule.excess is Excess.STOP:
-                await self.state.put(stop_key(charge.name), b"", rule.stopped_for)
+            if charge.rule.excess is Excess.STOP:
+                await self.state.put(stop_key(charge.name), b"", charge.rule.stopped_for)
                 await self.state.forget(charge.key)  # a user who is released begins anew
-            elif rule.unit is Unit.MESSAGES:
+            elif charge.rule.unit is Unit.MESSAGES:
                 self.overdrawn.note(charge, after)
         charge, after = max(denied, key=lambda each: gravity(each[0].rule, each[1]))
         return self.refused(session, charge, after)
@@ -275,7 +277,7 @@ def visit_of(session: Session) -> LimitedVisit:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     flags = options.filter_parser(
-        "filter-limit", "Refuse or delay more mail than is allowed.", EPILOG, deadline=240.0
+        "filter-limit", "Refuse or delay more mail than is allowed.", EPILOG, deadline=DEADLINE
     )
     flags.add_argument("rules", metavar="FILE", help="the rules: see filter-limit(8)")
     state_options.add(flags)
