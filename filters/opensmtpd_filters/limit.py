@@ -231,8 +231,9 @@ class Limit(Filter):
         """Take note of all that was not allowed, and refuse it by the gravest of the rules."""
         for charge, after in denied:
             if charge.rule.excess is Excess.STOP:
-                await self.state.put(stop_key(charge.name), b"", charge.rule.stopped_for)
-                await self.state.forget(charge.key)  # a user who is released begins anew
+                stopped = self.state.put(stop_key(charge.name), b"", charge.rule.stopped_for)
+                if await stopped is True:
+                    await self.state.forget(charge.key)  # a user who is released begins anew
             elif charge.rule.unit is Unit.MESSAGES:
                 self.overdrawn.note(charge, after)
         charge, after = max(denied, key=lambda each: gravity(each[0].rule, each[1]))

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from opensmtpd.answer import Deferred
+from opensmtpd.backends.state.results import UNKNOWN, StateUnknown
+from opensmtpd.backends.state.state import LastingState
 from opensmtpd.testing import SmtpClient
 from unit.support.limit_stage import (
     DATA_OK,
@@ -52,6 +55,20 @@ def test_the_message_amid_which_it_happens(tmp_path: Path, logged: list[str]) ->
         assert events(logged) == [EXCEEDED, stopped(DAY)]
         assert mta.say(thief.mail) == STOPPED
         assert events(logged)[2:] == [stopped(DAY)]
+
+
+def test_what_cannot_be_noted_stays_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user of whom no note could be taken does not begin anew."""
+    with stage(tmp_path, RULE) as mta:
+        settled: Deferred[StateUnknown] = Deferred()
+        settled.settle(UNKNOWN)
+        with monkeypatch.context() as patch:
+            patch.setattr(LastingState, "put", lambda *_: settled)
+            thief = steal(mta)
+        assert mta.say(thief.rcpt) == STOPPED
+        assert mta.say(mta.come(b"bob").mail) == STOPPED
 
 
 def test_all_sessions_of_the_user(tmp_path: Path, logged: list[str]) -> None:
