@@ -3,6 +3,7 @@
 import argparse
 from typing import NamedTuple
 
+from opensmtpd.backends.state.steps import SECONDS_MAX
 from opensmtpd.errors import ConfigError
 from opensmtpd.mail.client import Client
 from opensmtpd.mail.greylist.postgrey import ListedClients, ListedRecipients
@@ -59,6 +60,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def check(options: argparse.Namespace) -> None:
     """Raise ConfigError for times that cannot be."""
+    for name in ("passtime", "greyexp", "whiteexp"):
+        if getattr(options, name) > SECONDS_MAX:
+            remedy = f"{SECONDS_MAX}, {SECONDS_MAX // 86400} days, is the longest time"
+            raise ConfigError(f"-{name} is too long", remedy=remedy)
     if options.passtime >= options.greyexp:
         remedy = "an attempt is to be repeated between the two: make -greyexp longer"
         raise ConfigError("-passtime is not below -greyexp", remedy=remedy)
