@@ -19,6 +19,7 @@ _PART = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){1,2}")
 _ADDRESS = re.compile(r"[0-9.]+(/[0-9]+)?|.*:.*:.*")
 _NAME = re.compile(r"[a-z0-9_.-]+")
 _EXPRESSION = re.compile(r"/(\S+)/")
+_EXTENSION = re.compile(r"\+(?!$)")
 
 
 class ListedClients:
@@ -86,8 +87,7 @@ class ListedRecipients:
         """Return whether a recipient is listed; what stands behind ``+`` in a user is ignored."""
         address = text(recipient).lower()
         user, at, domain = address.partition("@")
-        plain, plus, extension = user.partition("+")
-        for each in {user, plain} if plus and extension else {user}:
+        for each in _without_extensions(user):
             if each + at + domain in self._addresses or (at and each in self._users):
                 return True
         return _is_below(domain, self._domains) or self._expressions.match(address)
@@ -138,6 +138,13 @@ def _whole(row: str) -> str:
     numbers = row.split(".")
     missing = 4 - len(numbers)
     return ".".join([*numbers, *["0"] * missing]) + f"/{32 - 8 * missing}"
+
+
+def _without_extensions(user: str) -> Iterator[str]:
+    """Yield a local part, and what stands in front of each ``+`` that is not its end."""
+    yield user
+    for found in _EXTENSION.finditer(user):
+        yield user[: found.start()]
 
 
 def _is_below(name: str, domains: set[str]) -> bool:
