@@ -39,7 +39,8 @@ class ListedClients:
             return
         network = _whole(row) if _PART.fullmatch(row) else row
         if _ADDRESS.fullmatch(row):
-            if read_network(network) is None:
+            # inet_net_pton(3) takes one number for a network by its class.
+            if row.isdecimal() or read_network(network) is None:
                 raise ConfigError(f"{row!r} is no network", path=path, line=line, remedy=_REMEDY)
             self._networks.add(network)
         elif _NAME.fullmatch(row):
@@ -84,11 +85,14 @@ class ListedRecipients:
             self._domains.add(row)
 
     def __contains__(self, recipient: bytes) -> bool:
-        """Return whether a recipient is listed; what stands behind ``+`` in a user is ignored."""
+        """Return whether a recipient is listed; what stands behind ``+`` in a user is ignored.
+
+        ``<postmaster>`` without a domain is our own (RFC 5321 section 4.5.1).
+        """
         address = text(recipient).lower()
         user, at, domain = address.partition("@")
         for each in _without_extensions(user):
-            if each + at + domain in self._addresses or (at and each in self._users):
+            if each + at + domain in self._addresses or each in self._users:
                 return True
         return _is_below(domain, self._domains) or self._expressions.match(address)
 
