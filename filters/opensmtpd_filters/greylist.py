@@ -72,6 +72,8 @@ SIGHUP has it read the lists anew.
 
 PREFIX = "greylist:"
 """The beginning of all keys on a server, where the URL has no other."""
+UNREPORTED = b"(too long)"
+"""In the place of an address of 255 bytes or more, which smtpd takes and does not report."""
 NEVER = NUMBER_MAX
 """The count that nobody reaches."""
 
@@ -119,11 +121,16 @@ class Greylist(Filter):
 
     def on_tx_mail(self, session: Session, report: TxMail) -> None:
         """Find out about the client, while it goes on."""
+        visit_of(session).end_transaction()
+        if report.result == "ok":
+            self.begin(session, report.address)
+
+    def begin(self, session: Session, sender: bytes) -> None:
+        """Begin to find out about the client of a transaction, where it is not spared."""
         visit = visit_of(session)
-        visit.end_transaction()
-        client = visit.client._replace(helo=session.identity, sender=report.address)
-        if report.result == "ok" and not (is_ours(session, client) or self.spared.has(client)):
-            visit.sender = report.address
+        visit.sender = sender
+        client = visit.client._replace(helo=session.identity, sender=sender)
+        if not (is_ours(session, client) or self.spared.has(client)):
             visit.standing = self.standing(client)
 
     def standing(self, client: Client) -> Deferred[Standing]:
@@ -163,14 +170,15 @@ class Greylist(Filter):
 
     def on_rcpt_to(self, session: Session, request: RcptTo) -> Answer[PhaseDecision]:
         """Decide on a recipient. A null sender waits for DATA: it may be a callout."""
-        visit = visit_of(session)
-        return self.decision(session, request.address) if visit.sender else PROCEED
+        if visit_of(session).sender is None:
+            self.begin(session, UNREPORTED)
+        return self.decision(session, request.address) if visit_of(session).sender else PROCEED
 
     async def on_data(self, session: Session, request: Data) -> PhaseDecision:
         """Decide on all recipients of a null sender; each attempt is noted."""
         refused: PhaseDecision = PROCEED
         if not visit_of(session).sender:
-            for recipient in list(session.recipients):
+            for recipient in list(session.recipients) or [UNREPORTED]:
                 found = self.decision(session, recipient)
                 decision = (await found) if isinstance(found, Deferred) else found
                 refused = decision if decision is not PROCEED else refused
@@ -191,7 +199,7 @@ class Greylist(Filter):
         """Note an attempt, and decide."""
         if standing.white:
             return PROCEED
-        key = [standing.name, keys.sender(visit_of(session).sender), text(recipient).lower()]
+        key = [standing.name, keys.sender(visit_of(session).sender or b""), text(recipient).lower()]
         found = self.state.greylist(key, self.times)
         return found.then(partial(self.decide, session, recipient, standing.name))
 

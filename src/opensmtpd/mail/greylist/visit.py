@@ -23,7 +23,8 @@ class GreylistVisit:
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self.sender = b""
+        self.sender: bytes | None = None
+        """MAIL FROM, None before it. smtpd reports none of 255 bytes and more."""
         self.standing: Deferred[Standing] | None = None
         """None where mail is not greylisted."""
         self.white = False
@@ -35,7 +36,8 @@ class GreylistVisit:
         """Stop asking."""
         if self.standing is not None:
             self.standing.cancel()
-        self.standing, self.white, self.delay = None, False, 0.0
+        self.sender, self.standing = None, None
+        self.white, self.delay = False, 0.0
 
 
 def visit_of(session: Session) -> GreylistVisit:

@@ -12,11 +12,11 @@ def test_a_transaction_that_ends_stops_what_was_asked_for_it() -> None:
     asked: list[str] = []
     visit.standing = Deferred()
     visit.standing.on_cancel(lambda: asked.append("stopped"))
-    visit.white, visit.delay = True, 7.0
+    visit.sender, visit.white, visit.delay = b"bob@remote.example", True, 7.0
     visit.end_transaction()
     assert asked == ["stopped"]
-    left: list[object] = [visit.standing, visit.white, visit.delay]
-    assert left == [None, False, 0.0]
+    left: list[object] = [visit.sender, visit.standing, visit.white, visit.delay]
+    assert left == [None, None, False, 0.0]
     visit.end_transaction()
     assert asked == ["stopped"]
 
