@@ -61,14 +61,15 @@ def test_where_several_passes_are_needed_each_recipient_waits() -> None:
     assert visit.say(OTHER) == NEW
 
 
-def test_a_message_says_once_for_how_long_it_waited() -> None:
+@pytest.mark.parametrize("order", [(RCPT, OTHER), (OTHER, RCPT)])
+def test_a_message_says_once_for_how_long_it_waited(order: tuple[bytes, ...]) -> None:
     around = Greylisted("--auto-white 0")
     assert Visit(around).say(MAIL, RCPT) == NEW
     around.wait(50)
     assert Visit(around).say(MAIL, OTHER) == NEW
     around.wait(300)
     visit = Visit(around)
-    assert visit.say(MAIL, OTHER, RCPT) == OK
+    assert visit.say(MAIL, *order) == OK
     assert visit.say(b"DATA") == DATA_OK
     assert visit.body(b"X-Greylist: mine\n\ntext\n").startswith(b"250 ")
     first, other = fields(visit)

@@ -33,6 +33,7 @@ def test_the_key_of_a_domain() -> None:
         (b"12bob@example.org", "12bob@example.org"),
         (b"b_12@example.org", "b_12@example.org"),
         (b"bob@12.example.org", "bob@12.example.org"),
+        ("\u00e912@example.org".encode(), "\u00e9#@example.org"),  # it is no letter to postgrey
         (b"v-\xd9\xa1@example.org", "v-\u0661@example.org"),  # a digit of Arabic
         # BATV, also in the order in which some write it.
         (b"prvs=1234567890=bob@example.org", "bob@example.org"),

@@ -19,6 +19,8 @@ CLIENTS = r"""# postgrey whitelist for mail client hostnames
 /^.*?.server.arvato-systems.de$/
 /\.Capital\.example$/
 /\D-only\.example$/
+/^[[:upper:]]{3}\.upper\.example$/
+/^Bücher\d\.example$/
 # papersinvited.com (no retry)
 66.216.126.174
   192.168.1	# its network
@@ -94,6 +96,10 @@ def test_clients_by_their_address(tmp_path: Path, address: str, spared: bool) ->
         ("capital.example", False),
         ("a-only.example", True),
         ("1-only.example", False),
+        ("abc.upper.example", True),
+        ("ab1.upper.example", False),
+        ("b\u00fccher1.example", True),
+        ("bucher1.example", False),
         ("debian.org", True),
         ("mx.debian.org", True),
         ("a.b.debian.org", True),
