@@ -107,6 +107,8 @@ MILTERS = (
     "spamd",
 )
 """Milters, and the servers that two of them ask; without signatures of viruses."""
+GREYLISTING = ("postgrey",)
+"""A server that Postfix asks, with the lists of whom it spares."""
 LIBRARIES = ("python3-ldap",)
 """Libraries that PyPI has no wheels of: the virtual environment of a root sees the system's."""
 
@@ -116,7 +118,7 @@ TRIXIE = Recipe(
     "3.13",
     (*COMMON, "opensmtpd-filter-senderscore", *DOVECOT),
     "trixie",
-    (*SERVERS, *TABLES, *SPAM, *MILTERS, *LIBRARIES),
+    (*SERVERS, *TABLES, *SPAM, *MILTERS, *GREYLISTING, *LIBRARIES),
 )
 FORKY = Recipe("7.9", "forky", "3.14", COMMON, "sid", LIBRARIES)
 BOOKWORM = Recipe("6.8", "bookworm", "3.11", BEFORE_TABLES, "bookworm")
