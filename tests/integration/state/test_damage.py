@@ -6,23 +6,20 @@ Each test does harm, has clients come meanwhile, and waits until they are counte
 import os
 import re
 import signal
-import sqlite3
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from integration.support.dns_scenes import Chains, knock, listen, ours, port, visit
+from integration.support.state_file import StateFile
 from lab.chaos import processes
 from lab.peers.clients import CONFIRMED_PTR
 from lab.peers.databases.valkey import ValkeyServer
-from lab.root import inside
 from lab.root.plugin import LIBEXEC
 from lab.root.root import VENV
-from lab.shows import moves
 from lab.shows.guide import Guide
 from lab.support import Lab, on_both
 from unit.support.processes import until
@@ -43,10 +40,7 @@ def prepare(guide: Guide) -> None:
     program = guide.view / LIBEXEC / NAME
     program.write_text(f"#!{VENV}/bin/python3\n{PROGRAM.read_text()}")
     program.chmod(0o755)
-    folder = guide.view / FOLDER[1:]
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=True)
-    inside.done(guide.view, "chown", moves.USER, FOLDER)
+    StateFile(guide.view, FOLDER).lay_out("1m")
     listen(guide, CHAINS)
 
 
@@ -61,21 +55,8 @@ def no_handler_fails(running: Lab) -> Iterator[None]:
     assert "handler-failed" not in running.log[seen:]
 
 
-def path(lab: Lab, end: str = "") -> Path:
-    return lab.guide.view / FOLDER[1:] / f"state.db{end}"
-
-
-def workers(lab: Lab) -> list[int]:
-    """Return the processes that have the file open."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            links = [os.readlink(fd) for fd in (entry / "fd").iterdir()]
-        except OSError:  # it has ended
-            continue
-        if any(link.endswith("filter-counted/state.db") for link in links):
-            found.append(int(entry.name))
-    return found
+def file_of(lab: Lab) -> StateFile:
+    return StateFile(lab.guide.view, FOLDER)
 
 
 def come(lab: Lab, chain: str = "file") -> str:
@@ -101,7 +82,7 @@ def events(lab: Lab, seen: int) -> list[str]:
 def test_clients_are_counted(lab: Lab) -> None:
     first = counts_again(lab)
     assert [int(come(lab)) for _ in range(3)] == [first + 1, first + 2, first + 3]
-    assert [each.stat().st_mode & 0o777 for each in (path(lab), path(lab, "-wal"))] == [0o600] * 2
+    assert [file_of(lab).path(end).stat().st_mode & 0o777 for end in ("", "-wal")] == [0o600] * 2
 
 
 def test_the_count_outlives_smtpd(running: Lab) -> None:
@@ -113,88 +94,36 @@ def test_the_count_outlives_smtpd(running: Lab) -> None:
 # --- the file breaks ------------------------------------------------------------------------------
 
 
-def fill(lab: Lab) -> None:
-    """Have pages in the file that its worker has to read again."""
-    with closing(sqlite3.connect(path(lab))) as db:
-        rows = [(b"c=%d" % number, 1, 0, 0, 1 << 60, None) for number in range(1500)]
-        db.executemany("INSERT OR REPLACE INTO steps VALUES (?, ?, ?, ?, ?, ?)", rows)
-        db.commit()
-        assert db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
-
-
-def cut_short(lab: Lab) -> None:
-    os.truncate(path(lab), 100)
-
-
-def cut_to_nothing(lab: Lab) -> None:
-    os.truncate(path(lab), 0)
-
-
-def overwrite(lab: Lab) -> None:
-    with path(lab).open("r+b") as file:
-        file.write(os.urandom(path(lab).stat().st_size))
-
-
-def delete(lab: Lab) -> None:
-    path(lab).unlink()
-
-
-def delete_all(lab: Lab) -> None:
-    for each in path(lab).parent.glob("state.db*"):
-        each.unlink()
-
-
-def replace(lab: Lab) -> None:
-    other = path(lab, ".other")
-    other.write_bytes(b"something else\n" * 1000)
-    inside.done(lab.guide.view, "chown", moves.USER, f"{FOLDER}/state.db.other")
-    other.chmod(0o600)
-    other.rename(path(lab))
-
-
-def cut_the_index_of_the_log(lab: Lab) -> None:
-    """SQLite maps this file into its memory: whoever reads there now gets a SIGBUS."""
-    os.truncate(path(lab, "-shm"), 0)
-
-
-def cut_the_log(lab: Lab) -> None:
-    os.truncate(path(lab, "-wal"), 0)
-
-
-def overwrite_the_log(lab: Lab) -> None:
-    with path(lab, "-wal").open("r+b") as file:
-        file.write(b"\xff" * path(lab, "-wal").stat().st_size)
-
-
-HARMS: dict[Callable[[Lab], None], list[str]] = {
-    cut_short: ["state-damaged"],
-    cut_to_nothing: ["state-damaged"],
-    overwrite: ["state-damaged"],
-    delete: [],
-    delete_all: [],
-    replace: ["state-damaged"],
-    cut_the_index_of_the_log: [],
-    cut_the_log: [],
-    overwrite_the_log: [],
+HARMS = {
+    "cut_short": ["state-damaged"],
+    "cut_to_nothing": ["state-damaged"],
+    "overwrite": ["state-damaged"],
+    "delete": [],
+    "delete_all": [],
+    "replace": ["state-damaged"],
+    "cut_the_index_of_the_log": [],
+    "cut_the_log": [],
+    "overwrite_the_log": [],
 }
 """What is done to the file, and what the log says of it."""
-WORKER_ENDS = [cut_the_index_of_the_log]
+WORKER_ENDS = ["cut_the_index_of_the_log"]
 
 
-@pytest.mark.parametrize("harm", HARMS, ids=lambda harm: harm.__name__)
-def test_a_file_that_breaks(lab: Lab, harm: Callable[[Lab], None]) -> None:
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_file_that_breaks(lab: Lab, harm: str) -> None:
+    file = file_of(lab)
     counts_again(lab)
-    fill(lab)
-    if harm in (cut_the_log, overwrite_the_log):
+    file.fill()
+    if harm in ("cut_the_log", "overwrite_the_log"):
         come(lab)  # so that there is a log of SQLite's
-    before, seen = workers(lab), len(lab.log)
+    before, seen = file.workers(), len(lab.log)
     assert len(before) == 1
-    harm(lab)
+    getattr(file, harm)()
     for _ in range(3):
         assert visit(lab, CONFIRMED_PTR, port(CHAINS, "file")).place == "inbox"
     first = counts_again(lab)
     assert int(come(lab)) == first + 1
-    assert (workers(lab) != before) == (harm in WORKER_ENDS)
+    assert (file.workers() != before) == (harm in WORKER_ENDS)
     assert events(lab, seen) == HARMS[harm]
 
 
@@ -202,51 +131,23 @@ def test_a_file_that_breaks_while_nothing_serves(running: Lab) -> None:
     counts_again(running)
     running.server.stop()
     seen = len(running.log)
-    overwrite(running)
+    file_of(running).overwrite()
     running.server.restart()
     assert counts_again(running) < 3
     assert events(running, seen) == ["state-damaged"]
-    assert path(running, ".damaged").exists()
+    assert file_of(running).path(".damaged").exists()
 
 
 # --- the file system is full, or takes nothing ----------------------------------------------------
 
 
-@contextmanager
-def read_only(lab: Lab) -> Iterator[None]:
-    """The worker may have files open for writing, which the kernel would not allow."""
-    folder = path(lab).parent
-    for pid in workers(lab):
-        os.kill(pid, signal.SIGKILL)
-    until(lambda: workers(lab) == [])
-    subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["mount", "-o", "remount,rw", folder], check=True)
-
-
-@contextmanager
-def full(lab: Lab) -> Iterator[None]:
-    for pid in workers(lab):  # its log has room that was written before
-        os.kill(pid, signal.SIGKILL)
-    until(lambda: workers(lab) == [])
-    delete_all(lab)
-    filler = path(lab).parent / "filler"
-    subprocess.run(["dd", "if=/dev/zero", f"of={filler}"], check=False, capture_output=True)
-    try:
-        yield
-    finally:
-        filler.unlink()
-
-
-@pytest.mark.parametrize("state", [read_only, full], ids=["read-only", "full"])
-def test_a_file_system_that_takes_nothing(lab: Lab, state: Callable[[Lab], object]) -> None:
+@pytest.mark.parametrize("state", [StateFile.read_only, StateFile.full], ids=["read-only", "full"])
+def test_a_file_system_that_takes_nothing(
+    lab: Lab, state: Callable[[StateFile], AbstractContextManager[None]]
+) -> None:
     counts_again(lab)
     seen = len(lab.log)
-    outage = state(lab)
-    assert hasattr(outage, "__enter__")
-    with outage:  # type: ignore[attr-defined]
+    with state(file_of(lab)):
         assert come(lab) == "unknown"
         for _ in range(3):
             assert visit(lab, CONFIRMED_PTR, port(CHAINS, "file")).place == "inbox"
@@ -268,7 +169,7 @@ def test_it_is_killed_again_and_again(lab: Lab) -> None:
 
     def kill() -> None:
         while not ended.wait(0.3):
-            for pid in workers(lab):
+            for pid in file_of(lab).workers():
                 os.kill(pid, signal.SIGKILL)
                 killed.append(pid)
 
