@@ -62,11 +62,12 @@ def set_up() -> None:
 @contextmanager
 def visit(address: str) -> Iterator[str]:
     """Be a client from elsewhere. smtpd takes for local what was there when it started."""
-    _ip("address", "add", f"{address}/32", "dev", "vio0")
+    form = f"{address}/128" if ":" in address else f"{address}/32"
+    _ip("address", "add", form, "dev", "vio0", *(["nodad"] if ":" in address else []))
     try:
         yield address
     finally:
-        _ip("address", "del", f"{address}/32", "dev", "vio0")
+        _ip("address", "del", form, "dev", "vio0")
 
 
 def view(root: Path, name: str, over: Sequence[Path] = ()) -> Path:
