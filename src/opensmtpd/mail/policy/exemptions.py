@@ -17,7 +17,8 @@ class Exemptions:
     """The rows of the files: ``192.0.2.0/24``, ``2001:db8::/32``, ``*.example.org``.
 
     A domain exempts only clients whose name leads back to their address: the owner of an address
-    can give it any name.
+    can give it any name. Text behind a ``#`` is a comment, also behind a row: lists that were
+    written for filters in Go have such.
     """
 
     def __init__(self, paths: Iterable[str]) -> None:
@@ -30,7 +31,8 @@ class Exemptions:
     def _read(self, path: str) -> None:
         file = TableFile(lines(path), path)
         file.kind = FileKind.LIST  # a first row with colons may be an IPv6 address
-        for line, row, _ in file:
+        for line, text, _ in file:
+            row = text.partition("#")[0].rstrip()
             network = read_network(row)
             if network is not None:
                 self._networks.add(_as_ipv4(network) or row)

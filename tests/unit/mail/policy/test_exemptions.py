@@ -14,10 +14,10 @@ ROWS = """\
 ::ffff:203.0.113.77
 [IPv6:::FFFF:203.0.113.128]
 ::ffff:203.0.113.192/122
-198.51.100.0/24
-203.0.113.9
+198.51.100.0/24	# documentation
+203.0.113.9# a friend
 
-*.Example.ORG
+*.Example.ORG  # all # of them
 friend.example
 """
 
