@@ -55,10 +55,8 @@ In smtpd.conf, bad clients refused, and mail of doubtful ones marked:
   listen on 192.0.2.1 port 25 tls pki example.com filter "senderscore"
 """
 
-PHASES = (
-    *("connect", "helo", "ehlo", "starttls", "auth", "mail-from", "rcpt-to", "data", "commit"),
-    "quit",
-)
+PHASES = ("connect", "helo", "ehlo", "starttls", "auth", "mail-from", "rcpt-to", "quit")
+"""Where clients may be blocked. Their answers to DATA and to a message are delayed only."""
 BLOCKED = Disconnect(550, "your IP reputation is too low for this MX")
 FIELD = b"X-SenderScore"
 ALLOWED = 100
@@ -86,9 +84,9 @@ class SenderScore(Filter):
         """Raises ConfigError for flags and files that cannot be used."""
         self.flags = flags
         self.within = dns_options.deadline(flags)
-        if flags.slowFactor > 900 * flags.deadline:
+        if flags.slowFactor > 900 * (flags.deadline - self.within):  # both are before a greeting
             remedy = "answers would be late: make it less, or --deadline more"
-            raise ConfigError("-slowFactor is not below --deadline", remedy=remedy)
+            raise ConfigError("-slowFactor is more than --deadline leaves", remedy=remedy)
         self.allowed = Exemptions(flags.allowlist)
         self.needs = Needs(reads=tuple(flags.allowlist))
         self.dns = dns_options.resolver(flags)
@@ -247,8 +245,8 @@ def parser() -> argparse.ArgumentParser:
         ("junkBelow", "have smtpd junk the mail of clients whose score is below this"),
     ):
         add(f"-{name}", f"--{name}", dest=name, type=int, default=-1, metavar="SCORE", help=what)
-    add("-blockPhase", "--blockPhase", dest="blockPhase", choices=PHASES[:7] + PHASES[9:],
-        default="connect", metavar="PHASE", help="refuse them at this phase: connect (default),"
+    add("-blockPhase", "--blockPhase", dest="blockPhase", choices=PHASES, default="connect",
+        metavar="PHASE", help="refuse them at this phase: connect (default),"
         " helo, ehlo, starttls, auth, mail-from, rcpt-to or quit")
     add("-slowFactor", "--slowFactor", dest="slowFactor", type=int, default=-1,
         metavar="MILLISECONDS", help="delay each answer by so much for a client whose score is 0,"
