@@ -45,3 +45,34 @@ def test_the_same_in_runs(size: int) -> None:
 def test_a_run_that_stays_is_the_same_object() -> None:
     run = [*RECEIVED, b"Subject: x"]
     assert Cleaner().clean(run) is run
+
+
+SCORED = [
+    b"X-SenderScore: 5",  # a filter's before this one
+    *RECEIVED,
+    b"X-SenderScore : 100",
+    b"\tX-Other: folded",
+    b"x-senderscore:",
+    b"X-Spam: No",
+    b"X-SenderScores: 100",
+    b"X-SenderScore",
+]
+
+
+@pytest.mark.parametrize("size", [1, 3, 20])
+def test_fields_of_another_name(size: int) -> None:
+    cleaner = Cleaner(lambda name: name == b"x-senderscore")
+    runs = [SCORED[at : at + size] for at in range(0, len(SCORED), size)]
+    assert [line for run in runs for line in cleaner.clean(run)] == [
+        b"X-SenderScore: 5",
+        *RECEIVED,
+        b"X-Spam: No",
+        b"X-SenderScores: 100",
+    ]
+
+
+def test_names_are_asked_for_in_lower_case() -> None:
+    asked: list[bytes] = []
+    cleaner = Cleaner(lambda name: bool(asked.append(name)))  # type: ignore[func-returns-value]
+    cleaner.clean([*RECEIVED, b"To: a", b" folded", b"X-ABC\t : b", b"", b": c"])
+    assert asked == [b"to", b"x-abc", b"", b""]
