@@ -100,7 +100,7 @@ def play(crowd: Crowd, protocol: FilterConnection) -> None:
     """Have a crowd come and go; nothing may hang or stay behind."""
     crowd.run(30)
     crowd.pump()
-    while crowd.oracle.open:
+    while crowd.oracle.open or crowd.jobs:
         crowd.work()
         crowd.pump()
     assert crowd.smtpd.hung() == []
