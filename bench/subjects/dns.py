@@ -26,6 +26,7 @@ from bench.contestants import Contestants, contestants, parser
 from bench.driver import CONNECT, STAMP
 from bench.records import OURS, Figure, Goal, finish
 from lab.root import stage
+from lab.root.plugin import ORIGINAL
 from lab.shows.guide import Guide
 
 C = "C"
@@ -227,7 +228,7 @@ def contenders(original: str | None) -> dict[str, list[str]]:
         "ours, smtpd's verdict": ['proc-exec "filter-rdns"', 'proc-exec "filter-fcrdns"'],
         "ours in one, smtpd's verdict": ['proc-exec "filter-rdns --fcrdns junk"'],
         "ours in one, --verify, cached": ['proc-exec "filter-rdns --fcrdns junk --verify"'],
-        "filter-senderscore": ['proc-exec "filter-senderscore -junkBelow 50"'],
+        "filter-senderscore": [f'proc-exec "filter-senderscore{ORIGINAL} -junkBelow 50"'],
         "ours, three lists, cached": [f'proc-exec "filter-dnsbl {lists}"'],
     }
     if original:

@@ -38,7 +38,7 @@ CLONE, CONF = Path("/root/opensmtpd-plugins"), "/etc/smtpd.conf"
 RESTART = " && systemctl restart opensmtpd"
 C_PLUGINS = " ".join(
     (
-        *("opensmtpd-filter-dkimsign", "opensmtpd-filter-senderscore", *REPLACED),
+        *("opensmtpd-filter-dkimsign", *REPLACED),
         *("opensmtpd-table-passwd", "opensmtpd-table-sqlite"),
     )
 )
@@ -180,8 +180,8 @@ def test_from_nothing_to_a_signed_mail_where_smtpd_is_older_than_tables(debs: Pa
     assert sorted(path.name for path in libexec.iterdir() if path.is_symlink()) == [
         f"filter-{name}"
         for name in (
-            *("auth", "dkimsign", "dnsbl", "fcrdns", "greylist", "metrics", "milter", "rdns"),
-            *("record", "rspamd"),
+            *("archive", "auth", "dkimsign", "dnsbl", "fcrdns", "greylist", "headers", "limit"),
+            *("metrics", "milter", "rdns", "record", "rspamd", "senderscore"),
         )
     ]
     with machine.dns, machine.server:

@@ -91,7 +91,7 @@ TABLES = tuple(
     f"opensmtpd-table-{name}" for name in ("ldap", "mysql", "postgres", "redis", "socketmap")
 )
 """The programs in C that ask them."""
-REPLACED = ("opensmtpd-filter-rspamd", *TABLES)
+REPLACED = ("opensmtpd-filter-rspamd", "opensmtpd-filter-senderscore", *TABLES)
 """The packages of others, besides those of COMMON, whose programs have the names of ours."""
 SPAM = ("opensmtpd-filter-rspamd", "rspamd")
 """The server that judges messages, and the filter in Go that asks it."""
