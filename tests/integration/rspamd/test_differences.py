@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import pytest
 
+from integration.support.queued import Outcome
 from integration.support.rspamd_mail import Lines, Mail, Wanted, composed
 from integration.support.rspamd_scenes import asked
-from integration.support.rspamd_sides import GO, OURS, Outcome, prepare, sent
+from integration.support.rspamd_sides import GO, OURS, prepare, sent
 from lab.peers.clients import CONFIRMED_PTR, NO_PTR
 from lab.peers.rspamd.server import RspamdServer
 from lab.shows.demo import LOCAL

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from integration.support.queued import Outcome
 from integration.support.rspamd_mail import Mail, generated, odd, published
-from integration.support.rspamd_sides import GO, OURS, Outcome, prepare, sent
+from integration.support.rspamd_sides import GO, OURS, prepare, sent
 from lab.peers.passage import first_difference
 from lab.peers.rspamd.server import RspamdServer
 from lab.support import Lab, Setup

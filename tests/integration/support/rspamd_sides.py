@@ -1,18 +1,12 @@
-"""The filter in Go and ours on one smtpd: what becomes of a mail at either.
+"""The filter in Go and ours on one smtpd: what becomes of a mail at either."""
 
-smtpd keeps what it has accepted, so that a message is read where it waits: what an agent of
-delivery would get, without the time that a delivery takes.
-"""
-
-import re
 import smtplib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from pathlib import Path
-from typing import NamedTuple
 
 from integration.support.dns_scenes import Chains, listen, ours, port
+from integration.support.queued import Outcome, outcome
 from integration.support.rspamd_mail import Mail
 from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR
@@ -24,20 +18,8 @@ from lab.support import Lab
 NAME = "filter-rspamd"
 CHAINS: Chains = {"ours": (ours(NAME),), "go": (ours(NAME + ORIGINAL),)}
 OURS, GO = (port(CHAINS, title) for title in CHAINS)
-QUEUE = "var/spool/smtpd/queue"
-ACCEPTED = re.compile(rb"([0-9a-f]{8}) Message accepted")
-RECEIVED = re.compile(rb"(?<= id )[0-9a-f]{8}(?=[ ;\n])|(?<=;\n\t)\w{3}, .*(?=\n)")
 IN_SESSION = 90
 """Mails that a session may have: smtpd takes 100."""
-
-
-class Outcome(NamedTuple):
-    """What smtpd made of a mail."""
-
-    reply: bytes
-    """To its final dot, or what refused it before; without the number of the message."""
-    message: bytes = b""
-    """As smtpd has it in its queue, without the number and the time in its own Received."""
 
 
 def prepare(guide: Guide) -> None:
@@ -58,7 +40,7 @@ def sent(
                     client.starttls(context=mail.trusting(lab.guide))
                     client.login("alice", PASSWORD)
                 for _ in range(min(len(left), IN_SESSION)):
-                    yield _outcome(lab.guide.view, _reply(client, left.popleft()))
+                    yield outcome(lab.guide.view, _reply(client, left.popleft()))
                     if client.sock is None:
                         break
 
@@ -72,13 +54,3 @@ def _reply(client: smtplib.SMTP, each: Mail) -> bytes:
     elif code >= 400:
         client.rset()
     return b"%d %s" % (code, text)
-
-
-def _outcome(view: Path, reply: bytes) -> Outcome:
-    found = ACCEPTED.search(reply)
-    if not found:
-        return Outcome(reply)
-    number = found[1].decode("ascii")
-    message = (view / QUEUE / number[:2] / number / "message").read_bytes()
-    said = ACCEPTED.sub(b"(number) Message accepted", reply)
-    return Outcome(said, RECEIVED.sub(b"", message, count=2))
