@@ -66,13 +66,35 @@ ALLOWED = 100
 class ScoredVisit:
     """The state of a session."""
 
-    __slots__ = ("asked", "score")
+    __slots__ = ("_asked", "score")
 
     def __init__(self, asked: int | Deferred[int | None] | None) -> None:
-        self.asked = asked if isinstance(asked, Deferred) else None
+        self._asked = asked if isinstance(asked, Deferred) else None
         """The answer of the DNS, while it is waited for."""
         self.score = None if isinstance(asked, Deferred) else asked
         """0 to 100; None where it is not known."""
+        if self._asked is not None:
+            self._asked.on_end(self._take)
+
+    def _take(self, score: int | None, error: BaseException | None) -> None:
+        self.score, self._asked = score, None
+
+    async def known(self) -> int | None:
+        """Return the score, when the DNS has told it.
+
+        Any request may be the first one: smtpd asks nobody behind a filter that junks a client.
+        """
+        if self._asked is None:
+            return self.score
+        try:
+            return await self._asked
+        finally:
+            self._asked = None  # it is asked no more where this was cancelled: too late
+
+    def forget(self) -> None:
+        """Ask no more."""
+        if self._asked is not None:
+            self._asked.cancel()
 
 
 class SenderScore(Filter):
@@ -101,7 +123,9 @@ class SenderScore(Filter):
             unused = {"on_auth"}  # it would show passwords
         phase = self.flags.blockPhase.replace("-", "_").replace("ehlo", "helo")
         unused.discard(f"on_{phase}")
-        if not self.flags.scoreHeader:
+        if self.flags.scoreHeader:
+            unused.discard("on_data")  # behind which the score is written
+        else:
             unused.add("on_message")
         return unused
 
@@ -143,26 +167,22 @@ class SenderScore(Filter):
 
     def on_link_disconnect(self, session: Session, report: LinkDisconnect) -> None:
         """Stop asking for a client that is gone."""
-        if session.data is not None and session.data.asked is not None:
-            session.data.asked.cancel()
+        visit_of(session).forget()
 
     # --- answers: each is delayed -----------------------------------------------------------------
 
     async def on_connect(self, session: Session, request: Connect) -> PhaseDecision:
-        """Wait for the score, and decide on the client."""
-        visit = visit_of(session)
-        if visit.asked is not None:
-            visit.score, visit.asked = await visit.asked, None
+        """Decide on the client."""
         decision: PhaseDecision = await self.delayed(session, "connect")
-        junked = visit.score is not None and visit.score < self.flags.junkBelow
-        if decision is PROCEED and junked:
-            log("senderscore-junk", session.id, score=visit.score)
+        score = visit_of(session).score
+        if decision is PROCEED and score is not None and score < self.flags.junkBelow:
+            log("senderscore-junk", session.id, score=score)
             return JUNK
         return decision
 
     async def delayed(self, session: Session, phase: str) -> CommitDecision:
-        """Wait, the longer the lower the score; then block, if this is the phase for it."""
-        score = visit_of(session).score
+        """Wait for the score, and the longer the lower it is; then block, if it is the phase."""
+        score = await visit_of(session).known()
         if score is None:
             return PROCEED
         delay = self.flags.slowFactor * (100 - score) // 100

@@ -1,13 +1,9 @@
 """filter-senderscore over a session: phases, delays, and what messages say."""
 
 import asyncio
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
-from opensmtpd.answer import Deferred
-from opensmtpd.dns import Question, Reply
 from unit.support.senderscore_client import (
     BLOCKED,
     MESSAGE,
@@ -15,10 +11,9 @@ from unit.support.senderscore_client import (
     below,
     front,
     make,
-    scored,
     send,
 )
-from unit.support.talk import Talk, report, request, result
+from unit.support.talk import Talk, request, result
 
 # --- phases ---------------------------------------------------------------------------------------
 
@@ -74,7 +69,7 @@ ALL = {"connect", "helo", "ehlo", "starttls", "mail-from", "rcpt-to", "data", "c
     [
         ("", {"connect"}),
         ("-blockBelow 10 -junkBelow 70", {"connect"}),
-        ("-scoreHeader", {"connect", "data-line", "commit"}),
+        ("-scoreHeader", {"connect", "data", "data-line", "commit"}),
         ("-blockPhase helo", {"connect", "helo", "ehlo"}),
         ("-blockPhase ehlo", {"connect", "helo", "ehlo"}),
         ("-blockPhase rcpt-to", {"connect", "rcpt-to"}),
@@ -148,65 +143,6 @@ def test_who_is_blocked_waits_too(slept: list[float]) -> None:
     assert slept == [0.95]
     assert send(f"{line} mail-from", 5).reply == BLOCKED
     assert slept == [0.95] * 4
-
-
-# --- clients that do not wait ---------------------------------------------------------------------
-
-
-@dataclass
-class Waiting:
-    """A DNS that is asked, and tells when it is told to."""
-
-    replies: list[Deferred[list[Reply]]] = field(default_factory=list)
-    cancelled: int = 0
-
-    def known(self, questions: list[Question]) -> None:
-        return None
-
-    def ask(self, questions: list[Question], until: float) -> Deferred[list[Reply]]:
-        self.replies.append(Deferred())
-        self.replies[-1].on_cancel(self.cancel)
-        return self.replies[-1]
-
-    def cancel(self) -> None:
-        self.cancelled += 1
-
-
-def waiting(line: str) -> tuple[Talk, Waiting]:
-    filter: Any = make(line)
-    filter.dns = dns = Waiting()
-    return Talk(filter), dns
-
-
-LINK = report(b"link-connect", b"client.example", b"pass", b"192.0.2.5:4711", b"192.168.0.1:25")
-CONNECT = request(b"connect", b"client.example|192.0.2.5")
-GONE = report(b"link-disconnect")
-
-
-def test_a_client_is_greeted_when_its_score_is_known() -> None:
-    talk, dns = waiting("-junkBelow 70")
-    assert talk.say(LINK, CONNECT) == b""
-    job: Any = talk.job()
-
-    async def greet() -> object:
-        answer = asyncio.ensure_future(job.task)
-        await asyncio.sleep(0)
-        assert not answer.done()
-        dns.replies[0].settle([scored(69)])
-        return await answer
-
-    talk.protocol.dispatcher.resolve(job, asyncio.run(greet()))
-    assert talk.drain() == result(b"junk")
-
-
-def test_nobody_is_asked_for_a_client_that_is_gone() -> None:
-    talk, dns = waiting("-junkBelow 70")
-    assert talk.say(LINK, CONNECT, GONE) == b""
-    assert dns.cancelled == 1
-    assert talk.left() == (0, 0, 0, 0)
-    talk.say(LINK, GONE)  # without a request, as of a client that another filter refused
-    assert dns.cancelled == 2
-    assert talk.logged == []
 
 
 # --- the header -----------------------------------------------------------------------------------
