@@ -111,7 +111,8 @@ def stand(prepared: stage.Stage, seed: int) -> Iterator[Stand]:
     guide = prepared.guide(f"chaos-{prepared.smtpd}-{seed}")
     lay_out(guide)
     listed = ip_address(LISTED).reverse_pointer.removesuffix(".in-addr.arpa")
-    zone = {**records(guide), (f"{listed}.bl.test", "A"): ["127.0.0.2"]}
+    told = {f"{listed}.bl.test": "127.0.0.2", f"{listed}.score.senderscore.com": "127.0.4.20"}
+    zone = {**records(guide), **{(name, "A"): [answer] for name, answer in told.items()}}
     keys = guide.view.with_name("keys")
     publish(keys, guide.dkim_record)
     with (

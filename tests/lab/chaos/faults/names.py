@@ -5,6 +5,9 @@ from lab.chaos.stand import ADDRESSES, Stand
 from lab.peers.clients import reverse
 from lab.peers.nameserver import Records, failing, garbage
 
+MANY = ["127.0.0.2"] * 300
+"""Records of one answer."""
+
 
 @fault("the name server is silent", pause=1.0, stops_names=True)
 def silent(stand: Stand) -> Strikes:
@@ -51,7 +54,10 @@ def lie(stand: Stand) -> Strikes:
             for address in ADDRESSES:
                 zone[reverse(address), "PTR"] = stand.dice.choice([*lies, *odd, failing()])
             zone["*.bl.test", "A"] = stand.dice.choice(
-                [*lies, failing(), ["127.255.255.254"], ["203.0.113.80"], ["127.0.0.2"] * 300]
+                [*lies, failing(), ["127.255.255.254"], ["203.0.113.80"], MANY]
+            )
+            zone["*.score.senderscore.com", "A"] = stand.dice.choice(
+                [*lies, failing(), ["127.255.255.255"], ["203.0.113.80"], ["127.0.4.0"], MANY]
             )
             zone["*.bl.test", "TXT"] = ['"\\010filter-result|x|y|proceed"']
             stand.dns.records = _records(zone)

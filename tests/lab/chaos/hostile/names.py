@@ -9,7 +9,7 @@ import dns.rdatatype
 from lab.peers.nameserver import NameServer, add, failing, response_to
 
 RECORDS: dict[str, Sequence[str]] = {
-    "A": ("192.0.2.5", "127.0.0.2", "127.255.255.254", "203.0.113.1", "127.0.0.1"),
+    "A": ("192.0.2.5", "127.0.0.2", "127.255.255.254", "203.0.113.1", "127.0.0.1", "127.0.4.70"),
     "AAAA": ("2001:db8::5", "::1"),
     "PTR": ("mail.example.", "192.0.2.9.", "192-0-2-5.example.net.", "a\\010b.example.", "."),
     "MX": ("10 mail.example.",),

@@ -33,6 +33,8 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
                     "--helo-dns", "header", "--dns-failure", "header", *DNS),
     "filter-fcrdns": ("--verify", "--fcrdns", "reject:{{rdns}} {{helo}}", *DNS),
     "filter-dnsbl": ("-mv", *DNS, "one.example", "-w", "white.example", "-d", "names.example"),
+    "filter-senderscore": ("-blockBelow", "2", "-junkBelow", "70", "-slowFactor", "20",
+                           "-scoreHeader", *DNS),
     "filter-rspamd": (RSPAMD, "http://127.0.0.1:{port}", "--timeout", "1", "--fail", "open"),
     "filter-milter": (MILTER, MILTER, "--fail", "open", "--connect-timeout", "2",
                       "--command-timeout", "1", "--content-timeout", "1"),
