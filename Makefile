@@ -45,7 +45,7 @@ tests/integration/cli tests/integration/core
 tests/integration/table_dovecot tests/integration/table_postgres tests/integration/table_redis tests/integration/table_socketmap
 tests/integration/milter
 tests/integration/greylist tests/integration/rspamd
-tests/integration/fleet tests/integration/metrics tests/integration/record tests/integration/state
+tests/integration/fleet tests/integration/metrics tests/integration/record tests/integration/senderscore tests/integration/state
 endef
 OTHERS := tests $(patsubst %,--ignore=%,$(PARTS))
 export PARTS OTHERS
