@@ -14,10 +14,9 @@ from collections.abc import Callable
 from opensmtpd import options, run
 from opensmtpd.answer import Offload
 from opensmtpd.errors import Refused
-from opensmtpd.filter import EditedMessage, Filter, Reject, Session, SessionAttribute
+from opensmtpd.filter import EditedMessage, Filter, Session, SessionAttribute
 from opensmtpd.log import log
 from opensmtpd.mail.client import USES, Client
-from opensmtpd.mail.headers.patterns import TooMuchWork
 from opensmtpd.mail.headers.rules import HeaderRules
 from opensmtpd.needs import Needs
 
@@ -35,8 +34,6 @@ In /etc/mail/headers:
 
 SIGHUP has it read that file anew.
 """
-
-TOO_LONG = Reject(552, "5.3.4 Message header too long")
 
 
 class Headers(Filter):
@@ -77,13 +74,10 @@ class RuledMail(EditedMessage):
 
     def end(self) -> None:
         """Follow the rules. Raises Refused."""
-        try:
-            verdict = self.rules.follow(self, ours=self.ours)
-        except TooMuchWork as error:
-            log("headers-too-long", self.session, reason=error)
-            raise Refused(TOO_LONG) from None
+        verdict = self.rules.follow(self, ours=self.ours)
         if verdict.refusal is not None:
-            log("headers-reject", self.session, line=verdict.line)
+            event = "headers-too-long" if verdict.too_long else "headers-reject"
+            log(event, self.session, line=verdict.line)
             raise Refused(verdict.refusal)
         if verdict.junk:
             log("headers-junk", self.session, line=verdict.line)

@@ -2,7 +2,6 @@
 
 import re
 
-from opensmtpd.errors import LocalError
 from opensmtpd.filter import Field
 from opensmtpd.mail.headers.encoded import shown
 from opensmtpd.table.matching.regex import compile_row
@@ -17,33 +16,26 @@ _SPECIAL = frozenset(".[]\\*^$+?(){}|")
 _STARS = {"*": ".*", "?": "."}
 
 
-class TooMuchWork(LocalError):
-    """The header of a message takes too long to match with all rules."""
-
-
 class Matching:
     """The values of a message, and the work that is left for it."""
 
     def __init__(self) -> None:
         self.left = WORK_MAX
+        """Below 0, nothing matches any more, and what has been found does not count."""
         self._readings: dict[bytes, tuple[bytes, ...]] = {}
-
-    def spend(self, work: int) -> None:
-        """Take work. Raises TooMuchWork where none is left."""
-        self.left -= work
-        if self.left < 0:
-            raise TooMuchWork("a header that takes too long to match with all rules")
 
     def readings(self, field: Field) -> tuple[bytes, ...]:
         """Return the value of a field as it stands and, where that differs, as it is shown.
 
-        Both are in lower case. Raises TooMuchWork.
+        Both are in lower case.
         """
         value = field.value[:VALUE_MAX]
         found = self._readings.get(value)
         if found is None:
             # The library looks for the end of each word that begins.
-            self.spend(len(value) * value.count(b"=?") // 8)
+            self.left -= len(value) * value.count(b"=?") // 8
+            if self.left < 0:
+                return ()
             both = (value.lower(), shown(value).lower())
             found = self._readings[value] = tuple(dict.fromkeys(both))
         return found
@@ -60,24 +52,23 @@ class Pattern:
         inner = written[1:-1] if is_expression(written) else f"^{_expression(written)}$"
         row = compile_row(f"(?i){inner}")
         self._literal, self._automaton = row.literal, row.automaton
-        self._states = 0
 
     def matches(self, field: Field, matching: Matching) -> bool:
-        """Return whether the value of a field matches. Raises TooMuchWork."""
+        """Return whether the value of a field matches."""
         return any(self._finds(each, matching) for each in matching.readings(field))
 
     def _finds(self, value: bytes, matching: Matching) -> bool:
-        matching.spend(len(value) + 10)
-        if self._literal not in value:
+        matching.left -= len(value) + 10
+        if matching.left < 0 or self._literal not in value:
             return False
         automaton = self._automaton
         if automaton.states * automaton.state_size > STATES_MAX:
             automaton.forget()
         steps = automaton.steps
         found = automaton.match(value, matching.left // automaton.work)
-        matching.spend((automaton.steps - steps) * automaton.work)
+        matching.left -= (automaton.steps - steps) * automaton.work
         if found is None:
-            matching.spend(matching.left + 1)
+            matching.left = -1
         return bool(found)
 
 

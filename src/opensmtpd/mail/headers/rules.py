@@ -24,6 +24,8 @@ from opensmtpd.mail.headers.privacy import hide, own_received
 from opensmtpd.table.file import lines
 
 REFUSED = "5.7.1 Message refused"
+TOO_LONG = Reject(552, "5.3.4 Message header too long")
+"""The refusal of a header that takes too long to match with all rules."""
 LINE_MAX = 998
 """Bytes of a line that is written (RFC 5322 section 2.1.1)."""
 _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"(?!\S)|(/(?:[^/\\]|\\.)*/)(?!\S)|([^\s"#]\S*)')
@@ -52,7 +54,7 @@ class HeaderRule(NamedTuple):
     refusal: Reject | None = None
 
     def found(self, message: EditedMessage, matching: Matching) -> Iterator[Field]:
-        """Yield the fields that match: smtpd's own Received never does. Raises TooMuchWork."""
+        """Yield the fields that match: smtpd's own Received never does."""
         own = own_received(message)
         for each in message.fields:
             if each is own or self.name is None or not self.name.fullmatch(each.name):
@@ -68,6 +70,8 @@ class HeaderVerdict(NamedTuple):
     line: int = 0
     """The line of the rule that refuses, or the first that junks; 0 for none."""
     junk: bool = False
+    too_long: bool = False
+    """True where the work for a message was at its end in that rule."""
 
 
 class HeaderRules:
@@ -89,7 +93,7 @@ class HeaderRules:
             )
 
     def follow(self, message: EditedMessage, *, ours: bool) -> HeaderVerdict:
-        """Edit a message; ``ours`` is one of a user of ours. Raises TooMuchWork."""
+        """Edit a message; ``ours`` is one of a user of ours."""
         matching, verdict = Matching(), HeaderVerdict()
         for rule in self.rules:
             if rule.action == "privacy":
@@ -109,6 +113,8 @@ class HeaderRules:
                         message.remove(field)
                     else:
                         message.replace(field, rule.value)
+            if matching.left < 0:
+                return HeaderVerdict(TOO_LONG, rule.line, too_long=True)
         return verdict
 
 
