@@ -32,10 +32,7 @@ class Matching:
         value = field.value[:VALUE_MAX]
         found = self._readings.get(value)
         if found is None:
-            # The library looks for the end of each word that begins.
-            self.left -= len(value) * value.count(b"=?") // 8
-            if self.left < 0:
-                return ()
+            self.left -= len(value) * (4 if b"=?" in value else 1)
             both = (value.lower(), shown(value).lower())
             found = self._readings[value] = tuple(dict.fromkeys(both))
         return found
