@@ -46,8 +46,7 @@ class Pattern:
 
     def __init__(self, written: str) -> None:
         """Raises ValueError, with the reason, for a pattern that is refused."""
-        inner = written[1:-1] if is_expression(written) else f"^{_expression(written)}$"
-        row = compile_row(f"(?i){inner}")
+        row = compile_row(f"(?i){_expression(written)}")
         self._literal, self._automaton = row.literal, row.automaton
 
     def matches(self, field: Field, matching: Matching) -> bool:
@@ -69,14 +68,20 @@ class Pattern:
         return bool(found)
 
 
-def is_expression(written: str) -> bool:
-    """Return whether a pattern is a regular expression."""
-    return len(written) > 1 and written[0] == written[-1] == "/"
+def _expression(written: str) -> str:
+    """Return a pattern as an expression. Raises ValueError."""
+    if not written.startswith("/"):
+        return f"^{''.join(_STARS.get(each) or _escaped(each) for each in written)}$"
+    inner = written[1:-1]
+    if not inner or not written.endswith("/"):
+        fault = "begins as an expression, and is none"
+        raise ValueError(f"{written!r} {fault}: write /EXPRESSION/, without letters behind it")
+    return inner
 
 
-def _expression(text: str) -> str:
-    """Return a text with stars as an expression."""
-    return "".join(_STARS.get(char) or (f"\\{char}" if char in _SPECIAL else char) for char in text)
+def _escaped(char: str) -> str:
+    """Return an expression for one character."""
+    return f"\\{char}" if char in _SPECIAL else char
 
 
 def name_pattern(written: str) -> re.Pattern[bytes]:

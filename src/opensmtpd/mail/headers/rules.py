@@ -13,12 +13,12 @@ r"""The rules of filter-headers, read from a file, and followed from top to bott
 
 import re
 from collections.abc import Iterator
+from string import whitespace
 from typing import NamedTuple
 
 from opensmtpd.errors import ConfigError, DecisionError, nearest
 from opensmtpd.filter import EditedMessage, Field, Reject
 from opensmtpd.filter.field import make
-from opensmtpd.mail.client import text
 from opensmtpd.mail.headers.patterns import Matching, Pattern, name_pattern
 from opensmtpd.mail.headers.privacy import hide, own_received
 from opensmtpd.table.file import lines
@@ -28,7 +28,7 @@ TOO_LONG = Reject(552, "5.3.4 Message header too long")
 """The refusal of a header that takes too long to match with all rules."""
 LINE_MAX = 998
 """Bytes of a line that is written (RFC 5322 section 2.1.1)."""
-_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"(?!\S)|(/(?:[^/\\]|\\.)*/)(?!\S)|([^\s"#]\S*)')
+_WORD = re.compile(r'"((?:[^"\\]|\\.)*)"(?!\S)|(/(?:[^/\\]|\\.)*/|[^\s"#][^\s"]*)(?!\S)', re.ASCII)
 _FORMS = {
     "reject": "FIELD PATTERN [TEXT]",
     "junk": "FIELD PATTERN",
@@ -62,6 +62,13 @@ class HeaderRule(NamedTuple):
             if self.pattern is None or self.pattern.matches(each, matching):
                 yield each
 
+    def edit(self, message: EditedMessage, field: Field) -> None:
+        """Do to a field that matches as the rule says."""
+        if self.action == "remove":
+            message.remove(field)
+        else:
+            message.replace(field, self.value)
+
 
 class HeaderVerdict(NamedTuple):
     """The outcome of the rules, besides edits."""
@@ -82,7 +89,7 @@ class HeaderRules:
         self.rules: list[HeaderRule] = []
         for number, line in enumerate(lines(path), 1):
             try:
-                words = _words(text(line))
+                words = _words(line)
                 self.rules += [_rule(number, *words)] if words else []
             except (ValueError, DecisionError) as error:
                 remedy = "see RULES in filter-headers(8)"
@@ -94,50 +101,48 @@ class HeaderRules:
 
     def follow(self, message: EditedMessage, *, ours: bool) -> HeaderVerdict:
         """Edit a message; ``ours`` is one of a user of ours."""
-        matching, verdict = Matching(), HeaderVerdict()
+        matching, junk = Matching(), 0
         for rule in self.rules:
             if rule.action == "privacy":
                 if ours:
                     hide(message)
             elif rule.action == "add":
                 message.prepend(rule.field.encode("ascii"), rule.value)
-            elif rule.action == "reject":
+            elif rule.action in ("reject", "junk"):
                 if any(rule.found(message, matching)):
-                    return HeaderVerdict(rule.refusal, rule.line)
-            elif rule.action == "junk":
-                if not verdict.junk and any(rule.found(message, matching)):
-                    verdict = HeaderVerdict(None, rule.line, True)
+                    if rule.refusal is not None:
+                        return HeaderVerdict(rule.refusal, rule.line)
+                    junk = junk or rule.line
             else:
                 for field in rule.found(message, matching):
-                    if rule.action == "remove":
-                        message.remove(field)
-                    else:
-                        message.replace(field, rule.value)
+                    rule.edit(message, field)
             if matching.left < 0:
                 return HeaderVerdict(TOO_LONG, rule.line, too_long=True)
-        return verdict
+        return HeaderVerdict(None, junk, junk > 0)
 
 
-def _words(line: str) -> list[str]:
+def _words(line: bytes) -> list[str]:
     """Return the words of a line: plain, in quotes (without them), and between slashes.
 
     Raises ValueError.
     """
+    try:
+        text = line.decode()
+    except UnicodeDecodeError:
+        raise ValueError("bytes that are no UTF-8") from None
     words, at = [], 0
-    while at < len(line):
-        if line[at].isspace():
+    while at < len(text):
+        if text[at] in whitespace:
             at += 1
             continue
-        if line[at] == "#":
+        if text[at] == "#":
             break
-        match = _TOKEN.match(line, at)
+        match = _WORD.match(text, at)
         if match is None:
-            raise ValueError(f"a word that has no end, from {line[at : at + 20].strip()!r} on")
-        quoted, expression, plain = match.groups()
-        if quoted is not None:
-            words.append(re.sub(r"\\(.)", r"\1", quoted))
-        else:
-            words.append(expression.replace("\\/", "/") if expression else plain)
+            rest = text[at : at + 40].strip()
+            raise ValueError(f"{rest!r}: quotes and slashes stand around whole words")
+        quoted, plain = match.groups()
+        words.append(plain if quoted is None else re.sub(r'\\(["\\])', r"\1", quoted))
         at = match.end()
     return words
 
@@ -151,12 +156,15 @@ def _rule(line: int, action: str, *words: str) -> HeaderRule:
     form = _FORMS[action].split()
     least = sum(each[0] != "[" for each in form)
     if not least <= len(words) <= len(form):
-        raise ValueError(f"write: {action} {_FORMS[action]}".rstrip())
+        hint = ", with quotes around what has blanks" if len(words) > len(form) > 0 else ""
+        raise ValueError(f"write: {action} {_FORMS[action]}".rstrip() + hint)
     if not form:
         return HeaderRule(line, action)
     field, *rest = words
     name = name_pattern(field)
     if action == "add":
+        if "*" in field:
+            raise ValueError(f"{field!r} is no name of a new field")
         return HeaderRule(line, action, field, name, value=_value(field, rest[0]))
     pattern = Pattern(rest[0]) if rest else None
     if action == "replace":
@@ -178,4 +186,4 @@ def _refusal(words: str) -> Reject:
     match = re.fullmatch(r"([45][0-9]{2})(?: +(.*))?", words)
     if match is None:
         return Reject(550, words or REFUSED)
-    return Reject(int(match[1]), match[2] or REFUSED)
+    return Reject(int(match[1]), match[2] or f"{match[1][0]}{REFUSED[1:]}")
