@@ -20,22 +20,23 @@ def own_received(message: EditedMessage) -> Field | None:
     return next(iter(message.named(b"received")), None)
 
 
-def hide(message: EditedMessage) -> None:
-    """Remove these fields; of smtpd's own Received, the part about the client alone.
+def hide(message: EditedMessage, own: Field | None) -> Field | None:
+    """Remove these fields, but of smtpd's own Received the part about the client alone.
 
     So does ``mask-src`` of smtpd.conf(5) with that part (``smtp_message_begin`` in
-    ``smtp_session.c``).
+    ``smtp_session.c``). Returns what is smtpd's own Received then.
     """
-    own = own_received(message)
     for field in message.fields:
-        if field is own:
-            _cut(message, field)
-        elif field.name.lower() in TELLING:
+        if field is not own and field.name.lower() in TELLING:
             message.remove(field)
+    return None if own is None else _cut(message, own)
 
 
-def _cut(message: EditedMessage, own: Field) -> None:
+def _cut(message: EditedMessage, own: Field) -> Field:
     """Cut what stands before ``by``. Field lines stay as they are behind it."""
     first, *rest = own.lines
+    if b"\r" in own.raw or b"\0" in own.raw:  # a client's; another filter has removed smtpd's
+        return own
     if first.startswith(b"from ") and rest and _BY.match(rest[0].lstrip()):
-        message.replace(own, [rest[0].lstrip(), *rest[1:]])
+        return message.replace(own, [rest[0].lstrip(), *rest[1:]])
+    return own

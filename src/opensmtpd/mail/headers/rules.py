@@ -19,13 +19,15 @@ from typing import NamedTuple
 from opensmtpd.errors import ConfigError, DecisionError, nearest
 from opensmtpd.filter import EditedMessage, Field, Reject
 from opensmtpd.filter.field import make
-from opensmtpd.mail.headers.patterns import Matching, Pattern, name_pattern
+from opensmtpd.mail.headers.patterns import Matching, NamePattern, Pattern
 from opensmtpd.mail.headers.privacy import hide, own_received
 from opensmtpd.table.file import lines
 
 REFUSED = "5.7.1 Message refused"
 TOO_LONG = Reject(552, "5.3.4 Message header too long")
 """The refusal of a header that takes too long to match with all rules."""
+NAME_WORK, EDIT_WORK = 5, 150
+"""Work to look at the name of a field, and to edit one: see ``patterns.WORK_MAX``."""
 LINE_MAX = 998
 """Bytes of a line that is written (RFC 5322 section 2.1.1)."""
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"(?!\S)|(/(?:[^/\\]|\\.)*/|[^\s"#][^\s"]*)(?!\S)', re.ASCII)
@@ -47,24 +49,29 @@ class HeaderRule(NamedTuple):
     action: str
     field: str = ""
     """The name of the fields that it is about, which may have stars; of ``add``, of the new one."""
-    name: re.Pattern[bytes] | None = None
+    name: NamePattern | None = None
     pattern: Pattern | None = None
     """None matches all values."""
     value: bytes = b""
     refusal: Reject | None = None
 
-    def found(self, message: EditedMessage, matching: Matching) -> Iterator[Field]:
+    def found(
+        self, message: EditedMessage, own: Field | None, matching: Matching
+    ) -> Iterator[Field]:
         """Yield the fields that match: smtpd's own Received never does."""
-        own = own_received(message)
         for each in message.fields:
-            if each is own or self.name is None or not self.name.fullmatch(each.name):
+            matching.left -= NAME_WORK + len(each.name) // 8
+            if matching.left < 0:
+                return
+            if each is own or self.name is None or not self.name.matches(each.name):
                 continue
             if self.pattern is None or self.pattern.matches(each, matching):
                 yield each
 
     def edit(self, message: EditedMessage, field: Field) -> None:
         """Do to a field that matches as the rule says."""
-        if self.action == "remove":
+        # A client's name may leave no room for a value in a line that smtpd takes.
+        if self.action == "remove" or len(field.name) > LINE_MAX:
             message.remove(field)
         else:
             message.replace(field, self.value)
@@ -101,20 +108,22 @@ class HeaderRules:
 
     def follow(self, message: EditedMessage, *, ours: bool) -> HeaderVerdict:
         """Edit a message; ``ours`` is one of a user of ours."""
-        matching, junk = Matching(), 0
+        matching, own, junk = Matching(), own_received(message), 0
         for rule in self.rules:
             if rule.action == "privacy":
                 if ours:
-                    hide(message)
+                    own = hide(message, own)
             elif rule.action == "add":
+                matching.left -= EDIT_WORK
                 message.prepend(rule.field.encode("ascii"), rule.value)
             elif rule.action in ("reject", "junk"):
-                if any(rule.found(message, matching)):
+                if any(rule.found(message, own, matching)):
                     if rule.refusal is not None:
                         return HeaderVerdict(rule.refusal, rule.line)
                     junk = junk or rule.line
             else:
-                for field in rule.found(message, matching):
+                for field in rule.found(message, own, matching):
+                    matching.left -= EDIT_WORK
                     rule.edit(message, field)
             if matching.left < 0:
                 return HeaderVerdict(TOO_LONG, rule.line, too_long=True)
@@ -161,7 +170,7 @@ def _rule(line: int, action: str, *words: str) -> HeaderRule:
     if not form:
         return HeaderRule(line, action)
     field, *rest = words
-    name = name_pattern(field)
+    name = NamePattern(field)
     if action == "add":
         if "*" in field:
             raise ValueError(f"{field!r} is no name of a new field")
