@@ -15,7 +15,9 @@ VALUE_WORK = 40
 STATES_MAX = 1 << 20
 """Bytes of states that an expression remembers from one message to the next, about."""
 _SPECIAL = frozenset(".[]\\*^$+?(){}|")
-_STARS = {"*": ".*", "?": "."}
+_STARS = {"*": ".*", "?": "[^\udc80-\udcbf][\udc80-\udcbf]*"}
+"""A character has several bytes in UTF-8, the first of which is no other's."""
+_FOREIGN = re.compile(r"[^\x00-\x7f]+")
 
 
 class Matching:
@@ -35,7 +37,7 @@ class Matching:
         found = self._readings.get(value)
         if found is None:
             self.left -= len(value) * (4 if b"=?" in value else 1)
-            both = (value.lower(), shown(value).lower())
+            both = (_lower(value), _lower(shown(value)))
             found = self._readings[value] = tuple(dict.fromkeys(both))
         return found
 
@@ -48,7 +50,8 @@ class Pattern:
 
     def __init__(self, written: str) -> None:
         """Raises ValueError, with the reason, for a pattern that is refused."""
-        row = compile_row(f"(?i){_expression(written)}")
+        folded = _FOREIGN.sub(lambda found: found[0].lower(), _expression(written))
+        row = compile_row(f"(?i){folded}")
         self._literal, self._automaton = row.literal, row.automaton
 
     def matches(self, field: Field, matching: Matching) -> bool:
@@ -96,6 +99,13 @@ class NamePattern:
                 return False
             at += len(each)
         return name.endswith(last) and at + len(last) <= len(name)
+
+
+def _lower(value: bytes) -> bytes:
+    """Return a value in lower case, with the letters of all scripts where it is UTF-8."""
+    if value.isascii():
+        return value.lower()
+    return value.decode("utf-8", "surrogateescape").lower().encode("utf-8", "surrogateescape")
 
 
 def _expression(written: str) -> str:
