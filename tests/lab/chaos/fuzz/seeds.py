@@ -38,6 +38,13 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
         b"ARC-Authentication-Results: i=1; a.example; none\nFrom: a@example.com\n\n"
         b"v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n\na\nb",
     ),
+    "header_rules": (
+        b'reject Subject /buy|sell/ "554 5.7.1 no"\njunk From *@spam.example*\nremove X-*-Id a?c\n'
+        b'replace Subject * "x y"\nadd X-A "b \\"c\\"" # why\nprivacy\n\n'
+        b"Subject: =?utf-8?q?b=C3=BCy?= =?koi8-r?b?y9XQydTY?=\nFrom: a@spam.example\n folded\n"
+        b"X-a-Id: abc\nReceived: from c\n\tby d\nUser-Agent: x\n",
+        b'junk * /^(a|b)*[[:alpha:]]{2,30}\\.$/\nreject * "" 421\n\nA:\nB: =?utf-8?q?\xff?=\n',
+    ),
     "milter_replies": (
         _OFFER + b"|c|c" + _ENVELOPE + b"|c|c|c|c|c|hX-A\0 a\n\tb\0|i\0\0\0\1X-B\0 c\0"
         b"|m\0\0\0\1Subject\0\0|m\0\0\0\1A\0 d\0|bnew\r\n|bline|qwhy\0|p|c"

@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import product
 
 from lab.chaos.fuzz.milter_replies import milter_replies
 from lab.chaos.fuzz.rspamd_answers import rspamd_answers
@@ -28,12 +29,14 @@ from opensmtpd.mail.dkim.keys import key_table
 from opensmtpd.mail.dkim.verify.bodies import BodyHashes
 from opensmtpd.mail.dkim.verify.keys_worker import judge
 from opensmtpd.mail.dkim.verify.verifier import DkimVerification
+from opensmtpd.mail.headers.rules import HeaderRules
 from opensmtpd.table import Service, Table
 from opensmtpd.table.file import TableFile, lines
 from opensmtpd.testing import Smtpd
 from opensmtpd_cli.smtpdconf import parser
 from property.hostile import Dice, Hostile
 from property.storm import Storm
+from unit.support.ruled_mail import OWN, follow
 
 Target = Callable[[bytes], None]
 TARGETS: dict[str, Target] = {}
@@ -281,6 +284,18 @@ def sqlite_configuration(data: bytes) -> None:
 def table_file(data: bytes) -> None:
     """A file of table-flat."""
     in_a_file(data, lambda path: list(TableFile(lines(path), path)))
+
+
+@target
+def header_rules(data: bytes) -> None:
+    """Rules of filter-headers, an empty line, and a header that follows them."""
+    text, _, header = data.partition(b"\n\n")
+    made: list[HeaderRules] = []
+    in_a_file(text, lambda path: made.append(HeaderRules(path)))
+    for rules, ours in product(made, (True, False)):
+        verdict, after = follow(rules, header.rstrip(b"\n") + b"\n", ours=ours)
+        assert OWN.partition(b"\n\tby ")[2] in after
+        assert verdict.line or not (verdict.junk or verdict.refusal)
 
 
 @target

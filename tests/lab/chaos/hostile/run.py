@@ -35,6 +35,7 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "filter-dnsbl": ("-mv", *DNS, "one.example", "-w", "white.example", "-d", "names.example"),
     "filter-senderscore": ("-blockBelow", "2", "-junkBelow", "70", "-slowFactor", "20",
                            "-scoreHeader", *DNS),
+    "filter-headers": ("{dir}/headers",),
     "filter-rspamd": (RSPAMD, "http://127.0.0.1:{port}", "--timeout", "1", "--fail", "open"),
     "filter-milter": (MILTER, MILTER, "--fail", "open", "--connect-timeout", "2",
                       "--command-timeout", "1", "--content-timeout", "1"),
@@ -162,6 +163,10 @@ def lay_out(folder: Path) -> None:
     """Write the files that the programs read."""
     (folder / "key").write_bytes(generate.ed25519().pem)
     (folder / "key").chmod(0o600)
+    (folder / "headers").write_text(
+        'reject * /filter-result|b{30}/ "451 4.7.1 later"\njunk Subject *hello*\nremove X-*-*\n'
+        "replace From * x\nadd X-New 1\nprivacy\n"
+    )
     (folder / "flat").write_text(
         "# @list\nalice\nsales\nexample.org\n*.example.net\n10.0.0.0/8\n@example.com\n^(a|aa)+!$\n"
     )
