@@ -43,6 +43,7 @@ tests/integration/auth tests/integration/chaos tests/integration/dkimsign
 tests/integration/databases tests/integration/table_ldap tests/integration/table_mysql
 tests/integration/cli tests/integration/core
 tests/integration/table_dovecot tests/integration/table_postgres tests/integration/table_redis tests/integration/table_socketmap
+tests/integration/limit
 tests/integration/milter
 tests/integration/greylist tests/integration/rspamd
 tests/integration/fleet tests/integration/metrics tests/integration/record tests/integration/senderscore tests/integration/state
