@@ -109,6 +109,8 @@ MILTERS = (
 """Milters, and the servers that two of them ask; without signatures of viruses."""
 GREYLISTING = ("postgrey",)
 """A server that Postfix asks, with the lists of whom it spares."""
+BANNING = ("fail2ban",)
+"""A program that reads logs, and bans the clients that they tell of."""
 LIBRARIES = ("python3-ldap",)
 """Libraries that PyPI has no wheels of: the virtual environment of a root sees the system's."""
 
@@ -118,7 +120,7 @@ TRIXIE = Recipe(
     "3.13",
     (*COMMON, "opensmtpd-filter-senderscore", *DOVECOT),
     "trixie",
-    (*SERVERS, *TABLES, *SPAM, *MILTERS, *GREYLISTING, *LIBRARIES),
+    (*SERVERS, *TABLES, *SPAM, *MILTERS, *GREYLISTING, *BANNING, *LIBRARIES),
 )
 FORKY = Recipe("7.9", "forky", "3.14", COMMON, "sid", LIBRARIES)
 BOOKWORM = Recipe("6.8", "bookworm", "3.11", BEFORE_TABLES, "bookworm")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import dkim
 
-from integration.support import greylist_examples
+from integration.support import greylist_examples, limit_examples
 from integration.support.cookbook.recipe import Recipe
 from integration.support.dns_scenes import listings, visit
 from integration.support.manual_machine import Expected, Machine
@@ -155,4 +155,13 @@ RECIPES: Mapping[str, Recipe] = {
     ),
     "Have rspamd judge mail": Recipe((rspamd_judges,)),
     "Refuse clients that greet with your name": Recipe((our_name_is_refused,)),
+    "Ban clients that send too much": Recipe(
+        (limit_examples.thirty_messages,),
+        {
+            "fail2ban-client --test": Expected("OK: configuration test is successful"),
+            "fail2ban-regex systemd-journal ": Expected("Failregex: 0 total"),
+        },
+        before=lambda machine: limit_examples.make_folder(machine.view),
+        smtpd=("7.6",),
+    ),
 }
