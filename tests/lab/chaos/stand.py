@@ -32,6 +32,15 @@ SPOOL_SIZE = "12m"
 ADDRESSES = (CONFIRMED_PTR, LYING_PTR, NO_PTR, "192.0.2.100", "192.0.2.101", "192.0.2.119")
 """Clients: with names of all kinds, one of them listed."""
 LISTED = LYING_PTR
+STATE = "var/lib/limits/state.db"
+LIMITS = """\
+user messages 1000/1s stop
+address messages 1000/1s
+network recipients 100K/1s reject
+sender bytes 1G/1s
+recipient-domain messages 1000/1s pace
+"""
+"""More than the clients send: it is asked for each message, and refuses none."""
 RECIPIENTS = ("alice", "sales", "support")
 MANY = 1000
 """Addresses ``many0`` and so on, of which all lead to nobody's mail."""
@@ -85,6 +94,11 @@ class Stand:
     def database(self) -> Path:
         """The database of all tables."""
         return self.view / DATABASE
+
+    @property
+    def state(self) -> Path:
+        """The file of what filter-limit knows."""
+        return self.view / STATE
 
     @property
     def key(self) -> Path:
@@ -142,10 +156,12 @@ def lay_out(guide: Guide) -> None:
         text = f"dbpath /{DATABASE}\n{queries}\n"
         (view / FOLDER / f"{name}.conf").write_text(text)
     (view / FOLDER / "spammers").write_text(SPAMMERS)
+    (view / FOLDER / "limits").write_text(LIMITS)
+    (view / STATE).parent.mkdir()
     _own_package(view / VENV[1:])
     _fill(guide)
     # The folder, too: who reads a database in WAL mode writes into it.
-    inside.done(view, "chown", "-R", "opensmtpd:opensmtpd", f"/{FOLDER}/db")
+    inside.done(view, "chown", "-R", "opensmtpd:opensmtpd", f"/{FOLDER}/db", "/var/lib/limits")
     inside.done(view, "smtpd", "-n", "-f", "/etc/mail/smtpd.conf")
 
 

@@ -48,7 +48,8 @@ from lab.chaos.faults import (  # noqa: E402  each enters its own
     package,
     rspamd,
     signals,
+    state,
 )
 
 __all__ = ["FAULTS", "Fault", "Strikes", "clients", "fault", "files", "limits", "names", "package",
-           "rspamd", "signals"]  # fmt: skip
+           "rspamd", "signals", "state"]  # fmt: skip

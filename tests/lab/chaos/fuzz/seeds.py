@@ -71,6 +71,13 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
         b"dbpath /x\nquery_alias SELECT a FROM b WHERE c=?\nbusy_timeout 1\n",
     ),
     "table_file": (b"# @delimiter -\nalice: bob, 'c d'\nroot:\talice\n", b"# @list\n*.example\n"),
+    "limit_rules": (
+        b"# whose of-what how-much\nuser messages 200/1h\nuser news messages unlimited\n"
+        b"user recipients 1K/1d stop 2h\nuser bytes 1M/1d stop 90d\n"
+        b"network messages 60/1m burst 20 reject\n",
+        b"recipient-domain messages 1/s pace\nsender @example.org bytes 10M/d burst 20M\n"
+        b"address 2001:db8::/32 messages 1/30s\nsender-domain *.example.net bytes 1G/1d defer\n",
+    ),
     "dns_cache": (b"\x91\x94\xa1a\xa1A\x91\xa9127.0.0.2\xcb@\x00\x00\x00\x00\x00\x00\x00",),
     "smtpd_conf": (
         b'table a file:/etc/mail/a\ntable b { x = "y", z }\nm = "q"\nfilter f proc-exec "g -h"\n'

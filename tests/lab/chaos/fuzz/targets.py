@@ -2,13 +2,13 @@
 
 import hashlib
 import importlib.util
-import os
 import re
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import product
 
+from lab.chaos.fuzz.in_a_file import in_a_file
+from lab.chaos.fuzz.limit_rules import limit_rules
 from lab.chaos.fuzz.milter_replies import milter_replies
 from lab.chaos.fuzz.rspamd_answers import rspamd_answers
 from lab.peers import second_verifier
@@ -18,7 +18,7 @@ from opensmtpd.backends.sqlite import config
 from opensmtpd.dns import Found
 from opensmtpd.dns.lookup import Gather, Lookup
 from opensmtpd.dns.resolver.process import cache_file
-from opensmtpd.errors import LocalError, ProtocolError, Unsignable, VersionError
+from opensmtpd.errors import ProtocolError, Unsignable, VersionError
 from opensmtpd.filter import PROCEED, Decision, Filter, Helo, Session, StreamedMessage, field
 from opensmtpd.mail import mailboxes
 from opensmtpd.mail.arc.begun import begun_set
@@ -256,16 +256,7 @@ target(rspamd_answers)
 # --- files -----------------------------------------------------------------------------------
 
 
-def in_a_file(data: bytes, read: Callable[[str], object]) -> None:
-    """Have bytes read from a file; a LocalError is a fine answer."""
-    descriptor, path = tempfile.mkstemp(dir="/dev/shm")
-    try:
-        os.write(descriptor, data)
-        os.close(descriptor)
-        with suppress(LocalError):
-            read(path)
-    finally:
-        os.unlink(path)
+target(limit_rules)
 
 
 @target

@@ -39,11 +39,23 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "filter-rspamd": (RSPAMD, "http://127.0.0.1:{port}", "--timeout", "1", "--fail", "open"),
     "filter-milter": (MILTER, MILTER, "--fail", "open", "--connect-timeout", "2",
                       "--command-timeout", "1", "--content-timeout", "1"),
+    "filter-limit": ("--state", "{dir}/limits.db", "{dir}/limits"),
     "table-sqlite": ("{dir}/sqlite.conf",),
     "table-flat": ("{dir}/flat",),
     "table-passwd": ("{dir}/passwd",),
 }  # fmt: skip
 HASH = "$6$saltsalt$" + 86 * "."
+LIMITS = """\
+address messages 300/1s reject
+network recipients 500/1s
+sender messages 100/1s
+sender @example.com bytes 1M/1s burst 20K reject
+sender-domain recipients 100/1s
+recipient-domain messages 2000/1s pace
+recipient-domain bytes 10M/1s burst 1M pace
+user messages 1/1s stop 1s
+"""
+"""Rules that are exceeded now and then, and that have nobody wait for long."""
 
 
 class Shard(NamedTuple):
@@ -170,6 +182,7 @@ def lay_out(folder: Path) -> None:
     (folder / "flat").write_text(
         "# @list\nalice\nsales\nexample.org\n*.example.net\n10.0.0.0/8\n@example.com\n^(a|aa)+!$\n"
     )
+    (folder / "limits").write_text(LIMITS)
     (folder / "passwd").write_text(f"# @auth\nalice:{HASH}:1000:1000:Alice:/home/alice:/bin/sh\n")
     with closing(sqlite3.connect(folder / "db")) as rows, rows:
         rows.execute("CREATE TABLE t (key TEXT PRIMARY KEY, value TEXT, uid INTEGER)")
