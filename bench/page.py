@@ -21,7 +21,7 @@ MANY = 5
 """Contestants that have a column each; more of them have a row each."""
 SUBJECTS = (
     *("signing", "growth", "breakdown", "smtpd", "tables", "rcpt", "dns", "auth", "network"),
-    *("rspamd", "start", "state", "record"),
+    *("rspamd", "limit", "start", "state", "record"),
 )
 
 

@@ -18,7 +18,7 @@ NO_CACHE = "PYTHONDONTWRITEBYTECODE"
 """Programs that have to be compiled at each start would seem slow."""
 NAMES = (
     *("signing", "growth", "breakdown", "smtpd", "tables", "rcpt", "dns", "auth", "network"),
-    *("rspamd", "start", "state", "record"),
+    *("rspamd", "limit", "start", "state", "record"),
 )
 
 
