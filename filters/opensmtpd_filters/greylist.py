@@ -120,9 +120,12 @@ class Greylist(Filter):
         session.data = GreylistVisit(Client.of(session))
 
     def on_tx_mail(self, session: Session, report: TxMail) -> None:
-        """Find out about the client, while it goes on."""
-        visit_of(session).end_transaction()
+        """Find out about the client, while it goes on.
+
+        A MAIL FROM amid a transaction is refused, and reported: the transaction goes on.
+        """
         if report.result == "ok":
+            visit_of(session).end_transaction()
             self.begin(session, report.address)
 
     def begin(self, session: Session, sender: bytes) -> None:

@@ -223,6 +223,23 @@ def test_recipients_who_are_spared(tmp_path: Path, sender: bytes) -> None:
     assert around.store.steps() == [f"white {HERE}"]
 
 
+def test_a_sender_amid_a_transaction() -> None:
+    """smtpd refuses it, and goes on with the sender that it has."""
+    around = Greylisted()
+    visit = Visit(around)
+    assert visit.say(BOUNCE, RCPT, MAIL).startswith(b"503 5.5.1 ")
+    assert visit.say(b"DATA") == NEW
+    assert visit.say(b"RSET", MAIL, RCPT, BOUNCE).startswith(b"503 5.5.1 ")
+    assert visit.say(OTHER) == NEW
+    assert around.store.steps() == [
+        f"white {HERE}",
+        f"greylist {HERE}  alice@example.com",
+        f"white {HERE}",
+        f"greylist {HERE} bob@remote.example alice@example.com",
+        f"greylist {HERE} bob@remote.example carol@example.com",
+    ]
+
+
 # --- addresses that smtpd does not report ---------------------------------------------------------
 
 LONG = b"b" * 240
