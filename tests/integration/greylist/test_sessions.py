@@ -139,6 +139,17 @@ def test_several_messages_of_a_session(lab: Lab) -> None:
     assert sorted(fields) == [0, 1, 1]
 
 
+def test_a_second_sender_amid_a_transaction() -> None:
+    """smtpd refuses it; the null sender before it waits for DATA all the same."""
+    with knock(NO_PTR, USUAL) as client:
+        assert client.mail("")[0] == 250
+        assert client.rcpt(LOCAL)[0] == 250
+        assert client.mail("mallory@second.example")[0] == 503
+        code, text = client.docmd("DATA")
+    assert code == 451
+    assert text.startswith(b"4.7.1 Greylisted, ")
+
+
 # --- several recipients, and null senders ---------------------------------------------------------
 
 
