@@ -25,6 +25,8 @@ DEAR = frozenset(
     ]
 )
 """What takes a millisecond or more, or brings what does."""
+TO_WAIT = "asyncio concurrent inspect logging ssl subprocess traceback"
+"""asyncio, and what it brings, for those who have a client wait."""
 
 LOADED = """\
 import os, sys
@@ -71,6 +73,8 @@ def files(tmp_path: Path) -> dict[str, str]:
         "mysql": f"host localhost\n{query.format('?')}",
         "redis": f"master unix:{tmp_path}/none\nquery_alias GET alias:%s\n",
         "dovecot": f"auth {tmp_path}/none\n",
+        "headers": "reject Subject /buy/\njunk From *@spam.example\nprivacy\n",
+        "limits": "user messages 60/1h\nrecipient-domain messages 1/1s pace\n",
     }
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
@@ -81,16 +85,22 @@ def files(tmp_path: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("name", "argv", "expected"),
     [
+        ("archive", "-n {none}", "hashlib random"),
+        ("archive", "-n --lmtp {none} --lmtp-recipient archive {none}", "hashlib random"),
         ("auth", "", "hashlib"),
         ("dkimsign", "-d a.example -s s -k {key}", "hashlib"),
         ("dnsbl", "bl.example", ""),
         ("greylist", "", "hashlib"),
         ("greylist", "--state {none}", "hashlib"),
+        ("headers", "{headers}", ""),
+        ("limit", "{limits}", f"hashlib {TO_WAIT}"),
+        ("limit", "--state {none} {limits}", f"hashlib {TO_WAIT}"),
         ("metrics", "--file {none}", ""),
         ("milter", "{none}", ""),
         ("rdns", "", ""),
         ("rdns", "--verify", ""),
         ("rspamd", "", "urllib"),
+        ("senderscore", "-slowFactor 1000", TO_WAIT),
     ],
 )
 def test_a_filter(name: str, argv: str, expected: str, files: dict[str, str]) -> None:

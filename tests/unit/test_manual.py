@@ -18,7 +18,20 @@ from lab.shows import manual
 from lab.shows.manual import PAGES
 from opensmtpd import options
 from opensmtpd_cli.main import main as operator
-from opensmtpd_filters import auth, dkimsign, dnsbl, greylist, metrics, milter, rdns, rspamd
+from opensmtpd_filters import (
+    archive,
+    auth,
+    dkimsign,
+    dnsbl,
+    greylist,
+    headers,
+    limit,
+    metrics,
+    milter,
+    rdns,
+    rspamd,
+    senderscore,
+)
 from opensmtpd_filters import record as filter_record
 from opensmtpd_tables import dovecot, flat, ldap, mysql, passwd, postgres, redis, socketmap, sqlite
 from opensmtpd_tables import record as table_record
@@ -26,16 +39,20 @@ from opensmtpd_tables import record as table_record
 Parser = Callable[[], argparse.ArgumentParser]
 OPERATOR = "opensmtpd-plugins.8"
 PARSERS: dict[str, Parser] = {
+    "filter-archive.8": archive.parser,
     "filter-auth.8": auth.parser,
     "filter-dkimsign.8": dkimsign.parser,
     "filter-dnsbl.8": dnsbl.parser,
     "filter-fcrdns.8": partial(rdns.parser, "filter-fcrdns"),
     "filter-greylist.8": greylist.parser,
+    "filter-headers.8": headers.parser,
+    "filter-limit.8": limit.parser,
     "filter-metrics.8": metrics.parser,
     "filter-milter.8": milter.parser,
     "filter-rdns.8": rdns.parser,
     "filter-record.8": filter_record.parser,
     "filter-rspamd.8": rspamd.parser,
+    "filter-senderscore.8": senderscore.parser,
     "table-dovecot.5": dovecot.parser,
     "table-flat.5": flat.parser,
     "table-ldap.5": ldap.parser,
@@ -59,7 +76,7 @@ LEFT_OUT = {
 }
 """Sections that a page has no use for, and why."""
 FOREIGN = frozenset([
-    "openssl.1", "patch.1", "ps.1", "sh.1", "sqlite3.1",
+    "find.1", "grep.1", "openssl.1", "patch.1", "ps.1", "sh.1", "sqlite3.1",
     "crypt.3", "syslog.3",
     "aliases.5", "passwd.5", "resolv.conf.5", "smtpd.conf.5", "table.5",
     "cron.8", "sendmail.8", "smtpctl.8", "smtpd.8", "unbound.8",

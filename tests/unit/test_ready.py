@@ -182,6 +182,122 @@ def test_filter_greylist(tmp_path: Path, where: str) -> None:
         assert_nothing_late(program)
 
 
+def transaction(*recipients: bytes) -> bytes:
+    """Return what smtpd reports of a transaction up to DATA."""
+    return b"".join(
+        [
+            report(b"tx-mail", b"0123abcd", b"ok", b"a@example.com"),
+            *(report(b"tx-rcpt", b"0123abcd", b"ok", each) for each in recipients),
+            report(b"tx-data", b"0123abcd", b"ok"),
+        ]
+    )
+
+
+@pytest.mark.parametrize("where", ["memory", "file", "server"])
+def test_filter_limit(tmp_path: Path, where: str) -> None:
+    """A user is stopped, but not where the server of what is counted is away."""
+    rules = tmp_path / "limits"
+    rules.write_text(
+        "user messages 2/1h stop\naddress 203.0.113.0/24 bytes 1M/1h burst 2M reject\n"
+        "network recipients 100/1h\nsender-domain messages 5/1s pace\n"
+        "recipient-domain *.example messages unlimited\n"
+    )
+    places = {"memory": [], "file": [f"{tmp_path}/state.db"], "server": ["redis://127.0.0.1:1"]}
+    state = [word for place in places[where] for word in ("--state", place)]
+    with Program(tmp_path, "opensmtpd_filters.limit", "--debug", *state, str(rules)) as program:
+        ready(program)
+        program.send(LINK, report(b"link-auth", b"pass", b"alice"))
+        stopped = b"reject|550 5.7.1 This account has sent too much mail and is stopped"
+        for last in (b"proceed", b"proceed", b"proceed" if where == "server" else stopped):
+            program.send(request(b"mail-from", b"a@example.com"))
+            program.send(request(b"rcpt-to", b"b@example.org"))
+            assert program.lines(2) == [result(b"proceed")] * 2
+            program.send(transaction(b"b@example.org"), data(*MAIL))
+            assert program.until(b"|.\n").endswith(datalines(*MAIL))
+            program.send(request(b"commit"))
+            assert program.lines() == [result(last)]
+            program.send(report(b"tx-reset", b"0123abcd"))
+        program.send(request(b"mail-from", b"a@example.com"))
+        assert program.lines() == [result(last)]
+        program.hang_up()
+        while "reload" not in (line := program.log()):
+            pass
+        assert line == "reloaded"
+        assert_nothing_late(program)
+
+
+def test_filter_headers(tmp_path: Path) -> None:
+    """Encoded words in all kinds of charsets are read."""
+    rules = tmp_path / "headers"
+    rules.write_text(
+        "reject Subject /buy (it )?now/\njunk X-Kind *\nremove X-Mailer\nprivacy\n"
+        "replace Reply-To * b@example.org\nadd X-Checked yes\n"
+    )
+    fields = (b"X-Kind: x", b"Reply-To: a", b"Received: from a", b"\tby b", b"User-Agent: x")
+    with Program(tmp_path, "opensmtpd_filters.headers", "--debug", str(rules)) as program:
+        ready(program)
+        program.send(LINK, report(b"link-auth", b"alice", b"pass"))
+        for charset in (b"utf-8", b"koi8-r", b"gb2312", b"shift_jis", b"windows-1252", b"none"):
+            for subject in (b"=?%b?q?buy?=", b"=?%b?b?YnV5IG5vdw==?="):
+                program.send(transaction(b"b@example.org"))
+                program.send(data(b"Subject: " + subject % charset, *fields, *MAIL))
+                whole = program.until(b"|.\n")
+                if b"X-Checked: yes" in whole:
+                    assert b"X-Spam: Yes" in whole
+                program.send(request(b"commit"))
+                assert (b"|proceed\n" in program.lines()[0]) is (b"X-Checked: yes" in whole)
+                program.send(report(b"tx-reset", b"0123abcd"))
+        program.hang_up()
+        while "reload" not in (line := program.log()):
+            pass
+        assert line == "reloaded"
+        assert_nothing_late(program)
+
+
+@pytest.mark.parametrize("more", [[], ["--lmtp", "inet:localhost:1", "--lmtp-recipient", "x"]])
+def test_filter_archive(tmp_path: Path, more: list[str]) -> None:
+    """Copies of messages that are accepted are there, and no others."""
+    copies = tmp_path / "copies"
+    with Program(tmp_path, "opensmtpd_filters.archive", *more, str(copies)) as program:
+        ready(program)
+        program.send(LINK)
+        large = (*MAIL[:-1], *[b"x" * 900] * 1400, b".")
+        for number, message in enumerate((MAIL, large)):
+            program.send(transaction(b"b@example.org"), data(*message))
+            assert program.until(b"|.\n").endswith(datalines(*message))
+            end = (b"tx-reset", b"0123abcd"), (b"tx-commit", b"0123abcd", b"99")
+            program.send(report(*end[number]))
+        while not list((copies / "new").iterdir()):
+            pass
+        if more:
+            assert program.log().startswith("archive-lmtp-away ")
+        (copy,) = (copies / "new").iterdir()
+        assert copy.read_bytes().startswith(b"X-Archive-Status: accepted\n")
+        assert_nothing_late(program)
+
+
+@pytest.mark.parametrize("more", [["-testMode"], []])
+def test_filter_senderscore(tmp_path: Path, more: list[str]) -> None:
+    """One whose score is 9, or is not known."""
+    (tmp_path / "friends").write_text("192.0.2.0/24\n*.example.net\n")
+    options = ["-junkBelow", "70", "-slowFactor", "10", "-scoreHeader", *more]
+    options += ["-allowlist", str(tmp_path / "friends"), "--nameserver", "127.0.0.1:1"]
+    with Program(tmp_path, "opensmtpd_filters.senderscore", *options) as program:
+        ready(program)
+        program.send(LINK, CONNECT)
+        assert program.lines() == [result(b"junk" if more else b"proceed")]
+        for phase in (b"ehlo", b"mail-from", b"rcpt-to", b"data"):
+            program.send(request(phase, b"a@example.org"))
+            assert program.lines() == [result(b"proceed")]
+        program.send(transaction(b"b@example.org"), data(*MAIL))
+        assert (b"X-SenderScore: 9" in program.until(b"|.\n")) is bool(more)
+        program.hang_up()
+        while "reload" not in (line := program.log()):
+            pass
+        assert line == "reloaded"
+        assert_nothing_late(program)
+
+
 SPAM = {
     "action": "add header",
     "score": 8.2,

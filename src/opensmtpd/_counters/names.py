@@ -47,8 +47,9 @@ SERVICES = (
     *("mailaddrmap", "relayhost", "string", "regex", "auth", "unknown"),
 )
 PROGRAMS = (
-    *("filter-auth", "filter-dkimsign", "filter-dnsbl", "filter-fcrdns", "filter-greylist"),
-    *("filter-metrics", "filter-milter", "filter-rdns", "filter-rspamd"),
+    *("filter-archive", "filter-auth", "filter-dkimsign", "filter-dnsbl", "filter-fcrdns"),
+    *("filter-greylist", "filter-headers", "filter-limit", "filter-metrics", "filter-milter"),
+    *("filter-rdns", "filter-rspamd", "filter-senderscore"),
     *("table-dovecot", "table-flat", "table-ldap", "table-mysql", "table-passwd"),
     *("table-postgres", "table-redis", "table-socketmap", "table-sqlite", "other"),
 )

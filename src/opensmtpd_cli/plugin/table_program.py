@@ -16,16 +16,20 @@ FLAT = "flat"
 """Our table for the files that smtpd itself reads."""
 
 OURS = {
+    "filter-archive": "opensmtpd-filter-archive-py",
     "filter-auth": "opensmtpd-filter-auth-py",
     "filter-dkimsign": "opensmtpd-filter-dkimsign-py",
     "filter-dnsbl": "opensmtpd-filter-dnsbl-py",
     "filter-fcrdns": "opensmtpd-filter-rdns-py",
     "filter-greylist": "opensmtpd-filter-greylist-py",
+    "filter-headers": "opensmtpd-filter-headers-py",
+    "filter-limit": "opensmtpd-filter-limit-py",
     "filter-metrics": "opensmtpd-filter-metrics-py",
     "filter-milter": "opensmtpd-filter-milter-py",
     "filter-rdns": "opensmtpd-filter-rdns-py",
     "filter-record": "opensmtpd-filter-record-py",
     "filter-rspamd": "opensmtpd-filter-rspamd-py",
+    "filter-senderscore": "opensmtpd-filter-senderscore-py",
     "table-dovecot": "opensmtpd-table-dovecot-py",
     "table-flat": "opensmtpd-table-flat-py",
     "table-ldap": "opensmtpd-table-ldap-py",
@@ -38,8 +42,6 @@ OURS = {
     "table-sqlite": "opensmtpd-table-sqlite-py",
 }
 """Programs of this suite, and the Debian package of each."""
-_OTHERS = {"filter-senderscore": "opensmtpd-filter-senderscore"}
-"""Programs of others, and the Debian package of each."""
 
 _BUILT_IN = ("db", "getpwnam", "proc")
 
@@ -71,7 +73,7 @@ def place(name: str, chroot: str = "") -> str:
 
 def package(name: str) -> str:
     """Return the Debian package of a program; "" where none is known."""
-    return OURS.get(name) or _OTHERS.get(name, "")
+    return OURS.get(name, "")
 
 
 def suggested(name: str, programs: Collection[str]) -> str:

@@ -34,12 +34,12 @@ def test_the_package_is_removed_under_them(lab: Lab) -> None:
         os.kill(pid, signal.SIGHUP)
     all_serve(lab)
     assert lab.server.plugins() == plugins
-    assert lab.log.count(" reloaded") == len(filters) == 6
+    assert lab.log.count(" reloaded") == len(filters) == 10
 
 
 def test_signals_do_nothing(lab: Lab) -> None:
     plugins = lab.server.plugins()
-    assert len(plugins) >= 4 + 6
+    assert len(plugins) >= 4 + 10
     for name in SIGNALS:
         for pid in plugins:
             os.kill(pid, signal.Signals[f"SIG{name}"])

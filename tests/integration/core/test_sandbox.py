@@ -25,12 +25,16 @@ from unit.support.child import PATIENCE
 from unit.support.prying import CONFINED, FREE, status
 
 PROGRAMS = (
+    "filter-archive",
     "filter-auth",
     "filter-dkimsign",
     "filter-rdns",
     "filter-dnsbl",
     "filter-greylist",
+    "filter-headers",
+    "filter-limit",
     "filter-rspamd",
+    "filter-senderscore",
     "table-flat",
     "table-sqlite",
 )

@@ -10,12 +10,16 @@ from typing import Any
 import pytest
 
 from integration.support import (
+    archive_examples,
     greylist_examples,
+    headers_examples,
     ldap_directory,
+    limit_examples,
     manual_servers,
     metrics_server,
     mysql_example,
     postgres_example,
+    senderscore_examples,
     valkey_example,
 )
 from integration.support.dns_scenes import Fate, listings, visit
@@ -25,6 +29,7 @@ from integration.support.milter_examples import (
     origin_by_milters,
     signed_by_a_milter,
 )
+from integration.support.package_folders import make_folder
 from integration.support.rspamd_stand_in import REFUSAL, SUBJECT, RspamdStandIn, spam
 from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR, LYING_PTR, NO_PTR
@@ -113,6 +118,16 @@ COMMANDS: Mapping[str, Expected] = {
     "opensmtpd-plugins completion ": Expected(),
 }
 """By how a command begins; of several the longest counts. What is made is used afterwards."""
+COMMANDS_OF: Mapping[str, Mapping[str, Expected]] = {
+    "filter-archive.8": {
+        "grep -l ": Expected(),
+        "while read ": Expected(),
+    },
+    "filter-headers.8": {"printf ": Expected("550 5.7.1 We buy nothing", status=1)},
+    "filter-limit.8": {"opensmtpd-plugins release ": Expected("alice: released, ")},
+    "filter-senderscore.8": {"echo | ": Expected("550 your IP reputation is too", status=1)},
+}
+"""The same for the commands of one page."""
 OPERATOR = "opensmtpd-plugins.8"
 INSTALLED = tuple(f"{LIBEXEC}/{name}" for name in ("filter-rdns", "filter-dnsbl"))
 MESSAGE = b"From: Alice <alice@example.com>\nSubject: hello\n\nHello.\n"
@@ -331,6 +346,10 @@ def by_settings_of_its_own(machine: Machine) -> None:
 
 
 SCENES: Mapping[str, tuple[Scene, ...]] = {
+    "filter-archive.8": (
+        archive_examples.journaled_for_ten_years,
+        archive_examples.handed_on,
+    ),
     "filter-auth.8": (results_shown, enforced),
     "README.md": (origin_then_names,),
     "judge.md": (origin_then_names,),
@@ -342,11 +361,21 @@ SCENES: Mapping[str, tuple[Scene, ...]] = {
         greylist_examples.known_to_all_servers,
         greylist_examples.as_postgrey_does,
     ),
+    "filter-headers.8": (headers_examples.as_the_rules_say, headers_examples.private),
+    "filter-limit.8": (
+        limit_examples.account_is_stopped,
+        limit_examples.application_waits,
+        limit_examples.network_is_put_off,
+    ),
     "filter-metrics.8": (counted,),
     "filter-milter.8": (signed_by_a_milter, origin_by_milters, greylisted_by_a_milter),
     "filter-rdns.8": (junked_by_name, all_checks),
     "filter-record.8": (signed,),
     "filter-rspamd.8": (as_rspamd_says, by_settings_of_its_own),
+    "filter-senderscore.8": (
+        senderscore_examples.judged_by_scores,
+        senderscore_examples.told_to_rspamd,
+    ),
     OPERATOR: (),
     "opensmtpd.3": (no_programs, to_sales),
     "smtpd-plugins.7": (everything, origin_then_names),
@@ -366,6 +395,7 @@ SCENES: Mapping[str, tuple[Scene, ...]] = {
 
 SERVERS: Mapping[str, tuple[str, Callable[[Any, Machine], None]]] = {
     "filter-greylist.8": ("valkey", greylist_examples.get_valkey_ready),
+    "filter-limit.8": ("valkey", limit_examples.get_valkey_ready),
     "table-dovecot.5": ("dovecot_auth", manual_servers.dovecot),
     "table-ldap.5": ("slapd", ldap_directory.example),
     "table-mysql.5": ("mariadb", mysql_example.example),
@@ -391,10 +421,14 @@ def examples(page: str) -> list[manual.Display]:
 def prepare(guide: Guide) -> None:
     inside.done(guide.view, "useradd", "--create-home", "bob")
     inside.done(guide.view, "useradd", "--system", "--user-group", "_auth")
-    greylist_examples.make_folder(guide.view)
+    for name in ("archive", "greylist", "limit"):
+        make_folder(guide.view, name)
     metrics_server.make_folders(guide.view)
     inside.done(guide.view, "mkdir", "-p", "/var/lib/opensmtpd-plugins", "/etc/rspamd/local.d")
-    inside.done(guide.view, "mkdir", "-p", "/etc/clamav", "/etc/milter-greylist", "/etc/postgrey")
+    folders = ("clamav", "cron.d", "milter-greylist", "postgrey")
+    inside.done(guide.view, "mkdir", "-p", *(f"/etc/{name}" for name in folders))
+    for name in ("filter.d", "jail.d"):
+        inside.done(guide.view, "mkdir", "-p", f"/etc/fail2ban/{name}")
     inside.done(guide.view, "groupadd", "--system", "--force", "opendkim")
     folder = "/var/lib/opensmtpd-plugins/auth"
     inside.done(guide.view, "install", "-d", "-o", "_auth", "-g", "_auth", "-m", "0700", folder)
@@ -410,7 +444,7 @@ SETUPS = setups("examples", prepare)
 def test_the_examples_do_what_they_are_for(
     running: Lab, page: str, request: pytest.FixtureRequest
 ) -> None:
-    machine = Machine(running, COMMANDS)
+    machine = Machine(running, {**COMMANDS, **COMMANDS_OF.get(page, {})})
     if page in SERVERS:
         fixture, get_ready = SERVERS[page]
         get_ready(request.getfixturevalue(fixture), machine)

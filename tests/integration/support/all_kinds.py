@@ -5,6 +5,7 @@ from pathlib import Path
 from integration.support.dns_scenes import Chains, listen, ours, port, visit
 from integration.support.rspamd_stand_in import RspamdStandIn, spam
 from integration.support.table_scenes import ALICE, FORGED, TAKEN, USERNAME, landed, transaction
+from integration.support.told import until
 from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR, LYING_PTR, NO_PTR
 from lab.root import inside
@@ -13,16 +14,27 @@ from lab.shows.guide import Guide
 from lab.support import Lab
 
 KNOWN = "/var/lib/opensmtpd-plugins/known"
-"""The folder of what filter-greylist knows, of smtpd's own user."""
+"""The folder of what filters know and keep, of smtpd's own user."""
 CHAINS: Chains = {
     "verify": (ours("filter-rdns", "--verify --fcrdns junk"),),
     "auth": (ours("filter-auth", "mx.test"),),
     "list": (ours("filter-dnsbl", "--junk-at 1 --exempt /etc/mail/spared bl.test"),),
     "scan": (ours("filter-rspamd"),),
     "later": (ours("filter-greylist", f"--passtime 3600 --state {KNOWN}/state.db"),),
+    "scores": (ours("filter-senderscore", "-junkBelow 70 -allowlist /etc/mail/spared"),),
+    "limits": (ours("filter-limit", f"--state {KNOWN}/limits.db /etc/mail/limits"),),
+    "rules": (ours("filter-headers", "/etc/mail/headers"),),
+    "copies": (ours("filter-archive", f"{KNOWN}/copies"),),
 }
+FILES = {
+    "spared": "198.51.100.0/24\n",
+    "limits": "address messages 1/1d\n",
+    "headers": "reject Subject /casino/\n",
+}
+"""Files of filters in /etc/mail."""
 ALIASES = "/etc/aliases"
-LISTED = ".".join(reversed(NO_PTR.split("."))) + ".bl.test"
+REVERSED = ".".join(reversed(NO_PTR.split(".")))
+LISTED, SCORED = f"{REVERSED}.bl.test", f"{REVERSED}.score.senderscore.com"
 
 
 def prepare(guide: Guide) -> None:
@@ -39,7 +51,8 @@ def prepare(guide: Guide) -> None:
     conf.write_text(text)
     (guide.view / ALIASES[1:]).write_text("root:\tusername\n")
     moves.readable(guide, "/etc/mail/relayaddr", "/etc/mail/users", ALIASES)
-    (guide.view / "etc/mail/spared").write_text("198.51.100.0/24\n")
+    for name, rows in FILES.items():
+        (guide.view / "etc/mail" / name).write_text(rows)
     inside.done(guide.view, "mkdir", "-p", str(Path(KNOWN).parent))
     inside.done(guide.view, "install", "-d", "-o", "opensmtpd", "-m", "0700", KNOWN)
     listen(guide, CHAINS)
@@ -47,7 +60,8 @@ def prepare(guide: Guide) -> None:
 
 def all_serve(lab: Lab) -> None:
     """Have each filter and each table asked, and see what becomes of it."""
-    lab.dns.records = {**lab.dns.records, (LISTED, "A"): ["127.0.0.2"]}
+    answers = {(LISTED, "A"): ["127.0.0.2"], (SCORED, "A"): ["127.0.4.9"]}
+    lab.dns.records = {**lab.dns.records, **answers}
     verify, listed = (port(CHAINS, title) for title in ("verify", "list"))
     assert visit(lab, CONFIRMED_PTR, verify).place == "inbox"
     judged = visit(lab, CONFIRMED_PTR, port(CHAINS, "auth"))
@@ -60,6 +74,17 @@ def all_serve(lab: Lab) -> None:
     assert marked.place == ".Junk"
     later = visit(lab, CONFIRMED_PTR, port(CHAINS, "later")).place
     assert later.startswith("451 4.7.1 Greylisted, please try again in ")
+    assert visit(lab, NO_PTR, port(CHAINS, "scores")).place == ".Junk"
+    limited = [visit(lab, CONFIRMED_PTR, port(CHAINS, "limits")).place for _ in range(2)]
+    assert limited[1].startswith("450 4.7.1 Too many messages, please try again in ")
+    offer = visit(lab, CONFIRMED_PTR, port(CHAINS, "rules"), front="Subject: A casino\r\n")
+    assert offer.place == "550 5.7.1 Message refused"
+    kept = visit(lab, CONFIRMED_PTR, port(CHAINS, "copies"))
+    copies = lab.guide.view / KNOWN[1:] / "copies/new"
+    until(lambda: list(copies.iterdir()))
+    (copy,) = copies.iterdir()
+    assert kept.message.partition(b"\n\n")[2] in copy.read_bytes()
+    copy.unlink()
     with mail.submission(lab.guide) as client:  # tables of users, senders, domains and aliases
         assert transaction(client, ALICE, "alice@mail.example.com", "signed") == TAKEN
         assert b"DKIM-Signature: " in lab.inbox.one().message

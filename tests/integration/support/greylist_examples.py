@@ -2,15 +2,14 @@
 
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 from time import monotonic
 
 from integration.support.dns_scenes import Fate, visit
 from integration.support.manual_machine import Machine
+from integration.support.package_folders import PLACE, make_folder
 from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR, LYING_PTR
 from lab.peers.databases.valkey import ValkeyServer
-from lab.root import inside
 from lab.root.namespace import STRANGER
 from lab.root.namespace import visit as present
 from lab.shows import manual
@@ -20,7 +19,7 @@ from opensmtpd.backends.redis.link import RedisLink
 from opensmtpd.backends.redis.place import RedisPlace
 from opensmtpd.backends.redis.resp import pack
 
-FOLDER = "/var/lib/opensmtpd-plugins/greylist"
+FOLDER = f"{PLACE}/greylist"
 SECRET = "/etc/mail/mx.secret"
 PUT_OFF = "451 4.7.1 Greylisted, please try again in 300 seconds"
 """The reply to the first attempt."""
@@ -35,15 +34,6 @@ for _, key in ipairs(redis.call('KEYS', 'greylist:g*')) do
 end
 return 1
 """
-
-
-def make_folder(view: Path) -> None:
-    """Have the user and the folder that packages make."""
-    if inside.tried(view, "id", "_greylist").returncode:
-        inside.done(view, "useradd", "--system", "--user-group", "_greylist")
-    owner = ("-o", "_greylist", "-g", "_greylist")
-    inside.done(view, "mkdir", "-p", str(Path(FOLDER).parent))
-    inside.done(view, "install", "-d", *owner, "-m", "0700", FOLDER)
 
 
 def wait(machine: Machine) -> None:
@@ -137,7 +127,7 @@ def as_postgrey_does(machine: Machine) -> None:
 
 def begin_anew(machine: Machine) -> None:
     """Have the user and the folder, and know nobody."""
-    make_folder(machine.view)
+    make_folder(machine.view, "greylist")
     machine.run(f"rm -f {FOLDER}/state.db*")
 
 

@@ -14,8 +14,8 @@ INTRODUCTION = """\
 
 `make chaos ARGS=--page` writes this page. A real smtpd serves clients who send 2 KB to 2 MB all the
 time, through filter-rdns `--verify`, filter-dnsbl, filter-senderscore, filter-limit, filter-rspamd
-(with rspamd) and filter-dkimsign, with aliases, domains, users, senders and passwords in SQLite, while one fault
-after another befalls it.
+(with rspamd) and filter-dkimsign, with aliases, domains, users, senders and passwords in SQLite,
+while one fault after another befalls it.
 
 Each message has a number. *accepted* ones have to be *delivered once* and to have a signature that
 holds; *lost*, *twice*, *unsigned*, *refused* (for good), *no answer* (within a minute) and *smtpd

@@ -10,22 +10,39 @@ from opensmtpd.backends.state import state
 from opensmtpd.dns.resolver import resolver
 from opensmtpd.mail.milter import client as milters
 from opensmtpd.mail.rspamd import scan
-from opensmtpd_filters import auth, dkimsign, dnsbl, greylist, metrics, milter, rdns, rspamd
+from opensmtpd_filters import (
+    archive,
+    auth,
+    dkimsign,
+    dnsbl,
+    greylist,
+    headers,
+    limit,
+    metrics,
+    milter,
+    rdns,
+    rspamd,
+    senderscore,
+)
 from opensmtpd_filters import early as entry
 
 WORKERS = {
+    "archive": [archive.WORKER],
     "auth": [resolver.WORKER, auth.WORKER],
     "dkimsign": [dkimsign.SIGNING_WORKER],
     "dnsbl": [resolver.WORKER],
     "milter": [milters.WORKER],
     "rspamd": [scan.WORKER],
+    "senderscore": [resolver.WORKER],
 }
 PROGRAMS = {
+    "archive": archive,
     "auth": auth,
     "dkimsign": dkimsign,
     "dnsbl": dnsbl,
     "milter": milter,
     "rspamd": rspamd,
+    "senderscore": senderscore,
 }
 
 
@@ -82,21 +99,26 @@ def test_filter_rdns_has_a_resolver_only_where_it_asks(
         (["--state"], state.MEMORY_WORKER),
     ],
 )
-def test_filter_greylist_has_the_worker_of_its_state(
+def test_filters_with_a_state_have_its_worker(
     words: list[str], worker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
     monkeypatch.setattr(early, "start", calls.append)
-    monkeypatch.setattr(greylist, "main", lambda: calls.append("main"))
-    monkeypatch.setattr(sys, "argv", ["filter-greylist", *words])
-    entry.greylist()
-    assert calls == [resolver.WORKER, worker, "main"]
+    for program, start in ((greylist, entry.greylist), (limit, entry.limit)):
+        monkeypatch.setattr(program, "main", lambda: calls.append("main"))
+        monkeypatch.setattr(sys, "argv", ["filter", *words])
+        start()
+    assert calls == [resolver.WORKER, worker, "main", worker, "main"]
 
 
 @pytest.mark.parametrize(
     ("program", "main", "start"),
-    [(metrics, "main", entry.metrics), (rdns, "main", entry.rdns)],
-    ids=["metrics", "rdns"],
+    [
+        (headers, "main", entry.headers),
+        (metrics, "main", entry.metrics),
+        (rdns, "main", entry.rdns),
+    ],
+    ids=["headers", "metrics", "rdns"],
 )
 def test_a_filter_without_workers_only_has_no_garbage_collected(
     monkeypatch: pytest.MonkeyPatch, program: ModuleType, main: str, start: Callable[[], None]

@@ -26,6 +26,7 @@ NEEDS = {
     "filter-dkimsign": ("cryptography", "dkim"),
     "filter-dnsbl": ("aiodns", "dns"),
     "filter-greylist": ("aiodns", "dns"),
+    "filter-senderscore": ("aiodns", "dns"),
     "table-ldap": ("ldap", "ldap"),
     "table-mysql": ("pymysql", "mysql"),
     "table-postgres": ("psycopg", "postgres"),

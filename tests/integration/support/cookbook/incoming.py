@@ -4,11 +4,17 @@ from collections.abc import Mapping
 
 import dkim
 
-from integration.support import greylist_examples, limit_examples
+from integration.support import (
+    archive_examples,
+    greylist_examples,
+    headers_examples,
+    limit_examples,
+)
 from integration.support.cookbook.recipe import Recipe
 from integration.support.dns_scenes import listings, visit
 from integration.support.manual_machine import Expected, Machine
 from integration.support.milter_examples import content_by_milters
+from integration.support.package_folders import make_folder
 from integration.support.rspamd_stand_in import REFUSAL, SUBJECT, RspamdStandIn, spam
 from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR, LYING_PTR, NO_PTR
@@ -150,6 +156,22 @@ RECIPES: Mapping[str, Recipe] = {
         {"echo | ": Expected("Greylisted", status=1)},
         before=greylist_examples.begin_anew,
     ),
+    "Stop an account that sends too much": Recipe(
+        (limit_examples.account_is_released,),
+        {"opensmtpd-plugins release ": Expected("alice: released, ")},
+        before=limit_examples.begin_anew,
+        meanwhile=limit_examples.account_is_stopped,
+    ),
+    "Refuse or change mail by its header": Recipe(
+        (headers_examples.of_others_and_users,),
+        {"printf ": Expected("We buy nothing", status=1)},
+    ),
+    "Keep a copy of all mail": Recipe(
+        (archive_examples.restored,),
+        {"cd ": Expected(), "grep -l ": Expected(), "while read ": Expected()},
+        before=archive_examples.begin_anew,
+        meanwhile=archive_examples.journaled,
+    ),
     "Have milters look for viruses and spam": Recipe(
         (content_by_milters,), before=lambda machine: machine.run("mkdir -p /etc/clamav")
     ),
@@ -161,7 +183,7 @@ RECIPES: Mapping[str, Recipe] = {
             "fail2ban-client --test": Expected("OK: configuration test is successful"),
             "fail2ban-regex systemd-journal ": Expected("Failregex: 0 total"),
         },
-        before=lambda machine: limit_examples.make_folder(machine.view),
+        before=lambda machine: make_folder(machine.view, "limit"),
         smtpd=("7.6",),
     ),
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from integration.support import greylist_examples
+from integration.support import greylist_examples, headers_examples, senderscore_examples
 from integration.support.cookbook.incoming import rspamd_judges
 from integration.support.cookbook.recipe import Recipe
 from integration.support.cookbook.signing import publish, signed_for
@@ -77,6 +77,11 @@ RECIPES: Mapping[str, Recipe] = {
     ),
     "From postgrey": Recipe(
         (greylist_examples.as_postgrey_does,), before=greylist_examples.have_lists
+    ),
+    "From the filter-senderscore in Go": Recipe((senderscore_examples.judged_and_told,)),
+    "From Postfix's header_checks": Recipe(
+        (headers_examples.as_postfix_does,),
+        before=lambda machine: machine.run("mkdir -p /etc/postfix"),
     ),
     "From the filter-rspamd in Go": Recipe((rspamd_judges,)),
     "From Postfix's milters": Recipe(

@@ -44,6 +44,8 @@ class Recipe(NamedTuple):
     """What comes of its commands, by how they begin, beside those that all recipes have."""
     before: Scene = lambda machine: None
     """What those who ask have already."""
+    meanwhile: Scene = lambda machine: None
+    """What happens as soon as smtpd serves a block, before the commands behind it."""
     smtpd: tuple[str, ...] = ("7.6", "7.9")
     """Where it is followed. One will do for what is the same on both, and tested elsewhere."""
 
@@ -77,6 +79,7 @@ def follow(lab: Lab, page: Path, heading: str, recipe: Recipe) -> None:
                 if scene:
                     scene(machine)
                 machine.serve(surrounded(block.display.text))
+                recipe.meanwhile(machine)
                 scene = next(scenes)
             case "commands":
                 for command in block.commands:

@@ -4,6 +4,7 @@ import os
 import pwd
 import shlex
 from collections.abc import Iterator
+from itertools import pairwise
 
 from opensmtpd.errors import ConfigError
 from opensmtpd.mail.dkim.keys import key_table
@@ -31,10 +32,12 @@ from opensmtpd_cli.system import libexec
 _KEY_TABLE = ("-f", "--key-table")
 _READ = (
     *(*_KEY_TABLE, "-k", "--key", "-D", "--domain-file", "--policy", "--exempt", "--forwarder"),
-    *("-wl-ip", "--wl-ip", "-wl-domain", "--wl-domain"),
+    *("-wl-ip", "--wl-ip", "-wl-domain", "--wl-domain", "-allowlist", "--allowlist"),
     *("--whitelist-clients", "--whitelist-recipients"),
 )
 """Options of our filters with a file that must be there."""
+_RULED = ("filter-headers", "filter-limit")
+"""Our filters that are given a file of rules without an option."""
 _SIGNS = "They can sign mail in the name of its domain."
 
 
@@ -90,7 +93,12 @@ def _usual_user(run: FilterRun, words: list[str], ours: bool) -> str:
 
 def _not_there(run: FilterRun, words: list[str], chroot: str) -> Iterator[Finding]:
     """Yield the files that are not there, though one of ours ends without them."""
-    for path in program_line.values(words, _READ):
+    paths = list(program_line.values(words, _READ))
+    if words and os.path.basename(words[0]) in _RULED:
+        paths += [
+            word for before, word in pairwise(words) if word.startswith("/") and before != "--state"
+        ]
+    for path in paths:
         if not os.path.exists(chroot + path):
             fault = f"{run.title}: there is no file {path}"
             yield finding.error("file-missing", run.place, fault, who.STOPS, "correct the path")

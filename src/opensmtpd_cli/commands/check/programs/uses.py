@@ -13,9 +13,13 @@ from opensmtpd_cli.smtpdconf import command_words, recorded
 from opensmtpd_cli.smtpdconf.configuration import Configuration
 from opensmtpd_cli.smtpdconf.directives import FilterDefinition, Listener, TableRef
 
-_JUDGES = ("filter-auth", "filter-greylist", "filter-rspamd")
+_JUDGES = ("filter-auth", "filter-greylist", "filter-rspamd", "filter-senderscore")
 """Filters that are there for mail of others."""
-_GREYLIST = "filter-greylist"
+_FORGETFUL = {
+    "filter-greylist": "After each restart of smtpd, all mail of others is put off once more.",
+    "filter-limit": "After each restart of smtpd, accounts that it has stopped go on.",
+}
+"""Filters that have a state, and what comes of it where it is lost."""
 _SETTINGS = ("-settings-id", "--settings-id")
 """With these, rspamd has another task for mail of users: to sign it, say."""
 
@@ -119,14 +123,12 @@ def _family(listener: Listener) -> str:
 
 
 def forgetful(server: Server) -> Iterator[Finding]:
-    """Yield the filters that put off mail of all whom they do not know, and forget these."""
+    """Yield the filters that need what they know, and forget it."""
     for run in program_line.filters(server.configuration):
         words = command_words.words(run.entry.command)
-        if not words or os.path.basename(words[0]) != _GREYLIST:
-            continue
-        if not any(word.partition("=")[0] == "--state" for word in words):
+        why = _FORGETFUL.get(os.path.basename(words[0]) if words else "")
+        if why and not any(word.partition("=")[0] == "--state" for word in words):
             fault = f"{run.title} keeps what it knows in memory"
-            why = "After each restart of smtpd, all mail of others is put off once more."
             remedy = "add --state and the path of a file, in a folder that its user may write to"
             yield finding.warning("filter-forgets", run.place, fault, why, remedy)
 

@@ -15,8 +15,9 @@ from unit.support.swap import Program
 def test_the_programs_of_this_installation() -> None:
     found = install.installed()
     assert set(found) == {
-        *("filter-auth", "filter-dkimsign", "filter-dnsbl", "filter-fcrdns", "filter-greylist"),
-        *("filter-metrics", "filter-milter", "filter-rdns", "filter-record", "filter-rspamd"),
+        *("filter-archive", "filter-auth", "filter-dkimsign", "filter-dnsbl", "filter-fcrdns"),
+        *("filter-greylist", "filter-headers", "filter-limit", "filter-metrics", "filter-milter"),
+        *("filter-rdns", "filter-record", "filter-rspamd", "filter-senderscore"),
         *("table-dovecot", "table-flat", "table-ldap", "table-mysql", "table-passwd"),
         *("table-postgres", "table-record", "table-redis", "table-socketmap", "table-sqlite"),
     }

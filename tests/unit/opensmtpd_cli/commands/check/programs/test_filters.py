@@ -152,6 +152,7 @@ def test_a_command_that_is_too_long(programs: Path) -> None:
     [
         *("-k /no/key", "--key=/no/key", "-wl-ip /no/key", "--wl-domain /no/key"),
         *("--whitelist-clients=/no/key", "--whitelist-recipients /no/key"),
+        "-allowlist /no/key",
     ],
 )
 def test_a_file_that_is_not_there_is_seen_without_a_start(programs: Path, option: str) -> None:
@@ -159,6 +160,19 @@ def test_a_file_that_is_not_there_is_seen_without_a_start(programs: Path, option
     path = smtpd_conf(programs, f'filter "x" proc-exec "filter-x {option} -x /no/cache"\n')
     (found,) = filters.filter_programs(server(path)._replace(start=False))
     assert (found.code, found.fault) == ("file-missing", 'filter "x": there is no file /no/key')
+
+
+@as_root
+@pytest.mark.parametrize("name", ["filter-limit", "filter-headers"])
+def test_a_file_of_rules_that_is_not_there(programs: Path, name: str) -> None:
+    program(programs, OURS, name)
+    (programs / "rules").touch()
+    for rules, faults in ((f"{programs}/rules", []), ("/no/rules", ["/no/rules"])):
+        command = f"{name} --state /no/state.db --network4 24 {rules}"
+        path = smtpd_conf(programs, f'filter "x" proc-exec "{command}"\n')
+        found = filters.filter_programs(server(path)._replace(start=False))
+        said = [each.fault for each in found]
+        assert said == [f'filter "x": there is no file {each}' for each in faults]
 
 
 @as_root

@@ -25,9 +25,9 @@ PLACE = ("/etc/smtpd.conf", 2)
             "correct its name, or install it",
         ),
         (
-            "filter-senderscore",
-            "there is no program filter-senderscore in /libexec",
-            "apt install opensmtpd-filter-senderscore",
+            "filter-nothing-like-it",
+            "there is no program filter-nothing-like-it in /libexec",
+            "correct its name, or install it",
         ),
         (
             "/opt/filter-mine",

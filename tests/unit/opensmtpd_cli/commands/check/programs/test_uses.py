@@ -118,6 +118,7 @@ RSPAMD = 'filter "r" proc-exec "filter-rspamd"'
         (RSPAMD, "listen on all port 25 auth-optional", f'{USERS} filter {{ "r" }}'),
         ('filter "r" proc-exec "/opt/filter-auth -n"', "listen on eth0", f'{USERS} filter "r"'),
         ('filter "r" proc-exec "filter-greylist"', "listen on eth0", f'{USERS} filter "r"'),
+        ('filter "r" proc-exec "filter-senderscore"', "listen on eth0", f'{USERS} filter "r"'),
         (
             'filter "r" proc-exec "filter-record /c -- filter-rspamd"',
             "listen on eth0",
@@ -128,7 +129,7 @@ RSPAMD = 'filter "r" proc-exec "filter-rspamd"'
 def test_a_filter_for_mail_of_others_where_users_log_in_only(
     tmp_path: Path, filter: str, bare: str, users: str
 ) -> None:
-    programs = ("filter-auth", "filter-greylist", "filter-rspamd")
+    programs = ("filter-auth", "filter-greylist", "filter-rspamd", "filter-senderscore")
     (program,) = [name for name in programs if name in filter]
     where = bare.split()[2]
     fault = (
@@ -174,6 +175,8 @@ GREYLIST = 'filter "g" proc-exec "filter-greylist{}" user _greylist\n'
         (GREYLIST.format(" -passtime 60 --wl-ip /etc/state"), ['filter "g"']),
         ('proc "p" "/opt/filter-greylist"\nfilter "g" proc "p"\n', ['proc "p"']),
         ('filter "g" proc-exec "filter-record /c -- filter-greylist"\n', ['filter "g"']),
+        ('filter "g" proc-exec "filter-limit /etc/mail/limits"\n', ['filter "g"']),
+        ('filter "g" proc-exec "filter-limit --state /var/l/s.db /etc/mail/limits"\n', []),
         (GREYLIST.format(" --state /var/g/state.db"), []),
         (GREYLIST.format(" --state=redis://localhost"), []),
         ('filter "g" proc-exec "filter-record /c -- filter-greylist --state /s"\n', []),
