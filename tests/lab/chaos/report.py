@@ -13,9 +13,10 @@ INTRODUCTION = """\
 # What faults do to mail
 
 `make chaos ARGS=--page` writes this page. A real smtpd serves clients who send 2 KB to 2 MB all the
-time, through filter-rdns `--verify`, filter-dnsbl, filter-senderscore, filter-limit, filter-rspamd
-(with rspamd) and filter-dkimsign, with aliases, domains, users, senders and passwords in SQLite,
-while one fault after another befalls it.
+time, through filter-rdns `--verify`, filter-dnsbl, filter-senderscore, filter-greylist (with a
+file, and with Valkey), filter-limit, filter-rspamd (with rspamd) and filter-dkimsign, with aliases,
+domains, users, senders and passwords in SQLite, while one fault after another befalls it. Mail that
+is greylisted is tempfailed.
 
 Each message has a number. *accepted* ones have to be *delivered once* and to have a signature that
 holds; *lost*, *twice*, *unsigned*, *refused* (for good), *no answer* (within a minute) and *smtpd

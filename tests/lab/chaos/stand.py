@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,9 @@ from pathlib import Path
 from random import Random
 
 from lab.chaos.ledger import Ledger
+from lab.peers import mail
 from lab.peers.clients import CONFIRMED_PTR, LYING_PTR, NO_PTR
+from lab.peers.databases.valkey import ValkeyServer
 from lab.peers.nameserver import NameServer, Records
 from lab.peers.rspamd.server import RspamdServer
 from lab.root import inside, stage
@@ -24,15 +27,15 @@ CONF = Path(__file__).with_name("smtpd.conf")
 FOLDER = "etc/mail/chaos"
 DATABASE = f"{FOLDER}/db/mail.sqlite"
 KEY = "etc/mail/dkim/private.key"
-RSPAMD = "127.0.0.3"
-"""Address of rspamd, which smtpd.conf has, too; tests have theirs elsewhere."""
+SERVERS = "127.0.0.3"
+"""Address of rspamd and Valkey, which smtpd.conf has, too; tests have theirs elsewhere."""
 SPOOL = "var/tmp"
 SPOOL_SIZE = "12m"
 """Of the file system that our filters spool to: too little for a few large messages."""
 ADDRESSES = (CONFIRMED_PTR, LYING_PTR, NO_PTR, "192.0.2.100", "192.0.2.101", "192.0.2.119")
 """Clients: with names of all kinds, one of them listed."""
 LISTED = LYING_PTR
-STATE = "var/lib/limits/state.db"
+STATES = "var/lib/states"
 LIMITS = """\
 user messages 1000/1s stop
 address messages 1000/1s
@@ -42,6 +45,8 @@ recipient-domain messages 1000/1s pace
 """
 """More than the clients send: it is asked for each message, and refuses none."""
 RECIPIENTS = ("alice", "sales", "support")
+KNOWN = 250
+"""The reply to a recipient of those whom filter-greylist knows."""
 MANY = 1000
 """Addresses ``many0`` and so on, of which all lead to nobody's mail."""
 
@@ -78,6 +83,7 @@ class Stand:
     server: Server
     dns: NameServer
     rspamd: RspamdServer
+    valkey: ValkeyServer
     ledger: Ledger
     keys: Path
     """A file with the public keys of all that may have signed, one a line."""
@@ -96,9 +102,9 @@ class Stand:
         return self.view / DATABASE
 
     @property
-    def state(self) -> Path:
-        """The file of what filter-limit knows."""
-        return self.view / STATE
+    def states(self) -> Path:
+        """The folder of what filter-limit and filter-greylist know."""
+        return self.view / STATES
 
     @property
     def key(self) -> Path:
@@ -131,10 +137,24 @@ def stand(prepared: stage.Stage, seed: int) -> Iterator[Stand]:
     publish(keys, guide.dkim_record)
     with (
         NameServer(zone) as dns,
-        RspamdServer(stage.stages()["7.6"].root, address=RSPAMD) as rspamd,
+        RspamdServer(stage.stages()["7.6"].root, address=SERVERS) as rspamd,
+        ValkeyServer(stage.stages()["7.6"].root, address=SERVERS) as valkey,
         Server(guide.view) as server,
     ):
-        yield Stand(prepared.smtpd, guide, server, dns, rspamd, Ledger(), keys, Random(seed), zone)
+        become_known()
+        yield Stand(
+            prepared.smtpd, guide, server, dns, rspamd, valkey, Ledger(), keys, Random(seed), zone
+        )
+
+
+def become_known() -> None:
+    """Come again until filter-greylist knows the network that all clients are of."""
+    code = 0
+    while code != KNOWN:
+        with mail.connect() as client:
+            client.mail("alice@example.com")
+            code, _ = client.rcpt("alice@example.com")
+        time.sleep(0.1)
 
 
 def publish(keys: Path, record: str) -> None:
@@ -157,11 +177,11 @@ def lay_out(guide: Guide) -> None:
         (view / FOLDER / f"{name}.conf").write_text(text)
     (view / FOLDER / "spammers").write_text(SPAMMERS)
     (view / FOLDER / "limits").write_text(LIMITS)
-    (view / STATE).parent.mkdir()
+    (view / STATES).mkdir()
     _own_package(view / VENV[1:])
     _fill(guide)
     # The folder, too: who reads a database in WAL mode writes into it.
-    inside.done(view, "chown", "-R", "opensmtpd:opensmtpd", f"/{FOLDER}/db", "/var/lib/limits")
+    inside.done(view, "chown", "-R", "opensmtpd:opensmtpd", f"/{FOLDER}/db", f"/{STATES}")
     inside.done(view, "smtpd", "-n", "-f", "/etc/mail/smtpd.conf")
 
 

@@ -49,7 +49,8 @@ from lab.chaos.faults import (  # noqa: E402  each enters its own
     rspamd,
     signals,
     state,
+    valkey,
 )
 
 __all__ = ["FAULTS", "Fault", "Strikes", "clients", "fault", "files", "limits", "names", "package",
-           "rspamd", "signals", "state"]  # fmt: skip
+           "rspamd", "signals", "state", "valkey"]  # fmt: skip

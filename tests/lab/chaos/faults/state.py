@@ -1,4 +1,4 @@
-"""The file of what filter-limit knows: it breaks, and its folder takes nothing."""
+"""The files of what filters know of clients: they break, and their folder takes nothing."""
 
 import os
 import shutil
@@ -9,15 +9,15 @@ from lab.chaos import processes
 from lab.chaos.faults import Strikes, fault
 from lab.chaos.stand import Stand
 
-KIND = "filter-limit: state"
+KINDS = ("filter-limit: state", "filter-greylist: state")
 
 
-@fault("the state of limits is overwritten, cut and removed", pause=0.3)
+@fault("states of filters are overwritten, cut and removed", pause=0.3)
 def spoil(stand: Stand) -> Strikes:
-    """Write into the file and those beside it, cut them, and take them away."""
+    """Write into the files and those beside them, cut them, and take them away."""
     while True:
         for act in (overwrite, cut, remove):
-            for file in stand.state.parent.glob("state.db*"):
+            for file in stand.states.iterdir():
                 with suppress(FileNotFoundError):
                     act(stand, str(file))
             yield 1
@@ -39,17 +39,17 @@ def remove(stand: Stand, path: str) -> None:
     os.unlink(path)
 
 
-@fault("the state of limits cannot be written", pause=1.0)
+@fault("states of filters cannot be written", pause=1.0)
 def forbid(stand: Stand) -> Strikes:
-    """Take the folder away from the filter, and kill the process that has the file open."""
-    folder = stand.state.parent
+    """Take the folder away from the filters, and kill the processes that have a file open."""
+    folder = stand.states
     owner = folder.stat()
     try:
         while True:
             os.chown(folder, 0, 0)
             folder.chmod(0o700)
             workers = processes.workers(stand.server)
-            processes.send([each for each in workers if each.kind == KIND], signal.SIGKILL)
+            processes.send([each for each in workers if each.kind in KINDS], signal.SIGKILL)
             yield 1
             shutil.chown(folder, owner.st_uid, owner.st_gid)
             yield 0

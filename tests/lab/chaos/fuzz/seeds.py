@@ -66,6 +66,14 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
         b'{"action":"reject","messages":{"smtp_message":"5.7.1 no"}}',
         b'{"action":"rewrite subject","subject":"*** \\u00fc","milter":{"no_action":true}}',
     ),
+    "greylist_keys": (
+        b"# postgrey\ndebian.org\n/^mail\\d+\\.telekom\\.de$/\n"
+        b"/^(?:smtp\\w*|post)[0-9]+.*?-g\\.fr$/\n"
+        b"192.0\n198.51.100.0/24\n2001:db8::/32\n\nmx.debian.org\nmail7.telekom.de\nsmtp_a1-g.fr",
+        b"postmaster@\nalice+x@example.com\nusers.example\n/^list-.*@a\\.example$/\n@b.example\n\n"
+        b"Postmaster+a@b\nalice+x+y@example.com\nlist-7@a.example\nbob@mail.users.example",
+        b"\n\nprvs=0123abcdef=bob+x@a.example\nprvs=bob=0123abcdef@a\nnews-7-a.8_9@b.example\nbob",
+    ),
     "keys": (b"# comment\nexample.com mail /etc/key rsa-sha256\nb.example x key\n",),
     "sqlite_configuration": (
         b"dbpath /x\nquery_alias SELECT a FROM b WHERE c=?\nbusy_timeout 1\n",

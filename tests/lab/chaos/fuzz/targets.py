@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import product
 
+from lab.chaos.fuzz.greylist_keys import greylist_keys
 from lab.chaos.fuzz.in_a_file import in_a_file
 from lab.chaos.fuzz.limit_rules import limit_rules
 from lab.chaos.fuzz.milter_replies import milter_replies
@@ -256,6 +257,7 @@ target(rspamd_answers)
 # --- files -----------------------------------------------------------------------------------
 
 
+target(greylist_keys)
 target(limit_rules)
 
 

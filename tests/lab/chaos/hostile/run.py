@@ -35,6 +35,9 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "filter-dnsbl": ("-mv", *DNS, "one.example", "-w", "white.example", "-d", "names.example"),
     "filter-senderscore": ("-blockBelow", "2", "-junkBelow", "70", "-slowFactor", "20",
                            "-scoreHeader", *DNS),
+    "filter-greylist": ("-passtime", "0.1", "-greyexp", "60", "--auto-white", "20",
+                        "--state", "{dir}/greylist.db", "--whitelist-clients", "{dir}/clients",
+                        "--whitelist-recipients", "{dir}/recipients", *DNS),
     "filter-headers": ("{dir}/headers",),
     "filter-rspamd": (RSPAMD, "http://127.0.0.1:{port}", "--timeout", "1", "--fail", "open"),
     "filter-milter": (MILTER, MILTER, "--fail", "open", "--connect-timeout", "2",
@@ -183,6 +186,8 @@ def lay_out(folder: Path) -> None:
         "# @list\nalice\nsales\nexample.org\n*.example.net\n10.0.0.0/8\n@example.com\n^(a|aa)+!$\n"
     )
     (folder / "limits").write_text(LIMITS)
+    (folder / "clients").write_text("mail.example\n/^a*(b|a)+$/\n203.0.113\n")
+    (folder / "recipients").write_text("postmaster@\n/^(a|aa)+!@/\n")
     (folder / "passwd").write_text(f"# @auth\nalice:{HASH}:1000:1000:Alice:/home/alice:/bin/sh\n")
     with closing(sqlite3.connect(folder / "db")) as rows, rows:
         rows.execute("CREATE TABLE t (key TEXT PRIMARY KEY, value TEXT, uid INTEGER)")
