@@ -8,7 +8,6 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -27,12 +26,11 @@ from integration.support.limit_scenes import (
     prepare,
     send,
 )
+from integration.support.state_file import StateFile
 from integration.support.told import CLIENTS, until
 from integration.support.worker_processes import behind
 from lab.peers.databases.valkey import ValkeyServer
 from lab.peers.numbered import NumberedMail
-from lab.root import inside
-from lab.shows import moves
 from lab.shows.guide import Guide
 from lab.support import Lab, Setup
 
@@ -41,8 +39,10 @@ RULES = (
     "recipient-domain messages 1000/1s pace\nuser messages 1000/1s stop\n"
     "sender dave@example.org messages 1/1h reject\n"
 )
+FOLDER = "/var/lib/limit-faults"
+"""Where the file is that breaks."""
 LISTENERS: Listeners = {
-    "file": Limited(RULES),
+    "file": Limited(RULES, state=f"{FOLDER}/state.db"),
     "memory": Limited(RULES, state=""),
     "valkey": Limited(RULES, state="redis://127.0.0.1:6379"),
     "held": Limited("recipient-domain mail.example.com messages 1/3s pace\n"),
@@ -51,6 +51,7 @@ DAVE = Sent("dave@example.org")
 
 
 def prepare_faults(guide: Guide) -> None:
+    StateFile(guide.view, FOLDER).lay_out("1m")
     prepare(guide, LISTENERS)
 
 
@@ -133,37 +134,28 @@ def test_valkey_is_restarted(lab: Lab, valkey: ValkeyServer) -> None:
 # --- the file -----------------------------------------------------------------------------------
 
 
-def files(lab: Lab) -> list[Path]:
-    """Return the file of the state, and those beside it."""
-    return sorted((lab.guide.view / STATES).glob("file.db*"))
-
-
-def overwrite(lab: Lab) -> None:
-    with files(lab)[0].open("r+b") as file:
-        file.write(os.urandom(100_000))
-
-
-def cut(lab: Lab) -> None:
-    os.truncate(files(lab)[0], 100)
-
-
-def delete(lab: Lab) -> None:
-    for each in files(lab):
-        each.unlink()
-
-
-def replace(lab: Lab) -> None:
-    other = files(lab)[0].with_name("other")
-    other.write_bytes(b"something else\n" * 1000)
-    other.chmod(0o600)
-    inside.done(lab.guide.view, "chown", moves.USER, f"/{STATES}/other")
-    other.rename(files(lab)[0])
-
-
 def test_the_file_breaks(lab: Lab) -> None:
+    file = StateFile(lab.guide.view, FOLDER)
     with going_on(lab, "file") as load:
-        for harm in (overwrite, delete, cut, replace, delete, overwrite):
-            harm(lab)
+        for harm in (
+            file.overwrite,
+            file.delete,
+            file.cut_short,
+            file.replace,
+            file.cut_the_index_of_the_log,
+            file.delete_all,
+            file.cut_to_nothing,
+        ):
+            until(lambda: file.path().exists() and file.path("-shm").exists())
+            harm()
+            load.goes_on(60)
+
+
+def test_the_file_system_takes_nothing(lab: Lab) -> None:
+    with going_on(lab, "file") as load:
+        away = state_is_away(lab)
+        with StateFile(lab.guide.view, FOLDER).read_only():
+            until(away)
             load.goes_on(60)
 
 
