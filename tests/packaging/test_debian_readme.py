@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab.root.plugin import TREE
+from opensmtpd_cli.smtpdconf.lexer import KEYWORDS
 
 DEBIAN = TREE / "packaging/debian"
 PAGES = TREE / "packaging/man"
@@ -152,6 +153,12 @@ def test_what_is_shown_does_what_it_is_for(package: str, root: Path) -> None:
             assert line in commands or line.startswith(("action ", "listen on ")), line
     if package in SECRETS:
         assert (root / SECRETS[package]).stat().st_mode & 0o007 == 0
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_names_are_no_words_of_smtpd_conf(package: str) -> None:
+    named = re.findall(r"(?m)\b(?:filter|table) (\S+)", "\n".join(shown(package)))
+    assert [name for name in named if name in KEYWORDS] == []
 
 
 @pytest.mark.parametrize("package", PACKAGES)
