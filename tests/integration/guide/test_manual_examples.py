@@ -470,6 +470,7 @@ def test_the_examples_do_what_they_are_for(
 @pytest.mark.parametrize("running", SETUPS[:1], indirect=True, ids=str)
 def test_the_operators_commands_do_what_they_are_for(running: Lab) -> None:
     machine = Machine(running, COMMANDS)
+    limit_examples.begin_anew(machine)
     running.dns.records = {**machine.records, **GOOD_NAMES}
     for name, text in {**guides.FILES, moves.CONF[1:]: guides.CONF.read_text()}.items():
         (machine.view / name).write_text(text)
