@@ -38,6 +38,13 @@ from opensmtpd.mail.limit.overdrawn import Overdrawn
 from opensmtpd.mail.limit.replies import STOPPED, gravity, refusal
 from opensmtpd.mail.limit.rules import Excess, LimitRules, Unit, Whose
 from opensmtpd.mail.limit.stopped import PREFIX, stop_key, user_name
+from opensmtpd.mail.limit.visit import (
+    CountedMessage,
+    LimitedVisit,
+    recipients_of,
+    sender_of,
+    visit_of,
+)
 from opensmtpd.needs import Needs
 
 EPILOG = """\
@@ -62,17 +69,6 @@ SPARE = 5.0
 """Seconds before --deadline when a message that is paced has its answer, at the latest."""
 DEADLINE = 240.0
 """Seconds for an answer, at most: 0.8 of what smtpd announces (SMTPD_SESSION_TIMEOUT)."""
-
-
-class LimitedVisit:
-    """The state of a session."""
-
-    __slots__ = ("client", "size")
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self.size = 0
-        """Bytes of the message, each line with CR LF."""
 
 
 class Limit(Filter):
@@ -115,6 +111,7 @@ class Limit(Filter):
 
     def on_mail_from(self, session: Session, request: MailFrom) -> Answer[CommitDecision]:
         """Refuse a user who is stopped, and a message that would be refused at its end."""
+        visit_of(session).begin(request.address)
         names = self.names(session, request.address)
         if self.stops(names):
             return self.decide_on_user(session, names)
@@ -149,7 +146,8 @@ class Limit(Filter):
 
     def on_rcpt_to(self, session: Session, request: RcptTo) -> Answer[CommitDecision]:
         """Count a recipient."""
-        names = self.names(session, session.sender or b"", [request.address])
+        visit_of(session).add(request.address)
+        names = self.names(session, sender_of(session), [request.address])
         refused = self.foreseen(session, names)
         due = [
             each
@@ -184,10 +182,11 @@ class Limit(Filter):
 
     async def on_commit(self, session: Session, request: Commit) -> CommitDecision:
         """Count a message; where it is paced, the client waits for its answer."""
-        names = self.names(session, session.sender or b"", session.recipients)
+        to = recipients_of(session)
+        names = self.names(session, sender_of(session), to)
         if self.stops(names) and (stopped := await self.stopped(session, names)) is not PROCEED:
             return stopped
-        recipients = recipient_charges(self.rules, names, session.recipients)
+        recipients = recipient_charges(self.rules, names, to)
         due = [
             *charges(self.rules, names, Unit.MESSAGES, 1),
             *charges(self.rules, names, Unit.BYTES, visit_of(session).size),
@@ -246,33 +245,6 @@ class Limit(Filter):
             whose=rule.whose, name=charge.name, limit=f"{rule.unit} {rule.written}",
             action=rule.excess)  # fmt: skip
         return refusal(rule, after)
-
-
-class CountedMessage(StreamedMessage):
-    """A message whose bytes are counted, and that is left as it is."""
-
-    def __init__(self, visit: LimitedVisit) -> None:
-        self.visit = visit
-        self._blank = 2
-
-    def header(self, lines: list[bytes]) -> list[bytes]:
-        """Count a run of lines, with CR LF behind each."""
-        self.visit.size += sum(map(len, lines)) + 2 * len(lines)
-        return lines
-
-    def body(self, lines: list[bytes]) -> list[bytes]:
-        """Count a run of lines, and the blank line before the first of them."""
-        self.visit.size += self._blank
-        self._blank = 0
-        return self.header(lines)
-
-
-def visit_of(session: Session) -> LimitedVisit:
-    """Return the state of a session; one whose beginning was not reported is local."""
-    if session.data is None:
-        session.data = LimitedVisit(Client.of(session))
-    visit: LimitedVisit = session.data
-    return visit
 
 
 def parser() -> argparse.ArgumentParser:

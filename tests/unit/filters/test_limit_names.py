@@ -294,3 +294,46 @@ def test_hostile_addresses(tmp_path: Path, logged: list[str]) -> None:
         assert fates(mta, {"recipients": [b"c\xffd@x|y.example"], "sender": b""})[0][:4] == "501 "
     [line] = logged
     assert """ whose=sender name="{a|b=$'}@x.example" """ in line
+
+
+# --- addresses that smtpd does not report ---------------------------------------------------------
+
+LONG = b"x" * 240
+"""It makes an address of 255 bytes, and more, with what is about it in the tests."""
+
+
+@pytest.mark.parametrize("whose", ["sender", "sender-domain"])
+def test_a_sender_that_smtpd_does_not_report(tmp_path: Path, whose: str) -> None:
+    with stage(tmp_path, f"{whose} messages 1/1h reject\n{whose} recipients 2/1h reject") as mta:
+        client = mta.come()
+        long = b"b%s@remote.example" % LONG
+        found = [mta.fate(client, sender=sender) for sender in (long, long, b"carol@other.example")]
+        assert found == ones(False, True, False)
+        assert mta.fate(client, sender=b"") == "accepted"
+        to = (b"alice@example.com", b"bob@example.com")
+        other = b"c%s@new.example" % LONG
+        assert mta.fate(client, *to, b"carol@example.com", sender=other) == "accepted"
+        assert client.transactions[-1].recipients == [*to]
+
+
+def test_recipients_that_smtpd_does_not_report(tmp_path: Path) -> None:
+    with stage(tmp_path, "recipient-domain messages 1/1h reject") as mta:
+        client = mta.come()
+        long = b"alice+%s@example.com" % LONG
+        assert mta.fate(client, long) == "accepted"
+        assert mta.fate(client, long) == REFUSED
+        assert mta.fate(client, b"bob@example.com") == REFUSED
+        assert mta.fate(client, b"alice@example.net") == "accepted"
+
+
+def test_a_second_sender_amid_a_transaction(tmp_path: Path) -> None:
+    """smtpd refuses it; what was said before it counts."""
+    with stage(tmp_path, "recipient-domain messages 1/1h reject") as mta:
+        client = mta.come()
+        for _ in range(2):
+            mta.say(client.mail, b"bob@remote.example")
+            mta.say(client.rcpt, b"alice+%s@example.com" % LONG)
+            assert mta.say(client.mail, b"eve@remote.example").startswith(b"503 ")
+            mta.say(client.data)
+            mta.end(client)
+        assert [each.fate for each in client.transactions] == ["accepted", "rejected"]
