@@ -15,9 +15,9 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from opensmtpd import options, run
-from opensmtpd.answer import Answer, Offload
+from opensmtpd.answer import Answer, Deferred, Offload
 from opensmtpd.backends.state import options as state_options
-from opensmtpd.backends.state.results import UNKNOWN, Kept
+from opensmtpd.backends.state.results import UNKNOWN, Kept, MaybePermit
 from opensmtpd.filter import (
     PROCEED,
     Commit,
@@ -69,6 +69,12 @@ SPARE = 5.0
 """Seconds before --deadline when a message that is paced has its answer, at the latest."""
 DEADLINE = 240.0
 """Seconds for an answer, at most: 0.8 of what smtpd announces (SMTPD_SESSION_TIMEOUT)."""
+TOGETHER = 16
+"""Steps of a message that are asked at the same time, at most.
+
+A message may have a thousand recipients, each in another domain. All their steps at once would take
+a server the time that one has, or be more than may wait: then no limit holds for a while.
+"""
 
 
 class Limit(Filter):
@@ -202,17 +208,11 @@ class Limit(Filter):
     # --- decisions --------------------------------------------------------------------------------
 
     async def take(self, session: Session, due: list[Charge]) -> CommitDecision:
-        """Take from all rates at the same time, and decide."""
-        asked = [
-            self.state.allow(
-                each.key,
-                each.rule.rate,
-                each.cost,
-                self.patience if each.rule.excess is Excess.PACE else 0.0,
-            )
-            for each in due
-        ]
-        permits = [await each for each in asked]
+        """Take from all rates, and decide."""
+        permits: list[MaybePermit] = []
+        for first in range(0, len(due), TOGETHER):
+            some = due[first : first + TOGETHER]
+            permits += [await each for each in [self.ask(each) for each in some]]
         known = [(charge, permit) for charge, permit in zip(due, permits, strict=True)
                  if permit is not UNKNOWN]  # fmt: skip
         denied = [(charge, permit.after) for charge, permit in known if not permit.allowed]
@@ -223,6 +223,11 @@ class Limit(Filter):
             log("limit-pace", session.id, wait=f"{wait:.3f}")
             await asyncio.sleep(wait)
         return PROCEED
+
+    def ask(self, charge: Charge) -> Deferred[MaybePermit]:
+        """Ask whether a rate allows a charge."""
+        patience = self.patience if charge.rule.excess is Excess.PACE else 0.0
+        return self.state.allow(charge.key, charge.rule.rate, charge.cost, patience)
 
     async def exceeded(
         self, session: Session, denied: list[tuple[Charge, float]]

@@ -1,16 +1,20 @@
 """filter-limit: its files, its state, and what it is told at its start."""
 
+import asyncio
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from opensmtpd.answer import Deferred
 from opensmtpd.errors import ConfigError
 from opensmtpd.testing import Outcome, run_message
-from opensmtpd_filters.limit import Limit, parser
+from opensmtpd_filters.limit import TOGETHER, Limit, parser
 from unit.support.child import Child
 from unit.support.limit_stage import STOPPED, accepted, rejected, stage, too_many, write
 from unit.support.talk import M, T, data, report, request, result
@@ -104,6 +108,34 @@ def test_what_is_not_known_passes(tmp_path: Path, logged: list[str]) -> None:
         assert mta.say(client.mail)[:1] == b"2"
         assert mta.say(client.rcpt)[:1] == b"2"
         assert mta.say(client.rcpt) == too_many("recipients", 3600)
+
+
+def test_a_message_to_many_domains(tmp_path: Path) -> None:
+    """Its steps are not asked all at once: those that wait for long would end the limits."""
+    with stage(tmp_path, "recipient-domain messages 1/1h reject") as mta:
+        take = mta.state._take
+        open_: list[Deferred[Any]] = []
+        most = 0
+
+        def later(step: list[Any], read: Callable[[Any], Any]) -> Deferred[Any]:
+            nonlocal most
+            result: Deferred[Any] = Deferred()
+            open_.append(result)
+            most = max(most, len(open_))
+
+            def end() -> None:
+                open_.remove(result)
+                take(step, read).on_end(lambda value, _: result.settle(value))
+
+            asyncio.get_running_loop().call_soon(end)
+            return result
+
+        to = [b"alice@%d.example" % number for number in range(40)]
+        with patch.object(mta.state, "_take", later):
+            assert mta.fate(mta.come(), *to) == "accepted"
+        assert len(mta.state.steps) == len(to)
+        assert most == TOGETHER < len(to)
+        assert mta.fate(mta.come(), to[-1]) == "550 5.7.1 Too many messages"
 
 
 def test_what_is_foreseen_is_refused_without_the_state(tmp_path: Path) -> None:
