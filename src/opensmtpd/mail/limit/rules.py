@@ -96,8 +96,9 @@ class _OfOne:
         self.of_rows: dict[str, list[LimitRule]] = {}
         """Those of a name, none where it is unlimited."""
         self._service = _SERVICES[whose]
+        self._of_users = whose is Whose.USER
         # Of users, those with a tag are others.
-        self._rows = Patterns(self._service, (), "" if whose is Whose.USER else "+")
+        self._rows = Patterns(self._service, (), "" if self._of_users else "+")
 
     def add(self, name: str, rule: LimitRule | None) -> None:
         known = self._of(name, rule) if name else self.of_all
@@ -110,14 +111,19 @@ class _OfOne:
     def _of(self, name: str, rule: LimitRule | None) -> list[LimitRule]:
         found = row(self._service, name)
         if found not in self.of_rows:
-            self._rows.add(found)
-            if self._rows.unreadable:
-                raise ValueError(f"{name!r}: {self._rows.reason}")
+            # A user without a domain is not the one of that name at any domain: it is no pattern.
+            whole = self._of_users and "@" not in found
+            rows = Patterns(self._service, ()) if whole else self._rows
+            rows.add(found)
+            if rows.unreadable:
+                raise ValueError(f"{name!r}: {rows.reason}")
         elif rule is None or not self.of_rows[found]:
             raise ValueError(f"{name!r} has another line, and is unlimited by one of them")
         return self.of_rows.setdefault(found, [])
 
     def find(self, name: str) -> list[LimitRule]:
+        if self._of_users and name in self.of_rows:
+            return self.of_rows[name]
         found = self._rows.find(name) if self.of_rows else None
         return self.of_all if found is None else self.of_rows[found]
 

@@ -152,7 +152,7 @@ def test_rules_of_a_name_stand_in_the_place_of_those_of_all(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("whose", "name", "yes", "no"),
     [
-        ("user", "news", ["news"], ["new", "newsx", "news+x", "bob"]),
+        ("user", "news", ["news"], ["new", "newsx", "news+x", "bob", "news@example.org"]),
         ("user", "NEWS", ["news"], ["bob"]),
         ("user", "bob@example.org", ["bob@example.org"], ["bob", "bob@mail.example.org"]),
         ("user", "bob@", ["bob@example.org", "bob@example.com", "bob"], ["bobby@example.org"]),
