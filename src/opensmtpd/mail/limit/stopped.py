@@ -10,8 +10,10 @@ PREFIX = "limit:"
 
 
 def user_name(raw: bytes) -> str:
-    """Return the name of a user as keys and the log have it: in lower case."""
-    return text(raw).lower()
+    """Return the name of a user as keys and the log have it: in lower case, and without blanks
+    that directories and databases do not compare: ``alice`` logs in as ``"alice "``, too.
+    """
+    return " ".join(text(raw).lower().split())
 
 
 def stop_key(user: str) -> list[str]:

@@ -11,6 +11,10 @@ from opensmtpd.mail.limit import stopped
         (b"alice", "alice"),
         (b"Alice@Example.ORG", "alice@example.org"),
         ("Ärger".encode(), "ärger"),
+        (b" alice ", "alice"),
+        (b"alice\t\n", "alice"),
+        ("alice\u00a0".encode(), "alice"),
+        (b"Alice  Smith", "alice smith"),
         (b"b\xfccher", "b\\xfccher"),
         (b"b\\xfccher", "b\\xfccher"),  # as the log shows it
     ],
