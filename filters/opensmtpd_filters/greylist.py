@@ -228,10 +228,13 @@ class Greylist(Filter):
         return PROCEED
 
     def on_tx_rcpt(self, session: Session, report: TxRcpt) -> None:
-        """Let those pass whom our own users write to, where SPF says that it is them."""
+        """Let those pass whom our own users write to, where SPF says that it is them.
+
+        What has no sender, an answer by a program above all, goes to whoever wrote before.
+        """
         visit = visit_of(session)
         domain = visit.client._replace(sender=report.address).domain
-        if report.result == "ok" and domain and is_ours(session, visit.client):
+        if report.result == "ok" and domain and visit.sender and is_ours(session, visit.client):
             self.white(keys.sender_domain(domain), self.flags.auto_white)
 
     # --- the message ------------------------------------------------------------------------------

@@ -169,6 +169,15 @@ def test_who_only_says_to_be_the_one_waits() -> None:
     assert not around.passes(sender=b"carol@nospf.example")
 
 
+@pytest.mark.parametrize("ours", [{"username": b"alice"}, {"source": b"127.0.0.1:1"}])
+def test_an_answer_without_a_sender_makes_nobody_white(ours: dict[str, bytes]) -> None:
+    """It is the answer of a program: whoever has one sent to himself would pass."""
+    around = Greylisted("", SPF)
+    assert around.send(**ours, sender=b"", recipients=[b"bob@remote.example"]).accepted
+    assert around.store.steps() == []
+    assert not around.passes()
+
+
 def test_it_is_forgotten_after_a_time() -> None:
     around = Greylisted("", SPF)
     around.send(username=b"alice", recipients=[b"bob@remote.example"])
