@@ -74,6 +74,8 @@ PREFIX = "greylist:"
 """The beginning of all keys on a server, where the URL has no other."""
 UNREPORTED = b"(too long)"
 """In the place of an address of 255 bytes or more, which smtpd takes and does not report."""
+EVERYBODY = ("all", "+all")
+"""The terms of SPF by which a domain lets everybody send for it."""
 NEVER = NUMBER_MAX
 """The count that nobody reaches."""
 
@@ -159,8 +161,11 @@ class Greylist(Filter):
         return run_lookup(lookup, self.dns, self.within)
 
     def judged(self, network: str, spf: SpfResult) -> Standing | Deferred[Standing]:
-        """Return the standing of a client whose network is not white."""
-        if spf.result != "pass":
+        """Return the standing of a client whose network is not white.
+
+        What a domain lets everybody do tells nothing of who does it.
+        """
+        if spf.result != "pass" or spf.mechanism.lower() in EVERYBODY:
             return Standing(False, network)
         name = keys.sender_domain(spf.domain)
         return self.white(name).then(lambda white: Standing(white is not False, name))

@@ -178,6 +178,17 @@ def test_an_answer_without_a_sender_makes_nobody_white(ours: dict[str, bytes]) -
     assert not around.passes()
 
 
+@pytest.mark.parametrize("record", ["v=spf1 all", "v=spf1 mx +ALL", "v=spf1 redirect=all.example"])
+def test_a_domain_that_lets_everybody_send(record: str) -> None:
+    """All the world would pass with what one of it did: its clients are known by their networks."""
+    zone = {"remote.example": record, "all.example": "v=spf1 +all"}
+    around = Greylisted("", zone)
+    around.send(username=b"alice", recipients=[b"bob@remote.example"])
+    around.passed()
+    assert around.passes()
+    assert not around.passes(source=b"203.0.113.5:1")
+
+
 def test_it_is_forgotten_after_a_time() -> None:
     around = Greylisted("", SPF)
     around.send(username=b"alice", recipients=[b"bob@remote.example"])
