@@ -89,7 +89,7 @@ class LastingState:
         step = steps.allow(steps.key_of(key), rate, cost, patience)
         if step is None:
             return _settled(Permit(False, math.inf))
-        return self._take(step, steps.permit)
+        return self._take(step, partial(steps.permit, step[-1]))
 
     def greylist(self, key: Sequence[str], times: GreylistTimes) -> Deferred[MaybeGreylisting]:
         """Note an attempt of a triplet, and return whether it passes."""

@@ -139,10 +139,12 @@ def number(reply: Any) -> int:
     return reply
 
 
-def permit(reply: Any) -> Permit:
-    """Return the result of ``[allowed, microseconds]``."""
+def permit(wait: int, reply: Any) -> Permit:
+    """Return the result of ``[allowed, microseconds]``; ``wait`` is the patience of the step."""
     allowed, after = reply
-    return Permit(bool(number(allowed)), number(after) / SECOND)
+    if number(allowed) and number(after) > wait:
+        raise ValueError
+    return Permit(bool(allowed), number(after) / SECOND)
 
 
 def greylisting(times: GreylistTimes, reply: Any) -> Greylisting:

@@ -126,13 +126,21 @@ def test_odd_numbers_are_refused() -> None:
 def test_replies_become_results() -> None:
     times = GreylistTimes(delay=300.0)
     assert steps.number(7) == 7
-    assert steps.permit([1, 0]) == Permit(True, 0.0)
-    assert steps.permit([0, 1_500_000]) == Permit(False, 1.5)
+    assert steps.permit(0, [1, 0]) == Permit(True, 0.0)
+    assert steps.permit(1_500_000, [1, 1_500_000]) == Permit(True, 1.5)
+    assert steps.permit(0, [0, 1_500_000]) == Permit(False, 1.5)
     assert steps.greylisting(times, [1, 100_000_000]) == Greylisting(Attempt.EARLY, 100.0, 200.0)
     assert steps.greylisting(times, [2, 400_000_000]) == Greylisting(Attempt.PASSED, 400.0, 0.0)
     assert [steps.is_white(reply) for reply in (0, 1)] == [False, True]
     assert steps.kept([b"v", 2_000_000]) == Kept(b"v", 2.0)
     assert steps.kept(None) is None
+
+
+@pytest.mark.parametrize("reply", [None, [], [1], [1, -1], [1, 1], [-1, 0], [0, "1"], [1, 1.0]])
+def test_nonsense_is_no_permit(reply: Any) -> None:
+    """A wait that is longer than the patience would hold mail for as long as a server likes."""
+    with pytest.raises((ValueError, TypeError)):
+        steps.permit(0, reply)
 
 
 @pytest.mark.parametrize("reply", [None, [], [1], [1, -1], [4, 0], ["1", 0], "ab", 5, [True, 1]])
