@@ -179,10 +179,18 @@ def test_the_work_for_a_message_has_an_end() -> None:
         assert not pattern.matches(coins(met), matching)
         met += 1
     assert met > 3
-    easy = read(b"X: abc")
+    easy, pattern = read(b"X: abc"), Pattern("abc")
     assert easy is not None
-    assert not Pattern("abc").matches(easy, matching)
-    assert Pattern("abc").matches(easy, Matching())
+    assert pattern.matches(easy, Matching())
+    assert not pattern.matches(easy, matching)
+
+
+def test_a_value_for_which_too_little_work_is_left() -> None:
+    field, matching = read(b"X: abc"), Matching()
+    assert field is not None
+    matching.left = 70
+    assert not Pattern("abc").matches(field, matching)
+    assert matching.left < 0
 
 
 def test_states_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
