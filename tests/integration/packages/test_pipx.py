@@ -128,7 +128,7 @@ def test_from_pipx_to_a_signed_mail_and_back() -> None:
     assert machine.done("opensmtpd-plugins install").splitlines() == [
         *NOTES,
         *(f"linked /usr/libexec/opensmtpd/{name} to {VENV}/{name}" for name in LINKED),
-        f"now smtpd.conf can name them: {VENV}/filter-auth --help shows how",
+        f"now smtpd.conf can name them: {VENV}/filter-archive --help shows how",
     ]
     assert machine.libexec() == without | {name: f"{VENV}/{name}" for name in LINKED}
     assert machine.done("opensmtpd-plugins --quiet install") == ""
