@@ -28,7 +28,8 @@ class Needs(NamedTuple):
     reads: tuple[str, ...] = ()
     """Files and folders, with all below them, that are read or listed again."""
     writes: tuple[str, ...] = ()
-    """Folders where files are made, read, written, renamed and removed."""
+    """Folders where files are made, read, written, renamed and removed. Linux before 5.19 lets none
+    be moved from one folder to another."""
     network: bool = False
     """Ask servers over UDP and TCP."""
     locks: bool = False

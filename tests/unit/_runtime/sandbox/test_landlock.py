@@ -81,7 +81,7 @@ def test_needs_leave_some_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked(monkeypatch, 7, Needs(passes=True, forks=True)).rulesets == [(0xFFFF, 3, 3)]
 
 
-@pytest.mark.parametrize(("version", "write"), [(2, 0x12E), (3, 0x412E)])
+@pytest.mark.parametrize(("version", "write"), [(1, 0x12E), (2, 0x212E), (3, 0x612E)])
 def test_the_rights_of_rules(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: int, write: int
 ) -> None:

@@ -141,6 +141,18 @@ def test_a_file_is_read_again_after_it_was_replaced(folder: Path) -> None:
     assert tried(needs, attempt) == ["secret", "newer", ["key"]]
 
 
+def test_a_file_is_moved_between_folders_that_are_written(folder: Path) -> None:
+    if landlock._version() < 2:
+        pytest.skip("Linux 5.19 is the first to let files be moved")
+
+    def attempt() -> object:
+        (folder / "key").rename(folder / "other" / "key")
+        return [os.listdir(folder), os.listdir(folder / "other")]
+
+    (folder / "other").mkdir()
+    assert tried(Needs(writes=(str(folder),)), attempt) == [["other"], ["key"]]
+
+
 def test_what_is_read_is_not_written(folder: Path) -> None:
     needs = Needs(reads=(str(folder / "key"),))
     assert tried(needs, lambda: (folder / "key").write_text("x")) in DENIED
