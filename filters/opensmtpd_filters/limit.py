@@ -38,13 +38,7 @@ from opensmtpd.mail.limit.overdrawn import Overdrawn
 from opensmtpd.mail.limit.replies import STOPPED, gravity, refusal
 from opensmtpd.mail.limit.rules import Excess, LimitRules, Unit, Whose
 from opensmtpd.mail.limit.stopped import PREFIX, stop_key, user_name
-from opensmtpd.mail.limit.visit import (
-    CountedMessage,
-    LimitedVisit,
-    recipients_of,
-    sender_of,
-    visit_of,
-)
+from opensmtpd.mail.limit.visit import CountedMessage, LimitedVisit, visit_of
 from opensmtpd.needs import Needs
 
 EPILOG = """\
@@ -117,7 +111,7 @@ class Limit(Filter):
 
     def on_mail_from(self, session: Session, request: MailFrom) -> Answer[CommitDecision]:
         """Refuse a user who is stopped, and a message that would be refused at its end."""
-        visit_of(session).begin(request.address)
+        visit_of(session).envelope.begin(request.address)
         names = self.names(session, request.address)
         if self.stops(names):
             return self.decide_on_user(session, names)
@@ -152,8 +146,8 @@ class Limit(Filter):
 
     def on_rcpt_to(self, session: Session, request: RcptTo) -> Answer[CommitDecision]:
         """Count a recipient."""
-        visit_of(session).add(request.address)
-        names = self.names(session, sender_of(session), [request.address])
+        visit_of(session).envelope.add(request.address)
+        names = self.names(session, visit_of(session).envelope.sender(session), [request.address])
         refused = self.foreseen(session, names)
         due = [
             each
@@ -188,8 +182,8 @@ class Limit(Filter):
 
     async def on_commit(self, session: Session, request: Commit) -> CommitDecision:
         """Count a message; where it is paced, the client waits for its answer."""
-        to = recipients_of(session)
-        names = self.names(session, sender_of(session), to)
+        to = visit_of(session).envelope.recipients(session)
+        names = self.names(session, visit_of(session).envelope.sender(session), to)
         if self.stops(names) and (stopped := await self.stopped(session, names)) is not PROCEED:
             return stopped
         recipients = recipient_charges(self.rules, names, to)

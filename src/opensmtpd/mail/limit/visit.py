@@ -2,36 +2,19 @@
 
 from opensmtpd.filter import Session, StreamedMessage
 from opensmtpd.mail.client import Client
-
-REPORTED_MAX = 254
-"""Bytes of an address that smtpd reports, at most. It takes longer ones."""
-UNREPORTED_MAX = 1000
-"""Recipients with longer addresses that count for a message: smtpd takes no more by default."""
+from opensmtpd.mail.envelope import WholeEnvelope
 
 
 class LimitedVisit:
     """The state of a session."""
 
-    __slots__ = ("client", "sender", "size", "unreported")
+    __slots__ = ("client", "envelope", "size")
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self.envelope = WholeEnvelope()
         self.size = 0
         """Bytes of the message, each line with CR LF."""
-        self.sender = b""
-        """The last MAIL FROM that was asked for."""
-        self.unreported: list[bytes] = []
-        """The recipients that were asked for behind it and that smtpd does not report."""
-
-    def begin(self, sender: bytes) -> None:
-        """Take note of a MAIL FROM."""
-        self.sender = sender
-        self.unreported = []
-
-    def add(self, recipient: bytes) -> None:
-        """Take note of a RCPT TO."""
-        if len(recipient) > REPORTED_MAX and len(self.unreported) < UNREPORTED_MAX:
-            self.unreported.append(recipient)
 
 
 class CountedMessage(StreamedMessage):
@@ -59,16 +42,3 @@ def visit_of(session: Session) -> LimitedVisit:
         session.data = LimitedVisit(Client.of(session))
     visit: LimitedVisit = session.data
     return visit
-
-
-def sender_of(session: Session) -> bytes:
-    """Return the sender of a transaction, one that is not reported, too; empty for a bounce."""
-    return visit_of(session).sender if session.sender is None else session.sender
-
-
-def recipients_of(session: Session) -> list[bytes]:
-    """Return the recipients of a transaction.
-
-    Those with long addresses are among them where smtpd refused them, too: it does not say so.
-    """
-    return [*session.recipients, *visit_of(session).unreported]
