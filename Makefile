@@ -47,7 +47,7 @@ tests/integration/limit
 tests/integration/milter
 tests/integration/greylist tests/integration/rspamd
 tests/integration/fleet tests/integration/metrics tests/integration/record tests/integration/senderscore tests/integration/state
-tests/integration/headers
+tests/integration/archive tests/integration/headers
 endef
 OTHERS := tests $(patsubst %,--ignore=%,$(PARTS))
 export PARTS OTHERS

@@ -13,13 +13,18 @@ This process reads messages, another one writes copies, and a third hands them o
 import argparse
 import secrets
 import time
+from contextlib import suppress
 
 from opensmtpd import options, run
 from opensmtpd.errors import ConfigError, Refused, WorkerError
 from opensmtpd.filter import (
+    PROCEED,
+    CommitDecision,
     EditedMessage,
     Filter,
     LinkDisconnect,
+    MailFrom,
+    RcptTo,
     Reject,
     Session,
     SessionAttribute,
@@ -28,6 +33,7 @@ from opensmtpd.filter import (
 )
 from opensmtpd.log import log
 from opensmtpd.mail.archive import envelope, orders
+from opensmtpd.mail.envelope import WholeEnvelope
 from opensmtpd.mail.place import place
 from opensmtpd.needs import Needs
 from opensmtpd.timers import every
@@ -51,7 +57,7 @@ WORKER = "opensmtpd.mail.archive.worker:ArchiveWorker"
 LMTP = "opensmtpd.mail.archive.lmtp:LmtpWorker"
 WRITE_WITHIN = 30.0
 """Seconds until a disk is late."""
-HAND_ON_WITHIN = 120.0
+HAND_ON_WITHIN = 900.0
 """Seconds until the process that hands copies on is replaced: it is late with one of them."""
 WAITING = 20_000
 """Orders that wait, at most."""
@@ -59,6 +65,8 @@ PART = 256 << 10
 """Bytes of a message in one order, about."""
 AGAIN = 5.0
 """Seconds until what has failed is tried again."""
+END_WITHIN = 3.0
+"""Seconds for what is left to do at the end."""
 NOT_KEPT = Reject(451, "4.3.0 Service unavailable, please try again later")
 
 
@@ -79,8 +87,8 @@ class Archive(Filter):
         self.opens: bool = flags.fail == "open"
         self.owner = secrets.token_hex(6)
         self.number = 0
-        self.accepted: dict[str, None] = {}
-        """Copies of accepted messages that are not known to be moved, in their order."""
+        self.orders: dict[str, int] = {}
+        """Copies that are to be accepted or dropped, and are not known to be, in their order."""
         setup = [flags.maildir, self.owner, not flags.check]
         self.pool = Pool(WORKER, setup, deadline=WRITE_WITHIN, queue=WAITING)
         self.lmtp: Pool | None = None
@@ -91,64 +99,80 @@ class Archive(Filter):
             self.lmtp = Pool(LMTP, setup, deadline=HAND_ON_WITHIN)
 
     def stop(self) -> None:
-        """End the workers. Copies of messages under way stay: smtpd may have accepted them."""
+        """End the workers, when they have done what smtpd has decided.
+
+        Copies of messages under way stay: smtpd may have accepted them.
+        """
+        lmtp, self.lmtp = self.lmtp, None
+        end = time.monotonic() + END_WITHIN
+        with suppress(WorkerError):
+            for name, order in list(self.orders.items()):
+                self.pool.request([order, name], max(0.0, end - time.monotonic()))
         self.pool.close()
-        if self.lmtp is not None:
-            self.lmtp.close()
+        if lmtp is not None:
+            lmtp.close()
 
     # --- messages -----------------------------------------------------------------------------
+
+    def on_mail_from(self, session: Session, request: MailFrom) -> CommitDecision:
+        """Take note of the sender."""
+        visit_of(session).envelope.begin(request.address)
+        return PROCEED
+
+    def on_rcpt_to(self, session: Session, request: RcptTo) -> CommitDecision:
+        """Take note of a recipient."""
+        visit_of(session).envelope.add(request.address)
+        return PROCEED
 
     def on_message(self, session: Session) -> "ArchivedMail":
         """Return a message that is copied when it is complete."""
         self.number += 1
         ident = f"{session.msgid}N{self.number}.{self.owner}"
         mail = ArchivedMail(self, session, f"{int(time.time())}.M{ident}", ident)
-        session.data = mail
+        visit_of(session).mails.append(mail)
         return mail
 
     def on_tx_commit(self, session: Session, report: TxCommit) -> None:
         """Move a copy to the accepted ones."""
-        mail: ArchivedMail | None = session.data
-        if mail is not None and mail.kept:
-            session.data = None
-            self.accept(mail.name)
+        self.decide(session, orders.ACCEPT)
 
     def on_tx_reset(self, session: Session, report: TxReset) -> None:
         """Drop the copy of a message that was not accepted."""
-        self.drop(session)
+        self.decide(session, orders.DROP)
 
     def on_link_disconnect(self, session: Session, report: LinkDisconnect) -> None:
         """Drop the copy of a message that was not accepted."""
-        self.drop(session)
-
-    def drop(self, session: Session) -> None:
-        """Drop a copy; where that fails, it is taken for one that was left by a crash."""
-        mail: ArchivedMail | None = session.data
-        session.data = None
-        if mail is not None and mail.begun:
-            self.pool.ask([orders.DROP, mail.name])
+        self.decide(session, orders.DROP)
 
     # --- copies -------------------------------------------------------------------------------
 
-    def accept(self, name: str) -> None:
-        """Have a copy moved to the accepted ones, sooner or later."""
-        self.accepted[name] = None
+    def decide(self, session: Session, order: int) -> None:
+        """Have the copies of a session's message accepted or dropped, sooner or later."""
+        visit = visit_of(session)
+        mails, visit.mails = visit.mails, []
+        for mail in mails:
+            if mail.begun:
+                self.orders[mail.name] = order if mail.kept else orders.DROP
+                self.ask(mail.name)
+
+    def ask(self, name: str) -> None:
+        """Ask for what was decided about a copy; where that fails, it is asked for again."""
 
         def end(_: object, error: BaseException | None) -> None:
             if error is None:
-                self.accepted.pop(name, None)
+                self.orders.pop(name, None)
                 self.hand_on()
             else:
                 log("archive-late", file=name, reason=error)
 
-        self.pool.ask([orders.ACCEPT, name]).on_end(end)
+        self.pool.ask([self.orders[name], name]).on_end(end)
 
     @every(AGAIN)
     def try_again(self) -> None:
-        """Do again what has failed, and hand on what was left."""
-        for name in list(self.accepted):
-            self.accept(name)
-        self.hand_on()
+        """Do again what has failed, and look for what others have left, and for what waits."""
+        for name in list(self.orders):
+            self.ask(name)
+        self.pool.ask([orders.RECOVER]).on_end(lambda *_: self.hand_on())
 
     def hand_on(self) -> None:
         """Have copies handed on, unless that is being done."""
@@ -158,12 +182,33 @@ class Archive(Filter):
 
         def end(more: object, error: BaseException | None) -> None:
             self.handing_on = False
+            if self.lmtp is None:
+                return
             if error is not None:
                 log("archive-lmtp-away", reason=error)
             elif more:
                 self.hand_on()
 
         self.lmtp.ask([]).on_end(end)
+
+
+class ArchivedVisit:
+    """The state of a session."""
+
+    __slots__ = ("envelope", "mails")
+
+    def __init__(self) -> None:
+        self.envelope = WholeEnvelope()
+        self.mails: list[ArchivedMail] = []
+        """The messages under way: several where a chain names this process more than once."""
+
+
+def visit_of(session: Session) -> ArchivedVisit:
+    """Return the state of a session."""
+    if session.data is None:
+        session.data = ArchivedVisit()
+    visit: ArchivedVisit = session.data
+    return visit
 
 
 class ArchivedMail(EditedMessage):
@@ -191,14 +236,15 @@ class ArchivedMail(EditedMessage):
     async def write(self) -> None:
         """Write the copy part by part. Raises WorkerError."""
         session, reader, at = self.session, self.reader(), 0
-        part = envelope.head(self.ident, session.sender or b"", session.recipients)
-        while True:
-            part += reader.read(PART)
-            last = reader.left == 0
+        whole = visit_of(session).envelope
+        left = envelope.head(self.ident, whole.sender(session), whole.recipients(session))
+        last = False
+        while not last:
+            left += reader.read(PART)
+            part, left = left[: 2 * PART], left[2 * PART :]
+            last = not left and reader.left == 0
             await self.archive.pool.ask([orders.WRITE, self.name, at, part, last])
-            if last:
-                return
-            at, part = at + len(part), b""
+            at += len(part)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -78,6 +78,11 @@ class Server:
         """Tell whether smtpd's first process runs; it ends when any other of its kind does."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The process id of smtpd's first process; 0 where there is none."""
+        return self._process.pid if self._process is not None else 0
+
     def tail(self, lines: int = 30) -> str:
         """Return the end of smtpd's log."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""

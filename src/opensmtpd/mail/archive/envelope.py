@@ -5,7 +5,7 @@ from collections.abc import Sequence
 ACCEPTED, DOUBTFUL = b"accepted", b"doubtful"
 """The states of a copy: they are as long as each other, so that one is written over the other."""
 STATUS = b"X-Archive-Status: "
-LINE_MAX = 990
+LINE_MAX = 979
 """Bytes of an address, at most (RFC 5322 section 2.1.1, for the whole line)."""
 
 

@@ -1,9 +1,11 @@
 """The worker that hands accepted copies on over LMTP (RFC 2033), and removes them then."""
 
 import os
+import re
 import smtplib
 import time
-from typing import Any
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 from opensmtpd.backends.network import names
 from opensmtpd.errors import Unavailable
@@ -17,8 +19,24 @@ AT_ONCE = 100
 """Copies of a request, at most."""
 SECONDS = 10.0
 """Seconds after which a request has no more copies."""
+REFUSED_MAX = 10
+"""Copies that the server refuses for now before it takes one: then it is taken to be away."""
 PATIENCE = 20.0
 """Seconds until a server is late with a reply."""
+PATIENCE_AT_END = 600.0
+"""The same behind a message, which comes again if that was too short (RFC 5321 section 4.5.3.2)."""
+
+_SENDER = re.compile(rb"(?:[^\n]*\n){2}X-Envelope-From: <([^\r\n]*)>\n")
+
+
+class LmtpRefusal(NamedTuple):
+    """A copy that the server does not take."""
+
+    for_ever: bool
+    """True where it is the message that it does not want: what it says of the archive's address may
+    pass, and counts for all copies."""
+    shown: str
+    """Its reply."""
 
 
 class LmtpWorker(Worker):
@@ -33,7 +51,9 @@ class LmtpWorker(Worker):
         path, place, self._recipient = setup
         self._place: Place = place if isinstance(place, str) else (place[0], place[1])
         self._maildir = ArchiveMaildir(os.path.abspath(path), "")
-        self.needs = Needs(writes=(self._maildir.path,))
+        self._failed: dict[str, float] = {}
+        """The copies that are to be tried again, and when each one failed: others come first."""
+        self.needs = Needs(writes=(self._maildir.path,), locks=True)
         if isinstance(self._place, str):
             self.needs |= Needs(sockets=(self._place,))
         else:
@@ -42,49 +62,109 @@ class LmtpWorker(Worker):
 
     def handle(self, request: Any) -> bool:
         """Hand copies on; return whether more are left. Raises Unavailable."""
-        end = time.monotonic() + SECONDS
-        paths = self._maildir.accepted(AT_ONCE)
-        if not paths:
-            return False
-        try:
-            with self._connected() as server:
-                for path in paths:
-                    self._hand_on(server, path)
-                    if time.monotonic() > end:
-                        break
-        except (smtplib.SMTPException, OSError) as error:
-            raise Unavailable(f"{type(error).__name__}: {error}") from None
+        with self._maildir.alone() as alone:
+            paths = self._waiting() if alone else []
+            if not paths:
+                return False
+            try:
+                with _Server(self._place) as server:
+                    server.ehlo_or_helo_if_needed()  # where it refuses that, it refuses no copy
+                    self._hand_on(server, paths)
+            except (smtplib.SMTPException, OSError) as error:
+                raise Unavailable(f"{type(error).__name__}: {error}") from None
         return True
 
-    def _connected(self) -> smtplib.LMTP:
-        host, port = (self._place, 0) if isinstance(self._place, str) else self._place
-        return smtplib.LMTP(host, port, local_hostname="localhost", timeout=PATIENCE)
+    def _waiting(self) -> list[str]:
+        """Return the copies to hand on, those that have failed last."""
+        paths = self._maildir.accepted()
+        self._failed = {path: self._failed[path] for path in paths if path in self._failed}
+        return sorted(paths, key=lambda path: self._failed.get(path, 0.0))[:AT_ONCE]
 
-    def _hand_on(self, server: smtplib.LMTP, path: str) -> None:
-        """Hand a copy on. Raises SMTPException and OSError where it is to be tried again."""
-        with open(path, "rb") as file:
-            message = file.read()
+    def _hand_on(self, server: "_Server", paths: list[str]) -> None:
+        """Hand copies on. Raises SMTPException, OSError, and Unavailable for those refused now."""
+        end, taken = time.monotonic() + SECONDS, 0
+        refused: list[str] = []
+        for path in paths:
+            message = self._read(path)
+            if message is None:
+                continue
+            reply = server.take(message, self._recipient)
+            if reply is None:
+                taken += 1
+                with suppress(FileNotFoundError):
+                    os.unlink(path)
+            elif reply.for_ever:
+                log("archive-refused", file=os.path.basename(path), reply=reply.shown)
+                self._maildir.set_aside(path)
+            else:
+                self._failed[path] = time.monotonic()
+                refused.append(reply.shown)
+            away = len(refused) >= REFUSED_MAX and not taken
+            if away or server.sock is None or time.monotonic() > end:
+                break
+            if reply is not None:
+                server.rset()  # it may be DATA itself that was refused
+        if refused:
+            raise Unavailable(refused[0])
+
+    def _read(self, path: str) -> bytes | None:
+        """Return a copy, None where it cannot be read: it must not keep others waiting."""
         try:
-            server.sendmail(_sender(message), [self._recipient], message)
-        except smtplib.SMTPRecipientsRefused as error:
-            [(code, text)] = error.recipients.values()
-            self._refused(path, code, text)
-        except smtplib.SMTPResponseException as error:
-            self._refused(path, error.smtp_code, error.smtp_error)
-        else:
-            os.unlink(path)
+            with open(path, "rb") as file:
+                return file.read()
+        except FileNotFoundError:  # another program has taken it
+            return None
+        except OSError as error:
+            if path not in self._failed:
+                log("archive-unreadable", file=os.path.basename(path), reason=error.strerror)
+            self._failed[path] = time.monotonic()
+            return None
 
-    def _refused(self, path: str, code: int, text: str | bytes) -> None:
-        """Set a copy aside that is refused for ever. Raises Unavailable for another."""
-        shown = text.decode("utf-8", "backslashreplace") if isinstance(text, bytes) else text
-        if code < 500:
-            raise Unavailable(f"{code} {shown}")
-        log("archive-refused", file=os.path.basename(path), reply=f"{code} {shown}")
-        self._maildir.set_aside(path)
+
+class _Server(smtplib.LMTP):
+    """A connection to the server. Methods raise SMTPException and OSError."""
+
+    def __init__(self, place: Place) -> None:
+        host, port = (place, 0) if isinstance(place, str) else place
+        super().__init__(host, port, local_hostname="localhost", timeout=PATIENCE)
+
+    def take(self, message: bytes, recipient: str) -> LmtpRefusal | None:
+        """Have the server take a copy; return None, or its refusal."""
+        # A server may take a bare CR for the end of a line.
+        lines = message.replace(b"\r", b"").replace(b"\n", b"\r\n")
+        try:
+            self.sendmail(_sender(message), [recipient], lines)
+        except smtplib.SMTPDataError as error:
+            if 200 <= error.smtp_code < 300:  # for the library, only 250 is success
+                return None
+            return LmtpRefusal(error.smtp_code >= 500, _shown(error.smtp_code, error.smtp_error))
+        except smtplib.SMTPRecipientsRefused as error:
+            ((code, text),) = error.recipients.values()
+            return LmtpRefusal(False, _shown(code, text))
+        except smtplib.SMTPResponseException as error:
+            return LmtpRefusal(False, _shown(error.smtp_code, error.smtp_error))
+        return None
+
+    def __exit__(self, *exception: Any) -> None:
+        """Say goodbye; what the server says to that is no fault."""
+        with suppress(smtplib.SMTPException, OSError):
+            super().__exit__(*exception)
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        """Send a message, and wait for longer than for other commands."""
+        if self.sock is not None:
+            self.sock.settimeout(PATIENCE_AT_END)
+        reply = super().data(msg)
+        if self.sock is not None:
+            self.sock.settimeout(PATIENCE)
+        return reply
 
 
 def _sender(message: bytes) -> str:
-    """Return the sender in the fields of a copy, empty where it is no ASCII."""
-    start = message.find(b"\nX-Envelope-From: <") + 19
-    found = message[start : message.find(b">\n", start)]
-    return found.decode("ascii") if found.isascii() else ""
+    """Return the sender in the fields on top of a copy; empty where it is none, or no ASCII."""
+    found = _SENDER.match(message)
+    return found[1].decode("ascii") if found is not None and found[1].isascii() else ""
+
+
+def _shown(code: int, text: bytes | str) -> str:
+    return f"{code} {text.decode('utf-8', 'backslashreplace') if isinstance(text, bytes) else text}"

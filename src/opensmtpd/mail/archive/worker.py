@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from opensmtpd.errors import Unavailable
+from opensmtpd.errors import ConfigError, Unavailable
 from opensmtpd.mail.archive import orders
 from opensmtpd.mail.archive.maildir import ArchiveMaildir
 from opensmtpd.needs import Needs
@@ -24,20 +24,25 @@ class ArchiveWorker(Worker):
             self._maildir.check()
             return 0
         self._maildir.prepare()
-        self._maildir.lock()
-        return self._maildir.recover()
+        try:
+            self._maildir.lock()
+            return self._maildir.recover()
+        except OSError as error:
+            raise ConfigError(error.strerror or "the disk fails", path=path) from None
 
     def handle(self, request: Any) -> bool:
         """Obey an order. Raises Unavailable."""
-        order, name, *arguments = request
+        order, *arguments = request
         try:
             if order == orders.WRITE:
-                at, data, last = arguments
+                name, at, data, last = arguments
                 self._maildir.write(name, at, data, last=last)
             elif order == orders.ACCEPT:
-                self._maildir.accept(name)
+                self._maildir.accept(*arguments)
+            elif order == orders.DROP:
+                self._maildir.drop(*arguments)
             else:
-                self._maildir.drop(name)
+                self._maildir.recover()
         except OSError as error:
             raise Unavailable(error.strerror or "the disk fails") from None
         return True

@@ -168,7 +168,7 @@ RECIPES: Mapping[str, Recipe] = {
     ),
     "Keep a copy of all mail": Recipe(
         (archive_examples.restored,),
-        {"cd ": Expected(), "grep -l ": Expected(), "while read ": Expected()},
+        {"cd ": Expected(), "find ": Expected(), "while read ": Expected()},
         before=archive_examples.begin_anew,
         meanwhile=archive_examples.journaled,
     ),
