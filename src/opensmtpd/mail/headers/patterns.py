@@ -26,19 +26,26 @@ class Matching:
     def __init__(self) -> None:
         self.left = WORK_MAX
         """Below 0, nothing matches any more, and what has been found does not count."""
-        self._readings: dict[bytes, tuple[bytes, ...]] = {}
+        self._of_fields: dict[Field, tuple[bytes, ...]] = {}
+        self._of_values: dict[bytes, tuple[bytes, ...]] = {}
 
     def readings(self, field: Field) -> tuple[bytes, ...]:
         """Return the value of a field as it stands and, where that differs, as it is shown.
 
-        Both are in lower case.
+        Both are in lower case. A field may have megabytes, and is unfolded once, whatever the
+        number of rules is.
         """
-        value = field.value[:VALUE_MAX]
-        found = self._readings.get(value)
+        found = self._of_fields.get(field)
+        if found is None:
+            found = self._of_fields[field] = self._read(field.value[:VALUE_MAX])
+        return found
+
+    def _read(self, value: bytes) -> tuple[bytes, ...]:
+        found = self._of_values.get(value)
         if found is None:
             self.left -= len(value) * (4 if b"=?" in value else 1)
             both = (_lower(value), _lower(shown(value)))
-            found = self._readings[value] = tuple(dict.fromkeys(both))
+            found = self._of_values[value] = tuple(dict.fromkeys(both))
         return found
 
 

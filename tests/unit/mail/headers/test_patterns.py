@@ -211,3 +211,19 @@ def test_a_value_is_read_once() -> None:
     left = matching.left
     assert matching.readings(other) is matching.readings(one)
     assert matching.left == left < WORK_MAX
+
+
+def test_a_large_field_is_unfolded_once() -> None:
+    times = []
+
+    class Counted(Field):
+        __slots__ = ()
+
+        @property
+        def value(self) -> bytes:
+            times.append(1)
+            return super().value
+
+    field, matching = Counted(b"X: ab" + b" c\n" * 100_000, 1, 2), Matching()
+    assert not any(Pattern(f"/z{each}/").matches(field, matching) for each in range(9))
+    assert len(times) == 1
