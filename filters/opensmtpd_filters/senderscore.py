@@ -121,8 +121,9 @@ class SenderScore(Filter):
         unused |= {"on_helo", "on_commit", "on_quit"}
         if self.flags.slowFactor > 0:
             unused = {"on_auth"}  # it would show passwords
-        phase = self.flags.blockPhase.replace("-", "_").replace("ehlo", "helo")
-        unused.discard(f"on_{phase}")
+        if self.flags.blockBelow > 0:  # no score is below 0: nobody is blocked
+            phase = self.flags.blockPhase.replace("-", "_").replace("ehlo", "helo")
+            unused.discard(f"on_{phase}")
         if self.flags.scoreHeader:
             unused.discard("on_data")  # behind which the score is written
         else:
