@@ -14,7 +14,18 @@ _LABELS = (
     *("shift_jis", "iso-2022-jp", "euc-jp", "euc-kr", "cp874", "cp932", "cp949"),
     *(f"iso-8859-{part}" for part in range(1, 17) if part != 12),
     *(f"windows-125{part}" for part in range(9)),
+    *("big5-hkscs", "iso-2022-kr", "iso-2022-jp-2", "johab", "cp866", "mac-roman", "mac-cyrillic"),
 )
+_OTHER_NAMES = {
+    **{"windows_31j": "cp932", "x_sjis": "cp932", "x_euc_jp": "euc_jp", "windows_949": "cp949"},
+    **{"gb_2312_80": "gbk", "x_gbk": "gbk", "cn_big5": "big5", "x_x_big5": "big5"},
+    **{"windows_874": "cp874", "dos_874": "cp874", "tis_620": "cp874"},
+    **{"iso_8859_8_i": "iso8859_8", "iso_8859_8_e": "iso8859_8"},
+    **{"logical": "iso8859_8", "visual": "iso8859_8"},
+    **{"macintosh": "mac_roman", "x_mac_roman": "mac_roman", "x_mac_cyrillic": "mac_cyrillic"},
+    **{f"x_cp125{part}": f"cp125{part}" for part in range(9)},
+}
+"""Names that mail and browsers have (Encoding Standard of WHATWG) and not all Pythons know."""
 _WORD = re.compile(
     rb"=\?([^?\s]+)\?([bq])\?((?:[^?=]|=(?!\?[^=])|\?(?!=))*)\?=", re.IGNORECASE | re.DOTALL
 )
@@ -27,7 +38,7 @@ _NO_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 def _canonical(label: str) -> str:
     """Return Python's name for a charset, the same for all its aliases."""
     name = re.sub(r"[^a-z0-9]+", "_", label.partition("*")[0].lower())  # * language (RFC 2231)
-    return aliases.get(name, name)
+    return aliases.get(name) or _OTHER_NAMES.get(name, name)
 
 
 CHARSETS = {_canonical(label): codecs.lookup(label) for label in _LABELS}

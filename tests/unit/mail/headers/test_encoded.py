@@ -28,6 +28,12 @@ VALUE_MAX = 16 * 1024
         ("=?latin1?q?=E9?=", "é"),
         ("=?ks_c_5601-1987?b?sKE=?=", "가"),
         ("=?US-ASCII*EN?Q?Keith_Moore?=", "Keith Moore"),
+        ("=?iso-8859-8-i?q?=F9=EC?=", "של"),
+        ("=?x-cp1251?q?=EA=F3?=", "ку"),
+        ("=?cp866?q?=AA=E3?=", "ку"),
+        ("=?windows-31j?b?jaE=?=", "今"),
+        ("=?TIS-620?q?=A1?=", "ก"),
+        ("=?iso-2022-kr?b?GyQpQw4wIQ8=?=", "가"),
         # blanks between words are not shown, others are
         ("=?utf-8?q?a?= =?utf-8?q?b?=", "ab"),
         ("=?utf-8?q?a?=  \t =?koi8-r?q?b?=", "ab"),
@@ -137,3 +143,15 @@ def test_each_charset_decodes_all_bytes(name: str) -> None:
 def test_words_without_an_end(value: bytes) -> None:
     """The library needs the square of the time for more of them: these would take it minutes."""
     assert shown(value * 50)
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        *("gb_2312-80", "x-gbk", "cn-big5", "x-x-big5", "big5-hkscs", "x-sjis", "x-euc-jp"),
+        *("windows-949", "johab", "iso-2022-jp-2", "windows-874", "dos-874", "x-cp1258"),
+        *("iso-8859-8-e", "logical", "visual", "macintosh", "x-mac-roman", "x-mac-cyrillic"),
+    ],
+)
+def test_a_name_of_a_charset_hides_no_ascii(label: str) -> None:
+    assert shown(f"=?{label}?q?buy_now?=".encode()) == b"buy now"
