@@ -32,7 +32,7 @@ ADDRESSES = [
     for extension in ("", "+", "+news", "+news+x", "+x")
     for domain in ("@example.com", "@EXAMPLE.com", "@a.example.com", "@users.example",
                    "@mail.users.example", "@xusers.example", "@lists.example", "@nobody.example",
-                   "@", "")
+                   "@")
 ]  # fmt: skip
 
 
@@ -57,7 +57,8 @@ def test_recipients() -> None:
     assert all_rows == ["postmaster@", "abuse@"]
     with PostgreyServer(root) as server:
         for row in all_rows:
-            made = [each for name in alike(row) for each in (name, f"{name}example.com")]
+            names = [name for name in alike(row) if "@" in name]
+            made = [each for name in names for each in (name, f"{name}example.com")]
             made += [each.replace("@", "+x@") for each in made]
             spared = {who: spares(server, recipient=who) for who in made}
             assert {who: who.encode() in listed for who in made} == spared, row

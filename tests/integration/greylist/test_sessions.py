@@ -169,11 +169,12 @@ def test_some_recipients_are_known(lab: Lab) -> None:
 
 
 def test_a_callout_is_not_told(lab: Lab) -> None:
+    seen = len(lab.log)
     with knock(CONFIRMED_PTR, USUAL) as client:
         client.mail("")
         assert client.rcpt(LOCAL)[0] == 250
         assert client.rcpt("noone@example.com")[0] == 550
-    assert logged(lab, "greylist-defer", '""') == []
+    assert "greylist-" not in lab.log[seen:]
 
 
 def test_a_bounce(lab: Lab) -> None:
