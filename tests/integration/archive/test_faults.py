@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,8 @@ from integration.support.archive_scenes import CHAINS, COPIES, copies, hello, se
 from integration.support.checks import logged
 from integration.support.dns_scenes import port
 from integration.support.told import CLIENTS, going_on, tells
-from lab.chaos.processes import is_last_stem, workers
+from integration.support.worker_processes import behind, whole
+from lab.chaos.processes import workers
 from lab.peers.copies import until
 from lab.peers.numbered import NumberedMail
 from lab.support import Lab, Setup
@@ -65,13 +67,19 @@ def test_processes_that_write_are_killed(lab: Lab) -> None:
 
 
 def test_all_its_processes_are_killed_one_after_another(lab: Lab) -> None:
-    """Those that others are made from, too, as long as there is another one of these."""
+    """Those that others are made from, too."""
+    (front,) = [each for each in lab.server.filters(scenes.NAME) if keeps(each, "kept")]
     with kept(lab) as load:
-        for kind in (COPIES, f"{COPIES} (stem)") * 3:
-            for each in workers(lab.server):
-                if each.kind == kind and not is_last_stem(each):
-                    os.kill(each.pid, signal.SIGKILL)
+        for process in whole(front, 1):
+            os.kill(process.pid, signal.SIGKILL)
+            until(lambda: process.pid not in {each.pid for each in behind(front)})  # noqa: B023
+            whole(front, 1)
             load.goes_on(60)
+
+
+def keeps(front: int, title: str) -> bool:
+    """Return whether a filter has the folder of a chain."""
+    return Path(f"/proc/{front}/cmdline").read_bytes().endswith(f"/{title}\0".encode())
 
 
 def test_processes_that_write_are_stopped_for_a_moment(lab: Lab) -> None:

@@ -101,7 +101,8 @@ def test_a_server_that_is_away(lab: Lab, server: ScriptedLmtp) -> None:
     until(lambda: " archive-lmtp-away " in lab.log)
     assert len(copies(lab, "lmtp").all()) == 3
     server.back()
-    come(server, 3)
+    wakes(lab, 3)
+    come(server, 4)
     assert set(server.idents().values()) == {1}
 
 
