@@ -109,7 +109,6 @@ def helpers(lab: Lab, kind: str) -> list[Process]:
 @pytest.mark.parametrize(
     "harm",
     [
-        "cut_short",
         "overwrite",
         "delete_all",
         "replace",
@@ -163,10 +162,9 @@ def test_a_process_is_killed(site: Lab, number: int, kind: str) -> None:
             load.goes_on(60)
 
 
-@pytest.mark.parametrize("number", [FILE, MEMORY], ids=["file", "memory"])
-def test_a_process_is_stopped(site: Lab, number: int) -> None:
+def test_a_process_is_stopped(site: Lab) -> None:
     """Another takes its place."""
-    with going_on(site, number, forgets=number == MEMORY) as load:
+    with going_on(site) as load:
         for victim in helpers(site, STATE):
             os.kill(victim.pid, signal.SIGSTOP)
         load.goes_on(60)
