@@ -39,7 +39,7 @@ from opensmtpd.worker import Pool
 FILE_WORKER = "opensmtpd.backends.state.file.worker:FileWorker"
 MEMORY_WORKER = "opensmtpd.backends.state.file.memory:MemoryWorker"
 VALKEY_WORKER = "opensmtpd.backends.state.valkey.worker:ValkeyWorker"
-DEADLINE = 1.0
+DEADLINE = 3.0
 """Seconds until a step is UNKNOWN: handlers have much more."""
 EARLY = 0.1
 """The fraction of this time that a worker leaves, so that its own reason gets into the log."""
