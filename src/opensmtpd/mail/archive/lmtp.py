@@ -53,6 +53,8 @@ class LmtpWorker(Worker):
         self._maildir = ArchiveMaildir(os.path.abspath(path), "")
         self._failed: dict[str, float] = {}
         """The copies that are to be tried again, and when each one failed: others come first."""
+        self._taken: set[str] = set()
+        """Copies that the server has, and that could not be removed."""
         self.needs = Needs(writes=(self._maildir.path,), locks=True)
         if isinstance(self._place, str):
             self.needs |= Needs(sockets=(self._place,))
@@ -85,14 +87,18 @@ class LmtpWorker(Worker):
         end, taken = time.monotonic() + SECONDS, 0
         refused: list[str] = []
         for path in paths:
-            message = self._read(path)
-            if message is None:
-                continue
-            reply = server.take(message, self._recipient)
+            reply = None
+            if path not in self._taken:
+                message = self._read(path)
+                if message is None:
+                    continue
+                reply = server.take(message, self._recipient)
             if reply is None:
                 taken += 1
+                self._taken.add(path)
                 with suppress(FileNotFoundError):
                     os.unlink(path)
+                self._taken.remove(path)
             elif reply.for_ever:
                 log("archive-refused", file=os.path.basename(path), reply=reply.shown)
                 self._maildir.set_aside(path)

@@ -1,5 +1,7 @@
 """Copies are handed on over LMTP: to servers that take them, refuse them, close, and hang."""
 
+import errno
+import os
 import smtplib
 import threading
 from collections.abc import Iterator
@@ -157,6 +159,27 @@ def test_its_needs(copies: Copies, tmp_path: Path) -> None:
     by_name.load([str(copies.path), ["localhost", 24], RECIPIENT])
     assert by_path.needs == files | Needs(sockets=(str(tmp_path / "lmtp"),))
     assert by_name.needs == files | names.NEEDS
+
+
+def test_a_copy_that_cannot_be_removed_is_not_handed_on_again(
+    lmtp: LmtpWorker, server: ScriptedLmtp, copies: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk takes no changes any more: the server would get it every few seconds."""
+
+    def fail(path: str) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    put(copies, 1)
+    monkeypatch.setattr(os, "unlink", fail)
+    for _ in range(3):
+        with pytest.raises(Unavailable, match="Read-only file system"):
+            lmtp.handle([])
+    monkeypatch.undo()
+    assert lmtp.handle([]) is True
+    assert copies.names("new") == []
+    put(copies, 1)
+    assert lmtp.handle([]) is True
+    assert server.idents() == {ident(1): 2}
 
 
 # --- servers that refuse --------------------------------------------------------------------------
