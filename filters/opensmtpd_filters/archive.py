@@ -93,6 +93,8 @@ class Archive(Filter):
         self.pool = Pool(WORKER, setup, deadline=WRITE_WITHIN, queue=WAITING)
         self.lmtp: Pool | None = None
         self.handing_on = False
+        self.troubles: dict[str, str | None] = {}
+        """The reasons that the log has had of what fails again and again, by the event."""
         if server is not None:
             to = server if isinstance(server, str) else list(server)
             setup = [flags.maildir, to, flags.lmtp_recipient]
@@ -159,11 +161,9 @@ class Archive(Filter):
         """Ask for what was decided about a copy; where that fails, it is asked for again."""
 
         def end(_: object, error: BaseException | None) -> None:
-            if error is None:
+            if self.went_well("archive-late", error, file=name):
                 self.orders.pop(name, None)
                 self.hand_on()
-            else:
-                log("archive-late", file=name, reason=error)
 
         self.pool.ask([self.orders[name], name]).on_end(end)
 
@@ -174,6 +174,14 @@ class Archive(Filter):
             self.ask(name)
         self.pool.ask([orders.RECOVER]).on_end(lambda *_: self.hand_on())
 
+    def went_well(self, event: str, error: BaseException | None, file: str | None = None) -> bool:
+        """Return whether something did; log it otherwise, unless the log has had it last time."""
+        reason = None if error is None else str(error)
+        if reason is not None and self.troubles.get(event) != reason:
+            log(event, file=file, reason=reason)
+        self.troubles[event] = reason
+        return reason is None
+
     def hand_on(self) -> None:
         """Have copies handed on, unless that is being done."""
         if self.lmtp is None or self.handing_on:
@@ -182,11 +190,7 @@ class Archive(Filter):
 
         def end(more: object, error: BaseException | None) -> None:
             self.handing_on = False
-            if self.lmtp is None:
-                return
-            if error is not None:
-                log("archive-lmtp-away", reason=error)
-            elif more:
+            if self.lmtp is not None and self.went_well("archive-lmtp-away", error) and more:
                 self.hand_on()
 
         self.lmtp.ask([]).on_end(end)

@@ -228,6 +228,7 @@ def test_what_smtpd_has_decided_is_tried_again(
             (folder / "tmp" / f"{name}.part").rmdir()
         mta.filter.try_again()
         mta.done()
+        assert len(logged) == 1
         assert copies.names("tmp") == []
         assert copies.names("new") == ([name] if part == "new" else [])
 

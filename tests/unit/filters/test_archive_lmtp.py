@@ -104,6 +104,19 @@ def test_a_server_that_is_away_or_refuses(
     assert len(logged) == 1
 
 
+def test_the_log_is_told_once(mta: Talk, server: ScriptedLmtp, logged: list[str]) -> None:
+    """A server may be away for days."""
+    server.plan = {says.DOT: ["451 4.3.0 later"] * 3 + ["452 4.3.1 full"] * 2}
+    assert mta.mail(mta.greeted()).startswith(b"250")
+    for left in (4, 3, 2, 1, 0):
+        until(lambda: len(server.plan[says.DOT]) == left or not take(mta))  # noqa: B023
+        until(lambda: not mta.filter.handing_on or not take(mta))
+        mta.filter.try_again()
+    come(mta, server, 1)
+    reasons = ('"451 4.3.0 later"', '"452 4.3.1 full"')
+    assert logged == [f"archive-lmtp-away reason={each}" for each in reasons]
+
+
 def test_a_repeat_has_the_same_id(mta: Talk, server: ScriptedLmtp, copies: Copies) -> None:
     server.plan = {says.DOT: [CLOSE]}
     assert mta.mail(mta.greeted()).startswith(b"250")
