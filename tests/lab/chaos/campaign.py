@@ -7,9 +7,10 @@ from math import inf
 
 from lab.chaos.faults import Fault, Strikes
 from lab.chaos.judge import Judge
+from lab.chaos.kept import Kept
 from lab.chaos.ledger import Row
 from lab.chaos.load import Clients
-from lab.chaos.stand import Stand, stand
+from lab.chaos.stand import KEPT, Stand, stand
 from lab.root import stage
 from lab.shows.moves import smtpctl
 
@@ -38,7 +39,10 @@ def campaign(
     """
     with stand(prepared, seed) as server:
         maildir = server.guide.home("alice") / "Maildir"
-        with Judge(maildir, server.keys, server.ledger):
+        with (
+            Judge(maildir, server.keys, server.ledger),
+            Kept(server.view / KEPT, server.ledger),
+        ):
             with Clients(server, clients) as load:
                 for fault in faults:
                     befall(server, load, fault, seconds, pace)

@@ -9,6 +9,14 @@ from typing import Literal
 Told = Literal["accepted", "tempfailed", "refused", "cut", "no answer"]
 """What a client was told of a message: ``cut`` is a connection that ended before the answer."""
 
+COPIES: dict[Told, tuple[int, ...]] = {
+    "accepted": (1,),
+    "tempfailed": (0,),
+    "refused": (0,),
+    "cut": (0, 1),
+    "no answer": (0, 1),
+}
+"""The number of copies that the archive may have."""
 FIELD = b"X-Chaos"
 """The header field with the number of a message."""
 
@@ -25,6 +33,8 @@ class Row:
     twice: int = 0
     unsigned: int = 0
     """Delivered messages whose signature does not hold, or is not there."""
+    unkept: int = 0
+    """Accepted messages of which the archive has not one copy, and others of which it has one."""
     stops: int = 0
     silence: float = 0.0
     """Seconds that a client at most waited for an answer that has nothing to do with the fault."""
@@ -41,7 +51,7 @@ class Row:
     def well(self) -> bool:
         """Is this what we promise?"""
         told = self.told["refused"] or self.told["no answer"]
-        bad = (self.lost, self.twice, self.unsigned, self.stops, told)
+        bad = (self.lost, self.twice, self.unsigned, self.unkept, self.stops, told)
         return not any(bad) and self.whole < inf
 
 
@@ -53,6 +63,7 @@ class Ledger:
         self._faults = [Row("before")]
         self._told: list[tuple[Row, Told]] = []
         self._delivered: Counter[int] = Counter()
+        self._kept: Counter[int] = Counter()
         self._flaws: dict[int, str] = {}
         self._outstanding: set[int] = set()
 
@@ -95,6 +106,11 @@ class Ledger:
             if flaw:
                 self._flaws[number] = flaw
 
+    def kept(self, number: int) -> None:
+        """Take that there was a copy of a message."""
+        with self._lock:
+            self._kept[number] += 1
+
     def accepted_since(self, count: int) -> bool:
         """Return whether one of the messages behind the first ``count`` was accepted."""
         with self._lock:
@@ -119,7 +135,7 @@ class Ledger:
         with self._lock:
             for row in self._faults:
                 row.told.clear()
-                row.once = row.lost = row.twice = row.unsigned = 0
+                row.once = row.lost = row.twice = row.unsigned = row.unkept = 0
             for number, (row, told) in enumerate(self._told):
                 row.told[told] += 1
                 count = self._delivered[number]
@@ -127,4 +143,5 @@ class Ledger:
                 row.twice += count > 1
                 row.lost += told == "accepted" and not count
                 row.unsigned += number in self._flaws
+                row.unkept += self._kept[number] not in COPIES[told]
             return self._faults[not self._faults[0].told :]

@@ -7,22 +7,23 @@ from lab.chaos.ledger import Row
 
 PAGE = Path(__file__).with_name("RESULTS.md")
 COLUMNS = ("fault", "times", "sent", "accepted", "delivered once", "lost", "twice", "unsigned",
-           "tempfailed", "refused", "no answer", "smtpd stops", "longest silence, s",
+           "unkept", "tempfailed", "refused", "no answer", "smtpd stops", "longest silence, s",
            "whole again, s")  # fmt: skip
 INTRODUCTION = """\
 # What faults do to mail
 
 `make chaos ARGS=--page` writes this page. A real smtpd serves clients who send 2 KB to 2 MB all the
 time, through filter-rdns `--verify`, filter-dnsbl, filter-senderscore, filter-greylist (with a
-file, and with Valkey), filter-limit, filter-rspamd (with rspamd) and filter-dkimsign, with aliases,
-domains, users, senders and passwords in SQLite, while one fault after another befalls it. Mail that
-is greylisted is tempfailed.
+file, and with Valkey), filter-limit, filter-rspamd (with rspamd), filter-dkimsign and
+filter-archive, with aliases, domains, users, senders and passwords in SQLite, while one fault after
+another befalls it. Mail that is greylisted is tempfailed.
 
 Each message has a number. *accepted* ones have to be *delivered once* and to have a signature that
-holds; *lost*, *twice*, *unsigned*, *refused* (for good), *no answer* (within a minute) and *smtpd
-stops* have to be 0. The difference between *sent* and the rest are clients whose connection ended.
-The *longest silence* is that of a client beside the fault, in a session that it keeps open. The
-server is *whole again* when a message that was begun behind the fault is accepted.
+holds; *lost*, *twice*, *unsigned*, *unkept* (not once in the archive, or there though it was not
+accepted), *refused* (for good), *no answer* (within a minute) and *smtpd stops* have to be 0. The
+difference between *sent* and the rest are clients whose connection ended. The *longest silence* is
+that of a client beside the fault, in a session that it keeps open. The server is *whole again* when
+a message that was begun behind the fault is accepted.
 """
 
 
@@ -30,7 +31,8 @@ def cells(row: Row) -> tuple[str, ...]:
     """Return a row as text."""
     told = row.told
     numbers = (row.times, row.sent, told["accepted"], row.once, row.lost, row.twice, row.unsigned,
-               told["tempfailed"], told["refused"], told["no answer"], row.stops)  # fmt: skip
+               row.unkept, told["tempfailed"], told["refused"], told["no answer"],
+               row.stops)  # fmt: skip
     return (row.fault, *map(str, numbers), f"{row.silence:.2f}", f"{row.whole:.2f}")
 
 
@@ -44,6 +46,7 @@ def total(rows: Sequence[Row]) -> Row:
         whole.lost += row.lost
         whole.twice += row.twice
         whole.unsigned += row.unsigned
+        whole.unkept += row.unkept
         whole.stops += row.stops
         whole.silence = max(whole.silence, row.silence)
         whole.whole = max(whole.whole, row.whole)

@@ -29,6 +29,8 @@ DATABASE = f"{FOLDER}/db/mail.sqlite"
 KEY = "etc/mail/dkim/private.key"
 SERVERS = "127.0.0.3"
 """Address of rspamd and Valkey, which smtpd.conf has, too; tests have theirs elsewhere."""
+KEPT = "var/lib/opensmtpd-plugins/archive"
+"""The folder of filter-archive."""
 SPOOL = "var/tmp"
 SPOOL_SIZE = "12m"
 """Of the file system that our filters spool to: too little for a few large messages."""
@@ -182,6 +184,8 @@ def lay_out(guide: Guide) -> None:
     _fill(guide)
     # The folder, too: who reads a database in WAL mode writes into it.
     inside.done(view, "chown", "-R", "opensmtpd:opensmtpd", f"/{FOLDER}/db", f"/{STATES}")
+    inside.done(view, "mkdir", "-p", f"/{Path(KEPT).parent}")
+    inside.done(view, "install", "-d", "-o", "opensmtpd", "-m", "0700", f"/{KEPT}")
     inside.done(view, "smtpd", "-n", "-f", "/etc/mail/smtpd.conf")
 
 
