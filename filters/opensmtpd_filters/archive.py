@@ -11,7 +11,7 @@ This process reads messages, another one writes copies, and a third hands them o
 """
 
 import argparse
-import secrets
+import os
 import time
 from contextlib import suppress
 
@@ -85,7 +85,7 @@ class Archive(Filter):
             raise ConfigError("--lmtp-recipient is not ASCII", remedy="name an address that is")
         server = None if flags.lmtp is None else place(flags.lmtp, "an LMTP server")
         self.opens: bool = flags.fail == "open"
-        self.owner = secrets.token_hex(6)
+        self.owner = os.urandom(6).hex()
         self.number = 0
         self.orders: dict[str, int] = {}
         """Copies that are to be accepted or dropped, and are not known to be, in their order."""
