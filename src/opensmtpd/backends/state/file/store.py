@@ -62,25 +62,33 @@ class StepStore:
     def _row(self, statement: str, **values: Any) -> Any:
         return self._db.execute(statement, values).fetchone()
 
+    def _changed(self, statement: str, **values: Any) -> tuple[int, Any]:
+        """Change a row; return the time of it, and what the statement returns.
+
+        The time is read under the lock: while a process waits for it, another one may change the
+        row at a later time, which would be the future to the first, and so no state.
+        """
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            now = self._clock()
+            return now, self._row(statement, now=now, **values)
+
     def _count(self, key: bytes, by: int, window: int) -> int:
-        now = self._clock()
         if by == 0:
-            row = self._row(statements.READ_COUNT, key=key, now=now)
+            row = self._row(statements.READ_COUNT, key=key, now=self._clock())
         else:
             most = steps.NUMBER_MAX
-            row = self._row(statements.COUNT, key=key, by=by, window=window, now=now, most=most)
+            _, row = self._changed(statements.COUNT, key=key, by=by, window=window, most=most)
         return 0 if row is None else int(row[0])
 
     def _allow(self, key: bytes, step: int, limit: int, wait: int) -> list[int]:
-        now = self._clock()
-        (base,) = self._row(statements.ALLOW, key=key, step=step, limit=limit, wait=wait, now=now)
+        now, (base,) = self._changed(statements.ALLOW, key=key, step=step, limit=limit, wait=wait)
         after, top = base + step, now + limit + wait
         return [0, after - top] if after > top else [1, max(0, after - limit - now)]
 
     def _greylist(self, key: bytes, delay: int, window: int, keep: int) -> list[int]:
-        now = self._clock()
-        attempt, first = self._row(
-            statements.GREYLIST, key=key, delay=delay, window=window, keep=keep, now=now
+        now, (attempt, first) = self._changed(
+            statements.GREYLIST, key=key, delay=delay, window=window, keep=keep
         )
         return [attempt, now - first]
 
@@ -90,16 +98,16 @@ class StepStore:
         return None if row is None else [row[0], row[1] - now]
 
     def _put(self, key: bytes, value: bytes, seconds: int) -> bool:
-        self._row(statements.PUT, key=key, value=value, seconds=seconds, now=self._clock())
+        self._changed(statements.PUT, key=key, value=value, seconds=seconds)
         return True
 
     def _white(self, key: bytes, by: int, enough: int, again: int, keep: int) -> int:
-        values: dict[str, Any] = {"key": key, "enough": enough, "keep": keep, "now": self._clock()}
+        values: dict[str, Any] = {"key": key, "enough": enough, "keep": keep}
         if by == 0:
-            row = self._row(statements.READ_WHITE, **values)
+            _, row = self._changed(statements.READ_WHITE, **values)
         else:
             most = steps.NUMBER_MAX
-            row = self._row(statements.WHITE, by=by, again=again, most=most, **values)
+            _, row = self._changed(statements.WHITE, by=by, again=again, most=most, **values)
         return 0 if row is None else int(row[0])
 
     def _forget(self, key: bytes) -> bool:

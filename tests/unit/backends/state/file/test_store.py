@@ -58,6 +58,38 @@ MemoryMachine.TestCase.settings = FileMachine.TestCase.settings
 test_in_memory_they_are_the_same = MemoryMachine.TestCase
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        [COUNT, b"k", 1, HOUR],
+        [ALLOW, b"k", 1, 10, 0],
+        [GREYLIST, b"k", 1, HOUR, DAY],
+        [PUT, b"k", b"value", HOUR],
+        [WHITE, b"k", 0, 1, HOUR, DAY],
+        [WHITE, b"k", 1, 1, HOUR, DAY],
+    ],
+)
+def test_the_time_of_a_change_is_read_while_no_other_process_can_change_the_file(
+    step: list[Any], tmp_path: Path
+) -> None:
+    """Otherwise another one may change the row later, before this one: it would be no state."""
+    path = str(tmp_path / "state.db")
+    asked = []
+
+    def clock() -> int:
+        other = sqlite3.connect(path, isolation_level=None, timeout=0)
+        with pytest.raises(sqlite3.OperationalError, match="database is locked"):
+            other.execute("BEGIN IMMEDIATE")
+        other.close()
+        asked.append(True)
+        return now_us()
+
+    store = StepStore(database.opened(path, 1 << 20), clock)
+    store.take(*step)
+    assert asked == [True]
+    store.close()
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     interval=st.integers(1, 1000),
