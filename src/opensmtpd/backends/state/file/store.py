@@ -8,6 +8,7 @@ from typing import Any
 from opensmtpd.backends.state import steps
 from opensmtpd.backends.state.file import statements
 from opensmtpd.backends.state.steps import ALLOW, COUNT, FORGET, GET, GREYLIST, KINDS, PUT, WHITE
+from opensmtpd.log import log
 
 SWEEP_EVERY = 32
 """Steps between two sweeps."""
@@ -17,6 +18,8 @@ FULL = 0.9
 """The part of its size from which a file is full: then those are dropped that expire first."""
 FULL_SWEEPS = 8
 """So many times these are dropped to make room for a step that finds none."""
+TELL_AGAIN = 3600 * steps.SECOND
+"""Microseconds until the log says again that a file is full."""
 
 
 def now_us() -> int:
@@ -27,9 +30,14 @@ def now_us() -> int:
 class StepStore:
     """Takes steps. Methods raise sqlite3.Error; then nothing has been changed."""
 
-    def __init__(self, db: sqlite3.Connection, clock: Callable[[], int] = now_us) -> None:
-        self._db, self._clock = db, clock
+    def __init__(
+        self, db: sqlite3.Connection, clock: Callable[[], int] = now_us, name: str = "memory"
+    ) -> None:
+        """``name`` is for the log."""
+        self._db, self._clock, self._name = db, clock, name
         self._steps = 0
+        self._told: int | None = None
+        """The time when the log has said that it is full."""
         self._takes: dict[int, Callable[..., Any]] = {
             COUNT: self._count,
             ALLOW: self._allow,
@@ -128,10 +136,18 @@ class StepStore:
         """Drop rows; return False where the disk is full, and not the file."""
         if not self._is_full():
             return False
-        self._db.execute(statements.DROP_FIRST, (FULL_SWEEPS * SWEPT,))
+        self._drop_first(FULL_SWEEPS * SWEPT)
         return True
 
     def _sweep(self) -> None:
         self._db.execute(statements.DROP_EXPIRED, (self._clock(), SWEPT))
         if self._is_full():
-            self._db.execute(statements.DROP_FIRST, (SWEPT,))
+            self._drop_first(SWEPT)
+
+    def _drop_first(self, rows: int) -> None:
+        """Drop the rows that expire first, and say so in the log once an hour."""
+        now = self._clock()
+        if self._told is None or not 0 <= now - self._told < TELL_AGAIN:
+            self._told = now
+            log("state-full", store=self._name, forgets="what expires first")
+        self._db.execute(statements.DROP_FIRST, (rows,))

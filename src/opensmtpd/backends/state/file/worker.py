@@ -71,7 +71,8 @@ class FileWorker(Worker):
         if self._store is not None and database.identity(self._path) != self._file:
             self.close()
         if self._store is None:
-            self._store = StepStore(database.opened(self._path, self._size), self._clock)
+            db = database.opened(self._path, self._size)
+            self._store = StepStore(db, self._clock, self._path)
             self._file = database.identity(self._path)
         return self._store
 

@@ -162,7 +162,7 @@ class Timed:
         """Without a path, it is in memory."""
         self.now = 1_700_000_000_000_000
         self.db = database.opened(str(path), size) if path else database.in_memory(size)
-        self.store = StepStore(self.db, lambda: self.now)
+        self.store = StepStore(self.db, lambda: self.now, "timed")
 
     def rows(self) -> int:
         found: int = self.db.execute("SELECT count(*) FROM steps").fetchone()[0]
@@ -337,6 +337,19 @@ def test_what_has_expired_is_dropped_in_small_steps(timed: Timed) -> None:
         assert most - timed.rows() <= 64
         most = timed.rows()
     assert timed.rows() == 640
+
+
+def test_a_file_that_is_full_says_so_once_an_hour(tmp_path: Path, logged: list[str]) -> None:
+    timed = Timed(tmp_path / "state.db", 40 * database.PAGE)
+    for number in range(5000):
+        timed.store.take(COUNT, b"=%d" % number, 1, 10**12)
+        if number == 100:
+            assert logged == []
+    assert logged == ['state-full store=timed forgets="what expires first"']
+    timed.now += HOUR
+    for number in range(1000):
+        timed.store.take(COUNT, b"=later%d" % number, 1, 10**12)
+    assert logged == ['state-full store=timed forgets="what expires first"'] * 2
 
 
 def test_a_file_that_is_full_drops_what_expires_first(tmp_path: Path) -> None:
