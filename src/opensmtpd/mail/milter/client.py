@@ -74,6 +74,8 @@ class MilterClient:
     def __init__(self, milters: Milters, session: Session) -> None:
         self.milters, self.session = milters, session
         self.client = Client.of(session)
+        self.sender: bytes | None = None
+        """MAIL FROM, which smtpd does not report where it has 255 bytes or more."""
         self.number = 0
         """The number of the chain, 0 where there is none: it comes with the next message."""
         self.wanted = True
@@ -145,7 +147,7 @@ class MilterClient:
 
     def macros(self, recipient: bytes | None = None) -> dict[str, bytes]:
         """Return the macros of now."""
-        return macros(self.session, self.client, self.milters.server, recipient)
+        return macros(self.session, self.client, self.milters.server, self.sender, recipient)
 
     # --- the session ------------------------------------------------------------------------------
 
@@ -191,7 +193,8 @@ class MilterClient:
         if self.number and not self.wanted:
             self.message = "passes"
             return PROCEED
-        macros = self.macros() | {"{mail_addr}": sender}
+        self.sender = sender
+        macros = self.macros()
 
         def ask(outcome: MilterOutcome) -> MilterOutcome | Deferred[MilterOutcome]:
             asked = outcome.fate is MilterFate.GOES_ON and self.number and outcome.wanted
@@ -225,6 +228,7 @@ class MilterClient:
         elif self.message and self.number:
             self.milters.pool.ask([orders.ABORT, self.number])
         self.message, self.discarded, self.refused_message = "", False, None
+        self.sender = None
 
     def greeted(self, outcome: MilterOutcome) -> PhaseDecision:
         """Return the decision on a connection or HELO: a failure counts for mail only."""

@@ -9,7 +9,7 @@ from opensmtpd.mail.client import Client
 
 USES: tuple[SessionAttribute, ...] = (
     *("rdns", "fcrdns", "source", "destination", "greeting", "identity", "tls", "username"),
-    *("msgid", "sender"),
+    "msgid",
 )
 """The attributes of a session that are read here."""
 
@@ -35,11 +35,16 @@ def port(session: Session) -> int:
 
 
 def macros(
-    session: Session, client: Client, server: bytes, recipient: bytes | None = None
+    session: Session,
+    client: Client,
+    server: bytes,
+    sender: bytes | None = None,
+    recipient: bytes | None = None,
 ) -> dict[str, bytes]:
     """Return all macros that have values now.
 
-    ``server`` is the server's name before it has greeted the client.
+    ``server`` is the server's name before it has greeted the client, ``sender`` and ``recipient``
+    are the arguments of commands.
     """
     name, shown = host_name(client), address(client).encode()
     found = {
@@ -61,8 +66,8 @@ def macros(
         found |= {"{auth_authen}": session.username, "{auth_type}": b"PLAIN"}
     if session.msgid is not None:
         found["i"] = session.msgid.encode()
-    if session.sender is not None:
-        found["{mail_addr}"] = session.sender
+    if sender is not None:
+        found["{mail_addr}"] = sender
     if recipient is not None:
         found["{rcpt_addr}"] = recipient
     return found

@@ -177,8 +177,10 @@ def test_mail(
     assert pool.asked[0][3]["{mail_addr}"] == b"a@example.org"
     pool.reply(outcome)
     assert (found, client.message, client.discarded) == ([decision], message, discarded)
+    assert client.macros()["{mail_addr}"] == b"a@example.org"
     client.reset()
     assert not client.discarded
+    assert "{mail_addr}" not in client.macros()
 
 
 def test_mail_of_which_a_milter_was_lost_begins_a_chain(make: Make, logged: list[str]) -> None:

@@ -23,9 +23,11 @@ def session(**facts: Any) -> Session:
     return made
 
 
-def known(recipient: bytes | None = None, **facts: Any) -> dict[str, bytes]:
+def known(
+    sender: bytes | None = None, recipient: bytes | None = None, **facts: Any
+) -> dict[str, bytes]:
     made = session(**facts)
-    return macros(made, Client.of(made), b"early.example", recipient)
+    return macros(made, Client.of(made), b"early.example", sender, recipient)
 
 
 def test_a_client_with_a_name() -> None:
@@ -156,11 +158,11 @@ def test_a_user() -> None:
 
 
 def test_a_message() -> None:
-    made = known(b"carol@example.com", **TCP, msgid="fe94f82a", sender=b"bob@remote.example")
+    made = known(b"bob@remote.example", b"carol@example.com", **TCP, msgid="fe94f82a")
     assert made["i"] == b"fe94f82a"
     assert made["{mail_addr}"] == b"bob@remote.example"
     assert made["{rcpt_addr}"] == b"carol@example.com"
-    assert known(b"", **TCP, sender=b"")["{mail_addr}"] == b""
+    assert known(b"", **TCP)["{mail_addr}"] == b""
     assert known(**TCP).keys().isdisjoint({"i", "{mail_addr}", "{rcpt_addr}"})
 
 
