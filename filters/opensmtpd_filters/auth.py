@@ -145,8 +145,8 @@ class Inbound(Filter):
         """Stop what is asked for a client that is gone."""
         visit_of(session).end_transaction()
 
-    def client(self, session: Session, sender: bytes) -> Client:
-        """Return the client, with HELO and MAIL FROM of now."""
+    def client(self, session: Session, sender: bytes | None) -> Client:
+        """Return the client, with HELO and MAIL FROM of now; None for one that is not reported."""
         return visit_of(session).client._replace(helo=session.identity, sender=sender)
 
     def spf(self, session: Session, client: Client) -> SpfResults | Deferred[SpfResults]:
@@ -165,7 +165,7 @@ class Inbound(Filter):
 
     def on_message(self, session: Session) -> EditedMessage:
         """Return a message that gets its results when it is complete."""
-        client = self.client(session, session.sender or b"")
+        client = self.client(session, session.sender)
         spared = exemption(client, session.username, self.exempt)
         if spared is not None:
             return SparedMail(self.court, session.id, client, spared)

@@ -41,7 +41,8 @@ class Client(NamedTuple):
     helo: bytes = b""
     """The argument of HELO or EHLO, empty before it."""
     sender: bytes | None = None
-    """MAIL FROM, without ``<>``; None before it, empty for a bounce."""
+    """MAIL FROM, without ``<>``; empty for a bounce, None before it and where it is not known:
+    smtpd takes addresses of 255 bytes and more, and does not report them."""
 
     @classmethod
     def of(cls, session: Session) -> "Client":

@@ -167,6 +167,10 @@ CASES = {
     "a bounce": Case(message("b@reject.test"), "", HONEST,
         ("spf=none smtp.helo=client.example.net;",
          "spf=none smtp.mailfrom=postmaster@client.example.net; dmarc=fail ")),
+    "a sender that is not reported": Case(
+        message("b@reject.test"), "x" * 250 + "@reject.test", HONEST,
+        ("spf=none smtp.helo=client.example.net; spf=none reason=",
+         '"smtpd does not report a sender of more than 254 bytes"; dmarc=fail ')),
     "test mode": Case(message("b@testing.test"), "b@testing.test", STRANGER,
         ("dmarc=fail ", "policy.dmarc=quarantine")),
     "softfail": Case(message("b@soft.test"), "b@soft.test", HONEST, ("spf=softfail ",)),

@@ -69,6 +69,17 @@ def test_by_default_a_message_that_fails_is_only_told_about(cached: bool) -> Non
     )
 
 
+def test_a_sender_that_smtpd_does_not_report_is_no_bounce() -> None:
+    zone = SPF | {"client.example": "v=spf1 +all"}
+    text = PLAIN.replace(b"\r\n", b"\n")
+    outcome = run_message(make("", zone, REJECT), text, sender=b"x" * 250 + b"@example.com")
+    assert results(outcome).endswith(
+        "; spf=pass smtp.helo=client.example;"
+        ' spf=none reason="smtpd does not report a sender of more than 254 bytes";'
+        " dmarc=fail header.from=example.com policy.dmarc=reject"
+    )
+
+
 @CACHED
 def test_enforced_the_message_is_refused_when_it_is_complete(cached: bool) -> None:
     outcome = send(PLAIN, "--enforce", DENY, REJECT, cached=cached)

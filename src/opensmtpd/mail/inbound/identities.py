@@ -18,6 +18,8 @@ class SpfResults(NamedTuple):
 
 NOT_ASKED = SpfResults(SpfResult("none", ""), SpfResult("none", ""))
 """The results of a client that has no address."""
+UNREPORTED = SpfResult("none", "", "smtpd does not report a sender of more than 254 bytes")
+"""The result of a sender that is not known: it is no bounce."""
 
 
 def spf_results(client: Client, receiver: str, timestamp: int) -> Lookup[SpfResults]:
@@ -28,12 +30,16 @@ def spf_results(client: Client, receiver: str, timestamp: int) -> Lookup[SpfResu
     """
     if client.address is None:
         return NOT_ASKED
-    helo, sender = helo_identity(client.helo), mail_from_identity(client.sender or b"", client.helo)
-    identities = list(dict.fromkeys([helo, sender]))  # of a bounce they are the same
+    identities = [helo := helo_identity(client.helo)]
+    if client.sender is not None:
+        identities.append(mail_from_identity(client.sender, client.helo))
     found = yield from gather(
-        [_check(client.address, *each, helo[0], receiver, timestamp) for each in identities]
+        [  # those of a bounce are the same
+            _check(client.address, *each, helo[0], receiver, timestamp)
+            for each in dict.fromkeys(identities)
+        ]
     )
-    return SpfResults(found[0], found[-1])
+    return SpfResults(found[0], UNREPORTED if client.sender is None else found[-1])
 
 
 def _check(

@@ -54,7 +54,7 @@ def judged_message(
             envelope_to=text(recipient.rpartition(b"@")[2]).lower() if b"@" in recipient else "",
             reasons=_reasons(disposition) if dmarc.result == "fail" else (),
             signatures=best_first(signatures, dmarc.domain, ()),
-            spf_results=(SpfOutcome(sender.domain, sender.result),),
+            spf_results=(SpfOutcome(sender.domain, sender.result),) if sender.domain else (),
         ),
     )
 

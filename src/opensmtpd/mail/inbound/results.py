@@ -48,7 +48,7 @@ def _dkim(found: Findings) -> list[Result]:
 def _spf(found: Findings) -> list[Result]:
     client, (helo, sender) = found.client, found.spf
     name = text(client.helo)
-    mailbox = text(client.sender) if client.sender else f"postmaster@{name}"
+    mailbox = f"postmaster@{name}" if client.sender == b"" else text(client.sender or b"")
     return [
         methods.spf_helo(helo.result, name, helo.reason),
         methods.spf_mailfrom(sender.result, mailbox, sender.reason),

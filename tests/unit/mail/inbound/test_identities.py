@@ -40,6 +40,15 @@ def test_a_bounce_has_one_identity() -> None:
     assert len(zone.asked) == 2
 
 
+def test_a_sender_that_is_not_reported_is_no_bounce() -> None:
+    zone = Zone(ZONE)
+    found = results(zone, sender=None)
+    assert (found.helo.result, found.helo.domain) == ("pass", "mx.example.com")
+    assert (found.sender.result, found.sender.domain) == ("none", "")
+    assert found.sender.reason == "smtpd does not report a sender of more than 254 bytes"
+    assert Question("example.com", RecordType.TXT) not in zone.asked
+
+
 def test_one_that_fails_leaves_the_other() -> None:
     broken = {Question("example.com", RecordType.TXT): Failed("timeout")}
     found = results(Zone({**ZONE, **broken}))

@@ -88,6 +88,12 @@ def test_a_bounce() -> None:
     assert " smtp.mailfrom=postmaster@mx.example.com;" in value(findings(client=bounce))
 
 
+def test_a_sender_that_is_not_reported() -> None:
+    unreported = CLIENT._replace(sender=None)
+    spf = SPF_FAIL._replace(sender=SpfResult("none", ""))
+    assert "mailfrom" not in value(findings(client=unreported, spf=spf))
+
+
 @pytest.mark.parametrize(
     "odd", [b"x; dmarc=pass", b'"; dmarc=pass', b"(x", b"a\rb", b"\xff\x00", b"<a@b>", b"x" * 4000]
 )
