@@ -1,14 +1,13 @@
 """Edits of a header and a body, one after the other."""
 
-import sys
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 import pytest
 
 from opensmtpd.errors import DecisionError, LocalError
 from opensmtpd.filter.edits import Edits
+from unit.support.traced import steps
 
 HEADER = b"A: 1\nB: 2\n  x\nA: 3\n"
 
@@ -196,7 +195,7 @@ def test_no_lines_of_a_body(lines: list[bytes]) -> None:
 def test_an_edit_takes_no_longer_in_a_longer_header(edit: str) -> None:
     """A handler that adds a field for each would take time by the square of a client's header."""
 
-    def steps(count: int) -> int:
+    def cost(count: int) -> int:
         edits = Edits(b"X: y\n" * count, 100)
         first, *_ = edits.fields()
         edits.insert(0, b"X", b"y")
@@ -206,18 +205,6 @@ def test_an_edit_takes_no_longer_in_a_longer_header(edit: str) -> None:
             "replace": lambda: edits.replace(first, b"y"),
             "remove": lambda: edits.remove(first),
         }
-        seen = [0]
+        return steps(calls[edit])
 
-        def trace(_frame: FrameType, _event: str, _argument: object) -> Any:
-            seen[0] += 1
-            return trace
-
-        before = sys.gettrace()
-        sys.settrace(trace)
-        try:
-            calls[edit]()
-        finally:
-            sys.settrace(before)
-        return seen[0]
-
-    assert steps(1000) == steps(10)
+    assert cost(1000) == cost(10)

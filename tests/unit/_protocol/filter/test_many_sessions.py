@@ -1,9 +1,7 @@
 """The work for one session does not grow with the number of others."""
 
-import sys
 from collections.abc import Callable
 from functools import partial
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from opensmtpd.answer import Offload
 from opensmtpd.filter import PROCEED, Filter, HeldMessage, Session
 from unit.support.talk import Talk, data, report, request
+from unit.support.traced import steps
 
 
 class Slow(Filter):
@@ -21,25 +20,6 @@ class Slow(Filter):
 
     def on_helo(self, session: Session, request: object) -> Any:
         return Offload(lambda: PROCEED)
-
-
-def steps(call: Callable[[], object]) -> int:
-    """Return the number of instructions of Python's machine that a call takes."""
-    count = 0
-
-    def trace(frame: FrameType, event: str, _argument: object) -> Any:
-        nonlocal count
-        frame.f_trace_opcodes = True
-        count += event == "opcode"
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call()
-    finally:
-        sys.settrace(before)
-    return count
 
 
 def begun(talk: Talk, session: bytes) -> None:
