@@ -16,13 +16,17 @@ process that it has forked, 0 for none, and the one that it has killed. The id o
 from a stem only, which never sees a request: what is killed is not a worker's to say.
 """
 
+TEXT_MAX = 10_000
+"""Characters of the text of an exception that cross to the front, at most."""
+
 
 def described(error: BaseException) -> tuple[str, str]:
     """Return the type and the text of an exception, as they cross to the front.
 
-    The text is left out unless the error is one of ours: it may quote what must not be logged.
+    The text is left out unless the error is one of ours: it may quote what must not be logged. It
+    has TEXT_MAX characters at most: it may quote what a server said, and a frame has a size.
     """
-    return type(error).__name__, str(error) if isinstance(error, LocalError) else ""
+    return type(error).__name__, str(error)[:TEXT_MAX] if isinstance(error, LocalError) else ""
 
 
 class Link:

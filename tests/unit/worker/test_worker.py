@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from opensmtpd.errors import ConfigError
+from opensmtpd.errors import ConfigError, Unavailable
 from opensmtpd.worker import Link, Worker
 from opensmtpd.worker.frames import FrameBuffer, pack
 from opensmtpd.worker.worker import FAILURE, HELLO, VALUE, described
@@ -48,3 +48,4 @@ def test_requests_that_come_byte_by_byte() -> None:
 def test_only_our_errors_cross_with_their_text() -> None:
     assert described(ValueError("secret")) == ("ValueError", "")
     assert described(ConfigError("bad", path="/f")) == ("ConfigError", "/f: bad")
+    assert described(Unavailable("x" * (2 << 20))) == ("Unavailable", "x" * 10_000)
