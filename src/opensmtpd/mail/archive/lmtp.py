@@ -141,8 +141,6 @@ class _Server(smtplib.LMTP):
         try:
             self.sendmail(_sender(message), [recipient], lines)
         except smtplib.SMTPDataError as error:
-            if 200 <= error.smtp_code < 300:  # for the library, only 250 is success
-                return None
             return LmtpRefusal(error.smtp_code >= 500, _shown(error.smtp_code, error.smtp_error))
         except smtplib.SMTPRecipientsRefused as error:
             ((code, text),) = error.recipients.values()
@@ -160,10 +158,18 @@ class _Server(smtplib.LMTP):
         """Send a message, and wait for longer than for other commands."""
         if self.sock is not None:
             self.sock.settimeout(PATIENCE_AT_END)
-        reply = super().data(msg)
+        try:
+            code, text = super().data(msg)
+        except smtplib.SMTPDataError as error:
+            if error.smtp_code >= 400:
+                raise
+            # It answers an earlier command, and the message was not sent: no reply counts any more.
+            self.close()
+            fault = f"{_shown(error.smtp_code, error.smtp_error)} in reply to DATA"
+            raise smtplib.SMTPServerDisconnected(fault) from None
         if self.sock is not None:
             self.sock.settimeout(PATIENCE)
-        return reply
+        return (250 if 200 <= code < 300 else code), text  # the library takes no other success
 
 
 def _sender(message: bytes) -> str:

@@ -283,6 +283,20 @@ def test_nonsense(lmtp: LmtpWorker, server: ScriptedLmtp, copies: Copies) -> Non
     assert lmtp.handle([]) is True
 
 
+def test_a_reply_too_many_is_none_to_the_next_copy(
+    lmtp: LmtpWorker, server: ScriptedLmtp, copies: Copies
+) -> None:
+    """Each reply is taken for one to the next command: DATA is answered before it is sent."""
+    put(copies, 1)
+    put(copies, 2)
+    server.plan = {says.DOT: ["250 2.0.0 fine\r\n250 2.0.0 fine"]}
+    with pytest.raises(Unavailable, match=r": 250 2\.0\.0 fine in reply to DATA$"):
+        lmtp.handle([])
+    assert (len(server.accepted()), len(copies.names("new"))) == (1, 1)
+    assert lmtp.handle([]) is True
+    assert [each.ident for each in server.accepted()] == [ident(1), ident(2)]
+
+
 # --- servers that are away, close, and hang -------------------------------------------------------
 
 
