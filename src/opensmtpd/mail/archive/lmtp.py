@@ -5,7 +5,7 @@ import re
 import smtplib
 import time
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from opensmtpd.backends.network import names
 from opensmtpd.errors import Unavailable
@@ -25,6 +25,11 @@ PATIENCE = 20.0
 """Seconds until a server is late with a reply."""
 PATIENCE_AT_END = 600.0
 """The same behind a message, which comes again if that was too short (RFC 5321 section 4.5.3.2)."""
+
+REPLY_MAX = 100
+"""Lines of a reply, at most."""
+SHOWN_MAX = 500
+"""Characters of a reply that the log is told, at most."""
 
 _SENDER = re.compile(rb"(?:[^\n]*\n){2}X-Envelope-From: <([^\r\n]*)>\n")
 
@@ -73,7 +78,7 @@ class LmtpWorker(Worker):
                     server.ehlo_or_helo_if_needed()  # where it refuses that, it refuses no copy
                     self._hand_on(server, paths)
             except (smtplib.SMTPException, OSError) as error:
-                raise Unavailable(f"{type(error).__name__}: {error}") from None
+                raise Unavailable(f"{type(error).__name__}: {error}"[:SHOWN_MAX]) from None
         return True
 
     def _waiting(self) -> list[str]:
@@ -127,6 +132,26 @@ class LmtpWorker(Worker):
             return None
 
 
+class _Replies:
+    """The lines that a server sends. The library reads those of a reply until memory ends."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.left = REPLY_MAX
+        """Lines that the reply may still have."""
+
+    def readline(self, size: int) -> bytes:
+        """Return a line. Raises OSError."""
+        self.left -= 1
+        if self.left < 0:
+            raise OSError("a reply without an end")
+        return self._file.readline(size)
+
+    def close(self) -> None:
+        """Close it."""
+        self._file.close()
+
+
 class _Server(smtplib.LMTP):
     """A connection to the server. Methods raise SMTPException and OSError."""
 
@@ -154,6 +179,13 @@ class _Server(smtplib.LMTP):
         with suppress(smtplib.SMTPException, OSError):
             super().__exit__(*exception)
 
+    def getreply(self) -> tuple[int, bytes]:
+        """Return the next reply."""
+        if self.sock is not None:
+            self.file = self.file or _Replies(self.sock.makefile("rb"))
+            self.file.left = REPLY_MAX
+        return super().getreply()
+
     def data(self, msg: Any) -> tuple[int, bytes]:
         """Send a message, and wait for longer than for other commands."""
         if self.sock is not None:
@@ -179,4 +211,5 @@ def _sender(message: bytes) -> str:
 
 
 def _shown(code: int, text: bytes | str) -> str:
-    return f"{code} {text.decode('utf-8', 'backslashreplace') if isinstance(text, bytes) else text}"
+    shown = text.decode("utf-8", "backslashreplace") if isinstance(text, bytes) else text
+    return f"{code} {shown}"[:SHOWN_MAX]

@@ -297,6 +297,31 @@ def test_a_reply_too_many_is_none_to_the_next_copy(
     assert [each.ident for each in server.accepted()] == [ident(1), ident(2)]
 
 
+@pytest.mark.parametrize("stage", says.STAGES)
+def test_a_reply_without_an_end(
+    lmtp: LmtpWorker, server: ScriptedLmtp, copies: Copies, stage: str
+) -> None:
+    put(copies, 1)
+    server.plan = {stage: ["\r\n".join(["250-" + "x" * 70] * 1000)]}
+    with pytest.raises(Unavailable, match="a reply without an end"):
+        lmtp.handle([])
+    assert len(copies.names("new")) == 1
+    server.plan = {}
+    assert lmtp.handle([]) is True
+
+
+@pytest.mark.parametrize("stage", [says.GREETING, says.MAIL, says.RCPT, says.DATA, says.DOT])
+def test_a_long_reply_is_told_in_part(
+    lmtp: LmtpWorker, server: ScriptedLmtp, copies: Copies, stage: str
+) -> None:
+    """The front takes no message of any length from a worker."""
+    put(copies, 1)
+    server.plan = {stage: ["\r\n".join(["451-" + "\x80" * 4000] * 90 + ["451 later"])]}
+    with pytest.raises(Unavailable) as raised:
+        lmtp.handle([])
+    assert len(str(raised.value)) == module.SHOWN_MAX
+
+
 # --- servers that are away, close, and hang -------------------------------------------------------
 
 
