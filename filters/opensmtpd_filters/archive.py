@@ -13,6 +13,7 @@ This process reads messages, another one writes copies, and a third hands them o
 import argparse
 import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 
 from opensmtpd import options, run
@@ -33,6 +34,7 @@ from opensmtpd.filter import (
 )
 from opensmtpd.log import log
 from opensmtpd.mail.archive import envelope, orders
+from opensmtpd.mail.archive.parts import PartWriter
 from opensmtpd.mail.envelope import WholeEnvelope
 from opensmtpd.mail.place import place
 from opensmtpd.needs import Needs
@@ -91,6 +93,7 @@ class Archive(Filter):
         """Copies that are to be accepted or dropped, and are not known to be, in their order."""
         setup = [flags.maildir, self.owner, not flags.check]
         self.pool = Pool(WORKER, setup, deadline=WRITE_WITHIN, queue=WAITING)
+        self.writer = PartWriter(self.pool)
         self.lmtp: Pool | None = None
         self.handing_on = False
         self.troubles: dict[str, str | None] = {}
@@ -229,7 +232,7 @@ class ArchivedMail(EditedMessage):
         """Write the copy. Raises Refused where it cannot be written, and mail is not to pass."""
         self.begun = True
         try:
-            await self.write()
+            await self.archive.writer.write(self.name, self.parts())
         except WorkerError as error:
             log("archive-failed", self.session.id, reason=error)
             if not self.archive.opens:
@@ -237,18 +240,16 @@ class ArchivedMail(EditedMessage):
         else:
             self.kept = True
 
-    async def write(self) -> None:
-        """Write the copy part by part. Raises WorkerError."""
-        session, reader, at = self.session, self.reader(), 0
+    def parts(self) -> Iterator[tuple[bytes, bool]]:
+        """Yield the parts of the copy, and whether each is the last one."""
+        session, reader, last = self.session, self.reader(), False
         whole = visit_of(session).envelope
         left = envelope.head(self.ident, whole.sender(session), whole.recipients(session))
-        last = False
         while not last:
             left += reader.read(PART)
             part, left = left[: 2 * PART], left[2 * PART :]
             last = not left and reader.left == 0
-            await self.archive.pool.ask([orders.WRITE, self.name, at, part, last])
-            at += len(part)
+            yield part, last
 
 
 def parser() -> argparse.ArgumentParser:
