@@ -221,13 +221,19 @@ def _move(source: str, target: str) -> None:
         # The sandbox of Linux before 5.19 lets no file be moved to another folder.
         folder, name = os.path.split(target)
         hidden = os.path.join(folder, f".{name}")
-        with open(source, "rb") as old, open(hidden, "wb") as new:
+        with open(source, "rb") as old, open(hidden, "wb", opener=_make) as new:
             while block := old.read(_BLOCK):
                 new.write(block)
             new.flush()
             os.fsync(new.fileno())
         os.rename(hidden, target)
+        _sync(folder)  # before the other one is gone
         os.unlink(source)
+
+
+def _make(path: str, flags: int) -> int:
+    """Open a file for its user alone, as ``open`` takes it."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
 def _sync(folder: str) -> None:

@@ -279,6 +279,30 @@ def test_copies_are_moved_by_another_way(maildir: ArchiveMaildir, copies: Copies
 
 
 @pytest.mark.usefixtures("old_linux")
+def test_a_copy_that_is_moved_by_another_way_is_safe(
+    maildir: ArchiveMaildir, copies: Copies, monkeypatch: pytest.MonkeyPatch, synced: list[str]
+) -> None:
+    """It is as secret as before, and its name is on the disk when the other one goes."""
+    unlink = os.unlink
+
+    def note(path: str) -> None:
+        synced.append("unlink")
+        unlink(path)
+
+    monkeypatch.setattr(os, "unlink", note)
+    mask = os.umask(0o022)
+    try:
+        maildir.write(name(), 0, content(), last=True)
+        synced.clear()
+        maildir.accept(name())
+    finally:
+        os.umask(mask)
+    assert synced[1:] == ["rename", f".{name()}", "rename", "new", "unlink", "new"]
+    (path,) = (copies.path / "new").iterdir()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.usefixtures("old_linux")
 def test_a_copy_that_is_half_moved_is_no_copy(maildir: ArchiveMaildir, copies: Copies) -> None:
     (copies.path / "new" / f".{name()}").write_text("half of it")
     assert maildir.accepted() == []
