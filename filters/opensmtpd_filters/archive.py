@@ -65,6 +65,8 @@ WAITING = 20_000
 """Orders that wait, at most."""
 PART = 256 << 10
 """Bytes of a message in one order, about."""
+LATE_MAX = 10_000
+"""Copies to be moved or removed with which no other is begun: each is tried again and again."""
 AGAIN = 5.0
 """Seconds until what has failed is tried again."""
 END_WITHIN = 3.0
@@ -230,8 +232,10 @@ class ArchivedMail(EditedMessage):
 
     async def end(self) -> None:
         """Write the copy. Raises Refused where it cannot be written, and mail is not to pass."""
-        self.begun = True
         try:
+            if len(self.archive.orders) >= LATE_MAX:
+                raise WorkerError(f"{LATE_MAX} copies wait to be moved or removed")
+            self.begun = True
             await self.archive.writer.write(self.name, self.parts())
         except WorkerError as error:
             log("archive-failed", self.session.id, reason=error)

@@ -233,6 +233,28 @@ def test_what_smtpd_has_decided_is_tried_again(
         assert copies.names("new") == ([name] if part == "new" else [])
 
 
+@pytest.mark.parametrize("words", [(), ("--fail", "open")])
+def test_a_disk_that_fails_for_long(
+    folder: Path, copies: Copies, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What could not be removed is kept in mind, and must not become more and more."""
+    monkeypatch.setattr(module, "LATE_MAX", 2)
+    with talk(folder, *words) as mta:
+        (folder / "tmp").rename(folder / "away")
+        (folder / "tmp").write_text("x")
+        client = mta.greeted()
+        for _ in range(4):
+            assert mta.mail(client).startswith(b"250" if words else b"451")
+            mta.say(client.rset)
+        assert len(mta.filter.orders) == 2
+        (folder / "tmp").unlink()
+        (folder / "away").rename(folder / "tmp")
+        mta.filter.try_again()
+        mta.done()
+        assert mta.mail(client).startswith(b"250")
+    assert copies.one().status == "accepted"
+
+
 def take(mta: Talk) -> bool:
     """Take what the workers have said."""
     mta.filter.pool._catch_up(0.01)
