@@ -59,6 +59,14 @@ def test_a_user(lab: Lab) -> None:
     assert ADDRESS.findall(delivered.message) == [b"10.1.2.3"]  # of X-Other
 
 
+@pytest.mark.parametrize("line", [b"\tx", b"\t\r", b" x\ry"])
+def test_a_header_that_begins_with_a_blank(lab: Lab, line: bytes) -> None:
+    """Its first line continues the field that smtpd has written."""
+    with logged_in(lab, "privacy") as client:
+        mail.send(client, LOCAL, LOCAL, line + b"\r\n" + written(*KEPT))
+    assert ADDRESS.findall(lab.inbox.one().message) == [b"10.1.2.3"]  # of X-Other
+
+
 def test_a_user_who_writes_to_others(lab: Lab) -> None:
     with logged_in(lab, "privacy") as client:
         mail.send(client, LOCAL, OUTSIDE, written(*KEPT, *TELLING))

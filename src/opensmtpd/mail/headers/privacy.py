@@ -12,6 +12,7 @@ TELLING = frozenset(
     ]
 )
 """Their names, in lower case."""
+_UNWRITABLE = re.compile(rb"[\r\0]")
 _BY = re.compile(rb"(?:^|(?<=[ \t\n]))by ")
 
 
@@ -33,10 +34,12 @@ def hide(message: EditedMessage, own: Field | None) -> Field | None:
 
 
 def _cut(message: EditedMessage, own: Field) -> Field:
-    """Cut what stands before ``by``. Field lines stay as they are behind it."""
-    first, *rest = own.lines
-    if b"\r" in own.raw or b"\0" in own.raw:  # a client's; another filter has removed smtpd's
-        return own
+    """Cut what stands before ``by``. Field lines stay as they are behind it.
+
+    But for carriage returns, which cannot be written: a client whose header begins with a blank
+    continues the field, with any bytes.
+    """
+    first, *rest = [_UNWRITABLE.sub(b"", line) for line in own.lines]
     if first.startswith(b"from ") and rest and _BY.match(rest[0].lstrip()):
         return message.replace(own, [rest[0].lstrip(), *rest[1:]])
     return own

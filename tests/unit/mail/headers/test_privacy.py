@@ -52,8 +52,11 @@ def test_the_first_is_smtpds_where_another_filter_has_put_fields_above() -> None
         (b"from a", b"from a"),
         (b"", b""),
         (b"\n\tfrom a\n\tby d", b"\n\tfrom a\n\tby d"),
-        (b"from a\r\n\tby d", b"from a\r\n\tby d"),
-        (b"from a\n\tby \0", b"from a\n\tby \0"),
+        # a client's header that begins with a blank continues it
+        (b"from a\n\tby d;\n\te\n\tx\ry\r", b"by d;\n\te\n\txy"),
+        (b"from a\n\tby d;\n\te\n\t\r", b"by d;\n\te\n\t"),
+        (b"from a\r\n\tby d", b"by d"),
+        (b"from a\n\tby \0", b"by "),
     ],
 )
 def test_forms_of_the_field(own: bytes, cut: bytes) -> None:
