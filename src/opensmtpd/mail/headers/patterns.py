@@ -57,7 +57,7 @@ class Pattern:
 
     def __init__(self, written: str) -> None:
         """Raises ValueError, with the reason, for a pattern that is refused."""
-        folded = _FOREIGN.sub(lambda found: found[0].lower(), _expression(written))
+        folded = _FOREIGN.sub(lambda found: _lower_text(found[0]), _expression(written))
         row = compile_row(f"(?i){folded}")
         self._literal, self._automaton = row.literal, row.automaton
 
@@ -112,7 +112,18 @@ def _lower(value: bytes) -> bytes:
     """Return a value in lower case, with the letters of all scripts where it is UTF-8."""
     if value.isascii():
         return value.lower()
-    return value.decode("utf-8", "surrogateescape").lower().encode("utf-8", "surrogateescape")
+    text = _lower_text(value.decode("utf-8", "surrogateescape"))
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _lower_text(text: str) -> str:
+    """Return a text in lower case, the same for a part of it as for all of it.
+
+    Python writes the Greek sigma in another form at the end of a word.
+    """
+    return text.lower().replace(
+        "\N{GREEK SMALL LETTER FINAL SIGMA}", "\N{GREEK SMALL LETTER SIGMA}"
+    )
 
 
 def _expression(written: str) -> str:
