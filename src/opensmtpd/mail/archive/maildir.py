@@ -121,24 +121,29 @@ class ArchiveMaildir:
         """Move what dead processes have left to the accepted copies; return the number.
 
         These stay marked as doubtful, but those that were marked as accepted before the end. Copies
-        that are not complete are removed. Others may do the same at the same time.
+        that are not complete are removed. Others may do the same at the same time. Raises OSError
+        when it has tried all of them.
         """
         copies = [match for name in self._names("tmp") if (match := _COPY.fullmatch(name))]
         locks = [name for name in self._names("") if name.startswith(LOCK)]
         owners = {name.removeprefix(LOCK) for name in locks}
         dead = {owner for owner in owners | {each[2] for each in copies} if self._is_dead(owner)}
-        count = 0
+        count, failed = 0, None
         for left in copies:
             if left[2] not in dead:
                 continue
-            if left[0] != left[1]:
-                self.drop(left[0])
-                continue
-            if self._to_accepted(left[0]):
-                count += 1
-                log("archive-recovered", file=left[0])
+            try:
+                if left[0] != left[1]:
+                    self.drop(left[0])
+                elif self._to_accepted(left[0]):
+                    count += 1
+                    log("archive-recovered", file=left[0])
+            except OSError as error:
+                failed = error
         if count:
             _sync(self._folder("new"))
+        if failed is not None:
+            raise failed
         for owner in dead:
             with suppress(FileNotFoundError):
                 os.unlink(self._lock_of(owner))

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from opensmtpd.errors import ConfigError, Unavailable
+from opensmtpd.log import log
 from opensmtpd.mail.archive import orders
 from opensmtpd.mail.archive.maildir import ArchiveMaildir
 from opensmtpd.needs import Needs
@@ -26,9 +27,13 @@ class ArchiveWorker(Worker):
         self._maildir.prepare()
         try:
             self._maildir.lock()
-            return self._maildir.recover()
         except OSError as error:
             raise ConfigError(error.strerror or "the disk fails", path=path) from None
+        try:
+            return self._maildir.recover()
+        except OSError as error:  # a full disk must not keep smtpd from starting
+            log("archive-late", reason=error.strerror or "the disk fails")
+            return 0
 
     def handle(self, request: Any) -> bool:
         """Obey an order. Raises Unavailable."""

@@ -333,6 +333,26 @@ def test_what_a_dead_process_has_left(
     assert maildir.recover() == 0
 
 
+def test_one_that_cannot_be_moved_keeps_no_others(
+    maildir: ArchiveMaildir, copies: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        (copies.path / "tmp" / name(number, OTHER)).write_bytes(content(number, OTHER))
+    real, failed = module._move, list[str]()
+
+    def fail(source: str, target: str) -> None:
+        failed.append(target)
+        if len(failed) == 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(source, target)
+
+    monkeypatch.setattr(module, "_move", fail)
+    with pytest.raises(OSError, match="No space left"):
+        maildir.recover()
+    assert len(copies.all()) == 3
+    assert maildir.recover() == 1
+
+
 def test_a_copy_that_was_marked_before_the_end(maildir: ArchiveMaildir, copies: Copies) -> None:
     dead = made(copies.path, OTHER)
     dead.write(name(1, OTHER), 0, content(1, OTHER), last=True)

@@ -12,6 +12,7 @@ import pytest
 from lab.peers.copies import Copies
 from opensmtpd.errors import ConfigError, Unavailable
 from opensmtpd.mail.archive.envelope import head
+from opensmtpd.mail.archive.maildir import ArchiveMaildir
 from opensmtpd.mail.archive.orders import ACCEPT, DROP, RECOVER, WRITE
 from opensmtpd.mail.archive.worker import ArchiveWorker
 from opensmtpd.needs import Needs
@@ -121,3 +122,23 @@ def test_a_path_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     made.load(["archive", OWNER, True])
     os.close(made._maildir._lock)
     assert made.needs == Needs(writes=(str(tmp_path / "archive"),), locks=True)
+
+
+def test_a_disk_that_is_full_at_the_start(
+    copies: Copies, monkeypatch: pytest.MonkeyPatch, logged: list[str]
+) -> None:
+    """What others have left is moved later: smtpd must start."""
+
+    def fail(_: ArchiveMaildir) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    worker = ArchiveWorker()
+    with monkeypatch.context() as patch:
+        patch.setattr(ArchiveMaildir, "recover", fail)
+        assert worker.load([str(copies.path), OWNER, True]) == 0
+    assert logged == ['archive-late reason="No space left on device"']
+    ident = f"0000002fN1.{DEAD}"
+    (copies.path / "tmp" / f"1700000000.M{ident}").write_bytes(head(ident, b"", []) + b"text\n")
+    assert worker.handle([RECOVER]) is True
+    assert copies.one().status == "doubtful"
+    os.close(worker._maildir._lock)
