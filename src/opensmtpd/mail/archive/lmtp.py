@@ -94,10 +94,15 @@ class LmtpWorker(Worker):
         for path in paths:
             reply = None
             if path not in self._taken:
-                message = self._read(path)
-                if message is None:
-                    continue
-                reply = server.take(message, self._recipient)
+                try:
+                    message = self._read(path)
+                    if message is None:
+                        continue
+                    reply = server.take(message, self._recipient)
+                except MemoryError:
+                    server.close()  # a part of the copy may have been sent
+                    self._failed[path] = time.monotonic()
+                    raise Unavailable(f"no memory for {os.path.basename(path)}") from None
             if reply is None:
                 taken += 1
                 self._taken.add(path)

@@ -492,6 +492,33 @@ def test_a_file_that_cannot_be_read(
     assert copies.names("new") == [names[0]]
 
 
+@pytest.mark.parametrize("amid", [True, False])
+def test_a_copy_for_which_there_is_no_memory_keeps_no_others(
+    lmtp: LmtpWorker,
+    server: ScriptedLmtp,
+    copies: Copies,
+    monkeypatch: pytest.MonkeyPatch,
+    amid: bool,
+) -> None:
+    large = put(copies, 1, body=BODY + b"large\n")
+    put(copies, 2)
+    real = module._Server.data
+
+    def fail(connection: module._Server, msg: bytes) -> tuple[int, bytes]:
+        if b"large" not in msg:
+            return real(connection, msg)
+        if amid:
+            connection.docmd("data")
+        raise MemoryError
+
+    monkeypatch.setattr(module._Server, "data", fail)
+    for _ in range(3):
+        with pytest.raises(Unavailable, match=rf"^no memory for {large}$"):
+            lmtp.handle([])
+    assert server.idents() == {ident(2): 1}
+    assert copies.names("new") == [large]
+
+
 @pytest.mark.parametrize(
     "text",
     [b"", b"Subject: x\n\nX-Envelope-From: <a\n>\n", b"a\nb\nX-Envelope-From: <a\rb>\n\nx\n"],
