@@ -9,10 +9,13 @@ TELLING = frozenset(
         *(b"received", b"user-agent", b"x-mailer", b"x-newsreader", b"x-originating-ip"),
         *(b"x-originating-client", b"x-client-ip", b"x-sender-ip", b"x-remote-ip", b"x-source-ip"),
         *(b"x-php-originating-script", b"x-php-script", b"x-originating-host", b"x-enigmail"),
+        *(b"x-forward", b"x-forwarded-for"),
     ]
 )
 """Their names, in lower case."""
 _UNWRITABLE = re.compile(rb"[\r\0]")
+_VERSION = re.compile(rb"1\.0[ \t]*\(")
+"""A version with a comment, which tells the program (RFC 2045 section 4)."""
 _BY = re.compile(rb"(?:^|(?<=[ \t\n]))by ")
 
 
@@ -30,6 +33,8 @@ def hide(message: EditedMessage, own: Field | None) -> Field | None:
     for field in message.fields:
         if field is not own and field.name.lower() in TELLING:
             message.remove(field)
+        elif field.name.lower() == b"mime-version" and _VERSION.match(field.value):
+            message.replace(field, b"1.0")
     return None if own is None else _cut(message, own)
 
 

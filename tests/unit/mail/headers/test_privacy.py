@@ -21,6 +21,21 @@ def test_each_field_that_tells() -> None:
     assert hidden(OWN + KEPT + told.upper()) == CUT + KEPT
 
 
+@pytest.mark.parametrize(
+    ("value", "left"),
+    [
+        (b" 1.0 (Mac OS X Mail 16.0 \\(3731.700.6\\))", b" 1.0"),
+        (b" 1.0\n\t(Laptop)", b" 1.0"),
+        (b"1.0(Laptop)", b" 1.0"),
+        (b" 1.0", b" 1.0"),
+        (b" (x) 1.0", b" (x) 1.0"),
+        (b" 2.0 (x)", b" 2.0 (x)"),
+    ],
+)
+def test_the_program_in_the_version_of_mime(value: bytes, left: bytes) -> None:
+    assert hidden(OWN + b"MIME-Version:" + value + b"\n") == CUT + b"MIME-Version:" + left + b"\n"
+
+
 def test_nothing_to_hide() -> None:
     assert hidden(CUT + KEPT) == CUT + KEPT
     assert hidden(KEPT) == KEPT
