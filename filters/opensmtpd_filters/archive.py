@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from opensmtpd import options, run
+from opensmtpd.answer import Deferred
 from opensmtpd.errors import ConfigError, Refused, WorkerError
 from opensmtpd.filter import (
     PROCEED,
@@ -230,19 +231,25 @@ class ArchivedMail(EditedMessage):
         self.kept = False
         """True when the copy is on the disk."""
 
-    async def end(self) -> None:
-        """Write the copy. Raises Refused where it cannot be written, and mail is not to pass."""
-        try:
-            if len(self.archive.orders) >= LATE_MAX:
-                raise WorkerError(f"{LATE_MAX} copies wait to be moved or removed")
-            self.begun = True
-            await self.archive.writer.write(self.name, self.parts())
-        except WorkerError as error:
-            log("archive-failed", self.session.id, reason=error)
-            if not self.archive.opens:
-                raise Refused(NOT_KEPT) from None
-        else:
+    def end(self) -> Deferred[None] | None:
+        """Write the copy. The header stays in the spool, as a coroutine would not have it.
+
+        Raises Refused where the copy cannot be written, and mail is not to pass.
+        """
+        if len(self.archive.orders) >= LATE_MAX:
+            self.take(WorkerError(f"{LATE_MAX} copies wait to be moved or removed"))
+            return None
+        self.begun = True
+        return self.archive.writer.write(self.name, self.parts()).then(self.take)
+
+    def take(self, error: WorkerError | None) -> None:
+        """Take note that the copy is written, or why it is not. Raises Refused."""
+        if error is None:
             self.kept = True
+            return
+        log("archive-failed", self.session.id, reason=error)
+        if not self.archive.opens:
+            raise Refused(NOT_KEPT)
 
     def parts(self) -> Iterator[tuple[bytes, bool]]:
         """Yield the parts of the copy, and whether each is the last one."""

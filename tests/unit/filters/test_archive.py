@@ -4,11 +4,14 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from lab.peers.copies import Copies
+from opensmtpd._protocol.filter import connection
+from opensmtpd._protocol.filter.spool import Budget
 from opensmtpd.answer import Deferred
 from opensmtpd.errors import ConfigError, WorkerError
 from opensmtpd.filter import Reject
@@ -113,6 +116,16 @@ def test_a_copy_is_there_before_smtpd_has_the_message(folder: Path, copies: Copi
     with talk(folder, kind=watching(lambda _: found.extend(copies.names("tmp")))) as mta:
         assert mta.mail(mta.greeted()).startswith(b"250")
     assert found == [copies.one().path.name]
+
+
+def test_a_header_takes_no_memory(
+    folder: Path, copies: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not edited: where the disk is slow, many messages wait at the same time."""
+    monkeypatch.setattr(connection, "Budget", partial(Budget, reservable=0))
+    with talk(folder) as mta:
+        assert mta.mail(mta.greeted()).startswith(b"250")
+    assert copies.one().status == "accepted"
 
 
 # --- messages that are not accepted ---------------------------------------------------------------
