@@ -154,7 +154,11 @@ class Limit(Filter):
             for each in charges(self.rules, names, Unit.RECIPIENTS, 1)
             if each.rule.excess is not Excess.PACE
         ]
-        return self.take(session, due) if due and refused is PROCEED else refused
+        if not due or refused is not PROCEED:
+            return refused
+        if any(each.rule.excess is Excess.STOP for each in due):
+            return self.take_unless_stopped(session, names, due)
+        return self.take(session, due)
 
     def names(self, session: Session, sender: bytes, recipients: Iterable[bytes] = ()) -> Names:
         """Return the names of all that a limit may be for."""
@@ -193,13 +197,21 @@ class Limit(Filter):
         ]
         paced = [each for each in [*due, *recipients] if each.rule.excess is Excess.PACE]
         refused = await self.take(session, [each for each in due if each not in paced])
-        if not paced or refused is not PROCEED:
-            return refused  # it takes no place in the line
-        refused = await self.take(session, paced)
-        stops = refused is PROCEED and self.stops(names)  # it may have happened meanwhile
-        return await self.stopped(session, names) if stops else refused
+        if paced and refused is PROCEED:  # if not, it takes no place in the line
+            refused = await self.take(session, paced)
+        if (due or paced) and refused is PROCEED and self.stops(names):
+            # It may have happened meanwhile, and what was taken be that of a rate that began anew.
+            return await self.stopped(session, names)
+        return refused
 
     # --- decisions --------------------------------------------------------------------------------
+
+    async def take_unless_stopped(
+        self, session: Session, names: Names, due: list[Charge]
+    ) -> CommitDecision:
+        """Take from all rates; nothing for a user who is stopped: he is to begin anew."""
+        stopped = await self.stopped(session, names)
+        return stopped if stopped is not PROCEED else await self.take(session, due)
 
     async def take(self, session: Session, due: list[Charge]) -> CommitDecision:
         """Take from all rates, and decide."""

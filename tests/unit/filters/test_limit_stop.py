@@ -1,6 +1,7 @@
 """filter-limit: accounts that are stopped."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,11 +82,28 @@ def test_all_sessions_of_the_user(tmp_path: Path, logged: list[str]) -> None:
         steal(mta, allowed=2)
         assert mta.end(at_data) == STOPPED
         assert mta.say(idle.mail) == STOPPED
-        mta.say(at_mail.rcpt)
-        mta.say(at_mail.data)
-        assert mta.end(at_mail) == STOPPED
+        assert mta.say(at_mail.rcpt) == STOPPED
         assert mta.say(mta.come(b"bOB").mail) == STOPPED
         assert events(logged) == [EXCEEDED, *[stopped(DAY)] * 4]
+
+
+def test_a_message_that_another_machine_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: list[str]
+) -> None:
+    """It does so behind the question whether it has, and what comes of it begins anew."""
+    with stage(tmp_path, "user messages 2/1d stop") as mta:
+        client = mta.come(b"bob")
+        assert [mta.fate(client) for _ in range(2)] == ["accepted"] * 2
+        allow = mta.state.allow
+
+        def late(key: list[str], *arguments: Any) -> Any:
+            mta.state.put(["stop", "bob"], b"", DAY)
+            mta.state.forget(key)
+            return allow(key, *arguments)
+
+        monkeypatch.setattr(mta.state, "allow", late)
+        assert mta.mail(client) == STOPPED
+        assert events(logged) == [stopped(DAY)]
 
 
 def test_others_are_not_stopped(tmp_path: Path) -> None:
@@ -200,6 +218,17 @@ def test_a_user_who_is_released(tmp_path: Path) -> None:
         assert mta.fate(client, *[b"a@example.com"] * 3) == "accepted"
         mta.say(client.mail)
         assert mta.say(client.rcpt) == STOPPED
+
+
+def test_a_thief_who_goes_on_takes_nothing_of_what_is_for_the_time_after(tmp_path: Path) -> None:
+    with stage(tmp_path, RULE) as mta:
+        other = mta.come(b"bob")
+        assert mta.say(other.mail) == OK
+        thief = steal(mta)
+        for client in (thief, other):
+            assert [mta.say(client.rcpt) for _ in range(2)] == [STOPPED] * 2
+        mta.state.forget(["stop", "bob"])
+        assert mta.fate(mta.come(b"bob"), *[b"a@example.com"] * 3) == "accepted"
 
 
 def test_new_rules(tmp_path: Path) -> None:
