@@ -73,7 +73,7 @@ SIGHUP has it read the lists anew.
 PREFIX = "greylist:"
 """The beginning of all keys on a server, where the URL has no other."""
 UNREPORTED = b"(too long)"
-"""In the place of an address of 255 bytes or more, which smtpd takes and does not report."""
+"""In the place of a sender of 255 bytes or more, which smtpd takes and does not report."""
 EVERYBODY = ("all", "+all")
 """The terms of SPF by which a domain lets everybody send for it."""
 NEVER = NUMBER_MAX
@@ -134,6 +134,7 @@ class Greylist(Filter):
         """Begin to find out about the client of a transaction, where it is not spared."""
         visit = visit_of(session)
         visit.sender = sender
+        visit.envelope.begin(sender)
         client = visit.client._replace(helo=session.identity, sender=sender)
         if not (is_ours(session, client) or self.spared.has(client)):
             visit.standing = self.standing(client)
@@ -178,15 +179,18 @@ class Greylist(Filter):
 
     def on_rcpt_to(self, session: Session, request: RcptTo) -> Answer[PhaseDecision]:
         """Decide on a recipient. A null sender waits for DATA: it may be a callout."""
-        if visit_of(session).sender is None:
+        visit = visit_of(session)
+        if visit.sender is None:
             self.begin(session, UNREPORTED)
-        return self.decision(session, request.address) if visit_of(session).sender else PROCEED
+        visit.envelope.add(request.address)
+        return self.decision(session, request.address) if visit.sender else PROCEED
 
     async def on_data(self, session: Session, request: Data) -> PhaseDecision:
         """Decide on all recipients of a null sender; each attempt is noted."""
         refused: PhaseDecision = PROCEED
-        if not visit_of(session).sender:
-            for recipient in list(session.recipients) or [UNREPORTED]:
+        visit = visit_of(session)
+        if not visit.sender:
+            for recipient in visit.envelope.recipients(session):
                 found = self.decision(session, recipient)
                 decision = (await found) if isinstance(found, Deferred) else found
                 refused = decision if decision is not PROCEED else refused

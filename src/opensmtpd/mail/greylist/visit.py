@@ -5,6 +5,7 @@ from typing import NamedTuple
 from opensmtpd.answer import Deferred
 from opensmtpd.filter import Session
 from opensmtpd.mail.client import Client
+from opensmtpd.mail.envelope import WholeEnvelope
 
 
 class Standing(NamedTuple):
@@ -19,10 +20,11 @@ class Standing(NamedTuple):
 class GreylistVisit:
     """The state of a session."""
 
-    __slots__ = ("client", "delay", "sender", "standing", "white")
+    __slots__ = ("client", "delay", "envelope", "sender", "standing", "white")
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self.envelope = WholeEnvelope()
         self.sender: bytes | None = None
         """MAIL FROM, None before it. smtpd reports none of 255 bytes and more."""
         self.standing: Deferred[Standing] | None = None
