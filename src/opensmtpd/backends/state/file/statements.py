@@ -63,7 +63,7 @@ RETURNING c, a
 """
 
 GET = f"""
-SELECT value, expires FROM steps WHERE key = :key AND {_ALIVE} AND typeof(value) = 'blob'
+SELECT value, b, expires FROM steps WHERE key = :key AND {_SOUND} AND typeof(value) = 'blob'
 """
 PUT = """
 INSERT INTO steps VALUES (:key, 0, :now, 0, :now + :seconds, :value)

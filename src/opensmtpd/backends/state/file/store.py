@@ -101,9 +101,13 @@ class StepStore:
         return [attempt, now - first]
 
     def _get(self, key: bytes) -> list[Any] | None:
+        row = self._row(statements.GET, key=key)
+        if row is None:
+            return None
+        value, begun, expires = row
+        # Behind the row: if another process put it anew between the two, it would be of the future.
         now = self._clock()
-        row = self._row(statements.GET, key=key, now=now)
-        return None if row is None else [row[0], row[1] - now]
+        return [value, expires - now] if begun <= now < expires else None
 
     def _put(self, key: bytes, value: bytes, seconds: int) -> bool:
         self._changed(statements.PUT, key=key, value=value, seconds=seconds)

@@ -2,6 +2,7 @@
 
 import sqlite3
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,25 @@ def test_the_time_of_a_change_is_read_while_no_other_process_can_change_the_file
     store.take(*step)
     assert asked == [True]
     store.close()
+
+
+def test_bytes_that_another_process_puts_anew_while_they_are_read(tmp_path: Path) -> None:
+    """They were there before, and are there behind that: they are found."""
+    path = str(tmp_path / "state.db")
+    other = StepStore(database.opened(path, 1 << 20))
+    put: list[Any] = [PUT, b"k", b"value", HOUR]
+
+    def clock() -> int:
+        now = now_us()
+        time.sleep(0.001)
+        other.take(*put)
+        return now
+
+    store = StepStore(database.opened(path, 1 << 20), clock)
+    other.take(*put)
+    assert store.take(GET, b"k")[0] == b"value"
+    store.close()
+    other.close()
 
 
 @settings(max_examples=40, deadline=None)
