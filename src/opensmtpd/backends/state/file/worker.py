@@ -24,7 +24,7 @@ class FileWorker(Worker):
         self._clock = clock
         self._store: StepStore | None = None
         self._file: tuple[int, int] | None = None
-        """The identity of the file that is open."""
+        """The identity of the file that is open, or of one that had its name before."""
 
     def load(self, setup: Any) -> str:
         """Return the path. Raises ConfigError for one that cannot be used.
@@ -71,9 +71,11 @@ class FileWorker(Worker):
         if self._store is not None and database.identity(self._path) != self._file:
             self.close()
         if self._store is None:
+            # Before it is opened: another process may give the name to a new file meanwhile. One
+            # that is made here is opened once more by the next step.
+            self._file = database.identity(self._path)
             db = database.opened(self._path, self._size)
             self._store = StepStore(db, self._clock, self._path)
-            self._file = database.identity(self._path)
         return self._store
 
     def close(self) -> None:

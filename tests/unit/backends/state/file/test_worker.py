@@ -96,6 +96,26 @@ def test_a_step_whose_time_is_over_is_not_taken(worker: FileWorker) -> None:
     assert count(worker) == 1
 
 
+def test_a_file_that_another_process_replaces_while_it_is_opened(
+    worker: FileWorker, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the steps would go into the file that was moved aside, for ever."""
+    opened = database.opened
+
+    def late(name: str, size: int) -> sqlite3.Connection:
+        db = opened(name, size)
+        database.move_aside(name, database.identity(name), "damaged")
+        opened(name, size).close()
+        return db
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "opened", late)
+        count(worker)
+    other = FileWorker()
+    other.load([str(path), 1 << 20, True])
+    assert [count(each) for each in (worker, other, worker, other)] == [1, 2, 3, 4]
+
+
 def remove(path: Path) -> None:
     path.unlink()
 
