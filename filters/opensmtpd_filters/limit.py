@@ -138,11 +138,9 @@ class Limit(Filter):
 
     def foreseen(self, session: Session, names: Names) -> CommitDecision:
         """Refuse a message that would be refused at its end."""
-        for each in charges(self.rules, names, Unit.MESSAGES, 1):
-            left = self.overdrawn.left(each)
-            if left:
-                return self.refused(session, each, left)
-        return PROCEED
+        due = charges(self.rules, names, Unit.MESSAGES, 1)
+        denied = [(each, left) for each in due if (left := self.overdrawn.left(each))]
+        return self.refused(session, *gravest(denied)) if denied else PROCEED
 
     def on_rcpt_to(self, session: Session, request: RcptTo) -> Answer[CommitDecision]:
         """Count a recipient."""
@@ -246,8 +244,7 @@ class Limit(Filter):
                     await self.state.forget(charge.key)  # a user who is released begins anew
             elif charge.rule.unit is Unit.MESSAGES:
                 self.overdrawn.note(charge, after)
-        charge, after = max(denied, key=lambda each: gravity(each[0].rule, each[1]))
-        return self.refused(session, charge, after)
+        return self.refused(session, *gravest(denied))
 
     def refused(self, session: Session, charge: Charge, after: float) -> CommitDecision:
         """Return the refusal, which the log names: fail2ban reads it."""
@@ -256,6 +253,11 @@ class Limit(Filter):
             whose=rule.whose, name=charge.name, limit=f"{rule.unit} {rule.written}",
             action=rule.excess)  # fmt: skip
         return refusal(rule, after)
+
+
+def gravest(denied: list[tuple[Charge, float]]) -> tuple[Charge, float]:
+    """Return the charge whose refusal counts, and the seconds until it is allowed."""
+    return max(denied, key=lambda each: gravity(each[0].rule, each[1]))
 
 
 def parser() -> argparse.ArgumentParser:

@@ -51,7 +51,7 @@ def test_all_rules_of_a_message_are_asked(tmp_path: Path, logged: list[str]) -> 
         ("user messages 1/2h reject\nuser messages 1/1h", rejected("messages"), "reject"),
         ("user messages 1/1h reject\nuser messages 1/2h stop", STOPPED, "stop"),
         ("user messages 1/1h stop\nuser bytes 900/1h\nuser messages 1/2h reject", STOPPED, "stop"),
-        ("user messages 1/1h\nuser messages 1/2h", too_many("messages", 3600), "defer"),
+        ("user messages 1/1h\nuser messages 1/2h", too_many("messages", 7200), "defer"),
         ("user messages 1/1h\nuser bytes 300/1h reject", rejected("bytes"), "reject"),
     ],
 )
@@ -64,6 +64,23 @@ def test_the_gravest_rule_is_the_one_that_the_client_hears_of(
         assert mta.mail(client) == reply
         [line] = shown(logged)
         assert line.endswith(f"action={action}")
+
+
+def test_of_several_that_defer_the_longest_is_told(tmp_path: Path) -> None:
+    """A client that comes again earlier would be told of the next one then."""
+    with stage(tmp_path, "user messages 1/1m\naddress messages 1/1h") as mta:
+        bob = mta.come(b"bob")
+        assert mta.fate(bob) == "accepted"
+        assert mta.mail(bob) == too_many("messages", 3600)
+        assert mta.say(bob.mail) == too_many("messages", 3600)
+
+
+def test_the_gravest_is_told_where_it_is_foreseen(tmp_path: Path) -> None:
+    with stage(tmp_path, "user messages 1/1h\naddress messages 1/1h reject") as mta:
+        bob = mta.come(b"bob")
+        assert mta.fate(bob) == "accepted"
+        assert mta.mail(bob) == rejected("messages")
+        assert mta.say(bob.mail) == rejected("messages")
 
 
 def test_never_comes_before_later(tmp_path: Path) -> None:

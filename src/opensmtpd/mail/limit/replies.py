@@ -9,9 +9,11 @@ STOPPED = Reject(550, "5.7.1 This account has sent too much mail and is stopped"
 NEVER = Reject(552, "5.3.4 Larger than all that may be sent at once")
 
 
-def gravity(rule: LimitRule, after: float) -> tuple[bool, bool, bool]:
+def gravity(rule: LimitRule, after: float) -> tuple[bool, bool, bool, int]:
     """Return what is greater for the refusal that counts, of several of the same message."""
-    return rule.excess is Excess.STOP, math.isinf(after), rule.excess is Excess.REJECT
+    never = math.isinf(after)
+    seconds = 0 if never else math.ceil(after)
+    return rule.excess is Excess.STOP, never, rule.excess is Excess.REJECT, seconds
 
 
 def refusal(rule: LimitRule, after: float) -> Reject:
