@@ -43,6 +43,15 @@ def test_letters_that_are_not_ascii(tmp_path: Path) -> None:
         assert found == ones(False, True, False, False, True)
 
 
+def test_names_that_a_table_takes_for_the_same(tmp_path: Path) -> None:
+    """MariaDB does so by default, and directories with some: one password has one limit."""
+    with stage(tmp_path, "user messages 2/1h reject\nuser \u00e9va messages 1/1h reject") as mta:
+        users = (b"bob", "b\u00f3b", b"bo\x01b", "\uff42ob", b"eva", "\u00c9va")
+        names = [each if isinstance(each, bytes) else each.encode() for each in users]
+        found = fates(mta, *[{"user": name} for name in names])
+        assert found == ones(False, False, True, True, False, True)
+
+
 def test_clients_who_do_not_log_in_are_no_users(tmp_path: Path) -> None:
     with stage(tmp_path, "user messages 1/1h reject") as mta:
         assert fates(mta, {}, {}, {}) == ones(False, False, False)
@@ -277,7 +286,7 @@ def test_hostile_users(tmp_path: Path, logged: list[str]) -> None:
     assert shown == [
         r'limit-exceeded address=192.0.2.5 user="\\xff\\xfe" whose=user name="\\xff\\xfe"'
         ' limit="messages 1/1h" action=reject',
-        r'limit-exceeded address=192.0.2.5 user="a|b \"c\"=\x01" whose=user name="a|b \"c\"=\x01"'
+        r'limit-exceeded address=192.0.2.5 user="a|b \"c\"=\x01" whose=user name="a|b \"c\"="'
         ' limit="messages 1/1h" action=reject',
     ]
 

@@ -19,6 +19,7 @@ from opensmtpd.errors import ConfigError, nearest
 from opensmtpd.mail.client import text
 from opensmtpd.mail.limit import rates
 from opensmtpd.mail.limit.rows import row
+from opensmtpd.mail.limit.stopped import folded
 from opensmtpd.table import Patterns, Service
 from opensmtpd.table.file import lines
 
@@ -109,7 +110,7 @@ class _OfOne:
         known.append(rule)
 
     def _of(self, name: str, rule: LimitRule | None) -> list[LimitRule]:
-        found = row(self._service, name)
+        found = row(self._service, folded(name) if self._of_users else name)
         if found not in self.of_rows:
             # A user without a domain is not the one of that name at any domain: it is no pattern.
             whole = self._of_users and "@" not in found

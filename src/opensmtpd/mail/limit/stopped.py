@@ -3,17 +3,39 @@
 It is ``state.put`` under ``stop_key``, for as long as the user is stopped.
 """
 
+import re
+import unicodedata
+
 from opensmtpd.mail.client import text
 
 PREFIX = "limit:"
 """The beginning of all keys of filter-limit on a server, where the URL has no other."""
 
 
+_MARKS = re.compile("[\u0300-\u036f]")
+"""Accents, where they stand alone."""
+
+
 def user_name(raw: bytes) -> str:
-    """Return the name of a user as keys and the log have it: in lower case, and without blanks
-    that directories and databases do not compare: ``alice`` logs in as ``"alice "``, too.
+    """Return the name of a user as keys and the log have it."""
+    return folded(text(raw))
+
+
+def folded(name: str) -> str:
+    """Return a name without what directories and databases do not compare.
+
+    That is case, blanks, accents, the width of letters, and characters that are not shown:
+    ``alice`` logs in as ``"alice "`` and as ``àlice``, too, and would have as many limits.
     """
-    return " ".join(text(raw).lower().split())
+    if not (name.isascii() and name.isprintable()):
+        bare = _MARKS.sub("", unicodedata.normalize("NFKD", name).casefold())
+        name = "".join(char for char in bare if char.isspace() or not _hidden(char))
+        name = unicodedata.normalize("NFC", name)
+    return " ".join(name.lower().split())
+
+
+def _hidden(char: str) -> bool:
+    return unicodedata.category(char).startswith("C")
 
 
 def stop_key(user: str) -> list[str]:

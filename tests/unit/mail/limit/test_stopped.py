@@ -10,7 +10,14 @@ from opensmtpd.mail.limit import stopped
     [
         (b"alice", "alice"),
         (b"Alice@Example.ORG", "alice@example.org"),
-        ("Ärger".encode(), "ärger"),
+        ("Ärger".encode(), "arger"),
+        ("a\u0308rger".encode(), "arger"),
+        ("\u00e0lice".encode(), "alice"),
+        ("\uff21lice".encode(), "alice"),  # a wide letter
+        ("Stra\u00dfe".encode(), "strasse"),
+        ("ali\u00adce\u200b".encode(), "alice"),
+        (b"ali\x01ce \x7f", "alice"),
+        ("\u0916\u0941 \ud55c\uae00".encode(), "\u0916\u0941 \ud55c\uae00"),
         (b" alice ", "alice"),
         (b"alice\t\n", "alice"),
         ("alice\u00a0".encode(), "alice"),

@@ -62,7 +62,7 @@ def test_several_users_each_once_in_any_case(run: Program, state: Path) -> None:
 
 def test_a_name_may_hold_anything(run: Program, state: Path) -> None:
     name = os.fsdecode(b"b\xfc\x1b[31mcher")
-    assert run("release", state, name) == (1, "b\\xfc\\x1b[31mcher: was not stopped\n", "")
+    assert run("release", state, name) == (1, "b\\xfc[31mcher: was not stopped\n", "")
 
 
 def test_no_user(run: Program, state: Path) -> None:
