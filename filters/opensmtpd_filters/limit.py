@@ -63,6 +63,10 @@ SPARE = 5.0
 """Seconds before --deadline when a message that is paced has its answer, at the latest."""
 DEADLINE = 240.0
 """Seconds for an answer, at most: 0.8 of what smtpd announces (SMTPD_SESSION_TIMEOUT)."""
+SHOWN = 100
+"""Bytes of a user's name as it was typed, in the log: a line is cut off where it is too long, and
+``action`` is its end.
+"""
 TOGETHER = 16
 """Steps of a message that are asked at the same time, at most.
 
@@ -249,7 +253,8 @@ class Limit(Filter):
     def refused(self, session: Session, charge: Charge, after: float) -> CommitDecision:
         """Return the refusal, which the log names: fail2ban reads it."""
         client, rule = visit_of(session).client, charge.rule
-        log("limit-exceeded", session.id, address=client.address, user=session.username,
+        user = session.username and session.username[:SHOWN]
+        log("limit-exceeded", session.id, address=client.address, user=user,
             whose=rule.whose, name=charge.name, limit=f"{rule.unit} {rule.written}",
             action=rule.excess)  # fmt: skip
         return refusal(rule, after)

@@ -291,6 +291,15 @@ def test_hostile_users(tmp_path: Path, logged: list[str]) -> None:
     ]
 
 
+def test_a_name_leaves_room_for_the_action_in_the_log(tmp_path: Path, logged: list[str]) -> None:
+    """fail2ban reads it, and what is too long of a line is cut off."""
+    with stage(tmp_path, "user messages 1/1h reject") as mta:
+        user = b"bob" + b"\x01" * 250
+        assert fates(mta, {"user": user}, {"user": user}) == ones(False, True)
+    [line] = logged
+    assert line.endswith(' whose=user name=bob limit="messages 1/1h" action=reject')
+
+
 def test_hostile_addresses(tmp_path: Path, logged: list[str]) -> None:
     rules = "sender messages 1/1h reject\nrecipient-domain messages 9/1h"
     with stage(tmp_path, rules) as mta:
