@@ -186,6 +186,17 @@ def test_a_bounce(lab: Lab) -> None:
     assert [len(FIELD.findall(each.content)) for each in lab.inbox.take(2)] == [1, 1]
 
 
+def test_a_bounce_to_an_address_that_smtpd_does_not_report(lab: Lab) -> None:
+    """Beside one that has passed before."""
+    long = f"alice+{'x' * 240}@example.com"
+    again(QUICKLY, "", LOCAL)
+    lab.inbox.one()
+    tried = attempt(QUICKLY, "", LOCAL, long)
+    assert [code for code, _ in tried.recipients] == [250, 250]
+    assert tried.end is not None
+    assert tried.end[0] == 451
+
+
 # --- who need not wait ----------------------------------------------------------------------------
 
 
