@@ -45,6 +45,7 @@ from opensmtpd.log import log
 from opensmtpd.mail import networks
 from opensmtpd.mail.client import USES, Client, text
 from opensmtpd.mail.dates import date
+from opensmtpd.mail.envelope import without_route
 from opensmtpd.mail.greylist import keys
 from opensmtpd.mail.greylist import options as greylist_options
 from opensmtpd.mail.greylist.visit import GreylistVisit, Standing, visit_of
@@ -128,7 +129,7 @@ class Greylist(Filter):
         """
         if report.result == "ok":
             visit_of(session).end_transaction()
-            self.begin(session, report.address)
+            self.begin(session, without_route(report.address))
 
     def begin(self, session: Session, sender: bytes) -> None:
         """Begin to find out about the client of a transaction, where it is not spared."""
@@ -183,7 +184,8 @@ class Greylist(Filter):
         if visit.sender is None:
             self.begin(session, UNREPORTED)
         visit.envelope.add(request.address)
-        return self.decision(session, request.address) if visit.sender else PROCEED
+        recipient = without_route(request.address)
+        return self.decision(session, recipient) if visit.sender else PROCEED
 
     async def on_data(self, session: Session, request: Data) -> PhaseDecision:
         """Decide on all recipients of a null sender; each attempt is noted."""

@@ -33,6 +33,7 @@ from opensmtpd.filter import (
 from opensmtpd.log import log
 from opensmtpd.mail import networks
 from opensmtpd.mail.client import USES, Client, text
+from opensmtpd.mail.envelope import without_route
 from opensmtpd.mail.limit.charges import Charge, Names, charges, domain_of, recipient_charges
 from opensmtpd.mail.limit.overdrawn import Overdrawn
 from opensmtpd.mail.limit.replies import STOPPED, gravity, refusal
@@ -116,7 +117,7 @@ class Limit(Filter):
     def on_mail_from(self, session: Session, request: MailFrom) -> Answer[CommitDecision]:
         """Refuse a user who is stopped, and a message that would be refused at its end."""
         visit_of(session).envelope.begin(request.address)
-        names = self.names(session, request.address)
+        names = self.names(session, without_route(request.address))
         if self.stops(names):
             return self.decide_on_user(session, names)
         return self.foreseen(session, names)

@@ -12,8 +12,26 @@ UNREPORTED_MAX = 1000
 """Recipients with longer addresses that are kept: smtpd takes no more by default."""
 
 
+def without_route(argument: bytes) -> bytes:
+    """Return the address in an argument of MAIL FROM or RCPT TO, as smtpd takes it.
+
+    That of ``@relay.example:bob@example.org`` is ``bob@example.org``: smtpd leaves out all up to
+    the first colon, whatever it is (``smtp_mailaddr`` in ``smtp_session.c``). It asks filters with
+    the argument, and reports it, as it was typed.
+    """
+    user, at, domain = argument.rpartition(b"@")
+    if not at:
+        user, domain = domain, b""
+    _, colon, rest = user.partition(b":")
+    user = rest if colon else user
+    return user + at + domain if user or domain else b""
+
+
 class WholeEnvelope:
-    """The envelope: what was asked for stands in the place of what is not reported."""
+    """The envelope: what was asked for stands in the place of what is not reported.
+
+    Addresses have no source routes.
+    """
 
     __slots__ = ("_sender", "_unreported")
 
@@ -33,11 +51,11 @@ class WholeEnvelope:
 
     def sender(self, session: Session) -> bytes:
         """Return the sender of a transaction; empty for a bounce."""
-        return self._sender if session.sender is None else session.sender
+        return without_route(self._sender if session.sender is None else session.sender)
 
     def recipients(self, session: Session) -> list[bytes]:
         """Return the recipients of a transaction.
 
         Those with long addresses are among them where smtpd refused them, too: it does not say so.
         """
-        return [*session.recipients, *self._unreported]
+        return [without_route(each) for each in (*session.recipients, *self._unreported)]

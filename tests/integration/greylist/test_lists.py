@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from integration.support.dns_scenes import Chains, listen, ours, port
+from integration.support.dns_scenes import Chains, knock, listen, ours, port
 from integration.support.greylist_scenes import FIELD, NAME, attempt
 from integration.support.told import until
 from lab.peers.clients import CONFIRMED_PTR, LYING_PTR
@@ -121,6 +121,19 @@ def test_clients_of_postgrey(lab: Lab, source: str, spared: bool) -> None:
 )
 def test_recipients_of_postgrey(lab: Lab, recipient: str, spared: bool) -> None:
     assert passes(lab, POSTGREY, CONFIRMED_PTR, "b@stranger.example", recipient) == spared
+
+
+def test_a_source_route_spares_nobody(lab: Lab) -> None:
+    """smtpd leaves it out, whatever it is, and gives it to filters."""
+    routed = "RCPT TO:<postmaster@x:alice@example.com>"
+    with knock(CONFIRMED_PTR, POSTGREY) as client:
+        assert client.mail("d@stranger.example")[0] == 250
+        assert client.docmd(routed)[0] == 451
+        assert client.docmd("RCPT TO:<@relay.example:postmaster@example.com>")[0] == 250
+        client.rset()
+        assert client.mail("")[0] == 250
+        assert client.docmd(routed)[0] == 250
+        assert client.docmd("DATA")[0] == 451
 
 
 def test_a_recipient_among_others(lab: Lab) -> None:

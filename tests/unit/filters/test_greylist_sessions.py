@@ -296,12 +296,46 @@ def test_recipients_of_a_null_sender_that_smtpd_does_not_report() -> None:
     assert Visit(around).say(BOUNCE, recipient, b"DATA") == DATA_OK
 
 
-def test_such_a_recipient_beside_one_who_is_spared(tmp_path: Path) -> None:
-    """A stranger would reach everybody by the address of the postmaster."""
-    spared = tmp_path / "recipients"
+def sparing_the_postmaster(folder: Path) -> Greylisted:
+    spared = folder / "recipients"
     spared.write_text("postmaster@\n")
-    around = Greylisted(f"--whitelist-recipients {spared}")
-    recipients = b"RCPT TO:<alice+%s@example.com>" % LONG, b"RCPT TO:<postmaster@example.com>"
+    return Greylisted(f"--whitelist-recipients {spared}")
+
+
+@pytest.mark.parametrize("route", [b"", b"x:"])
+def test_such_a_recipient_beside_one_who_is_spared(tmp_path: Path, route: bytes) -> None:
+    """A stranger would reach everybody by the address of the postmaster."""
+    around = sparing_the_postmaster(tmp_path)
+    long = b"RCPT TO:<%salice+%s@example.com>" % (route, LONG)
+    recipients = long, b"RCPT TO:<postmaster@example.com>"
     assert Visit(around).say(BOUNCE, *recipients, b"DATA") == NEW
     visit = Visit(around)
     assert visit.say(BOUNCE, *recipients, b"RSET", BOUNCE, recipients[1], b"DATA") == DATA_OK
+
+
+@pytest.mark.parametrize(
+    "route", [b"postmaster@x:", b"postmaster+x:", b"@postmaster@example.com:", b"postmaster@x,y:"]
+)
+def test_a_source_route_spares_nobody(tmp_path: Path, route: bytes) -> None:
+    """smtpd leaves it out, and the filter is given it."""
+    around = sparing_the_postmaster(tmp_path)
+    assert Visit(around).say(MAIL, b"RCPT TO:<%salice@example.com>" % route) == NEW
+    around.wait(300)
+    visit = Visit(around)
+    assert visit.say(MAIL, RCPT) == OK  # it is the same recipient
+    assert visit.say(b"RSET", MAIL, b"RCPT TO:<%spostmaster@example.com>" % route) == OK
+
+
+@pytest.mark.parametrize("sender", [b"", b"x:", b"@"])
+def test_a_source_route_to_which_a_bounce_goes(tmp_path: Path, sender: bytes) -> None:
+    around = sparing_the_postmaster(tmp_path)
+    recipient = b"RCPT TO:<postmaster@x:alice@example.com>"
+    assert Visit(around).say(b"MAIL FROM:<%s>" % sender, recipient) == OK
+    assert Visit(around).say(b"MAIL FROM:<%s>" % sender, recipient, b"DATA") == NEW
+    assert around.store.steps()[-1] == f"greylist {HERE}  alice@example.com"
+
+
+def test_a_source_route_of_a_sender() -> None:
+    around = Greylisted()
+    assert Visit(around).say(b"MAIL FROM:<@a.example:bob@remote.example>", RCPT) == NEW
+    assert around.store.steps()[-1] == f"greylist {HERE} bob@remote.example alice@example.com"

@@ -273,6 +273,17 @@ def test_recipients_that_smtpd_refuses_count(tmp_path: Path) -> None:
         assert mta.say(client.rcpt) == rejected("recipients")
 
 
+def test_source_routes_do_not_count(tmp_path: Path) -> None:
+    """smtpd leaves them out, and reports them: one sender would have any number of limits."""
+    rules = "sender messages 2/1h reject\nrecipient-domain messages 9/1h"
+    with stage(tmp_path, rules) as mta:
+        senders = (b"bob@x.example", b"1:bob@x.example", b"@a,@b:bob@x.example", b"eve@x.example")
+        found = fates(mta, *[{"sender": sender} for sender in senders])
+        assert found == ones(False, False, True, False)
+        client = mta.come()
+        assert mta.say(client.mail, b"2:bob@x.example") == rejected("messages")
+
+
 # --- hostile bytes --------------------------------------------------------------------------------
 
 

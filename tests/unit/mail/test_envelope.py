@@ -3,7 +3,9 @@
 from types import SimpleNamespace
 from typing import Any
 
-from opensmtpd.mail.envelope import WholeEnvelope
+import pytest
+
+from opensmtpd.mail.envelope import WholeEnvelope, without_route
 
 LONG = b"a" * 243 + b"@example.com"
 REPORTED = LONG[1:]
@@ -39,3 +41,37 @@ def test_so_many_are_kept() -> None:
     for _ in range(1200):
         envelope.add(LONG)
     assert len(envelope.recipients(session(b""))) == 1000
+
+
+@pytest.mark.parametrize(
+    ("argument", "address"),
+    [
+        (b"alice@example.com", b"alice@example.com"),
+        (b"alice", b"alice"),
+        (b"", b""),
+        (b"@relay.example:alice@example.com", b"alice@example.com"),
+        (b"@a.example,@b.example:alice@example.com", b"alice@example.com"),
+        (b"postmaster@x:alice@example.com", b"alice@example.com"),
+        (b"x:alice", b"alice"),
+        (b"a:b:alice@example.com", b"b:alice@example.com"),  # which smtpd refuses
+        (b"alice@[IPv6:2001:db8::1]", b"alice@[IPv6:2001:db8::1]"),
+        # Empty senders.
+        (b"x:", b""),
+        (b"@", b""),
+        (b"x:@", b""),
+    ],
+)
+def test_source_routes_are_left_out(argument: bytes, address: bytes) -> None:
+    assert without_route(argument) == address
+
+
+def test_an_envelope_with_source_routes() -> None:
+    """Whether an address is reported goes by what was typed."""
+    envelope = WholeEnvelope()
+    envelope.begin(b"@relay.example:" + LONG)
+    for each in (b"x:bob@example.com", b"@relay.example:" + REPORTED):
+        envelope.add(each)
+    reported = session(None, b"x:bob@example.com")
+    assert envelope.sender(reported) == LONG
+    assert envelope.sender(session(b"x:eve@example.com")) == b"eve@example.com"
+    assert envelope.recipients(reported) == [b"bob@example.com", REPORTED]
