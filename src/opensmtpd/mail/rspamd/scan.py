@@ -2,7 +2,9 @@
 
 One part is on its way at a time, so that no more of a message than this is kept besides. A large
 message is uploaded while it arrives. Where rspamd or the worker fails meanwhile, it begins anew
-when it is complete, at the next server if there is one.
+when it is complete. So does an upload that began early and fails later: rspamd waits a minute for
+a slow client, and closes the connection then. Where a complete message fails, the next server is
+asked, if there is one.
 """
 
 import time
@@ -93,6 +95,8 @@ class Scan:
         """True while it is one of those that are uploaded while they arrive."""
         self._gives_up_early = False
         """True where an upload has failed before the message was complete."""
+        self._began_early = False
+        """True where the upload has begun before the message was complete."""
         self._began = 0.0
         """The time when the server was asked."""
         self._complete = False
@@ -173,7 +177,7 @@ class Scan:
                 self._finish(ServerLate("no time is left to ask another server"))
                 return
             self._server = scanner.servers.best(self._tried)
-            self._began = now
+            self._began, self._began_early = now, not self._complete
             self._begin_share()
             head = [self._server, self._fields]
         share = scanner.timeout / len(scanner.servers)
@@ -245,6 +249,9 @@ class Scan:
             return
         if kind not in _SERVER_FAULTS:
             self._finish(error if isinstance(error, LocalError) else Unavailable(str(error)))
+            return
+        if self._began_early and kind != "ServerLate":  # the client may have been too slow for it
+            self._go_on()
             return
         if kind != "ServerRefused":  # it is well, and does not like this message
             self._scanner.servers.failed(self._server, error, self._began)

@@ -290,9 +290,9 @@ def test_a_server_that_is_back(stage: Stage, logged: list[str]) -> None:
 
 def test_the_next_one_is_asked_from_the_beginning(clock: Clock, logged: list[str]) -> None:
     stage = Stage(clock, 3)
-    stage.come(*[LINE] * 200)
-    stage.pool.reply()
+    stage.message.come(*[LINE] * 200)
     stage.end()
+    stage.pool.reply()
     stage.pool.fail("ServerLost")
     assert sends(stage.pool.take()) == [
         *((1, 0, PART, False), (1, None, 72 << 10, True), (2, 1, PART, False)),
@@ -385,6 +385,34 @@ def test_an_upload_that_fails_early_begins_anew_at_the_end(
     ]
     stage.pool.reply(HAM)
     assert stage.outcomes == [verdict()]
+
+
+@pytest.mark.parametrize("kind", ["ServerLost", "ServerRefused"])
+@pytest.mark.parametrize("servers", [1, 2])
+def test_an_upload_that_began_early_and_fails_at_the_end_begins_anew(
+    clock: Clock, kind: str, servers: int, logged: list[str]
+) -> None:
+    """rspamd has waited for the client, and closed the connection: it is not at fault yet."""
+    stage = Stage(clock, servers)
+    stage.come(*[LINE] * 128)
+    stage.pool.reply()
+    stage.come(LINE)
+    clock.now += 100
+    stage.end()
+    stage.pool.fail(kind)
+    assert sends(stage.pool.take()) == [
+        *((1, 0, PART, False), (1, None, 1024, True), (2, 0, PART, False)),
+    ]
+    assert (stage.outcomes, logged) == ([], [])
+    stage.pool.fail(kind)
+    if servers == 2:
+        assert sends(stage.pool.take()) == [(3, 1, PART, False)]
+        stage.pool.reply()
+        stage.pool.reply(HAM)
+        assert stage.outcomes == [verdict()]
+    else:
+        assert [str(each) for each in stage.outcomes] == ["words"]
+    assert len(logged) == (kind == "ServerLost")
 
 
 def test_a_server_that_no_time_was_left_for(clock: Clock, logged: list[str]) -> None:
