@@ -54,6 +54,8 @@ Incoming mail through OpenDKIM and then OpenDMARC, which reads what OpenDKIM has
 
 SPARE = 5.0
 """Seconds before --deadline when --fail decides, and not --on-failure."""
+DEADLINE = 240.0
+"""Seconds for an answer, at most: 0.8 of what smtpd announces (SMTPD_SESSION_TIMEOUT)."""
 
 
 class Milter(Filter):
@@ -64,11 +66,12 @@ class Milter(Filter):
 
     def __init__(self, flags: argparse.Namespace) -> None:
         """Raises ConfigError for places that cannot be used, and with -n for a milter away."""
-        limits = (flags.connect_timeout, flags.command_timeout, flags.content_timeout)
+        deadline = min(flags.deadline, DEADLINE)
         self.milters = Milters(
             [place(each) for each in flags.milter],
             flags.milter,
-            (*limits, max(0.9 * flags.deadline, flags.deadline - SPARE)),
+            (flags.connect_timeout, flags.command_timeout, flags.content_timeout),
+            patience=max(0.9 * deadline, deadline - SPARE),
             opens=flags.fail == "open",
             rejects_discarded=flags.discard == "reject",
             refuses_envelopes=flags.envelope == "tempfail",
@@ -97,6 +100,7 @@ class Milter(Filter):
         """Connect to the milters, and have them judge the client."""
         self.milters.server = self.admd
         client = self.client(session)
+        client.begin()
         return client.connect().then(client.greeted)
 
     def on_helo(self, session: Session, request: Helo) -> Answer[ParameterDecision]:
@@ -109,6 +113,7 @@ class Milter(Filter):
             return PROCEED
         if not client.number or not client.wanted:
             return PROCEED
+        client.begin()
         return client.helo(request.identity).then(client.greeted)
 
     def on_link_disconnect(self, session: Session, report: LinkDisconnect) -> None:
@@ -146,7 +151,7 @@ class Milter(Filter):
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     flags = options.filter_parser(
-        "filter-milter", "Have milters judge and change mail.", EPILOG, deadline=240.0
+        "filter-milter", "Have milters judge and change mail.", EPILOG, deadline=DEADLINE
     )
     # fmt: off
     flags.add_argument("milter", nargs="+", metavar="MILTER", help="where one listens: unix:/PATH,"

@@ -1,5 +1,6 @@
 """filter-milter: what becomes of a message by the milters' verdicts, and its options."""
 
+import time
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from unit.support.milter_mail import (
     front,
     make,
     send,
+    talk,
 )
 from unit.support.scripted_milter import (
     ACCEPT,
@@ -25,6 +27,7 @@ from unit.support.scripted_milter import (
     SHUTDOWN,
     STAGES,
     TEMPFAIL,
+    Heard,
     Last,
     ScriptedMilter,
     large,
@@ -304,6 +307,31 @@ def test_two_milters_that_hang_share_the_time_of_a_message() -> None:
         f'milter-lost milter={each.place} reason="it does not answer in time"'
         for each in (one, other)
     ]
+
+
+def test_a_client_does_not_wait_for_the_milters_longer_than_smtpd(logged: list[str]) -> None:
+    """The negotiation and CONNECT are late together, and neither by itself."""
+    with ScriptedMilter() as milter:
+        offer = milter.offer
+
+        def slowly(heard: Heard) -> bytes:
+            time.sleep(1.2)
+            return offer if heard.letter == b"O" else CONTINUE
+
+        milter.replies.update({b"O": slowly, b"C": slowly})
+        with talk(milter, line="--deadline 2") as mta:
+            assert mta.come().replies[-1][:3] == b"220"
+    assert logged == [
+        f'{NEW_SESSION}milter-lost milter={milter.place} reason="it does not answer in time"'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("deadline", "patience"), [(1, 0.9), (50, 45), (60, 55), (240, 235), (1000, 235)]
+)
+def test_the_time_for_all_milters(deadline: float, patience: float) -> None:
+    """No deadline is above 0.8 of the time that smtpd gives a session."""
+    assert make("/run/x", line=f"--deadline {deadline}").milters.patience == patience
 
 
 def test_a_place_that_is_none() -> None:

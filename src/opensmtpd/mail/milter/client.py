@@ -1,6 +1,7 @@
 """A client of smtpd, as the milters hear of it: the front's end of a chain in the worker."""
 
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any, Literal
 
 from opensmtpd.answer import Deferred
@@ -35,15 +36,19 @@ class Milters:
         names: Sequence[str],
         timeouts: Sequence[float],
         *,
+        patience: float,
         opens: bool,
         rejects_discarded: bool,
         refuses_envelopes: bool,
     ) -> None:
         """``names`` are for the log; ``timeouts`` those of ``process.connection``.
 
-        ``opens`` lets mail pass that a milter cannot be asked about. Raises ConfigError.
+        ``patience`` is the seconds that all milters together have for what smtpd asks: a command,
+        or a message. ``opens`` lets mail pass that a milter cannot be asked about.
+
+        Raises ConfigError.
         """
-        self.names, self.opens = names, opens
+        self.names, self.patience, self.opens = names, patience, opens
         self.rejects_discarded, self.refuses_envelopes = rejects_discarded, refuses_envelopes
         plain = [each if isinstance(each, str) else list(each) for each in places]
         setup = [plain, list(timeouts), opens]
@@ -76,6 +81,8 @@ class MilterClient:
         self.client = Client.of(session)
         self.sender: bytes | None = None
         """MAIL FROM, which smtpd does not report where it has 255 bytes or more."""
+        self.until = 0.0
+        """The time of ``time.monotonic`` when the milters must be done with what smtpd asks."""
         self.number = 0
         """The number of the chain, 0 where there is none: it comes with the next message."""
         self.wanted = True
@@ -96,6 +103,10 @@ class MilterClient:
 
     # --- the worker -----------------------------------------------------------------------------
 
+    def begin(self) -> None:
+        """Begin the time that smtpd waits, for all steps that its question takes."""
+        self.until = monotonic() + self.milters.patience
+
     def ask(self, order: int, *arguments: Any) -> Deferred[Any]:
         """Return the reply of the worker, however long a milter takes. Fails with WorkerError."""
         pool, number = self.milters.pool, self.number
@@ -113,7 +124,7 @@ class MilterClient:
         return result
 
     def step(self, order: int, *arguments: Any) -> Deferred[MilterOutcome]:
-        """Return the outcome of a step; a worker that fails is one, too."""
+        """Return the outcome of a step, in time; a worker that fails is one, too."""
         result: Deferred[MilterOutcome] = Deferred()
         number = self.number
 
@@ -136,7 +147,7 @@ class MilterClient:
                         reply=f"{outcome.code} {outcome.text}")  # fmt: skip
             result.settle(outcome)
 
-        self.ask(order, *arguments).on_end(take)
+        self.ask(order, self.until, *arguments).on_end(take)
         return result
 
     def lost(self, error: BaseException) -> MilterOutcome:
@@ -194,6 +205,7 @@ class MilterClient:
             self.message = "passes"
             return PROCEED
         self.sender = sender
+        self.begin()
         macros = self.macros()
 
         def ask(outcome: MilterOutcome) -> MilterOutcome | Deferred[MilterOutcome]:
@@ -218,6 +230,7 @@ class MilterClient:
             return UNAVAILABLE
         if self.message != "under way":
             return PROCEED
+        self.begin()
         decide = self.decide_data if order == orders.DATA else self.decide
         return self.step(order, *arguments).then(decide)
 

@@ -35,6 +35,7 @@ class MilterMail(EditedMessage):
         """Show the message to all milters, and make their changes. Raises Refused."""
         client = self.client
         if client.message == "under way":
+            client.begin()
             decision = client.decide(await self.shown())
             if isinstance(decision, Reject | Disconnect):
                 raise Refused(decision)

@@ -71,6 +71,7 @@ def make(monkeypatch: pytest.MonkeyPatch, logged: list[str]) -> Make:
             ["/run/x", ("a", 1)],
             ["/run/x", "inet:1@a"],
             (1.0, 2.0, 3.0),
+            patience=9.0,
             opens=opens,
             rejects_discarded=rejects,
             refuses_envelopes=False,
@@ -120,7 +121,7 @@ def test_numbers_of_chains(make: Make) -> None:
     client.connect()
     MilterClient(client.milters, client.session).connect()
     assert [request[1] for request in pool.asked] == [1, 2, 3]
-    assert pool.asked[0][2:5] == [b"c.example", "192.0.2.5", 25]
+    assert pool.asked[0][3:6] == [b"c.example", "192.0.2.5", 25]
 
 
 def test_milters_that_are_away(make: Make) -> None:
@@ -173,8 +174,9 @@ def test_mail(
 ) -> None:
     client, pool = greeted(make())
     found = ended(client.mail(b"a@example.org", b"c.example"))
-    assert pool.asked[0][:3] == [orders.MAIL, 1, b"a@example.org"]
-    assert pool.asked[0][3]["{mail_addr}"] == b"a@example.org"
+    assert pool.asked[0][:2] == [orders.MAIL, 1]
+    assert pool.asked[0][3] == b"a@example.org"
+    assert pool.asked[0][4]["{mail_addr}"] == b"a@example.org"
     pool.reply(outcome)
     assert (found, client.message, client.discarded) == ([decision], message, discarded)
     assert client.macros()["{mail_addr}"] == b"a@example.org"
@@ -193,6 +195,23 @@ def test_mail_of_which_a_milter_was_lost_begins_a_chain(make: Make, logged: list
     assert pool.orders()[3:] == [orders.HELO, orders.MAIL]
     assert [request[1] for request in pool.asked] == [1, 1, 2, 2, 2]
     assert logged == [LOST]
+
+
+def test_all_steps_of_a_command_have_its_time(
+    make: Make, monkeypatch: pytest.MonkeyPatch, logged: list[str]
+) -> None:
+    """And the next command begins it anew."""
+    now = 100.0
+    monkeypatch.setattr(module, "monotonic", lambda: now)
+    client, pool = greeted(make())
+    client.mail(b"a", b"c.example")
+    for outcome in (FAILED, GOES_ON, GOES_ON, GOES_ON):
+        now += 1.0
+        pool.reply(outcome)
+    steps = [orders.MAIL, orders.CONNECT, orders.HELO, orders.MAIL]
+    assert [each[:3:2] for each in pool.asked if len(each) > 2] == [[each, 109.0] for each in steps]
+    client.command(orders.RCPT, b"x", {})
+    assert pool.asked[-1] == [orders.RCPT, 2, 113.0, b"x", {}]
 
 
 def test_without_helo_a_begun_chain_says_none(make: Make) -> None:

@@ -135,7 +135,7 @@ def test_the_body_in_parts(
     monkeypatch.setattr(module, "PART", size)
     outcome = send(message)
     assert below(outcome) == message
-    found = [part for _, part in sent(asked, orders.BODY)]
+    found = [part for _, _, part in sent(asked, orders.BODY)]
     assert b"".join(found) == parts
     assert all(found)
 

@@ -41,9 +41,7 @@ class MilterChain:
             MilterConnection(place, timeouts) for place in places
         ]
         self._opens = opens
-        self._total = timeouts.total
         self._until = inf
-        """The time when all milters must be done with a message."""
         self._lost: list[tuple[int, str]] = []
         self._fields: list[tuple[bytes, bytes]] = []
         self._header = MilterHeader([])
@@ -54,13 +52,22 @@ class MilterChain:
         self._quarantined: list[str] = []
         self._envelope: list[str] = []
 
+    def begin(self, until: float) -> None:
+        """Take note of the time when all milters must be done with what smtpd asks.
+
+        It is given with each step. Those of a question of smtpd's have the same one.
+        """
+        if until != self._until:
+            self._until = until
+            for each in self._there():
+                each.until = until
+
     # --- the session and the envelope -----------------------------------------------------------
 
     async def connect(
         self, hostname: bytes, address: str, port: int, macros: Macros
     ) -> MilterOutcome:
         """Connect to all at the same time, and tell them of the client."""
-        self._begin()
         results = await asyncio.gather(*map(self._open, range(len(self._connections))))
         for index, error in enumerate(results):
             if error is not None and not self._lose(index, error):
@@ -94,15 +101,8 @@ class MilterChain:
         """Tell them of DATA."""
         return await self._all(lambda session: session.data(macros))
 
-    def _begin(self) -> None:
-        """Begin the time that smtpd waits, for all milters together."""
-        self._until = monotonic() + self._total
-        for each in self._there():
-            each.until = self._until
-
     async def _all(self, step: Callable[[MilterSession], Sent]) -> MilterOutcome:
         """Take a step with all, up to the first that minds."""
-        self._begin()
         for index in range(len(self._connections)):
             outcome = await self._step(index, step)
             if outcome is not None:
@@ -153,8 +153,6 @@ class MilterChain:
 
         It has an equal share of the time that is left for it and those behind it.
         """
-        if index == 0:
-            self._begin()
         connection = self._connections[index]
         if connection is not None:
             now, others = monotonic(), len(self._connections) - index

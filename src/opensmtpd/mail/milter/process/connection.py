@@ -26,8 +26,6 @@ class Timeouts(NamedTuple):
     command: float
     content: float
     """For each step from the header on; it begins anew when the milter says that it is at work."""
-    total: float = inf
-    """For all milters together, and all that smtpd waits for at a time: a command, or a message."""
 
 
 class MilterBytes(ServerConnection):

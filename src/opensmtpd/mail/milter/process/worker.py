@@ -1,7 +1,9 @@
 """The worker that talks to milters: it has the connections, for each session of smtpd a chain.
 
-Requests are ``[order, number, *arguments]``; ``number`` is that of a chain of the front. No reply
-is late: where a milter takes its time, it is None, and the front asks again with WAIT.
+Requests are ``[order, number, *arguments]``; ``number`` is that of a chain of the front. The first
+argument of a step is a time of ``time.monotonic``, which is the same for all processes: the milters
+must be done then. No reply is late: where a milter takes its time, it is None, and the front asks
+again with WAIT.
 """
 
 import asyncio
@@ -79,7 +81,7 @@ class MilterWorker(CoroutineWorker):
             self._quit_chain(number)
             chain = MilterChain(self._places, self._timeouts, opens=self._opens)
             self._chains[number] = chain
-            return (await chain.connect(*arguments)).plain()
+            return (await self._stepped(chain, order, *arguments)).plain()
         found = self._chains.get(number)
         if found is None:
             raise UnknownChain("the connections to the milters are gone")
@@ -89,7 +91,7 @@ class MilterWorker(CoroutineWorker):
             return True
         if order == orders.EDITS:
             return self._edits(found, number, *arguments)
-        return (await self._stepped(found, order, arguments)).plain()
+        return (await self._stepped(found, order, *arguments)).plain()
 
     async def _ping(self, index: int, seconds: float) -> bool:
         """Connect to a milter, and negotiate. Raises ServerLost, ServerLate."""
@@ -105,8 +107,11 @@ class MilterWorker(CoroutineWorker):
             connection.close()
         return True
 
-    async def _stepped(self, chain: MilterChain, order: int, arguments: list[Any]) -> MilterOutcome:
+    async def _stepped(
+        self, chain: MilterChain, order: int, until: float, *arguments: Any
+    ) -> MilterOutcome:
         steps: dict[int, Callable[..., Awaitable[MilterOutcome]]] = {
+            orders.CONNECT: chain.connect,
             orders.HELO: chain.helo,
             orders.MAIL: chain.mail,
             orders.RCPT: chain.rcpt,
@@ -115,6 +120,7 @@ class MilterWorker(CoroutineWorker):
             orders.BODY: chain.body,
             orders.EOM: chain.eom,
         }
+        chain.begin(until)
         return await steps[order](*arguments)
 
     def _edits(self, chain: MilterChain, number: int, begin: int) -> list[Any]:

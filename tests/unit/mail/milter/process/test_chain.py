@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from unit.support.scripted_milter import (
 )
 
 MANY = 60.0
+FEW = 0.2
 GOES_ON = MilterOutcome(MilterFate.GOES_ON)
 ENOUGH = MilterOutcome(MilterFate.GOES_ON, wanted=False)
 FIELDS = [(b"From", b" a@example.org"), (b"Subject", b"hello\n\tyou"), (b"X", b"  two")]
@@ -95,6 +97,52 @@ async def message(made: MilterChain, count: int, *parts: bytes, own: int = 1) ->
         if outcome.fate is MilterFate.GOES_ON:
             outcome = await content(made, index, *parts)
     return outcome
+
+
+# --- time -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("letter", [b"O", b"C", b"H", b"M", b"R", b"T"])
+def test_the_time_that_smtpd_waits(letter: bytes) -> None:
+    """It is shorter than those of the milters' replies."""
+
+    async def act(made: MilterChain) -> None:
+        made.begin(monotonic() + FEW)
+        outcome = await envelope(made)
+        assert (outcome.fate, outcome.lost) == (
+            MilterFate.FAILED,
+            ((0, "it does not answer in time"),),
+        )
+
+    with ScriptedMilter({letter: b""}) as milter:
+        done(chain(milter), act)
+
+
+def test_the_time_of_the_steps_that_one_question_takes() -> None:
+    """A chain that is begun for a message has no more for all of them than another for one."""
+
+    async def act(made: MilterChain) -> None:
+        until = monotonic() + FEW
+        made.begin(until)
+        assert await greet(made) == GOES_ON
+        await asyncio.sleep(FEW)
+        made.begin(until)
+        assert (await made.mail(b"a@example.org", {})).fate is MilterFate.FAILED
+
+    with ScriptedMilter({b"M": b""}) as milter:
+        done(chain(milter), act)
+
+
+def test_another_question_has_a_time_of_its_own() -> None:
+    async def act(made: MilterChain) -> None:
+        made.begin(monotonic() + FEW)
+        assert await greet(made) == GOES_ON
+        await asyncio.sleep(FEW)
+        made.begin(monotonic() + MANY)
+        assert await made.mail(b"a@example.org", {}) == GOES_ON
+
+    with ScriptedMilter() as milter:
+        done(chain(milter), act)
 
 
 # --- verdicts -------------------------------------------------------------------------------------

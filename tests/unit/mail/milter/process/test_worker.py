@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from unit.support.scripted_milter import (
 
 FEW, MANY = 0.1, 60.0
 GOES_ON = [0, 0, "", -1, True, False, []]
-CONNECT = [b"client.example", "192.0.2.5", 40721, {}]
+CONNECT = [inf, b"client.example", "192.0.2.5", 40721, {}]
 Act = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -54,10 +55,10 @@ async def lead(made: MilterWorker, number: int = 1) -> None:
     """Lead a chain to where the content begins."""
     for order, *arguments in (
         [orders.CONNECT, *CONNECT],
-        [orders.HELO, b"client.example", {}],
-        [orders.MAIL, b"a@example.org", {}],
-        [orders.RCPT, b"b@example.net", {}],
-        [orders.DATA, {}],
+        [orders.HELO, inf, b"client.example", {}],
+        [orders.MAIL, inf, b"a@example.org", {}],
+        [orders.RCPT, inf, b"b@example.net", {}],
+        [orders.DATA, inf, {}],
     ):
         assert await made.answer([order, number, *arguments]) == GOES_ON
     assert await made.answer([orders.FIELDS, number, [[b"From", b" a"]], 1, False]) is True
@@ -104,9 +105,9 @@ def test_two_chains_at_the_same_time() -> None:
             await asyncio.gather(lead(made, 1), lead(made, 2))
             for number in (2, 1):
                 for order, *arguments in (
-                    [orders.CONTENT, 0, {}],
-                    [orders.BODY, 0, b"%d\n" % number],
-                    [orders.EOM, 0, {}],
+                    [orders.CONTENT, inf, 0, {}],
+                    [orders.BODY, inf, 0, b"%d\n" % number],
+                    [orders.EOM, inf, 0, {}],
                 ):
                     assert await made.answer([order, number, *arguments]) == GOES_ON
                 length, part = await made.answer([orders.EDITS, number, 0])
@@ -131,7 +132,7 @@ def test_a_second_connect_closes_the_first() -> None:
             for _ in range(2):
                 assert await made.answer([orders.CONNECT, 1, *CONNECT]) == GOES_ON
             await seen(lambda: milter.ends == [0])
-            assert await made.answer([orders.HELO, 1, b"x", {}]) == GOES_ON
+            assert await made.answer([orders.HELO, 1, inf, b"x", {}]) == GOES_ON
 
         done(act)
     assert [milter.letters(number) for number in (0, 1)] == [b"OCQ", b"OCH"]
@@ -140,9 +141,9 @@ def test_a_second_connect_closes_the_first() -> None:
 @pytest.mark.parametrize(
     "request_",
     [
-        [orders.HELO, 7, b"x", {}],
-        [orders.MAIL, 7, b"x", {}],
-        [orders.CONTENT, 7, 0, {}],
+        [orders.HELO, 7, inf, b"x", {}],
+        [orders.MAIL, 7, inf, b"x", {}],
+        [orders.CONTENT, 7, inf, 0, {}],
         [orders.FIELDS, 7, [], 1, True],
         [orders.EDITS, 7, 0],
         [orders.WAIT, 7],
@@ -173,19 +174,19 @@ def test_a_milter_that_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
         async def act() -> None:
             monkeypatch.setattr(module, "BEAT", MANY)
             await made.answer([orders.CONNECT, 1, *CONNECT])
-            await made.answer([orders.HELO, 1, b"x", {}])
+            await made.answer([orders.HELO, 1, inf, b"x", {}])
             monkeypatch.setattr(module, "BEAT", 0.01)
-            assert await made.answer([orders.MAIL, 1, b"a", {}]) is None
+            assert await made.answer([orders.MAIL, 1, inf, b"a", {}]) is None
             for _ in range(3):
                 assert await made.answer([orders.WAIT, 1]) is None
             with pytest.raises(LocalError, match=r"^a step to milters that are not done with the"):
-                await made.answer([orders.MAIL, 1, b"a", {}])
+                await made.answer([orders.MAIL, 1, inf, b"a", {}])
             on.set()
             monkeypatch.setattr(module, "BEAT", MANY)
             assert await made.answer([orders.WAIT, 1]) == GOES_ON
             with pytest.raises(UnknownChain):
                 await made.answer([orders.WAIT, 1])
-            assert await made.answer([orders.RCPT, 1, b"b", {}]) == GOES_ON
+            assert await made.answer([orders.RCPT, 1, inf, b"b", {}]) == GOES_ON
 
         done(act)
     assert milter.letters() == b"OCHMR"
@@ -198,7 +199,7 @@ def test_a_reply_that_comes_before_the_front_asks_again(monkeypatch: pytest.Monk
         async def act() -> None:
             await made.answer([orders.CONNECT, 1, *CONNECT])
             monkeypatch.setattr(module, "BEAT", 0.01)
-            assert await made.answer([orders.HELO, 1, b"x", {}]) is None
+            assert await made.answer([orders.HELO, 1, inf, b"x", {}]) is None
             task = made._tasks[1]
             on.set()
             await asyncio.wait([task])
@@ -215,7 +216,7 @@ def test_a_failure_that_comes_late(monkeypatch: pytest.MonkeyPatch) -> None:
         async def act() -> None:
             await made.answer([orders.CONNECT, 1, *CONNECT])
             monkeypatch.setattr(module, "BEAT", 0.01)
-            assert await made.answer([orders.HELO, 1, b"x", {}]) is None
+            assert await made.answer([orders.HELO, 1, inf, b"x", {}]) is None
             milter.drop()
             monkeypatch.setattr(module, "BEAT", MANY)
             assert await made.answer([orders.WAIT, 1]) == [
@@ -235,7 +236,7 @@ def test_an_abort_between_steps() -> None:
         async def act() -> None:
             await lead(made)
             assert await made.answer([orders.ABORT, 1]) is True
-            assert await made.answer([orders.MAIL, 1, b"", {}]) == GOES_ON
+            assert await made.answer([orders.MAIL, 1, inf, b"", {}]) == GOES_ON
             await made.answer([orders.QUIT, 1])
             await seen(lambda: milter.ends == [0])
 
@@ -252,20 +253,20 @@ def test_the_end_amid_a_step(order: int, waits: bool, monkeypatch: pytest.Monkey
 
         async def act() -> None:
             await made.answer([orders.CONNECT, 1, *CONNECT])
-            await made.answer([orders.HELO, 1, b"x", {}])
+            await made.answer([orders.HELO, 1, inf, b"x", {}])
             if waits:
                 monkeypatch.setattr(module, "BEAT", 0.01)
-                assert await made.answer([orders.MAIL, 1, b"a", {}]) is None
+                assert await made.answer([orders.MAIL, 1, inf, b"a", {}]) is None
                 monkeypatch.setattr(module, "BEAT", MANY)
                 waiting = asyncio.create_task(made.answer([orders.WAIT, 1]))
             else:
-                waiting = asyncio.create_task(made.answer([orders.MAIL, 1, b"a", {}]))
+                waiting = asyncio.create_task(made.answer([orders.MAIL, 1, inf, b"a", {}]))
             await seen(lambda: b"M" in milter.letters())
             assert await made.answer([order, 1]) is True
             with pytest.raises(UnknownChain):
                 await waiting
             with pytest.raises(UnknownChain):
-                await made.answer([orders.RCPT, 1, b"b", {}])
+                await made.answer([orders.RCPT, 1, inf, b"b", {}])
             on.set()
             await seen(lambda: milter.ends == [0])
 
@@ -314,8 +315,8 @@ def test_edits_in_parts() -> None:
 
         async def act() -> None:
             await lead(made)
-            await made.answer([orders.CONTENT, 1, 0, {}])
-            assert await made.answer([orders.EOM, 1, 0, {}]) == GOES_ON
+            await made.answer([orders.CONTENT, 1, inf, 0, {}])
+            assert await made.answer([orders.EOM, 1, inf, 0, {}]) == GOES_ON
             found, length, parts = b"", 1, 0
             while len(found) < length:
                 length, part = await made.answer([orders.EDITS, 1, len(found)])
@@ -339,8 +340,8 @@ def test_edits_that_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
 
         async def act() -> None:
             await lead(made)
-            await made.answer([orders.CONTENT, 1, 0, {}])
-            assert await made.answer([orders.EOM, 1, 0, {}]) == GOES_ON
+            await made.answer([orders.CONTENT, 1, inf, 0, {}])
+            assert await made.answer([orders.EOM, 1, inf, 0, {}]) == GOES_ON
             with pytest.raises(LocalError):
                 await made.answer([orders.EDITS, 1, 0])
 
