@@ -35,6 +35,9 @@ Two of them, the second one for the time when the first is away:
       -url http://192.0.2.8:11333"
 """
 
+DEADLINE = 240.0
+"""Seconds for an answer, at most: 0.8 of what smtpd announces (SMTPD_SESSION_TIMEOUT)."""
+
 
 class Rspamd(Filter):
     """Has each message scanned."""
@@ -45,7 +48,11 @@ class Rspamd(Filter):
     def __init__(self, flags: argparse.Namespace) -> None:
         """Raises ConfigError for flags that cannot be used, and with -n for a server away."""
         self.flags = flags
-        least = flags.timeout + GRACE + 1
+        spare = GRACE + 1
+        least = flags.timeout + spare
+        if least > DEADLINE:
+            remedy = f"set it to {DEADLINE - spare:g} or less"
+            raise ConfigError("--timeout is longer than smtpd waits", remedy=remedy)
         if flags.deadline < least:
             remedy = f"set --deadline to {least:g} or more"
             raise ConfigError("--timeout is not 3 seconds shorter than --deadline", remedy=remedy)

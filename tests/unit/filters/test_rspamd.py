@@ -259,6 +259,14 @@ def test_a_timeout_that_is_longer_than_the_deadline(line: str, least: int) -> No
     )
 
 
+def test_a_timeout_that_is_longer_than_smtpd_waits() -> None:
+    """No deadline is above 0.8 of the time that smtpd gives a session."""
+    assert Rspamd(flags("--timeout 237 --deadline 1000")).scanner.timeout == 237.0
+    with pytest.raises(ConfigError) as raised:
+        Rspamd(flags("--timeout 237.5 --deadline 1000"))
+    assert str(raised.value) == "--timeout is longer than smtpd waits; set it to 237 or less"
+
+
 def test_a_timeout_3_seconds_below_the_deadline() -> None:
     """The worker's own limit, 2 seconds behind, must come before the engine's."""
     assert Rspamd(flags("--deadline 33")).scanner.timeout == 30.0
