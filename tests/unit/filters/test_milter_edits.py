@@ -2,7 +2,7 @@
 
 import pytest
 
-from unit.support.milter_mail import MESSAGE, NEW_SESSION, UNAVAILABLE, below, front, send
+from unit.support.milter_mail import MESSAGE, NEW_SESSION, OPEN, UNAVAILABLE, below, front, send
 from unit.support.scripted_milter import (
     ACCEPT,
     CONTINUE,
@@ -16,6 +16,7 @@ from unit.support.scripted_milter import (
 )
 
 LEADING_SPACE = 0x100000
+NO_FIELDS = 0x20
 
 
 def edited(*edits: bytes, message: bytes = MESSAGE, steps: int = 0) -> bytes:
@@ -319,3 +320,14 @@ def test_lines_that_are_too_long(edits: bytes, why: str, fail: str) -> None:
     else:
         assert outcome.reply == UNAVAILABLE
     assert outcome.log[0] == f'{NEW_SESSION}milter-lost milter={milter.place} reason="{why}"'
+
+
+@pytest.mark.parametrize("line", ["", OPEN])
+def test_a_client_has_no_fields_pass_by_their_number(line: str) -> None:
+    """A milter removes each one that is forged: as OpenDKIM, above OpenDMARC, which believes it."""
+    name = b"Authentication-Results"
+    forged = (name + b": mx.example.com; dkim=pass\n") * 5000
+    edits = changed(1, name, b"") * 5000 + inserted(0, name, b"mx.example.com; dkim=fail")
+    with ScriptedMilter({b"E": edits + CONTINUE}, steps=NO_FIELDS) as milter:
+        outcome = send(milter, message=forged + MESSAGE, line=line)
+    assert below(outcome) == name + b": mx.example.com; dkim=fail\n" + MESSAGE

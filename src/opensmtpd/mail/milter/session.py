@@ -41,9 +41,12 @@ MODIFIED_MAX = 48 << 20
 """
 _WEIGHT = 100
 """Bytes that each counts besides its data, for there may be any number of empty ones."""
-FIELDS_MAX = 200
-"""Modifications of the header of a message: each takes time that grows with their number."""
-_OF_HEADER = (MilterActions.ADDHDRS, MilterActions.CHGHDRS)
+FIELDS_MAX = {MilterActions.ADDHDRS: 200, MilterActions.CHGHDRS: 10_000}
+"""Modifications of the header of a message, by their action.
+
+To insert a field takes time that grows with their number. To change or remove one does not: a
+milter may remove all of a name, and a client sends as many as a header can have.
+"""
 _NO_MACROS: Mapping[str, bytes] = {}
 
 
@@ -81,7 +84,8 @@ class MilterSession:
         self._due: Command | None = None
         self._skipped: Command | None = None
         self._passed = False
-        self._modified = self._fields = 0
+        self._modified = 0
+        self._fields = dict.fromkeys(FIELDS_MAX, 0)
         self._modified_max = modified_max
         self._options: Negotiated | None = None
 
@@ -140,7 +144,7 @@ class MilterSession:
     def mail(self, sender: bytes, macros: Mapping[str, bytes] = _NO_MACROS) -> Sent:
         """Tell of MAIL FROM, the address without ``<>``: a message begins."""
         sent = self._step(Command.MAIL, commands.envelope(sender), macros)
-        self._passed, self._modified, self._fields = False, 0, 0
+        self._passed, self._modified, self._fields = False, 0, dict.fromkeys(FIELDS_MAX, 0)
         return sent
 
     def rcpt(self, recipient: bytes, macros: Mapping[str, bytes] = _NO_MACROS) -> Sent:
@@ -257,8 +261,10 @@ class MilterSession:
         if action not in self.options.actions:
             raise ProtocolError(f"a modification from the milter without {action.name}")
         self._modified += len(got.data) + _WEIGHT
-        self._fields += action in _OF_HEADER
-        if self._modified > self._modified_max or self._fields > FIELDS_MAX:
+        if action in self._fields:
+            self._fields[action] += 1
+        many = any(self._fields[each] > most for each, most in FIELDS_MAX.items())
+        if many or self._modified > self._modified_max:
             raise ProtocolError("too many modifications from the milter")
 
     def _conclude(self, command: Command, reply: MilterReply) -> None:

@@ -399,6 +399,22 @@ def test_modifications_of_each_message_are_bounded() -> None:
         hear(session, packet(b"b", b"x" * 301) + packet(b"b") * 6)
 
 
+@pytest.mark.parametrize(
+    ("letter", "data", "most"),
+    [
+        (b"h", b"A\0b\0", 200),
+        (b"i", b"\0\0\0\1A\0b\0", 200),
+        (b"m", b"\0\0\0\1A\0\0", 10_000),
+    ],
+)
+def test_modifications_of_a_header_are_bounded(letter: bytes, data: bytes, most: int) -> None:
+    """A client may send as many fields of a name as a header can have, and a milter remove all."""
+    session = at_eom(negotiated(actions=0x1FF))
+    assert len(list(session.receive(packet(letter, data) * most))) == most
+    with pytest.raises(ProtocolError, match="too many modifications"):
+        hear(session, packet(letter, data))
+
+
 # --- garbage -------------------------------------------------------------------------------------
 
 GARBAGE = {
