@@ -24,6 +24,7 @@ from unit.support.milter_mail import (
 from unit.support.processes import until
 from unit.support.scripted_milter import (
     CONTINUE,
+    DISCARD,
     PROGRESS,
     STAGES,
     Heard,
@@ -287,6 +288,23 @@ def test_the_worker_is_killed_amid_the_content(line: str) -> None:
         reply = mta.mail(client)
         assert reply.startswith(b"250") if line else reply == UNAVAILABLE
         milter.replies.clear()
+        assert mta.mail(client).startswith(b"250")
+
+
+@pytest.mark.parametrize("line", ["", OPEN])
+@pytest.mark.parametrize("decided", [added(b"X-First", b"1") + CONTINUE, DISCARD])
+def test_the_worker_is_killed_when_one_milter_has_decided(decided: bytes, line: str) -> None:
+    """The message does not pass with --fail open, either: it would do so as if nobody had."""
+
+    def kill(heard: Heard) -> bytes:
+        os.kill(worker_of(second), signal.SIGKILL)
+        return b""
+
+    second = ScriptedMilter({b"N": kill})
+    with ScriptedMilter({b"E": decided}) as first, second, talk(first, second, line=line) as mta:
+        client = mta.greeted()
+        assert mta.mail(client) == UNAVAILABLE
+        second.replies.clear()
         assert mta.mail(client).startswith(b"250")
 
 

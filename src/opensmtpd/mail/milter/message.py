@@ -55,8 +55,10 @@ class MilterMail(EditedMessage):
             outcome = MilterOutcome(MilterFate.GOES_ON)
             for index in range(len(client.milters.names)):
                 outcome = await self.shown_to(index)
-                if outcome.fate is not MilterFate.GOES_ON or not client.number:
+                if outcome.fate is not MilterFate.GOES_ON:
                     return outcome
+                if not client.number:  # what the milters before this one decided is lost, too
+                    return outcome if index == 0 else MilterOutcome(MilterFate.FAILED)
         except WorkerError as error:
             return client.lost(error)
         try:
