@@ -7,7 +7,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from opensmtpd.backends.network.opening import ServerConnection, opened
-from opensmtpd.errors import ServerLate, ServerLost
+from opensmtpd.errors import ProtocolError, ServerLate, ServerLost
 from opensmtpd.mail.milter.negotiation import Negotiated
 from opensmtpd.mail.milter.replies import MilterReply, Modification, PlainReply
 from opensmtpd.mail.milter.reply_text import ReplyCode
@@ -36,6 +36,11 @@ class MilterBytes(ServerConnection):
         self._came = bytearray()
         self._over = False
         self._wakes: asyncio.Future[None] | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Return whether anything has come that nobody has read."""
+        return bool(self._came)
 
     async def read(self) -> bytes:
         """Return what has come, as soon as anything has. Raises ServerLost."""
@@ -95,7 +100,12 @@ class MilterConnection:
         await self.step(self.session.negotiate())
 
     async def step(self, sent: Sent) -> MilterReply | None:
-        """Send a step, and return the reply where one is due; modifications are kept."""
+        """Send a step, and return the reply where one is due; modifications are kept.
+
+        What has come before is no reply to it, and would be taken for one.
+        """
+        if sent.data and self._bytes.waiting:
+            raise ProtocolError("the milter said something that nobody asked for")
         content = self.session.content
         seconds = self._timeouts.content if content else self._timeouts.command
         try:

@@ -20,6 +20,7 @@ from unit.support.processes import until
 from unit.support.scripted_milter import (
     CONTINUE,
     PROGRESS,
+    REJECT,
     SKIP,
     STAGES,
     Heard,
@@ -314,6 +315,31 @@ def test_replies_that_nobody_asked_for() -> None:
         ProtocolError,
         "a reply from the milter that nobody asked for",
     )
+
+
+@pytest.mark.parametrize("words", [CONTINUE, REJECT, CONTINUE[:3]])
+def test_what_comes_between_two_steps_is_no_reply(words: bytes) -> None:
+    """Else a message would get the verdict on the one before."""
+    more = threading.Event()
+
+    def end(heard: Heard) -> bytes:
+        def say_more() -> None:
+            more.wait()
+            milter.tell(heard, words)
+
+        threading.Thread(target=say_more).start()
+        return CONTINUE
+
+    async def act(made: MilterConnection) -> None:
+        assert await lead(made) is PlainReply.CONTINUE
+        more.set()
+        while not made._bytes.waiting:
+            await asyncio.sleep(0.001)
+        with pytest.raises(ProtocolError, match=r"^the milter said something that nobody asked"):
+            await made.step(made.session.mail(b"a@example.org"))
+
+    with ScriptedMilter({b"E": end}) as milter:
+        done(milter, act)
 
 
 def test_a_milter_that_takes_nothing() -> None:
