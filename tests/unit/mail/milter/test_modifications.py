@@ -3,6 +3,7 @@
 import pytest
 
 from opensmtpd.errors import ProtocolError
+from opensmtpd.filter.field import make
 from opensmtpd.mail.milter.header import HeaderEdits, MilterHeader
 from opensmtpd.mail.milter.modifications import (
     LINE_MAX,
@@ -122,11 +123,22 @@ def test_lines_that_are_too_long_for_smtpd() -> None:
     assert len(field_value(b"X", b" " + b"v" * (LINE_MAX - 3), leading_space=True)) == LINE_MAX - 2
     assert len(field_value(b"X", b"v" * (LINE_MAX - 3), leading_space=True)) == LINE_MAX - 3
     assert body_bytes([b"x" * (LINE_MAX - 1)]) == b"x" * (LINE_MAX - 1) + b"\n"
-    for value, leading_space in ((b"v" * (LINE_MAX - 2), True), (b"v" * (LINE_MAX - 2), False)):
-        with pytest.raises(ProtocolError, match="a line of a field"):
-            field_value(b"X", value, leading_space)
-    with pytest.raises(ProtocolError, match="a line of a field"):
-        field_value(b"X", b"a\n" + b"v" * LINE_MAX, leading_space=True)
-    for line in (b"x" * LINE_MAX, b"." * LINE_MAX):  # a dot at the beginning is doubled
-        with pytest.raises(ProtocolError, match="a line of a body"):
-            body_bytes([b"a\r\n", line])
+    for size in (LINE_MAX - 2, 3 * LINE_MAX):
+        for value, leading_space in ((b"v" * size, True), (b" " + b"v" * size, False)):
+            lines = field_value(b"X", value, leading_space).split(b"\n")
+            make(b"X", lines, LINE_MAX)
+            assert b"".join(lines).replace(b"\t", b"").lstrip() == b"v" * size
+            assert len(lines) == 1 + size // (LINE_MAX - 3)
+    lines = field_value(b".X", b"a\n" + b"v" * LINE_MAX, leading_space=True).split(b"\n")
+    assert lines == [b"a", b"\t" + b"v" * (LINE_MAX - 1), b"\tv"]
+    for line in (b"x", b"."):  # a dot at the beginning is doubled
+        text = body_bytes([b"a\r\n", line * (2 * LINE_MAX - 2), line, b"\r\nb"])
+        assert text.split(b"\n") == [
+            *(b"a", *[line * (LINE_MAX - 1)] * 2, line, b"b", b""),
+        ]
+
+
+def test_a_name_that_is_too_long_for_smtpd() -> None:
+    assert field_value(b"X" * (LINE_MAX - 3), b"vw", leading_space=True) == b"v\n\tw"
+    with pytest.raises(ProtocolError, match="the name of a field"):
+        field_value(b"X" * (LINE_MAX - 2), b"v", leading_space=True)
