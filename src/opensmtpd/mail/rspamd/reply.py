@@ -49,7 +49,7 @@ def verdict(body: bytes) -> RspamdVerdict:
         score=_number(answer.get("score")),
         required=_number(answer.get("required_score")),
         reply=_text(_dict(answer.get("messages")).get("smtp_message"))[:REPLY_MAX],
-        subject=_bytes(answer.get("subject")),
+        subject=_subject(answer.get("subject")),
         signatures=[*filter(None, map(_bytes, _list(answer.get("dkim-signature"))))][:FEW],
         symbols=_symbols(answer) if action == ADD_HEADER else [],
         removed=list(islice(_removed(_dict(milter.get("remove_headers"))), FIELDS_MAX)),
@@ -153,6 +153,11 @@ def _bytes(value: object) -> bytes | None:
     """Return a text that is not too long, None for any other value."""
     found = _raw(value) if isinstance(value, str) else None
     return found if found is not None and len(found) <= TEXT_MAX else None
+
+
+def _subject(value: object) -> bytes | None:
+    """Return a text, or its beginning: a client may have sent a subject of any length."""
+    return _raw(value)[:TEXT_MAX] if isinstance(value, str) else None
 
 
 def _raw(text: str) -> bytes:
