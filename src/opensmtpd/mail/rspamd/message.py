@@ -7,7 +7,7 @@ from opensmtpd.filter import EditedMessage, Reject
 from opensmtpd.log import log
 from opensmtpd.mail.rspamd import edits
 from opensmtpd.mail.rspamd.request import RequestFields
-from opensmtpd.mail.rspamd.scan import Scan, Scanner
+from opensmtpd.mail.rspamd.scan import PART, Scan, Scanner
 from opensmtpd.mail.rspamd.verdict import RspamdVerdict
 
 NOT_SCANNED = Reject(451, "4.7.1 The message cannot be scanned now, please try again later")
@@ -25,6 +25,8 @@ class ScannedMail(EditedMessage):
         self.session, self.size_max, self.opens = session, size_max, opens
         self.scan = Scan(scanner, self.reader, fields)
         self.size = self.reader()
+        self.counted = 0
+        """The bytes in front of ``size``, as rspamd gets them."""
         self.too_large = False
 
     def header(self, lines: list[bytes]) -> None:
@@ -39,11 +41,21 @@ class ScannedMail(EditedMessage):
         """Upload what has come, unless it is more than is to be scanned."""
         if self.too_large:
             return
-        if self.size.left > self.size_max:
+        if self.is_larger():
             self.too_large = True
             self.scan.stop()
             return
         self.scan.more()
+
+    def is_larger(self) -> bool:
+        """Return whether more has come than is to be scanned.
+
+        smtpd doubles dots, which do not count: a client could have half of its bytes be such. What
+        is nearly too large is read, once, to count it.
+        """
+        while self.size.left and self.counted + self.size.left > self.size_max:
+            self.counted += len(self.size.read(PART))
+        return self.counted + self.size.left > self.size_max
 
     def stop(self) -> None:
         """Stop scanning: the transaction is over."""

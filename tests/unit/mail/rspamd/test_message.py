@@ -156,11 +156,15 @@ def test_a_large_message_passes_unscanned(
     ]
 
 
-def test_the_size_is_that_of_the_message_as_smtpd_sends_it() -> None:
-    """smtpd's own field counts, and a dot at the beginning of a line twice."""
+@pytest.mark.parametrize("lines", [1, 100_000])
+def test_the_size_is_that_of_the_message_as_rspamd_gets_it(lines: int) -> None:
+    """smtpd's own field counts, and a dot at the beginning of a line once.
+
+    A client could have a message pass unscanned otherwise that smtpd takes for half as large.
+    """
     received = len(send(HAM, b"\n").received)
-    message = b"A: 1\n\n.dot\n"
-    exact = received + len(message) + 1
+    message = b"A: 1\n\n" + b".\n" * lines
+    exact = received + len(message)
     assert not front(send(HAM, message, f"--max-size {exact}"))
     unscanned = b"X-Rspamd-Unscanned: larger than %d bytes\n" % (exact - 1)
     assert front(send(HAM, message, f"--max-size {exact - 1}")) == unscanned
