@@ -1,11 +1,15 @@
 """filter-milter: whole sessions, as milters hear of them."""
 
 import threading
+from typing import Any
 
 import pytest
 
+from opensmtpd.filter import Data, Reject, Session
 from opensmtpd.testing import SmtpClient
-from unit.support.milter_mail import MESSAGE, Talk, talk
+from opensmtpd_filters.milter import Milter
+from unit.support import milter_mail
+from unit.support.milter_mail import MESSAGE, NEW_SESSION, OPEN, UNAVAILABLE, Talk, talk
 from unit.support.processes import until
 from unit.support.scripted_milter import (
     ACCEPT,
@@ -235,6 +239,42 @@ def test_refused_data_stays_refused(reply: bytes) -> None:
         mta.say(client.rset)
         assert accepted(mta.mail(client))
         assert milter.letters().startswith(b"OCHMRTMRTLLNBE")
+
+
+class Behind(Milter):
+    """The milters, and a filter behind them that refuses the first DATA."""
+
+    refused = False
+
+    def on_data(self, session: Session, request: Data) -> Any:
+        answer: Any = super().on_data(session, request)
+        if self.refused:
+            return answer
+        self.refused = True
+        return answer.then(lambda _: Reject(451, "4.7.1 Not yet"))
+
+
+@pytest.mark.parametrize("line", ["", OPEN])
+def test_data_that_another_filter_refuses(
+    line: str, monkeypatch: pytest.MonkeyPatch, logged: list[str]
+) -> None:
+    """The client says DATA again: milters, who take it once, judge the message all the same."""
+    monkeypatch.setattr(milter_mail, "Milter", Behind)
+    with ScriptedMilter({b"E": REJECT}) as milter, talk(milter, line=line) as mta:
+        client = mta.greeted()
+        for step in (client.mail, client.rcpt):
+            assert mta.say(step)[:1] == b"2"
+        assert mta.say(client.data) == b"451 4.7.1 Not yet"
+        assert mta.say(client.rcpt, b"another@example.com") == UNAVAILABLE
+        assert mta.say(client.data) == DATA_OK
+        assert mta.say(client.send, MESSAGE) == REJECTED
+        assert milter.letters() == b"OCHMRTLLNBE"
+        milter.replies.clear()
+        assert accepted(mta.mail(client))
+        assert milter.letters() == b"OCH" + b"MRTLLNBE" * 2
+    assert logged == [
+        f'{NEW_SESSION}milter-refused milter={milter.place} reply="{REJECTED.decode()}"'
+    ]
 
 
 def test_a_refused_message_and_another_one() -> None:

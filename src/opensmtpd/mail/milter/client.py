@@ -89,6 +89,9 @@ class MilterClient:
         """False where no milter wants to hear more of this session."""
         self.message: Literal["", "under way", "failed", "passes"] = ""
         """The state of the message, "" where there is none."""
+        self.data_passed = False
+        """True where the milters have let DATA pass. They take no recipient behind it, and no DATA:
+        a filter behind this one may refuse it, and a client may say either again."""
         self.discarded = False
         """True where a milter wants the message to be thrown away."""
         self.outdated = False
@@ -230,6 +233,8 @@ class MilterClient:
             return UNAVAILABLE
         if self.message != "under way":
             return PROCEED
+        if self.data_passed:
+            return PROCEED if order == orders.DATA else UNAVAILABLE
         self.begin()
         decide = self.decide_data if order == orders.DATA else self.decide
         return self.step(order, *arguments).then(decide)
@@ -241,7 +246,7 @@ class MilterClient:
         elif self.message and self.number:
             self.milters.pool.ask([orders.ABORT, self.number])
         self.message, self.discarded, self.refused_message = "", False, None
-        self.sender = None
+        self.sender, self.data_passed = None, False
 
     def greeted(self, outcome: MilterOutcome) -> PhaseDecision:
         """Return the decision on a connection or HELO: a failure counts for mail only."""
@@ -252,10 +257,12 @@ class MilterClient:
         return PROCEED
 
     def decide_data(self, outcome: MilterOutcome) -> PhaseDecision:
-        """Return the decision on DATA, and remember a refusal."""
+        """Return the decision on DATA, and remember it."""
         if outcome.fate is MilterFate.REFUSED:
             self.refused_message = refused(outcome)
-        return self.decide(outcome)
+        decision = self.decide(outcome)
+        self.data_passed = decision is PROCEED
+        return decision
 
     def decide(self, outcome: MilterOutcome) -> PhaseDecision:
         """Return the decision on a command of a message."""
