@@ -79,21 +79,52 @@ def test_without_the_space() -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "fields"),
+    ("message", "fields", "text"),
     [
-        (b"text without a header\nmore\n", []),
-        (b" folded from the beginning\nA: 1\n\ntext\n", None),
-        (b"A: 1\nno field\nB: 2\n\ntext\n", None),
-        (b": no name\n\ntext\n", None),
-        (b"A: 1\nno field at the end\n", None),
-        (b"From bob Sat Jan  1 00:00:00 2000\nA: 1\n\ntext\n", None),
+        (b"text without a header\nmore\n", [], b"text without a header\r\nmore\r\n"),
+        (b" folded from the beginning\nA: 1\n\ntext\n", [b"A: 1"], b"text\r\n"),
+        (b"A: 1\nx\nB: 2\n\ny\n", [b"A: 1", b"B: 2"], b"x\r\nB: 2\r\n\r\ny\r\n"),
+        (b"A: 1\n 2\nno field\n\tx\n", [b"A: 1\n 2"], b"no field\r\n\tx\r\n"),
+        (b": no name\n\ntext\n", [], b": no name\r\n\r\ntext\r\n"),
+        (b"A: 1\n.no field at the end\n", [b"A: 1"], b".no field at the end\r\n"),
+        (b"From bob Sat Jan  1 00:00:00 2000\nA: 1\n\ntext\n", [b"A: 1"], b"text\r\n"),
+        (b">From bob\nA: 1\nFrom bob\n", [b"A: 1"], b"From bob\r\n"),
+        (b"A: 1\n" + b"no field\n" * 7000, [b"A: 1"], b"no field\r\n" * 7000),
+    ],
+    ids=lambda value: value[:15] if isinstance(value, bytes) else None,
+)
+def test_a_line_that_is_no_field_begins_the_body(
+    message: bytes, fields: list[bytes], text: bytes
+) -> None:
+    """As for Sendmail and Postfix; else it would go past the milters. All goes on as it came."""
+    assert seen(message) == (fields, text)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (b"A: 1\nB: 2\nno field\nC: 3\n", b"T: t\nA: 1\nN: n\nB: 2\nno field\n"),
+        (b"A: 1\nno field\n\nx\n", b"T: t\nN: n\nA: 1\nno field\n\nx\n"),
     ],
 )
-def test_odd_headers(message: bytes, fields: list[bytes] | None) -> None:
-    """All goes on as it came, and a milter sees the body as it is."""
-    found, text = seen(message)
-    assert fields is None or found == fields or text
-    assert b"text" not in message.partition(b"\n\n")[2] or text == b"text\r\n"
+def test_new_fields_stand_above_a_line_that_is_no_field(message: bytes, expected: bytes) -> None:
+    edits = inserted(0, b"T", b"t") + added(b"N", b"n") + changed(1, b"C", b"")
+    assert edited(edits, message=message) == expected
+
+
+def test_new_fields_of_a_message_without_any() -> None:
+    edits = added(b"N", b"n") + added(b"M", b"m")
+    with ScriptedMilter({b"E": edits + CONTINUE}) as milter:
+        outcome = send(milter, message=b"no field\nC: 3\n")
+    assert (front(outcome), below(outcome)) == (b"N: n\nM: m\n", b"no field\nC: 3\n")
+
+
+def test_a_new_body_for_lines_that_stay() -> None:
+    """A milter would have it in their place, and they are no part of what can be replaced."""
+    with ScriptedMilter({b"E": body(b"clean\r\n") + CONTINUE}) as milter:
+        outcome = send(milter, message=b"A: 1\nvirus\n\nx\n", line=OPEN)
+    assert outcome.reply == UNAVAILABLE
+    assert outcome.log[0].startswith(f"{NEW_SESSION}milter-unusable reason=")
 
 
 def test_nuls_and_carriage_returns() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from opensmtpd.errors import DecisionError, Refused, WorkerError
 from opensmtpd.filter import Disconnect, EditedMessage, Field, Reject
+from opensmtpd.filter.field import items
 from opensmtpd.log import log
 from opensmtpd.mail.milter.client import UNAVAILABLE, MilterClient
 from opensmtpd.mail.milter.frames import DATA_MAX
@@ -16,6 +17,8 @@ from opensmtpd.worker.frames import LOADED_MAX, FrameBuffer
 
 PART = 256 << 10
 """Bytes of the message in one request to the worker, about."""
+_MBOX = (b"From ", b">From ")
+"""A line in front of a header that an mbox has had there: it does not end it."""
 CANNOT_CHANGE = Reject(451, "4.3.0 A milter wants to change the envelope of this message")
 
 
@@ -25,6 +28,8 @@ class MilterMail(EditedMessage):
     def __init__(self, client: MilterClient) -> None:
         self.client = client
         self.header_size = 0
+        self.whole = self.before_body = 0
+        """The number of fields in front of the body that milters see, and that of bytes."""
         self.edits: MailEdits | None = None
 
     def header(self, lines: list[bytes]) -> None:
@@ -50,6 +55,7 @@ class MilterMail(EditedMessage):
     async def shown(self) -> MilterOutcome:
         """Show the message to all milters, ask for their changes, and return the outcome."""
         client = self.client
+        self.whole, self.before_body = self.cut()
         try:
             await self.send_fields()
             outcome = MilterOutcome(MilterFate.GOES_ON)
@@ -90,6 +96,29 @@ class MilterMail(EditedMessage):
         names = [each.name.lower() for each in self.fields]
         return names.index(b"received") + 1 if b"received" in names else 0
 
+    def cut(self) -> tuple[int, int]:
+        """Return where the body begins for milters: the values of ``whole`` and ``before_body``.
+
+        A line amid the header that is no field begins it, as for Sendmail and Postfix: no milter
+        would see that line otherwise. The fields behind it are seen as such, too, for programs that
+        read mail may take them for either.
+        """
+        fields, own = self.fields, self.own
+        if sum(len(each.raw) + 1 for each in fields) == self.header_size:
+            return len(fields) - own, self.header_size + 1  # with the blank line
+        reader, header = self.reader(), b""
+        while len(header) < self.header_size and (block := reader.read(PART)):
+            header += block
+        above, whole, size = own > 0, 0, 0
+        for item in items(header[: self.header_size]):
+            if isinstance(item, Field):
+                whole += not above
+                above = above and item.name.lower() != b"received"
+            elif not above and (whole or not item.startswith(_MBOX)):
+                return whole, size
+            size += len(item.raw if isinstance(item, Field) else item) + 1
+        return whole, size + 1
+
     async def send_fields(self) -> None:
         """Hand the fields of the header to the worker, in parts."""
         own, part, size = self.own, list[list[bytes]](), 0
@@ -104,14 +133,20 @@ class MilterMail(EditedMessage):
 
     def body_parts(self) -> Iterator[bytes]:
         """Yield the body as it came, in whole lines, each with a line feed."""
-        reader, skip = self.reader(), self.header_size + 1  # and the blank line
+        reader, skip = self.reader(), self.before_body
         while block := reader.read(PART):
             part, skip = block[skip:], max(0, skip - len(block))
             if part:
                 yield part
 
     def change(self, edits: MailEdits) -> None:
-        """Make the changes of all milters. Raises Refused."""
+        """Make the changes of all milters. Raises Refused.
+
+        New fields at the end go above the last one in front of a line that is no field: others may
+        take all behind that line for body.
+        """
+        cut = self.before_body <= self.header_size
+        last = max(self.whole - cut, -self.own)
         if edits.envelope:
             log("milter-envelope", self.client.session.id, wants=",".join(edits.envelope),
                 reason="smtpd lets no filter change the envelope of a message")  # fmt: skip
@@ -121,9 +156,11 @@ class MilterMail(EditedMessage):
             made = HeaderEdits(
                 edits.removed,
                 [(at, value) for at, value in edits.replaced],
-                [(at, name, value) for at, name, value in edits.inserted],
+                [(min(at, last), name, value) for at, name, value in edits.inserted],
             )
             perform(self, made, self.own)
+            if edits.body is not None and cut:
+                raise DecisionError("a new body from a milter, and lines amid the header")
             if edits.body is not None:
                 self.replace_body(edits.body)
         except DecisionError as error:
