@@ -50,7 +50,9 @@ TEXTS = st.text(max_size=20) | st.sampled_from(
     ]
 )
 NUMBERS = st.sampled_from([0, 1, 2, 5, 1000, -1, -2, -99, 2.5, 1e300, 10**400, True, 1 << 31])
-SCALARS = st.none() | st.booleans() | NUMBERS | TEXTS | st.integers() | st.floats(allow_nan=False)
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+"""Those that JSON has (RFC 8259 section 6)."""
+SCALARS = st.none() | st.booleans() | NUMBERS | TEXTS | st.integers() | FLOATS
 JSON = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
