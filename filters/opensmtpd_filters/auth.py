@@ -40,6 +40,7 @@ from opensmtpd.filter import (
 from opensmtpd.log import log
 from opensmtpd.mail.client import USES, Client, text
 from opensmtpd.mail.dmarc.reports.keeper import ReportKeeper
+from opensmtpd.mail.envelope import without_route
 from opensmtpd.mail.inbound import options as inbound_options
 from opensmtpd.mail.inbound.exemption import exemption
 from opensmtpd.mail.inbound.identities import SpfResults, spf_results
@@ -147,6 +148,7 @@ class Inbound(Filter):
 
     def client(self, session: Session, sender: bytes | None) -> Client:
         """Return the client, with HELO and MAIL FROM of now; None for one that is not reported."""
+        sender = None if sender is None else without_route(sender)
         return visit_of(session).client._replace(helo=session.identity, sender=sender)
 
     def spf(self, session: Session, client: Client) -> SpfResults | Deferred[SpfResults]:

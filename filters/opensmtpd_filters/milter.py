@@ -31,6 +31,7 @@ from opensmtpd.filter import (
     Session,
     TxReset,
 )
+from opensmtpd.mail.envelope import without_route
 from opensmtpd.mail.milter.client import MilterClient, Milters
 from opensmtpd.mail.milter.macros import USES
 from opensmtpd.mail.milter.message import MilterMail
@@ -125,12 +126,12 @@ class Milter(Filter):
 
     def on_mail_from(self, session: Session, request: MailFrom) -> Answer[ParameterDecision]:
         """Have the sender judged: a message begins."""
-        return self.client(session).mail(request.address, session.identity)
+        return self.client(session).mail(without_route(request.address), session.identity)
 
     def on_rcpt_to(self, session: Session, request: RcptTo) -> Answer[ParameterDecision]:
         """Have a recipient judged."""
-        client = self.client(session)
-        return client.command(orders.RCPT, request.address, client.macros(request.address))
+        client, recipient = self.client(session), without_route(request.address)
+        return client.command(orders.RCPT, recipient, client.macros(recipient))
 
     def on_data(self, session: Session, request: Data) -> Answer[PhaseDecision]:
         """Tell of DATA."""

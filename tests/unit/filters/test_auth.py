@@ -80,6 +80,12 @@ def test_a_sender_that_smtpd_does_not_report_is_no_bounce() -> None:
     )
 
 
+def test_the_source_route_of_a_sender_is_left_out() -> None:
+    text = PLAIN.replace(b"\r\n", b"\n")
+    outcome = run_message(make("", SPF, REJECT), text, sender=b"@x.example:alice@example.com")
+    assert " spf=pass smtp.mailfrom=alice@example.com; dmarc=pass " in results(outcome)
+
+
 @CACHED
 def test_enforced_the_message_is_refused_when_it_is_complete(cached: bool) -> None:
     outcome = send(PLAIN, "--enforce", DENY, REJECT, cached=cached)

@@ -233,6 +233,15 @@ def test_the_envelope() -> None:
     assert [milter.macros(each) for each in (b"T", b"N", b"E")] == [[{b"i": first[b"i"]}]] * 3
 
 
+def test_source_routes_are_left_out() -> None:
+    """smtpd does so: a milter would judge by the address of somebody else."""
+    routed = [b"postmaster@x:alice@example.com"]
+    milter = met(sender=b"@relay.example:bob@remote.example", recipients=routed)
+    assert milter.data(b"M") == [b"<bob@remote.example>\0"]
+    assert milter.data(b"R") == [b"<alice@example.com>\0"]
+    assert [found[b"{mail_addr}"] for found in milter.macros(b"M")] == [b"bob@remote.example"]
+
+
 def test_the_macros_of_connect() -> None:
     assert met(source=b"[2001:db8::5]:25", fcrdns="fail").macros(b"C") == [
         {

@@ -7,6 +7,7 @@ The names are those of rspamd's protocol. Those that the filter in Go sends have
 from typing import TypeAlias
 
 from opensmtpd.filter import Session, SessionAttribute
+from opensmtpd.mail.envelope import without_route
 
 RequestFields: TypeAlias = list[list[bytes]]
 """Names and values, each pair a list: plain data for a worker."""
@@ -31,6 +32,7 @@ def fields(session: Session, settings_id: str) -> RequestFields:
     count, where the message has one recipient alone. Recipients beyond HEAD_MAX are left out:
     ``told`` counts the others.
     """
+    recipients = [*map(without_route, session.recipients)]
     found = [
         (b"Pass", b"All"),
         (b"Milter", b"Yes"),
@@ -38,12 +40,12 @@ def fields(session: Session, settings_id: str) -> RequestFields:
         (b"Helo", session.identity),
         (b"MTA-Name", session.greeting),
         (b"Queue-Id", (session.msgid or "").encode()),
-        (b"From", session.sender or b""),
+        (b"From", without_route(session.sender or b"")),
     ]
     if session.rdns != b"<unknown>":  # rspamd takes all else for a name
         found.append((b"Hostname", session.rdns))
-    if len(session.recipients) == 1:
-        found.append((b"Deliver-To", session.recipients[0]))
+    if len(recipients) == 1:
+        found.append((b"Deliver-To", recipients[0]))
     if session.username is not None:
         found.append((b"User", session.username))
     if settings_id:
@@ -51,7 +53,7 @@ def fields(session: Session, settings_id: str) -> RequestFields:
     if session.tls is not None:
         version, _, cipher = session.tls.partition(b":")
         found += [(b"TLS-Version", version), (b"TLS-Cipher", cipher.partition(b":")[0])]
-    found += [(b"Rcpt", recipient) for recipient in session.recipients]
+    found += [(b"Rcpt", recipient) for recipient in recipients]
     head: RequestFields = []
     room = HEAD_MAX
     for name, value in found:

@@ -48,6 +48,16 @@ def values(name: bytes, settings_id: str = "", **of: Any) -> list[bytes]:
     return [value for each, value in fields(session(**of), settings_id) if each == name]
 
 
+def test_source_routes_are_left_out() -> None:
+    """smtpd does so: rspamd would judge by the settings of somebody else."""
+    routed: dict[str, Any] = {
+        "sender": b"@relay.example:bob@remote.example",
+        "recipients": [b"postmaster@x:alice@example.com"],
+    }
+    assert values(b"From", **routed) == [b"bob@remote.example"]
+    assert values(b"Rcpt", **routed) == values(b"Deliver-To", **routed) == [b"alice@example.com"]
+
+
 def test_of_a_session_about_which_nothing_is_known() -> None:
     assert fields(Session("9e3779b97f4a7c15", USES), "") == [
         *BEGIN,
