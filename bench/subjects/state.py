@@ -1,7 +1,8 @@
 """The state of filters: one step after another, in SQLite and in Valkey.
 
 Each step is measured where it is taken, and as a filter sees it, by a worker, with the Python of
-this tree; so is the memory of the processes behind a filter. There are no goals.
+this tree; so is the memory of the processes behind a filter. The goals are those of a step by a
+worker: a filter waits for the way to that process and back, too.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from bench import turns
-from bench.records import Figure, finish
+from bench.records import OURS, Figure, Goal, finish
 from lab.peers.databases.valkey import ValkeyServer
 from lab.root import stage
 from opensmtpd.answer import Deferred
@@ -27,6 +28,8 @@ from opensmtpd.backends.state.steps import GreylistTimes, Rate
 from opensmtpd.backends.state.valkey.worker import ValkeyWorker
 
 Take: TypeAlias = Callable[[int], object]
+GOALS_US = {"SQLite": 60.0, "Valkey": 150.0}
+"""For the median of a step by a worker, at most."""
 RATE, TIMES = Rate(1000, 1.0, burst=1000), GreylistTimes()
 
 
@@ -89,15 +92,14 @@ def memory(state: LastingState) -> float:
 
 
 def steps_of(
-    where: str, ways: dict[str, dict[str, Take]], count: int, rounds: int
-) -> Iterator[Figure]:
-    """Measure all steps, each in all ways in turn."""
+    ways: dict[str, dict[str, Take]], count: int, rounds: int
+) -> Iterator[tuple[str, int, dict[str, list[float]]]]:
+    """Measure all steps, each in all ways in turn; yield step, percentile and values."""
     for step in ("count", "allow", "greylist", "white", "put", "get"):
         runs = {way: partial(measured, takes[step], count) for way, takes in ways.items()}
         taken = turns.take(runs, rounds)
         for at, percent in ((0, 50), (1, 99)):
-            values = {way: [each[at] for each in found] for way, found in taken.items()}
-            yield Figure(f"a step {where}, p{percent}", "µs", step, "less", values)
+            yield step, percent, {way: [each[at] for each in found] for way, found in taken.items()}
 
 
 def figures(count: int, rounds: int) -> Iterator[Figure]:
@@ -111,14 +113,19 @@ def figures(count: int, rounds: int) -> Iterator[Figure]:
         in_file.load([f"{folder}/direct.db", 128 << 20, True])
         at_server.load([url, "direct:"])
         here = {"SQLite": direct(in_file), "Valkey": direct(at_server)}
-        yield from steps_of("in this process", here, count, rounds)
+        for step, percent, values in steps_of(here, count, rounds):
+            yield Figure(f"a step in this process, p{percent}", "µs", step, "less", values)
         in_file.close()
         with (
             closing(file_state(f"{folder}/state.db")) as file,
             closing(server_state(url, prefix="remote:")) as server,
         ):
             remotely = {"SQLite": remote(file), "Valkey": remote(server)}
-            yield from steps_of("by a worker", remotely, count, rounds)
+            for step, percent, values in steps_of(remotely, count, rounds):
+                for way, found in values.items():
+                    goals = (Goal(GOALS_US[way]),) if percent == 50 else ()
+                    measure, work = f"a step by a worker, p{percent}", f"{step}, {way}"
+                    yield Figure(measure, "µs", work, "less", {OURS: found}, goals)
             held = {"SQLite": [memory(file)], "Valkey": [memory(server)]}
             yield Figure("memory of the processes behind", "MiB", "a filter's state", "less", held)
 
