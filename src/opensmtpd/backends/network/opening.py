@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from opensmtpd.errors import ServerLost, Unavailable
@@ -26,7 +27,7 @@ REMEMBERED = 10.0
 """Seconds for which a host is asked at the address that has answered: to resolve its name, in a
 thread, and to race its addresses take a third of the time of a short request."""
 _addresses: dict[tuple[str, int], tuple[str, float]] = {}
-"""Host and port to that address, and the time until which it counts."""
+"""Host and port to that address, and the time until which the host is not resolved anew."""
 
 
 class ServerConnection(asyncio.Protocol):
@@ -140,28 +141,26 @@ async def _joined(
     context: "ssl.SSLContext | None",
     whose: str | None,
 ) -> None:
-    """Connect to a host, at its address of before if that answers still."""
+    """Connect to a host, at its address of before if that answers still, or the DNS does not."""
     loop, (host, port) = asyncio.get_running_loop(), place
+    connect = partial(loop.create_connection, lambda: connection, port=port, ssl=context)
     address, until = _addresses.get(place, ("", 0.0))
     if time.monotonic() < until:
         try:
-            await loop.create_connection(
-                lambda: connection, address, port, ssl=context, server_hostname=whose
-            )
+            await connect(address, server_hostname=whose)
         except asyncio.CancelledError:  # it was waited for in vain
-            _addresses.pop(place, None)
+            _addresses[place] = address, 0.0
             raise
         except OSError:  # the host may have another one by now
             pass
         else:
             return
-    transport, _ = await loop.create_connection(
-        lambda: connection,
-        *(host, port),
-        ssl=context,
-        server_hostname=whose,
-        happy_eyeballs_delay=NEXT_AFTER,
-    )
+    try:
+        transport, _ = await connect(host, server_hostname=whose, happy_eyeballs_delay=NEXT_AFTER)
+    except socket.gaierror:
+        if not address:
+            raise
+        transport, _ = await connect(address, server_hostname=whose)
     peer = transport.get_extra_info("peername")
     _addresses[place] = (peer[0], time.monotonic() + REMEMBERED)
 

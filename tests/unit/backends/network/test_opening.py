@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from opensmtpd.backends.network import tls
+from opensmtpd.backends.network import opening, tls
 from opensmtpd.backends.network.opening import ServerConnection, opened, reason
 from opensmtpd.errors import ServerLost, Unavailable
 from unit.support import certificates
@@ -214,6 +214,33 @@ def test_an_address_that_hangs_is_asked_for_anew(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(socket, "getaddrinfo", counted)
     asyncio.run(act())
     assert asked == ["rspamd.test", "rspamd.test"]
+
+
+def test_a_name_that_resolves_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address of before counts while the DNS is away."""
+    getaddrinfo = socket.getaddrinfo
+    away = False
+
+    def resolve(host: Any, *arguments: Any, **more: Any) -> Any:
+        if away:
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return getaddrinfo("127.0.0.1", *arguments, **more)
+
+    async def act() -> None:
+        nonlocal away
+        server = await asyncio.start_server(served, "127.0.0.1", 0)
+        place = "rspamd.test", server.sockets[0].getsockname()[1]
+        with closing(server):
+            assert await talked(place) == b"yes"
+            away = True
+            for _ in range(2):
+                opening._addresses[place] = "127.0.0.1", 0.0  # ten seconds later
+                assert await talked(place) == b"yes"
+            with pytest.raises(ServerLost, match="Temporary failure in name resolution"):
+                await talked(("other.test", place[1]))
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    asyncio.run(act())
 
 
 def test_what_is_written_waits_until_it_is_taken(tmp_path: Path) -> None:
