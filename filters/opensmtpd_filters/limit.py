@@ -60,10 +60,6 @@ In /etc/mail/limits:
 SIGHUP has it read that file anew.
 """
 
-SPARE = 5.0
-"""Seconds before --deadline when a message that is paced has its answer, at the latest."""
-DEADLINE = 240.0
-"""Seconds for an answer, at most: 0.8 of what smtpd announces (SMTPD_SESSION_TIMEOUT)."""
 SHOWN = 100
 """Bytes of a user's name as it was typed, in the log: a line is cut off where it is too long, and
 ``action`` is its end.
@@ -86,8 +82,7 @@ class Limit(Filter):
         self.flags = flags
         self.rules = LimitRules(flags.rules)
         self.overdrawn = Overdrawn()
-        deadline = min(flags.deadline, DEADLINE)
-        self.patience = max(0.9 * deadline, deadline - SPARE)
+        self.patience = options.patience(flags.deadline)
         self.needs = Needs(reads=(flags.rules,))
         self.state = state_options.state(flags, PREFIX)
 
@@ -269,7 +264,10 @@ def gravest(denied: list[tuple[Charge, float]]) -> tuple[Charge, float]:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     flags = options.filter_parser(
-        "filter-limit", "Refuse or delay more mail than is allowed.", EPILOG, deadline=DEADLINE
+        "filter-limit",
+        "Refuse or delay more mail than is allowed.",
+        EPILOG,
+        deadline=options.DEADLINE_MAX,
     )
     flags.add_argument("rules", metavar="FILE", help="the rules: see filter-limit(8)")
     state_options.add(flags)

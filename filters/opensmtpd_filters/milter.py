@@ -53,12 +53,6 @@ Incoming mail through OpenDKIM and then OpenDMARC, which reads what OpenDKIM has
 """
 
 
-SPARE = 5.0
-"""Seconds before --deadline when --fail decides, and not --on-failure."""
-DEADLINE = 240.0
-"""Seconds for an answer, at most: 0.8 of what smtpd announces (SMTPD_SESSION_TIMEOUT)."""
-
-
 class Milter(Filter):
     """Shows each session and each message to milters."""
 
@@ -67,12 +61,11 @@ class Milter(Filter):
 
     def __init__(self, flags: argparse.Namespace) -> None:
         """Raises ConfigError for places that cannot be used, and with -n for a milter away."""
-        deadline = min(flags.deadline, DEADLINE)
         self.milters = Milters(
             [place(each) for each in flags.milter],
             flags.milter,
             (flags.connect_timeout, flags.command_timeout, flags.content_timeout),
-            patience=max(0.9 * deadline, deadline - SPARE),
+            patience=options.patience(flags.deadline),
             opens=flags.fail == "open",
             rejects_discarded=flags.discard == "reject",
             refuses_envelopes=flags.envelope == "tempfail",
@@ -152,7 +145,10 @@ class Milter(Filter):
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     flags = options.filter_parser(
-        "filter-milter", "Have milters judge and change mail.", EPILOG, deadline=DEADLINE
+        "filter-milter",
+        "Have milters judge and change mail.",
+        EPILOG,
+        deadline=options.DEADLINE_MAX,
     )
     # fmt: off
     flags.add_argument("milter", nargs="+", metavar="MILTER", help="where one listens: unix:/PATH,"

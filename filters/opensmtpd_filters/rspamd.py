@@ -35,9 +35,6 @@ Two of them, the second one for the time when the first is away:
       -url http://192.0.2.8:11333"
 """
 
-DEADLINE = 240.0
-"""Seconds for an answer, at most: 0.8 of what smtpd announces (SMTPD_SESSION_TIMEOUT)."""
-
 
 class Rspamd(Filter):
     """Has each message scanned."""
@@ -50,8 +47,8 @@ class Rspamd(Filter):
         self.flags = flags
         spare = GRACE + 1
         least = flags.timeout + spare
-        if least > DEADLINE:
-            remedy = f"set it to {DEADLINE - spare:g} or less"
+        if least > options.DEADLINE_MAX:
+            remedy = f"set it to {options.DEADLINE_MAX - spare:g} or less"
             raise ConfigError("--timeout is longer than smtpd waits", remedy=remedy)
         if flags.deadline < least:
             remedy = f"set --deadline to {least:g} or more"

@@ -15,6 +15,10 @@ _Add: TypeAlias = Callable[..., argparse.Action]
 
 T = TypeVar("T")
 DISTRIBUTION = "opensmtpd-plugins"
+DEADLINE_MAX = 240.0
+"""Seconds for an answer, at most: 0.8 of what smtpd announces (SMTPD_SESSION_TIMEOUT)."""
+SPARE = 5.0
+"""Seconds before --deadline when a filter that waits for others decides, and not --on-failure."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -96,6 +100,16 @@ def seconds(text: str) -> float:
     return value
 
 
+def _deadline(text: str) -> float:
+    """Return the time for an answer: no other option may go by more than smtpd waits."""
+    return min(seconds(text), DEADLINE_MAX)
+
+
+def patience(deadline: float) -> float:
+    """Return the seconds that a filter may wait for others, of those for an answer."""
+    return max(0.9 * deadline, deadline - SPARE)
+
+
 def size(text: str) -> int:
     """Return a number of bytes, which ``K``, ``M`` or ``G`` multiplies by 1024 and its powers.
 
@@ -143,14 +157,14 @@ def filter_parser(
 
     ``deadline`` is in seconds, the default of that option.
 
-    Its namespace holds ``deadline`` (float, seconds), ``on_failure`` (``"tempfail"`` or
-    ``"pass"``), ``spool_max`` (int, bytes), ``message_max`` (int, bytes, or None), ``no_sandbox``,
-    ``check`` and ``debug`` (bool).
+    Its namespace holds ``deadline`` (float, seconds, DEADLINE_MAX at most), ``on_failure``
+    (``"tempfail"`` or ``"pass"``), ``spool_max`` (int, bytes), ``message_max`` (int, bytes, or
+    None), ``no_sandbox``, ``check`` and ``debug`` (bool).
     """
     options, add = common(prog, description, epilog, "filter")
     add(
         "--deadline",
-        type=seconds,
+        type=_deadline,
         default=deadline,
         metavar="SECONDS",
         help=f"answer each request within this time (default {deadline:g}, and never more than 0.8"

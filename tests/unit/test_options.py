@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import pytest
 
-from opensmtpd.options import filter_parser, table_parser
+from opensmtpd.options import filter_parser, patience, table_parser
 
 OPTIONS = filter_parser("filter-x", "Does nothing.", "See also: nothing.")
 TABLE = table_parser("table-x", "Serves nothing.", "See also: nothing.")
@@ -24,10 +24,16 @@ def test_defaults() -> None:
     }
 
 
+def test_patience() -> None:
+    assert [patience(each) for each in (1.0, 50.0, 60.0, 240.0)] == [0.9, 45.0, 55.0, 235.0]
+
+
 @pytest.mark.parametrize(
     ("argv", "name", "value"),
     [
         (["--deadline", "2.5"], "deadline", 2.5),
+        (["--deadline", "240"], "deadline", 240.0),
+        (["--deadline", "300"], "deadline", 240.0),
         (["--on-failure", "pass"], "on_failure", "pass"),
         (["--on-failure", "tempfail"], "on_failure", "tempfail"),
         (["--spool-max", "0"], "spool_max", 0),

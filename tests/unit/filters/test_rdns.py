@@ -49,6 +49,11 @@ def test_only_what_it_needs_is_registered(flags: str, reports: str, phases: str)
             " an answer: make it shorter",
         ),
         (
+            "--verify --deadline 300 --dns-deadline 240",
+            "--dns-deadline is not below --deadline; the time for the DNS is part of the time for"
+            " an answer: make it shorter",
+        ),
+        (
             "--verify --dns-cache /nonexistent/cache",
             "/nonexistent: no folder for the DNS cache; make it a folder that the filter's user may"
             " write to",

@@ -212,6 +212,8 @@ def test_a_score_is_a_number(word: str, value: str, capsys: pytest.CaptureFixtur
         ("-slowFactor 49500", True),
         ("-slowFactor 49501", False),
         ("-slowFactor 49501 --deadline 61", True),
+        ("-slowFactor 211500 --deadline 300", True),  # 240: smtpd waits no longer
+        ("-slowFactor 211501 --deadline 300", False),
         ("-slowFactor 100 --deadline 5", False),
         ("-slowFactor 900 --deadline 2 --dns-deadline 1", True),
         ("-slowFactor 901 --deadline 2 --dns-deadline 1", False),
